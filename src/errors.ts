@@ -1,0 +1,163 @@
+/**
+ * Every error of the house. A failed task is data, never one of these; only a call that failed is an error.
+ *
+ * | class                        | code                      | thrown when                                              | retryable |
+ * | ---------------------------- | ------------------------- | -------------------------------------------------------- | --------- |
+ * | BadUserInputError            | BAD_USER_INPUT            | an argument is malformed, here or by IMM's word          | no        |
+ * | NotFoundError                | NOT_FOUND                 | IMM knows no such project or task, or no longer          | no        |
+ * | ForbiddenError               | FORBIDDEN                 | IMM denies the gateway's account the operation           | no        |
+ * | UpstreamThrottledError       | UPSTREAM_THROTTLED        | IMM throttles after retries, or the local budget is spent | yes      |
+ * | UpstreamTimeoutError         | UPSTREAM_TIMEOUT          | no answer within the gateway's own deadline              | yes       |
+ * | UpstreamUnavailableError     | UPSTREAM_UNAVAILABLE      | 5xx, a network fault, or the breaker is open             | yes       |
+ * | UpstreamInvalidResponseError | UPSTREAM_INVALID_RESPONSE | an answer that is not JSON or not of the documented shape | yes      |
+ * | UpstreamRejectedError        | UPSTREAM_INVALID_RESPONSE | IMM refuses with a code that no rule knows               | no        |
+ * | UpstreamMisconfiguredError   | UPSTREAM_MISCONFIGURED    | IMM refuses the gateway's credentials, clock or endpoint | no        |
+ * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON                    | no        |
+ * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
+ *
+ * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it.
+ * Messages are ours and safe to show; what the vendor wrote never enters them unredacted.
+ */
+
+import { isNativeError } from "node:util/types";
+
+/** The stable values of `errors[].extensions.code` that the gateway itself sets. */
+export type ErrorCode =
+  | "BAD_USER_INPUT"
+  | "NOT_FOUND"
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "UPSTREAM_THROTTLED"
+  | "UPSTREAM_TIMEOUT"
+  | "UPSTREAM_UNAVAILABLE"
+  | "UPSTREAM_INVALID_RESPONSE"
+  | "UPSTREAM_MISCONFIGURED"
+  | "INTERNAL_SERVER_ERROR";
+
+/** What IMM called its refusal: enough to open a support case, nothing that is secret. */
+export interface ImmFault {
+  /** IMM's own `Code`, for example `ResourceNotFound`. */
+  readonly code: string | null;
+  /** IMM's `RequestId`, what its support asks for. */
+  readonly requestId: string | null;
+}
+
+/** What an error may carry besides its message. */
+export interface GatewayErrorDetails {
+  /** IMM's own code and request id, when IMM answered. */
+  readonly imm?: ImmFault | undefined;
+  /** Milliseconds after which trying again makes sense, when that is known. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The base of every error that a client may see as it is. */
+export abstract class GatewayError extends Error {
+  abstract readonly code: ErrorCode;
+  /** Whether the same read may succeed later. */
+  readonly retryable: boolean = false;
+  readonly imm: ImmFault | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, details: GatewayErrorDetails = {}) {
+    super(message);
+    this.name = new.target.name;
+    this.imm = details.imm;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+
+  /** The members of `errors[].extensions` that this error fills, `code` among them. */
+  toExtensions(): Record<string, unknown> {
+    return {
+      code: this.code,
+      ...(this.retryAfterMs !== undefined && { retryAfterMs: this.retryAfterMs }),
+      ...(this.imm !== undefined && { imm: this.imm }),
+    };
+  }
+}
+
+/** Thrown when an argument is malformed, by our own check or by IMM's `Invalid…`, `Missing…`, `LimitExceeded…`. */
+export class BadUserInputError extends GatewayError {
+  override readonly code = "BAD_USER_INPUT";
+  /** The GraphQL argument at fault, or null when IMM did not say. */
+  readonly argument: string | null;
+
+  constructor(argument: string | null, message: string, details?: GatewayErrorDetails) {
+    super(message, details);
+    this.argument = argument;
+  }
+
+  override toExtensions(): Record<string, unknown> {
+    return { ...super.toExtensions(), argument: this.argument };
+  }
+}
+
+/** Thrown when IMM answers `ResourceNotFound…`: a wrong name, a wrong region, or a task older than seven days. */
+export class NotFoundError extends GatewayError {
+  override readonly code = "NOT_FOUND";
+}
+
+/** Thrown when IMM denies the gateway's account an operation or a project. */
+export class ForbiddenError extends GatewayError {
+  override readonly code = "FORBIDDEN";
+}
+
+/** Thrown when IMM still throttles after the retries, or the gateway's own budget for the project is spent. */
+export class UpstreamThrottledError extends GatewayError {
+  override readonly code = "UPSTREAM_THROTTLED";
+  override readonly retryable = true;
+}
+
+/** Thrown when IMM did not answer within the gateway's own deadline. */
+export class UpstreamTimeoutError extends GatewayError {
+  override readonly code = "UPSTREAM_TIMEOUT";
+  override readonly retryable = true;
+}
+
+/** Thrown on HTTP 5xx, on a network fault, and while the circuit breaker is open. */
+export class UpstreamUnavailableError extends GatewayError {
+  override readonly code = "UPSTREAM_UNAVAILABLE";
+  override readonly retryable = true;
+  /** False when the request certainly never left this machine, so that even a create may be sent again. */
+  readonly mayHaveArrived: boolean;
+
+  constructor(message: string, details: GatewayErrorDetails & { readonly mayHaveArrived?: boolean } = {}) {
+    super(message, details);
+    this.mayHaveArrived = details.mayHaveArrived ?? true;
+  }
+}
+
+/** Thrown when an answer is not JSON or not of the documented shape. */
+export class UpstreamInvalidResponseError extends GatewayError {
+  override readonly code = "UPSTREAM_INVALID_RESPONSE";
+  override readonly retryable = true;
+}
+
+/** Thrown when IMM refuses a request with a code that no rule of the house knows. */
+export class UpstreamRejectedError extends GatewayError {
+  override readonly code = "UPSTREAM_INVALID_RESPONSE";
+}
+
+/** Thrown when IMM refuses the gateway's own credentials, clock or endpoint: an operator has to act. */
+export class UpstreamMisconfiguredError extends GatewayError {
+  override readonly code = "UPSTREAM_MISCONFIGURED";
+}
+
+/** Thrown when a task's request definition is there but is not JSON. */
+export class InvalidDefinitionError extends GatewayError {
+  override readonly code = "UPSTREAM_INVALID_RESPONSE";
+}
+
+/** Thrown when a setting does not parse or contradicts another. The message is the one sentence to print. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** Anything thrown, as an `Error`. */
+export function toError(thrown: unknown): Error {
+  return isNativeError(thrown) ? thrown : new Error(String(thrown));
+}
+
+/** Marks a branch that the types rule out. */
+export function assertNever(value: never): never {
+  throw new Error(`Unreachable: ${JSON.stringify(value)}`);
+}
