@@ -1,0 +1,248 @@
+/**
+ * IMM over HTTPS, through the vendor's own stack: the only file that knows `@alicloud/*`.
+ *
+ * It calls the inherited `callApi` of any client that has it: the gateway's own `OpenApi` client, or a `Client` of
+ * `@alicloud/imm20200930`. It is also the inward error border: whatever that stack throws leaves as a `GatewayError`
+ * without a URL, a query or a key. It never retries and never waits; `call-policy` does.
+ */
+
+import credentialsModule from "@alicloud/credentials";
+import openApiModule from "@alicloud/openapi-core";
+import { ConfigurationError, UpstreamMisconfiguredError } from "../errors.js";
+import type { Endpoint } from "./endpoints.js";
+import type {
+  GetTaskRequest,
+  ImmClient,
+  ImmTask,
+  ImmTaskFields,
+  ImmTaskInfo,
+  ImmTaskPage,
+  ListTasksRequest,
+  TimeRange,
+} from "./imm-client.js";
+import { API_VERSION, operations, type models, type Operation } from "./operations.js";
+import { fromCallFailure } from "./upstream-errors.js";
+import { decodeMembers, encodeParameters, WireShapeError, type Decoded } from "./wire.js";
+
+// Both packages are CommonJS: under Node's ES module loader the class is the default of the default.
+const { $OpenApiUtil, default: OpenApiClient } = openApiModule;
+const { default: Credential } = credentialsModule;
+
+/** What the gateway needs of the vendor's client: any instance with the inherited `callApi` fits. */
+export type OpenApi = Pick<InstanceType<typeof OpenApiClient>, "callApi">;
+
+type OpenApiRuntime = Parameters<OpenApi["callApi"]>[2];
+
+/** A fixed key pair. Without one, the vendor's default chain finds the credentials. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly accessKeySecret: string;
+  readonly securityToken?: string | undefined;
+}
+
+/** How to reach IMM. */
+export interface OpenApiOptions {
+  readonly endpoint: Endpoint;
+  /** @default the vendor's chain: environment, OIDC, profile file, ECS role, credentials URI */
+  readonly accessKey?: AccessKey | undefined;
+  /** Appended to the `user-agent` that IMM sees. */
+  readonly userAgent: string;
+}
+
+/** A vendor client, and which package it came from. */
+export interface OpenApiHandle {
+  readonly openApi: OpenApi;
+  readonly packageName: "@alicloud/imm20200930" | "@alicloud/openapi-core";
+}
+
+type ClientClass = new (config: InstanceType<typeof $OpenApiUtil.Config>) => OpenApi;
+
+/** Loads a module by name; the default asks Node, which answers with an error where the package is not installed. */
+export type ModuleLoader = (name: string) => Promise<unknown>;
+
+const IMM_SDK = "@alicloud/imm20200930";
+
+/**
+ * Builds the vendor's client: IMM's own SDK where it is installed, else its core, which sends the same requests.
+ * Proves that credentials can be had before it answers.
+ *
+ * @throws ConfigurationError - when no credentials are found, or the installed SDK is no such client.
+ */
+export async function createOpenApi(
+  options: OpenApiOptions,
+  loadModule: ModuleLoader = (name) => import(name),
+): Promise<OpenApiHandle> {
+  const { endpoint, accessKey, userAgent } = options;
+  const config = new $OpenApiUtil.Config({
+    endpoint: endpoint.host,
+    protocol: endpoint.protocol,
+    userAgent,
+    ...(accessKey ?? { credential: await createDefaultCredential() }),
+  });
+  const sdk = await loadImmSdk(loadModule);
+  return sdk === null
+    ? { openApi: new OpenApiClient(config), packageName: "@alicloud/openapi-core" }
+    : { openApi: new sdk(config), packageName: IMM_SDK };
+}
+
+async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null> {
+  let loaded: unknown;
+  try {
+    loaded = await loadModule(IMM_SDK);
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND") return null;
+    throw new ConfigurationError(`${IMM_SDK} is installed but does not load.`);
+  }
+  const exported = (loaded as { default?: { default?: unknown } }).default;
+  const client = exported?.default ?? exported;
+  if (typeof client !== "function" || typeof client.prototype?.callApi !== "function") {
+    throw new ConfigurationError(`${IMM_SDK} is installed but its default export is no client with callApi.`);
+  }
+  return client as ClientClass;
+}
+
+/** The vendor's default chain, whose failures become ours: its messages list every place it looked at. */
+async function createDefaultCredential(): Promise<InstanceType<typeof Credential>> {
+  const credential = new Credential();
+  const find = credential.getCredential.bind(credential);
+  try {
+    await find();
+  } catch {
+    throw new ConfigurationError(
+      "No Alibaba Cloud credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or provide a profile file, an OIDC role or an ECS role.",
+    );
+  }
+  credential.getCredential = async () => {
+    try {
+      return await find();
+    } catch {
+      throw new UpstreamMisconfiguredError("The gateway's own credentials could not be refreshed.");
+    }
+  };
+  return credential;
+}
+
+/** What an `OpenApiImmClient` is made of. */
+export interface OpenApiImmClientOptions {
+  readonly openApi: OpenApi;
+  /** Milliseconds after which the vendor's stack gives a socket up; the deadline that counts is `call-policy`'s. */
+  readonly callTimeoutMs: number;
+}
+
+/** `ImmClient` over the vendor's `callApi`. */
+export class OpenApiImmClient implements ImmClient {
+  readonly #openApi: OpenApi;
+  readonly #runtime: OpenApiRuntime;
+
+  constructor({ openApi, callTimeoutMs }: OpenApiImmClientOptions) {
+    this.#openApi = openApi;
+    // Setting one of the two leaves the other at the vendor's 3 seconds. `connectTimeout` is the socket's idle timeout.
+    // The vendor's class only carries these members; a plain object does.
+    this.#runtime = { readTimeout: callTimeoutMs, connectTimeout: callTimeoutMs } as OpenApiRuntime;
+  }
+
+  async getTask(request: GetTaskRequest): Promise<ImmTask> {
+    return this.#call(
+      operations.GetTask,
+      {
+        ProjectName: request.projectName,
+        TaskType: request.taskType,
+        TaskId: request.taskId,
+        RequestDefinition: request.requestDefinition === true ? true : undefined,
+      },
+      (answer) => {
+        if (answer.TaskId !== undefined && answer.TaskId !== request.taskId) {
+          throw new WireShapeError("Expected answer.TaskId to be the id that was asked for.");
+        }
+        return { ...toTaskFields(answer, "answer"), requestId: answer.RequestId, eventId: answer.EventId };
+      },
+    );
+  }
+
+  async listTasks(request: ListTasksRequest): Promise<ImmTaskPage> {
+    return this.#call(
+      operations.ListTasks,
+      {
+        ProjectName: request.projectName,
+        TaskTypes: request.taskTypes,
+        Status: request.status,
+        StartTimeRange: toWireRange(request.startTimeRange),
+        EndTimeRange: toWireRange(request.endTimeRange),
+        TagSelector: request.tagSelector,
+        Sort: request.sort,
+        Order: request.order,
+        MaxResults: request.maxResults,
+        NextToken: request.nextToken,
+        RequestDefinition: request.requestDefinition === true ? true : undefined,
+      },
+      (answer) => ({
+        requestId: answer.RequestId,
+        tasks: (answer.Tasks ?? []).map(toTaskInfo),
+        // Missing and empty both mean that there is no further page.
+        nextToken: answer.NextToken === "" ? undefined : answer.NextToken,
+      }),
+    );
+  }
+
+  async #call<O extends Operation, T>(
+    operation: O,
+    values: Readonly<Record<string, unknown>>,
+    read: (answer: Decoded<O["response"]>) => T,
+  ): Promise<T> {
+    const { query, body } = encodeParameters(operation, values);
+    const params = new $OpenApiUtil.Params({
+      action: operation.action,
+      version: API_VERSION,
+      protocol: "HTTPS",
+      pathname: "/",
+      method: "POST",
+      authType: "AK",
+      style: "RPC",
+      reqBodyType: "formData",
+      bodyType: "json",
+    });
+    const request = new $OpenApiUtil.OpenApiRequest({ query, ...(Object.keys(body).length > 0 && { body }) });
+    try {
+      const response = await this.#openApi.callApi(params, request, this.#runtime);
+      return read(decodeMembers<O["response"]>(operation.response, response["body"]));
+    } catch (thrown) {
+      throw fromCallFailure(thrown);
+    }
+  }
+}
+
+function toWireRange(range: TimeRange | undefined): Readonly<Record<string, string>> | undefined {
+  if (range === undefined) return undefined;
+  return {
+    ...(range.start !== undefined && { Start: range.start }),
+    ...(range.end !== undefined && { End: range.end }),
+  };
+}
+
+function toTaskInfo(item: Decoded<typeof models.TaskInfo>, index: number): ImmTaskInfo {
+  const path = `answer.Tasks[${index}]`;
+  return {
+    ...toTaskFields(item, path),
+    taskType: required(item.TaskType, `${path}.TaskType`),
+    taskId: required(item.TaskId, `${path}.TaskId`),
+  };
+}
+
+function toTaskFields(source: Decoded<typeof models.TaskInfo>, path: string): ImmTaskFields {
+  return {
+    status: required(source.Status, `${path}.Status`),
+    progress: source.Progress,
+    code: source.Code,
+    message: source.Message,
+    startTime: source.StartTime,
+    endTime: source.EndTime,
+    userData: source.UserData,
+    tags: source.Tags,
+    taskRequestDefinition: source.TaskRequestDefinition,
+  };
+}
+
+function required(text: string | undefined, path: string): string {
+  if (text === undefined || text === "") throw new WireShapeError(`Expected ${path} to be there.`);
+  return text;
+}
