@@ -1,0 +1,60 @@
+/**
+ * When to look at a running task again. Pure: the same view gives the same answer.
+ *
+ * Faster when the task is young or, by its own speed, nearly done; slower when nothing moves; slower after failures and
+ * throttling; never outside the bounds, except that IMM's own wish to wait longer is obeyed.
+ */
+
+/** What is known of the task when the next look is planned. */
+export interface PollView {
+  /** Milliseconds since the task started. */
+  readonly ageMs: number;
+  /** Percent, or null when IMM does not say. */
+  readonly progress: number | null;
+  /** Looks in a row that showed no change. */
+  readonly unchangedPolls: number;
+  /** Looks in a row that failed. */
+  readonly failedPolls: number;
+  /** What IMM asked for when it throttled the last look, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Between what bounds the answer lies, in milliseconds. */
+export interface PollBounds {
+  readonly minPollIntervalMs: number;
+  readonly maxPollIntervalMs: number;
+}
+
+/** The defaults of the gateway. */
+export const DEFAULT_POLL_BOUNDS: PollBounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
+
+/** A task is looked at about ten times on its way: at every tenth of its age. */
+const SHARE_OF_AGE = 0.1;
+/** A look is planned for when half of the estimated rest has passed. */
+const SHARE_OF_REST = 0.5;
+const SLOWDOWN_UNCHANGED = 1.25;
+const SLOWDOWN_FAILED = 2;
+/** How far the jitter reaches, up and down. */
+const JITTER = 0.1;
+
+/**
+ * Milliseconds until the next look.
+ *
+ * @param random - from 0 to 1; 0.5 is no jitter.
+ */
+export function nextPollDelayMs(view: PollView, bounds: PollBounds, random: number): number {
+  const { minPollIntervalMs: min, maxPollIntervalMs: max } = bounds;
+  const byAge = view.ageMs * SHARE_OF_AGE;
+  const restMs = estimatedRestMs(view);
+  const planned = restMs === null ? byAge : Math.min(byAge, restMs * SHARE_OF_REST);
+  const slowed =
+    Math.max(planned, min) * SLOWDOWN_UNCHANGED ** view.unchangedPolls * SLOWDOWN_FAILED ** view.failedPolls;
+  const jittered = Math.min(slowed, max) * (1 + JITTER * (2 * random - 1));
+  return Math.round(Math.max(Math.min(Math.max(jittered, min), max), view.retryAfterMs ?? 0));
+}
+
+/** The rest of the way at the speed so far, or null while there is no speed to tell. */
+function estimatedRestMs({ ageMs, progress }: PollView): number | null {
+  if (progress === null || progress <= 0) return null;
+  return (ageMs * (100 - progress)) / progress;
+}

@@ -1,0 +1,75 @@
+/**
+ * One DataLoader per request: the fields of one operation share their reads, whatever aliases they stand under.
+ *
+ * The resolvers call it, it calls the process-wide `TaskReader`. Keys are collected for one turn and the needs of the
+ * same key are merged, so a definition selected in one alias of two still makes one call. A loader must not outlive its
+ * request: it would answer with what was true when the request came.
+ */
+
+import DataLoader from "dataloader";
+import { BadUserInputError, toError } from "../errors.js";
+import {
+  includesNeeds,
+  mergeNeeds,
+  NO_NEEDS,
+  toKeyText,
+  type TaskKey,
+  type TaskNeeds,
+  type TaskSnapshot,
+} from "./task.js";
+
+/** Answers one key. What `TaskReader.read` does. */
+export type ReadTask = (key: TaskKey, needs: TaskNeeds) => Promise<TaskSnapshot>;
+
+/** What a `TaskLoader` is made of. */
+export interface TaskLoaderOptions {
+  readonly read: ReadTask;
+  /**
+   * Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`.
+   * @default 200
+   */
+  readonly maxTasksPerOperation?: number;
+}
+
+/** Loads tasks for one request. */
+export class TaskLoader {
+  readonly #loader: DataLoader<TaskKey, TaskSnapshot, string>;
+  /** By key text: what a batch will ask for, or has asked for. */
+  readonly #needs = new Map<string, TaskNeeds>();
+  /** The keys whose batch has left. */
+  readonly #dispatched = new Set<string>();
+  readonly #maxTasks: number;
+
+  constructor({ read, maxTasksPerOperation = 200 }: TaskLoaderOptions) {
+    this.#maxTasks = maxTasksPerOperation;
+    this.#loader = new DataLoader(async (keys) => Promise.all(keys.map(async (key) => this.#dispatch(key, read))), {
+      cacheKeyFn: toKeyText,
+    });
+  }
+
+  /**
+   * The task's snapshot, with at least what `needs` names.
+   *
+   * @throws BadUserInputError - when the operation asks for too many different tasks.
+   * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
+   */
+  async load(key: TaskKey, needs: TaskNeeds): Promise<TaskSnapshot> {
+    const text = toKeyText(key);
+    const asked = this.#needs.get(text);
+    if (asked === undefined && this.#needs.size >= this.#maxTasks) {
+      throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
+    }
+    this.#needs.set(text, mergeNeeds(asked ?? NO_NEEDS, needs));
+    // What has not left yet leaves with the merged needs; what came back with less is asked for again.
+    const isTooLittle = asked !== undefined && !includesNeeds(asked, needs);
+    if (isTooLittle && this.#dispatched.delete(text)) this.#loader.clear(key);
+    return this.#loader.load(key);
+  }
+
+  /** One key of a batch: its snapshot, or its own failure in place. */
+  async #dispatch(key: TaskKey, read: ReadTask): Promise<TaskSnapshot | Error> {
+    const text = toKeyText(key);
+    this.#dispatched.add(text);
+    return read(key, this.#needs.get(text) ?? NO_NEEDS).catch(toError);
+  }
+}

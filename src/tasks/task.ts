@@ -1,0 +1,283 @@
+/**
+ * What a task is: its key, its snapshot, and the rules for merging what IMM's two reads say of it. Pure, no I/O.
+ *
+ * GetTask and ListTasks each know something the other does not: progress comes from the list, the event id from
+ * GetTask. A snapshot is the sum of both, and a field that one lacks never erases what the other gave.
+ */
+
+import { BadUserInputError, type GatewayError } from "../errors.js";
+import type { ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
+import { RETENTION_DAYS } from "../imm/operations.js";
+
+/** What identifies a task. The id alone does not: IMM finds a task by all three. */
+export interface TaskKey {
+  readonly projectName: string;
+  readonly taskType: string;
+  readonly taskId: string;
+}
+
+/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet, and counts as not finished. */
+export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
+
+/** The parts of a task that cost something extra: what a reader needs beyond the plain fields. */
+export interface TaskNeeds {
+  /** The request definition: an extra parameter of GetTask. */
+  readonly definition: boolean;
+  /** The progress of a running task: a ListTasks call. */
+  readonly progress: boolean;
+  /** The event id: only GetTask has it. */
+  readonly eventId: boolean;
+}
+
+/** The plain fields only. */
+export const NO_NEEDS: TaskNeeds = { definition: false, progress: false, eventId: false };
+
+/** One task as it was seen at one instant. Text that IMM left empty is null. */
+export interface TaskSnapshot {
+  readonly key: TaskKey;
+  readonly status: TaskStatus;
+  /** Percent, 0 to 100. 100 once SUCCEEDED, null when IMM does not say. */
+  readonly progress: number | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  /** RFC 3339 as IMM wrote it, nanoseconds included. */
+  readonly startTime: string | null;
+  readonly endTime: string | null;
+  readonly eventId: string | null;
+  /** Of the answer this snapshot was last taken from. */
+  readonly requestId: string | null;
+  readonly userData: string | null;
+  readonly tags: Readonly<Record<string, unknown>> | null;
+  /** The request definition as IMM stored it, secrets included. Never leaves the gateway unredacted. */
+  readonly definition: string | null;
+  /** Whether the definition was asked for, so that null means "there is none". */
+  readonly hasAskedDefinition: boolean;
+  /** Whether GetTask was asked, so that a null event id means "there is none". */
+  readonly hasAskedEventId: boolean;
+  /** When the progress was last asked for, in milliseconds since the epoch, or null. */
+  readonly progressAskedAt: number | null;
+  /** When IMM was last asked, in milliseconds since the epoch. */
+  readonly observedAt: number;
+  /** Why the progress could not be had, when the rest could. Never cached. */
+  readonly progressError: GatewayError | null;
+}
+
+const MAX_NAME_LENGTH = 512;
+
+/**
+ * Checks the three names of a task.
+ *
+ * @throws BadUserInputError - naming the argument that is empty, too long, or holds control characters.
+ */
+export function parseTaskKey(input: TaskKey): TaskKey {
+  return {
+    projectName: parseName("projectName", input.projectName),
+    taskType: parseName("taskType", input.taskType),
+    taskId: parseName("taskId", input.taskId),
+  };
+}
+
+function parseName(argument: keyof TaskKey, value: string): string {
+  const expected = `Expected \`${argument}\` to be a non-empty string of at most ${MAX_NAME_LENGTH} characters`;
+  if (value.trim() === "") throw new BadUserInputError(argument, `${expected}, got an empty one.`);
+  if (value.length > MAX_NAME_LENGTH) throw new BadUserInputError(argument, `${expected}, got ${value.length}.`);
+  if (/\p{Cc}/u.test(value)) throw new BadUserInputError(argument, `${expected}, without control characters.`);
+  return value;
+}
+
+/** A key as one text, equal exactly when the keys are. */
+export function toKeyText({ projectName, taskType, taskId }: TaskKey): string {
+  return JSON.stringify([projectName, taskType, taskId]);
+}
+
+/** What two readers need together. */
+export function mergeNeeds(a: TaskNeeds, b: TaskNeeds): TaskNeeds {
+  return {
+    definition: a.definition || b.definition,
+    progress: a.progress || b.progress,
+    eventId: a.eventId || b.eventId,
+  };
+}
+
+/** Whether an answer to `asked` also answers `wanted`. */
+export function includesNeeds(asked: TaskNeeds, wanted: TaskNeeds): boolean {
+  return (
+    (asked.definition || !wanted.definition) &&
+    (asked.progress || !wanted.progress) &&
+    (asked.eventId || !wanted.eventId)
+  );
+}
+
+/** Whether the task has ended. Only IMM's word makes it so, never its absence from a list. */
+export function isFinal(snapshot: TaskSnapshot): boolean {
+  return snapshot.status === "SUCCEEDED" || snapshot.status === "FAILED";
+}
+
+/**
+ * Whether a snapshot answers `needs` without asking IMM again. A final one is never too old; a running one must have
+ * been observed, and its progress asked for, at `notBefore` or later.
+ */
+export function satisfies(snapshot: TaskSnapshot, needs: TaskNeeds, notBefore: number): boolean {
+  if (needs.definition && !snapshot.hasAskedDefinition) return false;
+  if (needs.eventId && !snapshot.hasAskedEventId) return false;
+  if (isFinal(snapshot)) return true;
+  if (snapshot.observedAt < notBefore) return false;
+  return !needs.progress || (snapshot.progressAskedAt !== null && snapshot.progressAskedAt >= notBefore);
+}
+
+/** Whether somebody who needs `needs` would see a difference. When IMM was asked, and in which call, is none. */
+export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: TaskNeeds): boolean {
+  return (
+    before.status !== after.status ||
+    before.code !== after.code ||
+    before.message !== after.message ||
+    before.startTime !== after.startTime ||
+    before.endTime !== after.endTime ||
+    before.userData !== after.userData ||
+    JSON.stringify(before.tags) !== JSON.stringify(after.tags) ||
+    (needs.progress &&
+      (before.progress !== after.progress || before.progressError?.code !== after.progressError?.code)) ||
+    (needs.eventId && before.eventId !== after.eventId) ||
+    (needs.definition && before.definition !== after.definition)
+  );
+}
+
+/** The snapshot that a GetTask answer gives. */
+export function fromGetTask(
+  key: TaskKey,
+  task: ImmTask,
+  { askedDefinition, observedAt }: { readonly askedDefinition: boolean; readonly observedAt: number },
+): TaskSnapshot {
+  const fields = fromFields(key, task, observedAt);
+  // GetTask may answer 0 for "not supported"; a real figure is a positive one.
+  const progress = fields.progress === 0 ? null : fields.progress;
+  return {
+    ...fields,
+    progress,
+    progressAskedAt: progress === null ? null : observedAt,
+    eventId: textOrNull(task.eventId),
+    hasAskedEventId: true,
+    requestId: textOrNull(task.requestId),
+    hasAskedDefinition: askedDefinition,
+  };
+}
+
+/** The snapshot that an item of a ListTasks page gives. */
+export function fromListedTask(
+  projectName: string,
+  task: ImmTaskInfo,
+  { requestId, observedAt }: { readonly requestId: string | undefined; readonly observedAt: number },
+): TaskSnapshot {
+  const key = { projectName, taskType: task.taskType, taskId: task.taskId };
+  return {
+    ...fromFields(key, task, observedAt),
+    requestId: textOrNull(requestId),
+    progressAskedAt: observedAt,
+  };
+}
+
+function fromFields(key: TaskKey, fields: ImmTaskFields, observedAt: number): TaskSnapshot {
+  const status = toStatus(fields.status);
+  return {
+    key,
+    status,
+    progress: toProgress(status, fields.progress),
+    code: textOrNull(fields.code),
+    message: textOrNull(fields.message),
+    startTime: textOrNull(fields.startTime),
+    endTime: textOrNull(fields.endTime),
+    eventId: null,
+    requestId: null,
+    userData: textOrNull(fields.userData),
+    tags: fields.tags ?? null,
+    definition: textOrNull(fields.taskRequestDefinition),
+    hasAskedDefinition: false,
+    hasAskedEventId: false,
+    progressAskedAt: null,
+    observedAt,
+    progressError: null,
+  };
+}
+
+/**
+ * One snapshot out of two of the same task. The later observation says how the task stands, but a final state is never
+ * taken back and progress never runs backwards; whatever only one of them knows is kept.
+ */
+export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
+  const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
+  const progress = Math.max(older.progress ?? -1, newer.progress ?? -1);
+  return {
+    ...newer,
+    progress: progress === -1 ? null : progress,
+    code: newer.code ?? older.code,
+    message: newer.message ?? older.message,
+    startTime: newer.startTime ?? older.startTime,
+    endTime: newer.endTime ?? older.endTime,
+    eventId: newer.eventId ?? older.eventId,
+    requestId: newer.requestId ?? older.requestId,
+    userData: newer.userData ?? older.userData,
+    tags: newer.tags ?? older.tags,
+    definition: newer.definition ?? older.definition,
+    hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
+    hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
+    progressAskedAt: latest(newer.progressAskedAt, older.progressAskedAt),
+    observedAt: Math.max(newer.observedAt, older.observedAt),
+  };
+}
+
+/** A final snapshot is newer than any that is not, however late the other arrived. Of equals, `b` is. */
+function isNewer(a: TaskSnapshot, b: TaskSnapshot): boolean {
+  if (isFinal(a) !== isFinal(b)) return isFinal(a);
+  return a.observedAt > b.observedAt;
+}
+
+function latest(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+}
+
+/** IMM's word for the state, in any case. */
+function toStatus(word: string): TaskStatus {
+  switch (word.toLowerCase()) {
+    case "running":
+      return "RUNNING";
+    case "succeeded":
+      return "SUCCEEDED";
+    case "failed":
+      return "FAILED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+function toProgress(status: TaskStatus, progress: number | undefined): number | null {
+  if (status === "SUCCEEDED") return 100;
+  if (progress === undefined) return null;
+  return Math.round(Math.min(100, Math.max(0, progress)));
+}
+
+function textOrNull(text: string | undefined): string | null {
+  return text === undefined || text === "" ? null : text;
+}
+
+/** An instant of IMM in milliseconds since the epoch, or null when there is none or it does not parse. */
+export function toEpochMs(instant: string | null): number | null {
+  if (instant === null) return null;
+  const epochMs = Date.parse(instant);
+  return Number.isNaN(epochMs) ? null : epochMs;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** When IMM forgets the task, in milliseconds since the epoch: seven days after its start. Null without a start. */
+export function expiresAtMs(snapshot: TaskSnapshot): number | null {
+  const startedAt = toEpochMs(snapshot.startTime);
+  return startedAt === null ? null : startedAt + RETENTION_DAYS * DAY_MS;
+}
+
+/** How long the task has run: until its end, or until it was last observed. Milliseconds; null without a start. */
+export function elapsedMs(snapshot: TaskSnapshot): number | null {
+  const startedAt = toEpochMs(snapshot.startTime);
+  if (startedAt === null) return null;
+  return Math.max(0, (toEpochMs(snapshot.endTime) ?? snapshot.observedAt) - startedAt);
+}

@@ -1,0 +1,92 @@
+/**
+ * What one subscriber reads: the newest event of each task it follows, as an async iterator written by hand.
+ *
+ * An async generator cannot honour `return()` while it awaits, so a departing subscriber would keep its poll loop; here
+ * `return()` wakes the pending `next()` at once. A slow reader finds the newest event of each task, not a queue. The
+ * hub writes, the transport reads.
+ */
+
+import type { TaskKey, TaskSnapshot } from "./task.js";
+
+/** What happened to a followed task. After a `failure`, or a final snapshot, nothing more comes for this task. */
+export type WatchEvent =
+  | { readonly kind: "snapshot"; readonly snapshot: TaskSnapshot }
+  | { readonly kind: "failure"; readonly key: TaskKey; readonly error: Error };
+
+/** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
+export class WatchStream implements AsyncIterableIterator<WatchEvent> {
+  /** By key text, in the order in which a task first had news. */
+  readonly #pending = new Map<string, WatchEvent>();
+  readonly #open: Set<string>;
+  readonly #onLeave: () => void;
+  #phase: "reading" | "closed" = "reading";
+  #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
+
+  /** @param onLeave - called once, when the stream ends for whatever reason. */
+  constructor(keyTexts: readonly string[], onLeave: () => void) {
+    this.#open = new Set(keyTexts);
+    this.#onLeave = onLeave;
+  }
+
+  /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
+  push(keyText: string, event: WatchEvent, isLast: boolean): void {
+    if (this.#phase === "closed" || !this.#open.has(keyText)) return;
+    if (isLast) this.#open.delete(keyText);
+    if (this.#wake === undefined) {
+      this.#pending.set(keyText, event);
+      return;
+    }
+    this.#settle({ done: false, value: event });
+  }
+
+  /** Ends the stream without the events that are still unread. */
+  close(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#pending.clear();
+    this.#settle({ done: true, value: undefined });
+    this.#onLeave();
+  }
+
+  async next(): Promise<IteratorResult<WatchEvent>> {
+    if (this.#phase === "closed") return { done: true, value: undefined };
+    const [first] = this.#pending;
+    if (first !== undefined) {
+      const [keyText, event] = first;
+      this.#pending.delete(keyText);
+      return { done: false, value: event };
+    }
+    if (this.#open.size === 0) {
+      this.close();
+      return { done: true, value: undefined };
+    }
+    return new Promise((resolve) => {
+      // Two reads at once get the same answer: the transports read one at a time.
+      const wakeOther = this.#wake;
+      this.#wake = (result) => {
+        wakeOther?.(result);
+        resolve(result);
+      };
+    });
+  }
+
+  async return(): Promise<IteratorResult<WatchEvent>> {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<WatchEvent>> {
+    this.close();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #settle(result: IteratorResult<WatchEvent>): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.(result);
+  }
+}
