@@ -1,0 +1,30 @@
+/** Checks of arguments that GraphQL's types cannot make. Each refusal names the argument and what was expected. */
+
+import { BadUserInputError } from "../errors.js";
+
+/**
+ * A list argument of 1 to `max` items.
+ *
+ * @throws BadUserInputError - when it is empty or too long.
+ */
+export function parseListArgument<T>(argument: string, items: readonly T[], max: number): readonly T[] {
+  if (items.length >= 1 && items.length <= max) return items;
+  throw new BadUserInputError(argument, `Expected \`${argument}\` to hold 1 to ${max} items, got ${items.length}.`);
+}
+
+/** An hour: a subscriber who is content with less does not need a subscription. */
+const MAX_STALENESS_MS = 3_600_000;
+
+/**
+ * The argument `maxStalenessMs`, or undefined when it was not given.
+ *
+ * @throws BadUserInputError - when it is not from 1 to an hour.
+ */
+export function parseMaxStaleness(value: number | null | undefined): number | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (value >= 1 && value <= MAX_STALENESS_MS) return value;
+  throw new BadUserInputError(
+    "maxStalenessMs",
+    `Expected \`maxStalenessMs\` to be from 1 to ${MAX_STALENESS_MS} milliseconds, got ${value}.`,
+  );
+}

@@ -1,0 +1,47 @@
+/** The executable schema and its text. Built once per process; holds no state and makes no call. */
+
+import "reflect-metadata";
+import { printSchema, type GraphQLSchema } from "graphql";
+import { buildSchemaSync, type PubSub } from "type-graphql";
+import { TaskTypeResolver } from "./task-type.resolver.js";
+import { TaskResolver } from "./task.resolver.js";
+import { WatchTaskResolver } from "./watch-task.resolver.js";
+
+/**
+ * TypeGraphQL refuses to build subscriptions without a PubSub, even where each brings its own `subscribe`. Ours all do,
+ * so nothing may ever reach this one.
+ */
+const unusedPubSub: PubSub = {
+  publish() {
+    throw new Error("No subscription of this schema publishes.");
+  },
+  subscribe() {
+    throw new Error("Every subscription of this schema brings its own stream.");
+  },
+};
+
+/** TypeGraphQL makes the root types itself and leaves them without a word. */
+const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
+  Query: "What can be asked. Fields of one operation share their reads of IMM.",
+  Subscription: "What can be followed. All subscribers of a task share one watch of it.",
+};
+
+/** Builds the schema. */
+export function createSchema(): GraphQLSchema {
+  const schema = buildSchemaSync({
+    resolvers: [TaskResolver, TaskTypeResolver, WatchTaskResolver],
+    pubSub: unusedPubSub,
+    // The checks that GraphQL's types cannot make are in `arguments.ts`; class-validator is not installed.
+    validate: false,
+  });
+  for (const [name, description] of Object.entries(ROOT_DESCRIPTIONS)) {
+    const type = schema.getType(name);
+    if (type !== undefined) type.description = description;
+  }
+  return schema;
+}
+
+/** The schema as `schema.graphql` holds it. */
+export function printGatewaySchema(): string {
+  return `${printSchema(createSchema())}\n`;
+}

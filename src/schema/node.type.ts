@@ -1,0 +1,9 @@
+/** The Node interface of the Relay object identification specification. */
+
+import { Field, ID, InterfaceType } from "type-graphql";
+
+@InterfaceType({ description: "An object that can be fetched again by its global id." })
+export abstract class Node {
+  @Field(() => ID, { description: "Opaque, and the same on every instance of the gateway and at any time." })
+  abstract readonly id: string;
+}

@@ -1,0 +1,17 @@
+/** The three names that identify a task: as the arguments of a field, and as one argument among others. */
+
+import { ArgsType, Field, InputType } from "type-graphql";
+import type { TaskKey } from "../tasks/task.js";
+
+@ArgsType()
+@InputType({ description: "What identifies a task. IMM finds a task only by all three." })
+export class TaskKeyInput implements TaskKey {
+  @Field(() => String, { description: "The IMM project, for example immtest." })
+  readonly projectName!: string;
+
+  @Field(() => String, { description: "The task type as IMM spells it, for example FileCompression; see `taskTypes`." })
+  readonly taskType!: string;
+
+  @Field(() => String, { description: "The id that IMM gave the task when it was created." })
+  readonly taskId!: string;
+}

@@ -1,0 +1,13 @@
+/** The catalogue of task types: facts of the table, no call. */
+
+import { Query, Resolver } from "type-graphql";
+import { taskTypes, type TaskTypeFacts } from "../imm/operations.js";
+import { TaskType } from "./task-type.type.js";
+
+@Resolver()
+export class TaskTypeResolver {
+  @Query(() => [TaskType], { description: "The task types that are known, by name. Costs no call." })
+  taskTypes(): readonly TaskTypeFacts[] {
+    return taskTypes;
+  }
+}

@@ -1,0 +1,81 @@
+/** Reading tasks: by key, by keys, by global id. All through the operation's own loader. */
+
+import type { GraphQLResolveInfo } from "graphql";
+import { Arg, Args, Ctx, ID, Info, Query, Resolver } from "type-graphql";
+import { toError } from "../errors.js";
+import { parseGlobalTaskId } from "../tasks/task-id.js";
+import { parseTaskKey, type TaskKey, type TaskNeeds } from "../tasks/task.js";
+import { parseListArgument } from "./arguments.js";
+import type { GatewayContext } from "./context.js";
+import { Node } from "./node.type.js";
+import { selectedNeeds } from "./selected-needs.js";
+import { TaskKeyInput } from "./task-key.input.js";
+import { Task } from "./task.type.js";
+
+@Resolver()
+export class TaskResolver {
+  @Query(() => Task, {
+    nullable: true,
+    description: "One task. Null, with the error NOT_FOUND, when IMM knows no such task or has forgotten it.",
+  })
+  async task(
+    @Args() key: TaskKeyInput,
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Task> {
+    return loadTask(parseTaskKey(key), selectedNeeds(info), context);
+  }
+
+  @Query(() => [Task], {
+    nullable: "items",
+    description: "Several tasks, in the order of the keys: null, with an error at its place, for each that fails.",
+  })
+  async tasksByKey(
+    @Arg("keys", () => [TaskKeyInput], {
+      description: "What identifies the tasks; 1 to 100 unless configured otherwise.",
+    })
+    keys: TaskKeyInput[],
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<(Task | Error)[]> {
+    const needs = selectedNeeds(info);
+    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key) =>
+      loadTask(parseTaskKey(key), needs, context),
+    );
+  }
+
+  @Query(() => Node, { nullable: true, description: "The object with this global id." })
+  async node(
+    @Arg("id", () => ID, { description: "A global id that the gateway gave." }) id: string,
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Node> {
+    return loadTask(parseGlobalTaskId(id), selectedNeeds(info), context);
+  }
+
+  @Query(() => [Node], {
+    nullable: "items",
+    description:
+      "The objects with these global ids, in their order: null, with an error at its place, for each that fails.",
+  })
+  async nodes(
+    @Arg("ids", () => [ID], { description: "Global ids that the gateway gave; 1 to 100 unless configured otherwise." })
+    ids: string[],
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<(Node | Error)[]> {
+    const needs = selectedNeeds(info);
+    return settleAll(parseListArgument("ids", ids, context.maxKeys), async (id) =>
+      loadTask(parseGlobalTaskId(id, "ids"), needs, context),
+    );
+  }
+}
+
+async function loadTask(key: TaskKey, needs: TaskNeeds, context: GatewayContext): Promise<Task> {
+  return new Task(await context.taskLoader.load(key, needs), context);
+}
+
+/** All results in order, each failure in its place: graphql-js turns an Error in a list into an error at that index. */
+async function settleAll<T, R>(items: readonly T[], load: (item: T) => Promise<R>): Promise<(R | Error)[]> {
+  return Promise.all(items.map(async (item) => load(item).catch(toError)));
+}

@@ -1,0 +1,189 @@
+/**
+ * The Task of the schema: a snapshot seen through GraphQL. Every field is read off the snapshot, so an event of a watch
+ * resolves from its own payload and a task costs nothing beyond the read that brought it.
+ */
+
+import { Field, Float, ID, Int, ObjectType } from "type-graphql";
+import { nextPollDelayMs, type PollBounds } from "../tasks/poll-schedule.js";
+import { parseDefinition, redactDefinitionText } from "../tasks/request-definition.js";
+import { toGlobalTaskId } from "../tasks/task-id.js";
+import { elapsedMs, expiresAtMs, isFinal, type TaskSnapshot } from "../tasks/task.js";
+import { Node } from "./node.type.js";
+import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
+import { TaskError } from "./task-error.type.js";
+import { TaskStatus } from "./task-status.enum.js";
+
+/** How tasks are shown, the same for all tasks of the process. */
+export interface TaskView {
+  readonly pollBounds: PollBounds;
+  readonly redactDefinitions: boolean;
+}
+
+@ObjectType({
+  implements: Node,
+  description: "An asynchronous task of IMM, as it was last seen. IMM forgets a task seven days after its start.",
+})
+export class Task extends Node {
+  readonly #snapshot: TaskSnapshot;
+  readonly #view: TaskView;
+
+  constructor(snapshot: TaskSnapshot, view: TaskView) {
+    super();
+    this.#snapshot = snapshot;
+    this.#view = view;
+  }
+
+  @Field(() => ID, { description: "Global id, made of project, type and task id. Good for `node` and for caches." })
+  override get id(): string {
+    return toGlobalTaskId(this.#snapshot.key);
+  }
+
+  @Field(() => String, { description: "The IMM project that the task belongs to." })
+  get projectName(): string {
+    return this.#snapshot.key.projectName;
+  }
+
+  @Field(() => String, { description: "The task type as IMM spells it, for example FileCompression." })
+  get taskType(): string {
+    return this.#snapshot.key.taskType;
+  }
+
+  @Field(() => String, { description: "The id that IMM gave the task when it was created." })
+  get taskId(): string {
+    return this.#snapshot.key.taskId;
+  }
+
+  @Field(() => TaskStatus, { description: "How the task stands." })
+  get status(): keyof typeof TaskStatus {
+    return this.#snapshot.status;
+  }
+
+  @Field(() => Boolean, { description: "Whether the task has ended, well or not. It then never changes again." })
+  get isDone(): boolean {
+    return isFinal(this.#snapshot);
+  }
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Percent, 0 to 100; 100 once SUCCEEDED; null when IMM does not say. Selecting it on a running task costs a ListTasks call.",
+  })
+  get progress(): number | null {
+    if (this.#snapshot.progressError !== null) throw this.#snapshot.progressError;
+    return this.#snapshot.progress;
+  }
+
+  @Field(() => TaskError, { nullable: true, description: "Why the task failed; there exactly when it is FAILED." })
+  get error(): TaskError | null {
+    const { status, code, message } = this.#snapshot;
+    return status === "FAILED" ? { code, message } : null;
+  }
+
+  @Field(() => String, { nullable: true, description: "The task's code as IMM gave it; null when empty." })
+  get code(): string | null {
+    return this.#snapshot.code;
+  }
+
+  @Field(() => String, { nullable: true, description: "The task's message as IMM gave it; null when empty." })
+  get message(): string | null {
+    return this.#snapshot.message;
+  }
+
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started, as IMM wrote it." })
+  get startTime(): string | null {
+    return this.#snapshot.startTime;
+  }
+
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended, as IMM wrote it; null before." })
+  get endTime(): string | null {
+    return this.#snapshot.endTime;
+  }
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "Milliseconds from the start to the end, or to `observedAt` while the task runs.",
+  })
+  get elapsedMs(): number | null {
+    return elapsedMs(this.#snapshot);
+  }
+
+  @Field(() => GraphQLDateTime, {
+    nullable: true,
+    description: "When IMM forgets the task: seven days after its start.",
+  })
+  get expiresAt(): string | null {
+    const expiresAt = expiresAtMs(this.#snapshot);
+    return expiresAt === null ? null : new Date(expiresAt).toISOString();
+  }
+
+  @Field(() => String, { nullable: true, description: "The id of the task's event, as IMM gave it." })
+  get eventId(): string | null {
+    return this.#snapshot.eventId;
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description: "IMM's id of the call that this answer came from: what its support asks for.",
+  })
+  get requestId(): string | null {
+    return this.#snapshot.requestId;
+  }
+
+  @Field(() => String, { nullable: true, description: "The free text given at creation, as it is." })
+  get userData(): string | null {
+    return this.#snapshot.userData;
+  }
+
+  @Field(() => GraphQLJSON, { nullable: true, description: "The same, parsed; null where the text is not JSON." })
+  get userDataJson(): unknown {
+    try {
+      return JSON.parse(this.#snapshot.userData ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  @Field(() => GraphQLJSONObject, { nullable: true, description: "The tags given at creation." })
+  get tags(): Readonly<Record<string, unknown>> | null {
+    return this.#snapshot.tags;
+  }
+
+  @Field(() => GraphQLJSON, {
+    nullable: true,
+    description:
+      "The parameters the task was created with, parsed, passwords and role names redacted. Null for the types whose definition IMM does not give; an error when IMM's text is not JSON.",
+  })
+  get requestDefinition(): unknown {
+    return parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions);
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The same as IMM wrote it, redacted in the same way.",
+  })
+  get requestDefinitionText(): string | null {
+    const { definition } = this.#snapshot;
+    return this.#view.redactDefinitions ? redactDefinitionText(definition) : definition;
+  }
+
+  @Field(() => GraphQLDateTime, { description: "When IMM was last asked about this task." })
+  get observedAt(): string {
+    return new Date(this.#snapshot.observedAt).toISOString();
+  }
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Milliseconds after which asking again is worth it, for clients that poll; null when the task is done. Subscribing is cheaper.",
+  })
+  get pollAfterMs(): number | null {
+    if (isFinal(this.#snapshot)) return null;
+    const view = {
+      ageMs: elapsedMs(this.#snapshot) ?? 0,
+      progress: this.#snapshot.progress,
+      unchangedPolls: 0,
+      failedPolls: 0,
+    };
+    return nextPollDelayMs(view, this.#view.pollBounds, 0.5);
+  }
+}

@@ -1,0 +1,22 @@
+/** The arguments of the subscriptions. */
+
+import { ArgsType, Field, Int } from "type-graphql";
+import { TaskKeyInput } from "./task-key.input.js";
+
+const STALENESS_DESCRIPTION =
+  "How old a snapshot may be, in milliseconds, 1 to 3600000. Not below the gateway's least poll interval; the most impatient subscriber of a task decides. Left out, the gateway chooses.";
+
+@ArgsType()
+export class TaskProgressArgs extends TaskKeyInput {
+  @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
+  readonly maxStalenessMs?: number | null;
+}
+
+@ArgsType()
+export class TasksProgressArgs {
+  @Field(() => [TaskKeyInput], { description: "What identifies the tasks; 1 to 100 unless configured otherwise." })
+  readonly keys!: TaskKeyInput[];
+
+  @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
+  readonly maxStalenessMs?: number | null;
+}
