@@ -31,94 +31,57 @@ import {
 import type { GetTaskRequest, ImmClient, ImmTask, ImmTaskPage, ListTasksRequest } from "./imm-client.js";
 
 /** How IMM may be called. */
+export interface CallPolicyLimits {
+  /** Milliseconds that one attempt may take once it is sent; then UPSTREAM_TIMEOUT. */
+  readonly callTimeoutMs: number;
+  /** Calls in flight at the same time, over all projects. Further ones wait. */
+  readonly maxConcurrentCalls: number;
+  /** Attempts for one project in any window of a second. IMM's own limit is 100 for everybody together. */
+  readonly maxCallsPerSecond: number;
+  /** Calls of one project that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
+  readonly maxQueuedCalls: number;
+  /** Further attempts of a read that failed in passing. `0` turns retries off. */
+  readonly maxRetries: number;
+  /** Milliseconds: the first retry waits between 0 and this, and the bound doubles with each further one. */
+  readonly retryDelayMs: number;
+  /** Milliseconds: the longest wait before a retry. When IMM asks for a longer one the call fails at once and says so. */
+  readonly maxRetryDelayMs: number;
+  /** Failures in a row (timeouts, 5xx, network, unreadable answers) after which calls fail at once. */
+  readonly breakerThreshold: number;
+  /** Milliseconds after which an open breaker lets one call through. */
+  readonly breakerResetMs: number;
+}
+
+/** What a `GuardedImmClient` is made of. */
 export interface CallPolicyOptions {
+  readonly limits: CallPolicyLimits;
+  /** The source of the jitter. The waits themselves are the libraries', on the machine's timers. */
   readonly clock: Clock;
-  /**
-   * Milliseconds that one attempt may take once it is sent; then UPSTREAM_TIMEOUT. Minimum: `1`.
-   * @default 5_000
-   */
-  readonly callTimeoutMs?: number;
-  /**
-   * Calls in flight at the same time, over all projects. Further ones wait. Minimum: `1`.
-   * @default 20
-   */
-  readonly maxConcurrentCalls?: number;
-  /**
-   * Attempts a second for one project, in any window of a second. IMM's own limit is 100 for everybody. Minimum: `1`.
-   * @default 50
-   */
-  readonly maxCallsPerSecond?: number;
-  /**
-   * Calls of one project that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. Minimum: `1`.
-   * @default 500
-   */
-  readonly maxQueuedCalls?: number;
-  /**
-   * Further attempts of a read that failed in passing. `0` turns retries off.
-   * @default 3
-   */
-  readonly maxRetries?: number;
-  /**
-   * Upper bound of the wait before the first retry, in milliseconds; it doubles with each. The wait is drawn between 0
-   * and the bound.
-   * @default 200
-   */
-  readonly retryDelayMs?: number;
-  /**
-   * The longest wait before a retry, in milliseconds. When IMM asks for a longer one the call fails at once and says so.
-   * @default 5_000
-   */
-  readonly maxRetryDelayMs?: number;
-  /**
-   * Failures in a row (timeouts, 5xx, network, unreadable answers) after which calls fail at once. Minimum: `1`.
-   * @default 20
-   */
-  readonly breakerThreshold?: number;
-  /**
-   * Milliseconds after which an open breaker lets one call through.
-   * @default 5_000
-   */
-  readonly breakerResetMs?: number;
 }
 
 const RATE_WINDOW_MS = 1_000;
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
-/** An `ImmClient` that obeys `CallPolicyOptions` and calls another one. */
+/** An `ImmClient` that obeys `CallPolicyLimits` and calls another one. */
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
-  readonly #maxCallsPerSecond: number;
-  readonly #maxQueuedCalls: number;
-  readonly #breakerResetMs: number;
+  readonly #limits: CallPolicyLimits;
   readonly #inFlight: PQueue;
   readonly #budgets = new Map<string, PQueue>();
   readonly #retries: IPolicy;
   readonly #breaker: IPolicy;
   readonly #deadline: IPolicy;
 
-  constructor(client: ImmClient, options: CallPolicyOptions) {
-    const {
-      clock,
-      callTimeoutMs = 5_000,
-      maxConcurrentCalls = 20,
-      maxCallsPerSecond = 50,
-      maxQueuedCalls = 500,
-      maxRetries = 3,
-      retryDelayMs = 200,
-      maxRetryDelayMs = 5_000,
-      breakerThreshold = 20,
-      breakerResetMs = 5_000,
-    } = options;
+  constructor(client: ImmClient, { limits, clock }: CallPolicyOptions) {
+    const { maxRetries, retryDelayMs, maxRetryDelayMs } = limits;
     this.#client = client;
-    this.#maxCallsPerSecond = maxCallsPerSecond;
-    this.#maxQueuedCalls = maxQueuedCalls;
-    this.#breakerResetMs = breakerResetMs;
-    this.#inFlight = new PQueue({ concurrency: maxConcurrentCalls });
-    this.#deadline = timeout(callTimeoutMs, TimeoutStrategy.Aggressive);
+    this.#limits = limits;
+    this.#inFlight = new PQueue({ concurrency: limits.maxConcurrentCalls });
+    this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
     this.#breaker = circuitBreaker(handleWhen(isOutage), {
-      breaker: new ConsecutiveBreaker(breakerThreshold),
-      halfOpenAfter: breakerResetMs,
+      breaker: new ConsecutiveBreaker(limits.breakerThreshold),
+      halfOpenAfter: limits.breakerResetMs,
     });
     this.#retries = retry(
       handleWhen((error) => isWorthRetrying(error, maxRetryDelayMs)),
@@ -156,7 +119,7 @@ export class GuardedImmClient implements ImmClient {
       } catch (thrown) {
         if (!(thrown instanceof BrokenCircuitError)) throw thrown;
         throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
-          retryAfterMs: this.#breakerResetMs,
+          retryAfterMs: this.#limits.breakerResetMs,
           mayHaveArrived: false,
         });
       }
@@ -165,9 +128,9 @@ export class GuardedImmClient implements ImmClient {
 
   async #takeTurn<T>(projectName: string, call: () => Promise<T>): Promise<T> {
     const budget = this.#budgetOf(projectName);
-    if (budget.size >= this.#maxQueuedCalls) {
+    if (budget.size >= this.#limits.maxQueuedCalls) {
       throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
-        retryAfterMs: Math.ceil((budget.size / this.#maxCallsPerSecond) * RATE_WINDOW_MS),
+        retryAfterMs: Math.ceil((budget.size / this.#limits.maxCallsPerSecond) * RATE_WINDOW_MS),
       });
     }
     return budget.add(async () => this.#inFlight.add(async () => this.#withDeadline(call)));
@@ -186,7 +149,7 @@ export class GuardedImmClient implements ImmClient {
     let budget = this.#budgets.get(projectName);
     if (budget === undefined) {
       if (this.#budgets.size >= MAX_IDLE_BUDGETS) this.#forgetIdleBudgets();
-      budget = new PQueue({ interval: RATE_WINDOW_MS, intervalCap: this.#maxCallsPerSecond, strict: true });
+      budget = new PQueue({ interval: RATE_WINDOW_MS, intervalCap: this.#limits.maxCallsPerSecond, strict: true });
       this.#budgets.set(projectName, budget);
     }
     return budget;

@@ -2,7 +2,6 @@
  * What a resolver may use: made by `server/` once per operation, and never kept beyond it.
  */
 
-import type { Clock } from "../clock.js";
 import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
@@ -13,7 +12,6 @@ export interface GatewayContext {
   readonly taskLoader: TaskLoader;
   /** The process's watches. */
   readonly watchHub: WatchHub;
-  readonly clock: Clock;
   /** The rhythm of polls, for clients that poll themselves. */
   readonly pollBounds: PollBounds;
   /** Whether secrets in request definitions are redacted. */

@@ -25,9 +25,6 @@ export interface PollBounds {
   readonly maxPollIntervalMs: number;
 }
 
-/** The defaults of the gateway. */
-export const DEFAULT_POLL_BOUNDS: PollBounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
-
 /** A task is looked at about ten times on its way: at every tenth of its age. */
 const SHARE_OF_AGE = 0.1;
 /** A look is planned for when half of the estimated rest has passed. */

@@ -21,11 +21,11 @@ const SECRET_IN_TEXT =
   /("(?:[^"\\]*(?:password|secret|accesskey|token|credential)[^"\\]*|servicerole|assumerolefor|role|policy)"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^\s"{[,}\]]+)/gi;
 
 /**
- * The definition as a JSON value with its secrets redacted, or null when there is none.
+ * The definition as a JSON value, its secrets redacted unless `isRedacted` is false, or null when there is none.
  *
  * @throws InvalidDefinitionError - when the text is not JSON.
  */
-export function parseDefinition(text: string | null): unknown {
+export function parseDefinition(text: string | null, isRedacted = true): unknown {
   if (text === null) return null;
   const parsed = tryParse(text);
   if (parsed === undefined) {
@@ -33,7 +33,7 @@ export function parseDefinition(text: string | null): unknown {
       "The task's request definition is not JSON; requestDefinitionText has it as text.",
     );
   }
-  return redact(parsed.value);
+  return isRedacted ? redact(parsed.value) : parsed.value;
 }
 
 /**

@@ -24,11 +24,8 @@ export type ReadTask = (key: TaskKey, needs: TaskNeeds) => Promise<TaskSnapshot>
 /** What a `TaskLoader` is made of. */
 export interface TaskLoaderOptions {
   readonly read: ReadTask;
-  /**
-   * Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`.
-   * @default 200
-   */
-  readonly maxTasksPerOperation?: number;
+  /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
+  readonly maxTasksPerOperation: number;
 }
 
 /** Loads tasks for one request. */
@@ -40,7 +37,7 @@ export class TaskLoader {
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
 
-  constructor({ read, maxTasksPerOperation = 200 }: TaskLoaderOptions) {
+  constructor({ read, maxTasksPerOperation }: TaskLoaderOptions) {
     this.#maxTasks = maxTasksPerOperation;
     this.#loader = new DataLoader(async (keys) => Promise.all(keys.map(async (key) => this.#dispatch(key, read))), {
       cacheKeyFn: toKeyText,

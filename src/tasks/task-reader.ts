@@ -31,14 +31,10 @@ export interface TaskReaderOptions {
   /**
    * Milliseconds for which the snapshot of a running task may answer again. `0` asks IMM for every question that is not
    * asked at the same time.
-   * @default 1_000 // 1 second
    */
-  readonly taskMaxAgeMs?: number;
-  /**
-   * Snapshots kept, running and final; the least recently used go first. Minimum: `1`.
-   * @default 10_000
-   */
-  readonly maxCachedTasks?: number;
+  readonly taskMaxAgeMs: number;
+  /** Snapshots kept, running and final; the least recently used go first. Minimum: `1`. */
+  readonly maxCachedTasks: number;
 }
 
 /** A read that is under way. */
@@ -61,7 +57,7 @@ export class TaskReader {
   readonly #snapshots: LRUCache<string, TaskSnapshot>;
   readonly #flights = new Map<string, Flight>();
 
-  constructor({ client, clock, taskMaxAgeMs = 1_000, maxCachedTasks = 10_000 }: TaskReaderOptions) {
+  constructor({ client, clock, taskMaxAgeMs, maxCachedTasks }: TaskReaderOptions) {
     this.#client = client;
     this.#clock = clock;
     this.#taskMaxAgeMs = taskMaxAgeMs;

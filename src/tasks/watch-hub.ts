@@ -6,8 +6,8 @@
  */
 
 import type { Clock } from "../clock.js";
-import { silentLogger, type Logger } from "../log.js";
-import { DEFAULT_POLL_BOUNDS, type PollBounds } from "./poll-schedule.js";
+import type { Logger } from "../log.js";
+import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { TaskWatch, type Follower } from "./task-watch.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
@@ -17,9 +17,9 @@ import { WatchStream } from "./watch-stream.js";
 export interface WatchHubOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
-  readonly logger?: Logger;
+  readonly logger: Logger;
   /** How often a running task is looked at. */
-  readonly bounds?: PollBounds;
+  readonly bounds: PollBounds;
 }
 
 /** What one subscriber wants to follow. */
@@ -44,7 +44,7 @@ export class WatchHub {
   readonly #watches = new Map<string, TaskWatch>();
   readonly #streams = new Set<WatchStream>();
 
-  constructor({ reader, clock, logger = silentLogger, bounds = DEFAULT_POLL_BOUNDS }: WatchHubOptions) {
+  constructor({ reader, clock, logger, bounds }: WatchHubOptions) {
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;

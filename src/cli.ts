@@ -1,0 +1,251 @@
+#!/usr/bin/env node
+/**
+ * The `imm-graphql` command: serve, emulator, schema. The only file that touches `process`.
+ *
+ * It joins the settings, the vendor's client or the embedded emulator, and the gateway, says where things are, and
+ * turns signals into a clean stop. What goes wrong at the start is one sentence on standard error, and exit code 1.
+ */
+
+import { readFileSync } from "node:fs";
+import { Command, Option, type OptionValues } from "commander";
+import { pino, type Logger } from "pino";
+import { parseSettings, settings, type Settings } from "./config.js";
+import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
+import { startEmulator, type Emulator } from "./emulator/emulator.js";
+import { ConfigurationError, toError } from "./errors.js";
+import { createOpenApi, type OpenApiHandle } from "./imm/openapi-client.js";
+import { parseEndpoint } from "./imm/endpoints.js";
+import { printGatewaySchema } from "./schema/build-schema.js";
+import { createGateway } from "./server/gateway.js";
+import type { ExampleOperations } from "./server/explorer.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** The key pair that an emulator of this command accepts. It opens nothing but made-up data. */
+const EMULATOR_KEY = { accessKeyId: "emulator", accessKeySecret: "emulator" };
+
+const EXAMPLE_ARGUMENTS = `projectName: "${DEMO_PROJECT}", taskType: "FileCompression", taskId: "FileCompression-demo-running"`;
+
+const EXAMPLE: ExampleOperations = {
+  query: `query {
+  task(${EXAMPLE_ARGUMENTS}) {
+    status
+    progress
+    requestDefinition
+  }
+}`,
+  subscription: `subscription {
+  taskProgress(${EXAMPLE_ARGUMENTS}) {
+    status
+    progress
+  }
+}`,
+};
+
+/** What has been started and must be stopped, the last first. */
+type Stop = () => Promise<void> | void;
+
+async function serve(flags: OptionValues): Promise<void> {
+  const parsed = parseSettings(withFlags(flags));
+  const logger = pino({ level: parsed.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const stops: Stop[] = [];
+  const stop = async (): Promise<void> => {
+    for (const next of stops.splice(0).toReversed()) await next();
+  };
+  try {
+    const upstream = await openUpstream(parsed, stops);
+    const gateway = createGateway({
+      openApi: upstream.openApi,
+      logger,
+      host: parsed.host,
+      port: parsed.port,
+      explorer: parsed.explorer,
+      example: EXAMPLE,
+      corsOrigins: parsed.corsOrigins,
+      redactDefinitions: parsed.redactDefinitions,
+      ...parsed.limits,
+    });
+    stops.push(async () => gateway.stop());
+    const { url } = await gateway.start();
+    stopOnSignal(stop, logger);
+    print(startMessage(url, upstream, parsed));
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+/** The client to talk through, and one line about who answers. */
+interface OpenUpstream extends OpenApiHandle {
+  readonly data: string;
+}
+
+async function openUpstream({ upstream }: Settings, stops: Stop[]): Promise<OpenUpstream> {
+  const userAgent = `imm-graphql/${version}`;
+  switch (upstream.kind) {
+    case "imm": {
+      const { endpoint, accessKey } = upstream;
+      const handle = await createOpenApi({ endpoint, accessKey, userAgent });
+      return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
+    }
+    case "emulator": {
+      const emulator = await startDemoEmulator({}, stops);
+      const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
+      return {
+        ...handle,
+        data: `made up, by the embedded emulator (project ${DEMO_PROJECT}). Set IMM_REGION to talk to IMM.`,
+      };
+    }
+  }
+}
+
+async function startDemoEmulator(
+  options: { readonly port?: number; readonly host?: string; readonly timeScale?: number; readonly seed?: number },
+  stops: Stop[],
+): Promise<Emulator> {
+  const { seed, ...emulatorOptions } = options;
+  const emulator = await startEmulator({ ...emulatorOptions, ...EMULATOR_KEY, projects: [DEMO_PROJECT] });
+  stops.push(async () => emulator.close());
+  const demo = startDemo(emulator, seed === undefined ? {} : { seed });
+  stops.push(() => demo.stop());
+  return emulator;
+}
+
+function startMessage(url: string, { data }: OpenUpstream, { explorer, upstream }: Settings): string {
+  const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
+  if (explorer) {
+    lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
+    lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);
+  }
+  if (upstream.kind === "emulator") {
+    lines.push("", "A query to paste:", "", indent(EXAMPLE.query), "", "A subscription to paste:", "");
+    lines.push(indent(EXAMPLE.subscription));
+  }
+  return lines.join("\n");
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}
+
+function stopOnSignal(stop: () => Promise<void>, logger: Logger | null): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      logger?.info({ signal }, "Stopping: no new work, running queries finish.");
+      void stop().then(() => logger?.info({}, "Stopped."), fail);
+    });
+  }
+}
+
+async function serveEmulator(flags: OptionValues): Promise<void> {
+  const port = parseNumber("--port", flags["port"], 0, 65_535, true);
+  const timeScale = parseNumber("--time-scale", flags["timeScale"], 0.001, 1_000_000, false);
+  const seed = parseNumber("--seed", flags["seed"], 0, 2 ** 31 - 1, true);
+  const stops: Stop[] = [];
+  const emulator = await startDemoEmulator({ port, timeScale, seed, host: String(flags["host"]) }, stops);
+  stopOnSignal(async () => {
+    for (const stop of stops.toReversed()) await stop();
+  }, null);
+  print(
+    [
+      `The IMM emulator serves ${emulator.url} with made-up data in project ${DEMO_PROJECT}.`,
+      "",
+      "Point a gateway at it:",
+      "",
+      `  IMM_ENDPOINT=${emulator.url} \\`,
+      `  ALIBABA_CLOUD_ACCESS_KEY_ID=${EMULATOR_KEY.accessKeyId} ALIBABA_CLOUD_ACCESS_KEY_SECRET=${EMULATOR_KEY.accessKeySecret} \\`,
+      "  imm-graphql serve",
+    ].join("\n"),
+  );
+}
+
+function parseNumber(flag: string, text: unknown, min: number, max: number, isInteger: boolean): number {
+  const value = Number(text);
+  if (String(text).trim() !== "" && value >= min && value <= max && (Number.isInteger(value) || !isInteger)) {
+    return value;
+  }
+  throw new ConfigurationError(
+    `${flag}: expected ${isInteger ? "an integer" : "a number"} from ${min} to ${max}, got "${String(text)}".`,
+  );
+}
+
+function printOrCheckSchema({ check }: OptionValues): void {
+  const schema = printGatewaySchema();
+  if (check === undefined) {
+    process.stdout.write(schema);
+    return;
+  }
+  if (readFileSync(String(check), "utf8") !== schema) {
+    throw new ConfigurationError(`${String(check)} is not the schema that the gateway serves: run npm run schema.`);
+  }
+}
+
+/** The environment, and over it the flags, each under its setting's environment name. */
+function withFlags(flags: OptionValues): Record<string, string | undefined> {
+  const given: Record<string, string | undefined> = {};
+  for (const { env, flag } of settings) {
+    const fromFlag: unknown = flag === null ? undefined : flags[toOptionKey(flag)];
+    // A variable that is set to nothing is not set: that is how container files leave things out.
+    const text = typeof fromFlag === "string" ? fromFlag : process.env[env];
+    given[env] = text === "" ? undefined : text;
+  }
+  return given;
+}
+
+/** Commander's own spelling of a flag's value: `max-retries` becomes `maxRetries`. */
+function toOptionKey(flag: string): string {
+  return flag.replaceAll(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** One sentence for what was expected to go wrong, the stack for what was not. */
+function fail(thrown: unknown): void {
+  const error = toError(thrown);
+  const isOurs = error instanceof ConfigurationError;
+  process.stderr.write(`imm-graphql: ${isOurs ? error.message : (error.stack ?? error.message)}\n`);
+  process.exitCode = 1;
+}
+
+function createProgram(): Command {
+  const program = new Command("imm-graphql")
+    .description("A GraphQL gateway over the task APIs of Alibaba Cloud IMM.")
+    .version(version)
+    .showHelpAfterError("(--help lists what there is)");
+
+  const serveCommand = program
+    .command("serve")
+    .description("Serve GraphQL. Each flag has an environment variable; a flag wins over its variable.")
+    .action(serve);
+  for (const { env, flag, placeholder, effect, fallback } of settings) {
+    if (flag === null) continue;
+    serveCommand.addOption(new Option(`--${flag} ${placeholder}`, `${effect} [${env}; default: ${fallback}]`));
+  }
+  const secrets = settings.filter(({ flag }) => flag === null);
+  serveCommand.addHelpText(
+    "after",
+    `\nOnly in the environment:\n${secrets.map(({ env, effect, fallback }) => `  ${env.padEnd(32)}${effect} [default: ${fallback}]`).join("\n")}`,
+  );
+
+  program
+    .command("emulator")
+    .description("Serve IMM's wire protocol with made-up data, for working without an account.")
+    .option("--port <integer>", "the port; 0 takes a free one", "4010")
+    .option("--host <text>", "the address to listen on", "127.0.0.1")
+    .option("--time-scale <number>", "how much faster tasks live; 10 is ten times", "1")
+    .option("--seed <integer>", "the seed of the made-up data: the same seed gives the same tasks", "1")
+    .action(serveEmulator);
+
+  program
+    .command("schema")
+    .description("Print the schema.")
+    .option("--check <file>", "print nothing; fail when the file is not the schema")
+    .action(printOrCheckSchema);
+  return program;
+}
+
+createProgram().parseAsync(process.argv).catch(fail);

@@ -1,0 +1,60 @@
+/** The library: every public name, one by one. The command is `cli.ts`. */
+
+export { createGateway } from "./server/gateway.js";
+export type { Gateway, GatewayOptions, StartedGateway, Upstream } from "./server/gateway.js";
+export { limits } from "./server/limits.js";
+export type { GatewayLimits, Limit } from "./server/limits.js";
+export type { ExampleOperations } from "./server/explorer.js";
+
+export { createOpenApi, OpenApiImmClient } from "./imm/openapi-client.js";
+export type { AccessKey, OpenApi, OpenApiHandle, OpenApiOptions } from "./imm/openapi-client.js";
+export { endpointOfRegion, parseEndpoint } from "./imm/endpoints.js";
+export type { Endpoint } from "./imm/endpoints.js";
+export type {
+  GetTaskRequest,
+  ImmClient,
+  ImmTask,
+  ImmTaskFields,
+  ImmTaskInfo,
+  ImmTaskPage,
+  ListTasksRequest,
+  TimeRange,
+} from "./imm/imm-client.js";
+export { taskTypes } from "./imm/operations.js";
+export type { TaskTypeFacts } from "./imm/operations.js";
+
+export { startEmulator } from "./emulator/emulator.js";
+export type {
+  EmulatedTask,
+  Emulator,
+  EmulatorOptions,
+  FaultKind,
+  FaultRule,
+  NewTask,
+  ReceivedCall,
+  TaskOutcome,
+} from "./emulator/emulator.js";
+export { demoTasks, startDemo } from "./emulator/demo.js";
+
+export { createSchema, printGatewaySchema } from "./schema/build-schema.js";
+export { parseGlobalTaskId, toGlobalTaskId } from "./tasks/task-id.js";
+export type { TaskKey } from "./tasks/task.js";
+
+export {
+  BadUserInputError,
+  ConfigurationError,
+  ForbiddenError,
+  GatewayError,
+  InvalidDefinitionError,
+  NotFoundError,
+  UpstreamInvalidResponseError,
+  UpstreamMisconfiguredError,
+  UpstreamRejectedError,
+  UpstreamThrottledError,
+  UpstreamTimeoutError,
+  UpstreamUnavailableError,
+} from "./errors.js";
+export type { ErrorCode, ImmFault } from "./errors.js";
+export { systemClock } from "./clock.js";
+export type { Clock, Timer } from "./clock.js";
+export type { Logger } from "./log.js";

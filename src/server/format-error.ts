@@ -1,0 +1,56 @@
+/**
+ * The outward error border, the same for both doors: what was thrown becomes what a client may see. Never throws.
+ *
+ * Errors of the house show their code and message. Errors of the request itself (parsing, validation, variables) keep
+ * the code they have. Anything else is a defect: it is masked, and logged under the id that the client is shown.
+ */
+
+import { randomUUID } from "node:crypto";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import { GatewayError } from "../errors.js";
+import type { Logger } from "../log.js";
+
+/** Turns one error into the form in which it leaves. */
+export type FormatError = (error: unknown) => GraphQLFormattedError;
+
+/**
+ * @param logger - is told of every masked error, with its `errorId`.
+ */
+export function createFormatError(logger: Logger): FormatError {
+  return (thrown) => {
+    const error = thrown instanceof GraphQLError ? thrown : undefined;
+    const original = originalOf(thrown);
+    if (original instanceof GatewayError) return locate(error, original.message, original.toExtensions());
+    if (error !== undefined && original === error) {
+      return locate(error, error.message, { ...error.extensions, code: error.extensions["code"] ?? "BAD_USER_INPUT" });
+    }
+    const errorId = randomUUID();
+    logger.error({ errorId, path: error?.path, error: describe(original) }, "An unexpected error was masked.");
+    return locate(error, "The gateway failed unexpectedly.", { code: "INTERNAL_SERVER_ERROR", errorId });
+  };
+}
+
+function locate(
+  error: GraphQLError | undefined,
+  message: string,
+  extensions: Record<string, unknown>,
+): GraphQLFormattedError {
+  return {
+    message,
+    ...(error?.locations !== undefined && { locations: error.locations }),
+    ...(error?.path !== undefined && { path: error.path }),
+    extensions,
+  };
+}
+
+/** What a resolver threw, under the GraphQLErrors that carry it outward; the error itself when nothing is under it. */
+function originalOf(thrown: unknown): unknown {
+  let inner = thrown;
+  while (inner instanceof GraphQLError && inner.originalError !== undefined) inner = inner.originalError;
+  return inner;
+}
+
+function describe(thrown: unknown): Record<string, unknown> {
+  if (!(thrown instanceof Error)) return { type: typeof thrown };
+  return { name: thrown.name, message: thrown.message, stack: thrown.stack };
+}

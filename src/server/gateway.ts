@@ -1,0 +1,223 @@
+/**
+ * The gateway: joins the doors, the schema, the tasks and IMM, and owns start and stop.
+ *
+ * `cli.ts` and users of the library call it. It reads no environment and installs no signal handler.
+ */
+
+import type { FastifyInstance } from "fastify";
+import { systemClock, type Clock } from "../clock.js";
+import { ConfigurationError } from "../errors.js";
+import { GuardedImmClient } from "../imm/call-policy.js";
+import type { ImmClient } from "../imm/imm-client.js";
+import { OpenApiImmClient, type OpenApi } from "../imm/openapi-client.js";
+import { silentLogger, type Logger } from "../log.js";
+import { createSchema } from "../schema/build-schema.js";
+import type { GatewayContext } from "../schema/context.js";
+import { TaskLoader } from "../tasks/task-loader.js";
+import { TaskReader } from "../tasks/task-reader.js";
+import { WatchHub } from "../tasks/watch-hub.js";
+import type { ExampleOperations } from "./explorer.js";
+import { createFormatError } from "./format-error.js";
+import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
+import { parseLimits, type GatewayLimits } from "./limits.js";
+import { createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
+import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
+
+/** Which IMM the gateway talks to: exactly one of the two. */
+export type Upstream =
+  | {
+      /** Any client of the vendor with `callApi`, for example a `Client` of `@alicloud/imm20200930`. */
+      readonly openApi: OpenApi;
+    }
+  | {
+      /** Any other implementation of the port. */
+      readonly client: ImmClient;
+    };
+
+/** Everything about a gateway that can be set; see `limits.ts` for the numbers, their ranges and defaults. */
+export type GatewayOptions = Upstream &
+  Partial<GatewayLimits> & {
+    /** @default the machine's clock */
+    readonly clock?: Clock;
+    /** Where to log; pino fits. @default nowhere */
+    readonly logger?: Logger;
+    /**
+     * The address to listen on. The gateway asks nobody who they are, so it serves this machine only unless told.
+     * @default "127.0.0.1"
+     */
+    readonly host?: string;
+    /** The port to listen on; `0` takes a free one. @default 4_000 */
+    readonly port?: number;
+    /** Whether Apollo Sandbox, GraphiQL and introspection are there. @default false */
+    readonly explorer?: boolean;
+    /** What the explorers show first. */
+    readonly example?: ExampleOperations;
+    /**
+     * Origins of the web pages that may use the gateway: `*` for all, `localhost` for any port of this machine.
+     * @default [] // with the explorer: ["localhost"]
+     */
+    readonly corsOrigins?: readonly string[];
+    /** Whether secrets in request definitions are redacted. @default true */
+    readonly redactDefinitions?: boolean;
+  };
+
+/** A gateway that was started at most once. */
+export interface Gateway {
+  /**
+   * Listens.
+   *
+   * @throws ConfigurationError - when the port is in use or may not be used.
+   */
+  start(): Promise<StartedGateway>;
+  /** Refuses new work, lets running queries finish, closes sockets with 1001, leaves no timer. Can be called again. */
+  stop(): Promise<void>;
+  /** How many tasks are watched at this moment. */
+  readonly watchedTasks: number;
+}
+
+/** Where a started gateway is. */
+export interface StartedGateway {
+  /** For example `http://127.0.0.1:4000`. */
+  readonly url: string;
+  readonly port: number;
+}
+
+type Phase =
+  | { readonly name: "created" }
+  | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketDoor }
+  | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
+
+const NO_EXAMPLE: ExampleOperations = {
+  query: "{ taskTypes { name createdBy } }",
+  subscription: 'subscription { taskProgress(projectName: "", taskType: "", taskId: "") { status progress } }',
+};
+
+/** Builds a gateway without any I/O. */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new ApolloGateway(options);
+}
+
+class ApolloGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #limits: GatewayLimits;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #client: GuardedImmClient;
+  readonly #reader: TaskReader;
+  readonly #hub: WatchHub;
+  #phase: Phase = { name: "created" };
+
+  constructor(options: GatewayOptions) {
+    const { clock = systemClock, logger = silentLogger } = options;
+    const limits = parseLimits(options);
+    const { callTimeoutMs } = limits;
+    const upstream =
+      "client" in options ? options.client : new OpenApiImmClient({ openApi: options.openApi, callTimeoutMs });
+    this.#options = options;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#client = new GuardedImmClient(upstream, { limits, clock });
+    this.#reader = new TaskReader({ ...limits, client: this.#client, clock });
+    this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits });
+  }
+
+  get watchedTasks(): number {
+    return this.#hub.watchedTasks;
+  }
+
+  async start(): Promise<StartedGateway> {
+    if (this.#phase.name !== "created") throw new ConfigurationError("A gateway can be started only once.");
+    const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
+    const shared = {
+      schema: createSchema(),
+      createContext: () => this.#createContext(),
+      formatError: createFormatError(this.#logger),
+      logger: this.#logger,
+      allowsOrigin: createAllowsOrigin(corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : [])),
+      maxRequestBytes: this.#limits.maxRequestBytes,
+      maxQueryTokens: this.#limits.maxQueryTokens,
+      isDraining: () => this.#phase.name === "draining",
+    };
+    const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example });
+    const webSocket = openWebSocketDoor({
+      ...shared,
+      server: http.app.server,
+      path: GRAPHQL_PATH,
+      clock: this.#clock,
+      hasIntrospection: explorer,
+    });
+    try {
+      await listen(http.app, host, port);
+    } catch (thrown) {
+      await webSocket.close(0);
+      await http.apollo.stop();
+      throw thrown;
+    }
+    this.#phase = { name: "running", http, webSocket };
+    const address = http.app.server.address();
+    const openPort = typeof address === "object" && address !== null ? address.port : port;
+    return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
+  }
+
+  async stop(): Promise<void> {
+    const phase = this.#phase;
+    switch (phase.name) {
+      case "created":
+        this.#phase = { name: "stopped", stopped: Promise.resolve() };
+        this.#client.dispose();
+        return;
+      case "running":
+        this.#phase = { name: "draining", stopped: this.#drain(phase.http, phase.webSocket) };
+        return this.#phase.stopped;
+      case "draining":
+      case "stopped":
+        return phase.stopped;
+    }
+  }
+
+  async #drain({ app, apollo }: HttpDoor, webSocket: WebSocketDoor): Promise<void> {
+    const { shutdownTimeoutMs } = this.#limits;
+    const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
+    const httpClosed = app.close();
+    // The sockets go before the watches: a watch that ended first would tell its subscribers that the task is over.
+    await webSocket.close(shutdownTimeoutMs);
+    this.#hub.dispose();
+    await httpClosed;
+    deadline.cancel();
+    await apollo.stop();
+    this.#client.dispose();
+    this.#phase = { name: "stopped", stopped: Promise.resolve() };
+  }
+
+  #createContext(): GatewayContext {
+    return {
+      taskLoader: new TaskLoader({
+        read: async (key, needs) => this.#reader.read(key, needs),
+        maxTasksPerOperation: this.#limits.maxTasksPerOperation,
+      }),
+      watchHub: this.#hub,
+      pollBounds: this.#limits,
+      redactDefinitions: this.#options.redactDefinitions ?? true,
+      maxKeys: this.#limits.maxKeys,
+    };
+  }
+}
+
+/** Why a port cannot be had, in one sentence each. */
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "is in use by another program",
+  EACCES: "may not be used by this user",
+  EADDRNOTAVAIL: "is not an address of this machine",
+  ENOTFOUND: "is not an address of this machine",
+};
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (thrown) {
+    const reason = LISTEN_FAILURES[String((thrown as { code?: unknown }).code)];
+    if (reason === undefined) throw thrown;
+    throw new ConfigurationError(`Cannot listen on ${host}:${port}: it ${reason}.`);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The HTTP door: GraphQL over GET and POST, and a health check, on Fastify. The WebSocket door shares its port.
+ *
+ * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
+ */
+
+import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/disabled";
+import { fastifyApolloHandler } from "@as-integrations/fastify";
+import cors from "@fastify/cors";
+import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import type { GraphQLSchema } from "graphql";
+import type { Logger } from "../log.js";
+import type { GatewayContext } from "../schema/context.js";
+import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
+import type { FormatError } from "./format-error.js";
+import type { AllowsOrigin } from "./origins.js";
+
+export const GRAPHQL_PATH = "/graphql";
+export const HEALTH_PATH = "/healthz";
+
+/** What the HTTP door is made of. */
+export interface HttpDoorOptions {
+  readonly schema: GraphQLSchema;
+  readonly createContext: () => GatewayContext;
+  readonly formatError: FormatError;
+  readonly logger: Logger;
+  readonly allowsOrigin: AllowsOrigin;
+  readonly hasExplorer: boolean;
+  readonly example: ExampleOperations;
+  readonly maxRequestBytes: number;
+  readonly maxQueryTokens: number;
+  readonly isDraining: () => boolean;
+}
+
+/** A Fastify app that is ready to listen, and the Apollo server in it. */
+export interface HttpDoor {
+  readonly app: FastifyInstance;
+  readonly apollo: ApolloServer<GatewayContext>;
+}
+
+/** Builds the door and starts Apollo; does not listen. */
+export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor> {
+  const apollo = createApollo(options);
+  await apollo.start();
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.maxRequestBytes,
+    routerOptions: { maxParamLength: 100 },
+    // Idle keep-alive connections would hold a stopping server open.
+    forceCloseConnections: "idle",
+  });
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) return reply.status(500).send({ errors: [options.formatError(error)] });
+    return reply.status(status).send(toRefusal(status, options.maxRequestBytes));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.status(404).send(refusal(`There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`)),
+  );
+  await app.register(cors, {
+    delegator: (request, callback) => {
+      const { origin, host } = request.headers;
+      callback(null, { origin: options.allowsOrigin(origin, host), methods: ["GET", "POST"], maxAge: 600 });
+    },
+  });
+  app.route({
+    url: GRAPHQL_PATH,
+    method: ["GET", "POST"],
+    handler: fastifyApolloHandler(apollo, { context: async () => options.createContext() }),
+  });
+  app.get(HEALTH_PATH, async (_request, reply) => {
+    const isDraining = options.isDraining();
+    return reply.status(isDraining ? 503 : 200).send({ status: isDraining ? "draining" : "ok" });
+  });
+  if (options.hasExplorer) {
+    registerGraphiQL(app, GRAPHQL_PATH, options.example);
+    app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
+  }
+  return { app, apollo };
+}
+
+function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
+  const { schema, formatError, logger, hasExplorer, example, maxQueryTokens } = options;
+  const plugins: ApolloServerPlugin<GatewayContext>[] = [
+    // The default plugin hooks every field of every answer for cache hints that this schema does not have.
+    ApolloServerPluginCacheControlDisabled(),
+    createLandingPage(hasExplorer, example),
+  ];
+  return new ApolloServer<GatewayContext>({
+    schema,
+    plugins,
+    formatError: (_formatted, error) => formatError(error),
+    introspection: hasExplorer,
+    hideSchemaDetailsFromClientErrors: !hasExplorer,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    persistedQueries: false,
+    parseOptions: { maxTokens: maxQueryTokens },
+    logger: {
+      debug: (message) => logger.debug({}, String(message)),
+      info: (message) => logger.info({}, String(message)),
+      warn: (message) => logger.warn({}, String(message)),
+      error: (message) => logger.error({}, String(message)),
+    },
+  });
+}
+
+/** A request that is refused before it is a GraphQL request. Says nothing of its content. */
+function toRefusal(status: number, maxRequestBytes: number): ReturnType<typeof refusal> {
+  switch (status) {
+    case 413:
+      return refusal(`Expected a request of at most ${maxRequestBytes} bytes.`);
+    case 415:
+      return refusal("Expected the content type application/json.");
+    case 503:
+      return refusal("The gateway is shutting down.");
+    default:
+      return refusal("Expected a JSON body of the form { query, variables, operationName }.");
+  }
+}
+
+function refusal(message: string): { readonly errors: readonly { message: string; extensions: { code: string } }[] } {
+  return { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] };
+}

@@ -1,0 +1,27 @@
+/**
+ * Which web pages may use the gateway from a browser: the same rule for CORS on HTTP and for the WebSocket handshake,
+ * where browsers do not ask. Pure.
+ */
+
+/** Decides on the `Origin` header of a request to `host`. */
+export type AllowsOrigin = (origin: string | undefined, host: string | undefined) => boolean;
+
+/** Lets pages of any port on this machine in: the default of development. */
+export const LOCAL_ORIGINS = "localhost";
+/** Lets every page in. */
+export const ANY_ORIGIN = "*";
+
+const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/**
+ * @param allowed - origins such as `https://app.example.com`, or `*`, or `localhost` for any port of this machine.
+ * Requests without an origin are no page's, and a page that the gateway served itself is always let in.
+ */
+export function createAllowsOrigin(allowed: readonly string[]): AllowsOrigin {
+  return (origin, host) => {
+    if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return true;
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    return url.host === host || (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname));
+  };
+}

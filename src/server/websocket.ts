@@ -1,0 +1,133 @@
+/**
+ * The WebSocket door: the graphql-transport-ws protocol on the path and port of the HTTP door.
+ *
+ * Apollo's limits and error formatting do not reach WebSocket operations, so this door applies the same ones itself. It
+ * never polls and keeps nothing between operations; each operation has its own context.
+ */
+
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import {
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+  parse,
+  specifiedRules,
+  validate,
+  type DocumentNode,
+  type ExecutionArgs,
+  type GraphQLSchema,
+} from "graphql";
+import type { SubscribePayload } from "graphql-ws";
+import { useServer } from "graphql-ws/use/ws";
+import { WebSocketServer } from "ws";
+import type { Clock } from "../clock.js";
+import type { Logger } from "../log.js";
+import type { GatewayContext } from "../schema/context.js";
+import type { FormatError } from "./format-error.js";
+import type { AllowsOrigin } from "./origins.js";
+
+/** What the WebSocket door is made of. */
+export interface WebSocketDoorOptions {
+  readonly server: Server;
+  readonly path: string;
+  readonly schema: GraphQLSchema;
+  readonly createContext: () => GatewayContext;
+  readonly formatError: FormatError;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly allowsOrigin: AllowsOrigin;
+  readonly hasIntrospection: boolean;
+  readonly maxRequestBytes: number;
+  readonly maxQueryTokens: number;
+  readonly isDraining: () => boolean;
+}
+
+/** An open door. */
+export interface WebSocketDoor {
+  /** Closes every socket with 1001. Sockets that do not answer within `timeoutMs` are cut. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Opens the door on a server that may or may not listen yet. */
+export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
+  const { server, schema, createContext, formatError, logger, clock } = options;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxRequestBytes });
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const refusal = refusalOf(request, options);
+    if (refusal !== null) {
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit("connection", webSocket, request));
+  };
+  server.on("upgrade", onUpgrade);
+
+  const protocol = useServer(
+    {
+      schema,
+      // Close reasons do not describe the gateway's insides, in development either.
+      isProd: true,
+      onSubscribe: (_context, _id, payload) => toExecution(payload, options, createContext),
+      onError: (_context, _id, _payload, errors) => errors.map(formatError),
+      onNext: (_context, _id, _payload, _args, result) =>
+        result.errors === undefined ? undefined : { data: result.data ?? null, errors: result.errors.map(formatError) },
+    },
+    sockets,
+  );
+  sockets.on("connection", (webSocket) => {
+    // The protocol's own listener prints to the console; ws has closed the socket with the right code by then.
+    webSocket.removeAllListeners("error");
+    webSocket.on("error", (error) => logger.debug({ error: error.message }, "A WebSocket broke the protocol."));
+  });
+
+  return {
+    async close(timeoutMs) {
+      const timer = clock.setTimer(timeoutMs, () => {
+        for (const webSocket of sockets.clients) webSocket.terminate();
+      });
+      await protocol.dispose();
+      timer.cancel();
+      server.off("upgrade", onUpgrade);
+    },
+  };
+}
+
+/** The status line with which a handshake is refused, or null when it may go on. */
+function refusalOf(request: IncomingMessage, options: WebSocketDoorOptions): string | null {
+  const path = (request.url ?? "").split("?", 1)[0];
+  if (path !== options.path) return "404 Not Found";
+  if (options.isDraining()) return "503 Service Unavailable";
+  if (!options.allowsOrigin(request.headers.origin, request.headers.host)) return "403 Forbidden";
+  return null;
+}
+
+/** What to execute, or why not. */
+function toExecution(
+  payload: SubscribePayload,
+  { schema, hasIntrospection, maxQueryTokens }: WebSocketDoorOptions,
+  createContext: () => GatewayContext,
+): ExecutionArgs | readonly GraphQLError[] {
+  let document: DocumentNode;
+  try {
+    document = parse(payload.query, { maxTokens: maxQueryTokens });
+  } catch (thrown) {
+    if (!(thrown instanceof GraphQLError)) throw thrown;
+    return [withCode(thrown, "GRAPHQL_PARSE_FAILED")];
+  }
+  const rules = hasIntrospection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const errors = validate(schema, document, rules);
+  if (errors.length > 0) return errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED"));
+  return {
+    schema,
+    document,
+    contextValue: createContext(),
+    operationName: payload.operationName ?? null,
+    variableValues: payload.variables ?? null,
+  };
+}
+
+/** Gives an error the code that Apollo gives it at the other door. */
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  error.extensions["code"] ??= code;
+  return error;
+}
