@@ -1,0 +1,327 @@
+/**
+ * An HTTP server that speaks the wire protocol of IMM's task APIs, so that everything runs without an account.
+ *
+ * `startEmulator` joins the parts and returns the handle with which tests, benchmarks and the command line drive it:
+ * tasks are added with their whole life planned, and time does the rest. The answers are made in `imm-service.ts`,
+ * the HTTP side in `http-door.ts`. Nothing here ever calls out.
+ */
+
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../clock.js";
+import { ConfigurationError } from "../errors.js";
+import { Authenticator } from "./authenticator.js";
+import { CallLog, type ReceivedCall } from "./call-log.js";
+import { type FaultRule, Faults } from "./faults.js";
+import { HttpDoor } from "./http-door.js";
+import { ImmService } from "./imm-service.js";
+import { type Pace, type Task, taskAt, type TaskIdentity, type TaskOutcome } from "./task-life.js";
+import { TaskStore } from "./task-store.js";
+
+export type { ReceivedCall } from "./call-log.js";
+export type { FaultKind, FaultRule } from "./faults.js";
+export type { Pace, TaskOutcome } from "./task-life.js";
+
+/** How the emulator behaves. */
+export interface EmulatorOptions {
+  /** Where time and chance come from. @default systemClock */
+  readonly clock?: Clock;
+  /** The address to listen on. @default "127.0.0.1" */
+  readonly host?: string;
+  /** The port to listen on; 0 takes any free one. @default 0 */
+  readonly port?: number;
+  /** The only access key that is known. @default "emulator" */
+  readonly accessKeyId?: string;
+  /** Its secret, with which requests must be signed. @default "emulator" */
+  readonly accessKeySecret?: string;
+  /** When set, every request must carry this STS token. @default a token is neither required nor looked at */
+  readonly securityToken?: string;
+  /**
+   * How far a request's date may be off the emulator's clock, before or after. `Infinity` suits tests that move a clock
+   * by hand while the client signs with the machine's time.
+   *
+   * @default 900_000 // 15 minutes, as at IMM
+   */
+  readonly maxClockSkewMs?: number;
+  /** The projects that exist; any other is `ResourceNotFound`. @default ["immtest"] */
+  readonly projects?: readonly string[];
+  /** Requests of one project in one second; those above are refused with `Throttling.User`. @default 100 */
+  readonly maxRequestsPerSecond?: number;
+  /** Answers GetTask with `Progress`, as IMM did before June 2026. @default false */
+  readonly progressInGetTask?: boolean;
+  /** Divides the durations of the tasks added: 10 makes them ten times faster. @default 1 */
+  readonly timeScale?: number;
+}
+
+/** A task to add, with its whole life planned. */
+export interface NewTask {
+  /** @default the emulator's first project */
+  readonly projectName?: string;
+  readonly taskType: string;
+  /** Unique in the whole emulator. @default `${taskType}-${uuid}` */
+  readonly taskId?: string;
+  /** How long it runs, before `timeScale`; `Infinity` runs until it is finished or failed. @default 20_000 // 20 seconds */
+  readonly durationMs?: number;
+  /** How long ago it started; `timeScale` does not apply. @default 0 */
+  readonly startedAgoMs?: number;
+  /**
+   * Starts it at the first GetTask that names it, instead of `startedAgoMs`. ListTasks does not show it before, nor
+   * do the seven days begin. IMM has no such task: it is for a demo that has to work whenever someone first looks.
+   *
+   * @default false
+   */
+  readonly startsWhenFirstSeen?: boolean;
+  /** How it ends. @default { status: "Succeeded" } */
+  readonly outcome?: TaskOutcome;
+  /** How progress spreads over the duration. @default "steady" */
+  readonly pace?: Pace;
+  /** The parameters it was created with: JSON text as IMM stores it, or deliberately not JSON. @default none */
+  readonly requestDefinition?: string;
+  /** @default none */
+  readonly userData?: string;
+  /** @default none */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** A task that was added. The members are live: they change when the task starts, is finished or failed. */
+export interface EmulatedTask extends TaskIdentity {
+  /** Milliseconds since the epoch; `Infinity` while it waits to be seen. */
+  readonly startedAt: number;
+  /** When it ends or ended, in milliseconds since the epoch; `Infinity` when only a drive method will end it. */
+  readonly endsAt: number;
+  readonly outcome: TaskOutcome;
+}
+
+/** A running emulator. The drive methods act at once, at the clock's present time. */
+export interface Emulator {
+  /** For example `http://127.0.0.1:49152`. */
+  readonly url: string;
+  /**
+   * Every request received, in the order of arrival, refused and faulted ones among them. A live array: it grows as
+   * requests arrive, and drops the oldest beyond 100,000.
+   */
+  readonly calls: readonly ReceivedCall[];
+  /** The most requests that were in flight at once, since the start or the last `clearCalls`. */
+  readonly maxConcurrentCalls: number;
+  /** Empties `calls` and measures `maxConcurrentCalls` anew. */
+  clearCalls(): void;
+  /**
+   * Adds a task.
+   *
+   * @throws Error - when the project does not exist or the id is taken
+   * @throws RangeError - when a number is out of its range
+   */
+  addTask(task: NewTask): EmulatedTask;
+  /** Lets a running task succeed now. @throws Error - when there is no such task or it is not running */
+  finishTask(taskId: string): void;
+  /**
+   * Lets a running task fail now, with the progress it has.
+   *
+   * @param code the task's own error code. @default "InternalError"
+   * @throws Error - when there is no such task or it is not running
+   */
+  failTask(taskId: string, code?: string, message?: string): void;
+  /**
+   * Shows this progress, 0 to 100, until it is set again, whatever the time. The task keeps running until its duration
+   * is over or it is finished or failed explicitly.
+   *
+   * @throws Error - when there is no such task or it is not running
+   */
+  setProgress(taskId: string, progress: number): void;
+  /** Removes a task, as if its seven days were over. @throws Error - when there is no such task */
+  forgetTask(taskId: string): void;
+  /** Makes calls go wrong. Several rules work side by side, see `FaultRule.rate`. @returns removes the rule */
+  injectFault(rule: FaultRule): () => void;
+  /** Removes every fault rule. Calls that are stalled or delayed stay so. */
+  clearFaults(): void;
+  /** Stops listening, cuts every connection and cancels every timer. Calling it again changes nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an emulator that has no tasks yet.
+ *
+ * @throws ConfigurationError - when an option is out of its range
+ * @throws the system's error - when the address cannot be used
+ */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const {
+    clock = systemClock,
+    host = "127.0.0.1",
+    port = 0,
+    accessKeyId = "emulator",
+    accessKeySecret = "emulator",
+    securityToken,
+    maxClockSkewMs = 900_000,
+    projects = ["immtest"],
+    maxRequestsPerSecond = 100,
+    progressInGetTask = false,
+    timeScale = 1,
+  } = options;
+  checkOptions({ projects, maxClockSkewMs, maxRequestsPerSecond, timeScale });
+  const stores = new Map(projects.map((name) => [name, new TaskStore()]));
+  const faults = new Faults(clock);
+  const log = new CallLog();
+  const door = new HttpDoor({
+    clock,
+    authenticator: new Authenticator({ accessKeyId, accessKeySecret, securityToken, maxClockSkewMs }, clock),
+    service: new ImmService({ clock, projects: stores, maxRequestsPerSecond, progressInGetTask }),
+    faults,
+    log,
+  });
+  const url = await door.open(host, port);
+  return new RunningEmulator({ url, clock, stores, timeScale, faults, log, door });
+}
+
+type CheckedOption = "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
+
+function checkOptions(options: Required<Pick<EmulatorOptions, CheckedOption>>): void {
+  const { projects, maxClockSkewMs, maxRequestsPerSecond, timeScale } = options;
+  if (projects.length === 0) throw new ConfigurationError("Expected `projects` to name at least one project, got none");
+  if (!(maxClockSkewMs >= 0)) {
+    throw new ConfigurationError(`Expected \`maxClockSkewMs\` to be 0 or more, got \`${maxClockSkewMs}\``);
+  }
+  if (!(maxRequestsPerSecond >= 1)) {
+    throw new ConfigurationError(`Expected \`maxRequestsPerSecond\` to be 1 or more, got \`${maxRequestsPerSecond}\``);
+  }
+  if (!(timeScale > 0 && timeScale < Infinity)) {
+    throw new ConfigurationError(`Expected \`timeScale\` to be above 0 and finite, got \`${timeScale}\``);
+  }
+}
+
+interface EmulatorParts {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly stores: ReadonlyMap<string, TaskStore>;
+  readonly timeScale: number;
+  readonly faults: Faults;
+  readonly log: CallLog;
+  readonly door: HttpDoor;
+}
+
+interface FoundTask {
+  readonly task: Task;
+  readonly store: TaskStore;
+}
+
+class RunningEmulator implements Emulator {
+  readonly #parts: EmulatorParts;
+
+  constructor(parts: EmulatorParts) {
+    this.#parts = parts;
+  }
+
+  get url(): string {
+    return this.#parts.url;
+  }
+
+  get calls(): readonly ReceivedCall[] {
+    return this.#parts.log.calls;
+  }
+
+  get maxConcurrentCalls(): number {
+    return this.#parts.log.maxInFlight;
+  }
+
+  clearCalls(): void {
+    this.#parts.log.clear();
+  }
+
+  addTask(newTask: NewTask): EmulatedTask {
+    const { clock, stores, timeScale } = this.#parts;
+    const [firstProject] = stores.keys();
+    const projectName = newTask.projectName ?? firstProject ?? "";
+    const store = stores.get(projectName);
+    if (store === undefined) throw new Error(`The emulator has no project \`${projectName}\``);
+    const now = clock.now();
+    const task = planTask(newTask, projectName, timeScale, now);
+    if (this.#find(task.taskId) !== undefined) throw new Error(`The emulator already has a task \`${task.taskId}\``);
+    store.add(task, now);
+    return task;
+  }
+
+  finishTask(taskId: string): void {
+    const { task, store } = this.#running(taskId);
+    store.end(task, { status: "Succeeded" }, this.#parts.clock.now());
+  }
+
+  failTask(taskId: string, code = "InternalError", message = "The task failed."): void {
+    const { task, store } = this.#running(taskId);
+    const now = this.#parts.clock.now();
+    const atProgress = taskAt(task, now).progress;
+    store.end(task, { status: "Failed", code, message, atProgress }, now);
+  }
+
+  setProgress(taskId: string, progress: number): void {
+    if (!Number.isInteger(progress) || progress < 0 || progress > 100) {
+      throw new RangeError(`Expected \`progress\` to be an integer from 0 to 100, got \`${progress}\``);
+    }
+    this.#running(taskId).task.pinnedProgress = progress;
+  }
+
+  forgetTask(taskId: string): void {
+    const { task, store } = this.#require(taskId);
+    store.forget(task);
+  }
+
+  injectFault(rule: FaultRule): () => void {
+    return this.#parts.faults.inject(rule);
+  }
+
+  clearFaults(): void {
+    this.#parts.faults.clear();
+  }
+
+  close(): Promise<void> {
+    return this.#parts.door.close();
+  }
+
+  #find(taskId: string): FoundTask | undefined {
+    const now = this.#parts.clock.now();
+    for (const store of this.#parts.stores.values()) {
+      const task = store.find(taskId, now);
+      if (task !== undefined) return { task, store };
+    }
+    return undefined;
+  }
+
+  #require(taskId: string): FoundTask {
+    const found = this.#find(taskId);
+    if (found === undefined) throw new Error(`The emulator has no task \`${taskId}\``);
+    return found;
+  }
+
+  /** A final state never changes, and a task that waits to be seen has none to change yet. */
+  #running(taskId: string): FoundTask {
+    const found = this.#require(taskId);
+    const { task } = found;
+    if (task.startedAt === Infinity) throw new Error(`The task \`${taskId}\` has not started`);
+    const { status } = taskAt(task, this.#parts.clock.now());
+    if (status !== "Running") throw new Error(`The task \`${taskId}\` has already ended: ${status}`);
+    return found;
+  }
+}
+
+function planTask(newTask: NewTask, projectName: string, timeScale: number, now: number): Task {
+  const { taskType, durationMs = 20_000, startedAgoMs = 0, startsWhenFirstSeen = false } = newTask;
+  if (!(durationMs >= 0)) throw new RangeError(`Expected \`durationMs\` to be 0 or more, got \`${durationMs}\``);
+  if (!(startedAgoMs >= 0 && startedAgoMs < Infinity)) {
+    throw new RangeError(`Expected \`startedAgoMs\` to be 0 or more and finite, got \`${startedAgoMs}\``);
+  }
+  // Instants are whole milliseconds: IMM prints them, and ranges compare with what it printed.
+  const scaledMs = Math.round(durationMs / timeScale);
+  const startedAt = startsWhenFirstSeen ? Infinity : Math.round(now - startedAgoMs);
+  return {
+    projectName,
+    taskType,
+    taskId: newTask.taskId ?? `${taskType}-${randomUUID()}`,
+    durationMs: scaledMs,
+    startedAt,
+    endsAt: startedAt + scaledMs,
+    outcome: newTask.outcome ?? { status: "Succeeded" },
+    pace: newTask.pace ?? "steady",
+    pinnedProgress: null,
+    requestDefinition: newTask.requestDefinition,
+    userData: newTask.userData,
+    tags: newTask.tags,
+  };
+}

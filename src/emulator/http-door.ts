@@ -1,0 +1,206 @@
+/**
+ * The HTTP side of the emulator: listens, records every call, carries out injected faults, and turns answers and
+ * refusals into IMM's JSON. Started by `emulator.ts`; asks `authenticator.ts` and `imm-service.ts` for every decision.
+ */
+
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../clock.js";
+import { assertNever, toError } from "../errors.js";
+import { operations } from "../imm/operations.js";
+import type { Authenticator } from "./authenticator.js";
+import type { CallLog, OpenCall } from "./call-log.js";
+import type { FaultKind, FaultRule, Faults } from "./faults.js";
+import type { ImmService } from "./imm-service.js";
+import { type ReceivedRequest, readRequest } from "./received-request.js";
+import { Refusal, throttled } from "./refusal.js";
+
+const DEFAULT_LATENCY_MS = 1_000; // 1 second
+
+/** Parameters travel in the URL, which Node counts among the headers; its own limit of 16 KiB is tight for them. */
+const MAX_HEADER_BYTES = 65_536; // 64 KiB
+
+/** What the door decides with. */
+export interface DoorParts {
+  readonly clock: Clock;
+  readonly authenticator: Authenticator;
+  readonly service: ImmService;
+  readonly faults: Faults;
+  readonly log: CallLog;
+}
+
+/** What is sent: always complete HTTP, even where the body is not complete JSON. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The listening server. */
+export class HttpDoor {
+  readonly #parts: DoorParts;
+  readonly #server: Server;
+  /** Ends each delay that is under way. */
+  readonly #delays = new Set<() => void>();
+  #closed: Promise<void> | null = null;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    this.#server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+      parts.log.enter();
+      response.once("close", () => parts.log.leave());
+      void this.#serve(request, response);
+    });
+    // An idle connection stays open, so that a reset seen by a client is always one that a fault asked for.
+    this.#server.keepAliveTimeout = 0;
+  }
+
+  /** Listens, and returns the URL. @throws the system's error - when the address cannot be used */
+  async open(host: string, port: number): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    // A server that listens on TCP has an address of this shape.
+    const address = this.#server.address() as AddressInfo;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+  }
+
+  /** Stops listening and cuts every connection, answered or not. Delayed answers are dropped with their timers. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+      // Their responses are told of the cut only later, and the timers must not outlive this call.
+      for (const end of this.#delays) end();
+    });
+    return this.#closed;
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const request = await readRequest(incoming);
+    if (request === null) return;
+    const { clock, faults, log } = this.#parts;
+    const { latency, failure } = faults.draw(request.action);
+    const call = openCall(request, clock.now(), failure?.kind ?? latency?.kind);
+    log.record(call);
+    if (latency !== null) await this.#delay(latency.delayMs ?? DEFAULT_LATENCY_MS, response);
+    // Not `response.destroyed`: a response learns only later that its connection was cut.
+    if (incoming.socket.destroyed) return;
+    const answer = this.#answerOrFail(request, failure, incoming);
+    if (answer === null) return;
+    call.status = answer.status;
+    response.writeHead(answer.status, { ...answer.headers, "content-length": Buffer.byteLength(answer.body) });
+    response.end(answer.body);
+  }
+
+  /** Waits by the clock, or until the client has left or the door is closed. */
+  #delay(delayMs: number, response: ServerResponse): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#delays.delete(end);
+        resolve();
+      };
+      const timer = this.#parts.clock.setTimer(delayMs, end);
+      this.#delays.add(end);
+      response.once("close", end);
+    });
+  }
+
+  /** What to send, or null to send nothing. */
+  #answerOrFail(request: ReceivedRequest, failure: FaultRule | null, incoming: IncomingMessage): Answer | null {
+    const kind: FaultKind | "none" = failure?.kind ?? "none";
+    switch (kind) {
+      case "none":
+      case "latency":
+        return this.#answer(request);
+      case "stall":
+        return null;
+      case "reset":
+        incoming.socket.resetAndDestroy();
+        return null;
+      case "serverError":
+        return this.#refuse(
+          new Refusal(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
+        );
+      case "throttle":
+        return withRetryAfter(this.#refuse(throttled()), failure?.retryAfterMs);
+      case "notJson":
+        return { status: 200, headers: { "content-type": "text/html" }, body: "<html><body>It works!</body></html>" };
+      case "truncated":
+        return cutInHalf(this.#answer(request));
+      case "emptyBody":
+        return { status: 200, headers: { "content-type": JSON_TYPE }, body: "" };
+      default:
+        return assertNever(kind);
+    }
+  }
+
+  #answer(request: ReceivedRequest): Answer {
+    try {
+      checkTarget(request);
+      this.#parts.authenticator.authenticate(request);
+      return jsonAnswer(200, this.#parts.service.answer(request));
+    } catch (error) {
+      if (error instanceof Refusal) return this.#refuse(error);
+      return this.#refuse(new Refusal(500, "InternalError", `The emulator failed: ${toError(error).message}`));
+    }
+  }
+
+  #refuse({ status, code, message }: Refusal): Answer {
+    return jsonAnswer(status, {
+      HostId: "imm.emulator",
+      Code: code,
+      Message: message,
+      Recommend: `https://api.aliyun.com/troubleshoot?q=${encodeURIComponent(code)}&product=imm`,
+    });
+  }
+}
+
+const JSON_TYPE = "application/json;charset=utf-8";
+
+function openCall(request: ReceivedRequest, at: number, fault: FaultKind | undefined): OpenCall {
+  return {
+    action: request.action,
+    parameters: Object.fromEntries(request.parameters),
+    at,
+    status: null,
+    accessKeyId: request.accessKeyId,
+    ...(fault !== undefined && { fault }),
+  };
+}
+
+/** IMM's metadata allows GET for reads; everything else is `POST /`. */
+function checkTarget({ path, method, action, isTooLarge }: ReceivedRequest): void {
+  if (path !== "/") throw new Refusal(404, "InvalidPath.NotFound", "Specified path is not found.");
+  const isGetOfRead = method === "GET" && reads.has(action);
+  if (method !== "POST" && !isGetOfRead) {
+    throw new Refusal(405, "UnsupportedHTTPMethod", "This http method is not supported.");
+  }
+  if (isTooLarge) throw new Refusal(413, "RequestBodyTooLarge", "The request body is too large.");
+}
+
+const reads: ReadonlySet<string> = new Set([operations.GetTask.action, operations.ListTasks.action]);
+
+function jsonAnswer(status: number, members: Readonly<Record<string, unknown>>): Answer {
+  const requestId = randomUUID().toUpperCase();
+  return {
+    status,
+    headers: { "content-type": JSON_TYPE, "x-acs-request-id": requestId },
+    body: JSON.stringify({ RequestId: requestId, ...members }),
+  };
+}
+
+function withRetryAfter(answer: Answer, retryAfterMs: number | undefined): Answer {
+  if (retryAfterMs === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "x-acs-retry-after": String(retryAfterMs) } };
+}
+
+function cutInHalf(answer: Answer): Answer {
+  return { ...answer, body: answer.body.slice(0, Math.floor(answer.body.length / 2)) };
+}

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "@jest/globals";
+import { decodeParameters } from "../../src/emulator/parameters.js";
+import { Refusal } from "../../src/emulator/refusal.js";
+
+function decodeList(parameters: Record<string, string>) {
+  return decodeParameters("ListTasks", new Map(Object.entries({ ProjectName: "immtest", ...parameters })));
+}
+
+function refusalOf(decode: () => unknown): Pick<Refusal, "status" | "code"> {
+  try {
+    decode();
+  } catch (error) {
+    if (error instanceof Refusal) return { status: error.status, code: error.code };
+    throw error;
+  }
+  throw new Error("Expected a refusal");
+}
+
+describe("decodeParameters", () => {
+  test("fills in the table's defaults and leaves the rest undefined", () => {
+    expect(decodeList({})).toEqual({
+      ProjectName: "immtest",
+      TaskTypes: undefined,
+      Status: undefined,
+      StartTimeRange: undefined,
+      EndTimeRange: undefined,
+      TagSelector: undefined,
+      Sort: "TaskId",
+      Order: "asc",
+      MaxResults: 100,
+      NextToken: undefined,
+      RequestDefinition: false,
+    });
+  });
+
+  test("decodes booleans, integers, arrays and models", () => {
+    const decoded = decodeList({
+      RequestDefinition: "true",
+      MaxResults: "7",
+      TaskTypes: '["MediaConvert"]',
+      StartTimeRange: '{"Start":"a","Other":1,"End":null}',
+    });
+    expect(decoded).toMatchObject({ RequestDefinition: true, MaxResults: 7, TaskTypes: ["MediaConvert"] });
+    expect(decoded.StartTimeRange).toEqual({ Start: "a" });
+  });
+
+  test("matches closed words in any case and answers in the table's spelling", () => {
+    expect(decodeList({ Status: "RUNNING", Order: "DESC", Sort: "starttime" })).toMatchObject({
+      Status: "Running",
+      Order: "desc",
+      Sort: "StartTime",
+    });
+  });
+
+  test("takes an empty optional parameter as left out, and ignores unknown ones", () => {
+    const decoded = decodeList({ NextToken: "", MaxResults: "", Colour: "red" });
+    expect(decoded).toMatchObject({ NextToken: undefined, MaxResults: 100 });
+    expect(decoded).not.toHaveProperty("Colour");
+  });
+
+  test.each([{}, { TaskId: "" }])("refuses a required parameter that is missing or empty: %j", (rest) => {
+    const sent = new Map(Object.entries({ ProjectName: "immtest", TaskType: "MediaConvert", ...rest }));
+    expect(refusalOf(() => decodeParameters("GetTask", sent))).toEqual({ status: 400, code: "MissingTaskId" });
+  });
+
+  test.each([
+    ["MaxResults", "ten"],
+    ["MaxResults", "1.5"],
+    ["MaxResults", "0"],
+    ["MaxResults", "-1"],
+    ["MaxResults", "101"],
+    ["RequestDefinition", "yes"],
+    ["Status", "Canceled"],
+    ["Sort", "Status"],
+    ["Order", "random"],
+    ["TaskTypes", '"MediaConvert"'],
+    ["TaskTypes", "[1]"],
+    ["StartTimeRange", "[]"],
+    ["StartTimeRange", '{"Start":1}'],
+  ])("refuses %s=%s as Invalid%s", (name, text) => {
+    expect(refusalOf(() => decodeList({ [name]: text }))).toEqual({ status: 400, code: `Invalid${name}` });
+  });
+
+  test.each(["TaskTypes", "EndTimeRange"])("names the parameter %s whose JSON does not parse", (name) => {
+    expect(refusalOf(() => decodeList({ [name]: '["Media' }))).toEqual({
+      status: 400,
+      code: `InvalidJSON Array parsing error,${name}`,
+    });
+  });
+});
