@@ -8,7 +8,7 @@
 
 import credentialsModule from "@alicloud/credentials";
 import openApiModule from "@alicloud/openapi-core";
-import { ConfigurationError, UpstreamMisconfiguredError } from "../errors.js";
+import { ConfigurationError, toError, UpstreamMisconfiguredError } from "../errors.js";
 import type { Endpoint } from "./endpoints.js";
 import type {
   GetTaskRequest,
@@ -90,7 +90,10 @@ async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null>
   try {
     loaded = await loadModule(IMM_SDK);
   } catch (thrown) {
-    if ((thrown as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND") return null;
+    // Only this package itself may be missing: one that lacks a dependency of its own is broken, not absent.
+    const isAbsent =
+      toError(thrown).message.startsWith(`Cannot find`) && toError(thrown).message.includes(`'${IMM_SDK}'`);
+    if (isAbsent) return null;
     throw new ConfigurationError(`${IMM_SDK} is installed but does not load.`);
   }
   const exported = (loaded as { default?: { default?: unknown } }).default;

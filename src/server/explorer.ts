@@ -6,7 +6,6 @@
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
-import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
 import type { FastifyInstance } from "fastify";
 import type { GatewayContext } from "../schema/context.js";
 
@@ -30,7 +29,17 @@ export function createLandingPage(isOn: boolean, example: ExampleOperations): Ap
 
 /** Serves GraphiQL. */
 export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, example: ExampleOperations): void {
-  const page = renderGraphiQL({
+  let page: Promise<string> | undefined;
+  app.get(GRAPHIQL_PATH, async (_request, reply) => {
+    page ??= renderPage(graphqlPath, example);
+    return reply.type("text/html; charset=utf-8").send(await page);
+  });
+}
+
+/** The whole of GraphiQL in one page of several megabytes, so it is loaded only when somebody asks for it. */
+async function renderPage(graphqlPath: string, example: ExampleOperations): Promise<string> {
+  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
+  return renderGraphiQL({
     title: "imm-graphql",
     endpoint: graphqlPath,
     subscriptionsProtocol: "WS",
@@ -38,5 +47,4 @@ export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, exam
     // An empty icon, so that the page asks for nothing but its data.
     favicon: "data:,",
   });
-  app.get(GRAPHIQL_PATH, async (_request, reply) => reply.type("text/html; charset=utf-8").send(page));
 }

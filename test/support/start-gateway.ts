@@ -1,0 +1,81 @@
+/**
+ * A gateway in front of an emulator, both on free ports, both disposed of when the test ends.
+ *
+ * Time is a `ManualClock` unless a test brings its own, and the budget is wide, so that nothing waits on real time.
+ */
+
+import { afterEach } from "@jest/globals";
+import type { Clock } from "../../src/clock.js";
+import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
+import { parseEndpoint } from "../../src/imm/endpoints.js";
+import { createOpenApi, type AccessKey } from "../../src/imm/openapi-client.js";
+import { createGateway, type Gateway, type GatewayOptions } from "../../src/server/gateway.js";
+import { ManualClock } from "./manual-clock.js";
+import { RecordingLogger } from "./recording-logger.js";
+
+type Dispose = () => Promise<void> | void;
+
+const disposals: Dispose[] = [];
+
+/** Runs `dispose` when the present test has ended, the last one first. */
+export function disposeAfterTest(dispose: Dispose): void {
+  disposals.push(dispose);
+}
+
+afterEach(async () => {
+  for (const dispose of disposals.splice(0).toReversed()) await dispose();
+});
+
+/** A clock that stands still at the machine's present time: the vendor's client signs with that. */
+export function manualClockNow(): ManualClock {
+  return new ManualClock(Date.now());
+}
+
+export interface RunningGateway {
+  readonly clock: ManualClock;
+  readonly emulator: Emulator;
+  readonly gateway: Gateway;
+  readonly logger: RecordingLogger;
+  readonly url: string;
+  readonly port: number;
+}
+
+export interface StartOptions {
+  readonly clock?: ManualClock;
+  readonly emulator?: Omit<EmulatorOptions, "clock">;
+  readonly gateway?: Omit<Partial<GatewayOptions>, "openApi" | "client" | "clock" | "logger">;
+  readonly accessKey?: AccessKey;
+}
+
+/** The numbers of a test: no wait on real time longer than a few milliseconds. */
+export const QUICK_LIMITS = { maxCallsPerSecond: 10_000, retryDelayMs: 1, maxRetryDelayMs: 5 } as const;
+
+export async function startGateway(options: StartOptions = {}): Promise<RunningGateway> {
+  const clock = options.clock ?? manualClockNow();
+  const emulator = await startEmulator({
+    maxRequestsPerSecond: Infinity,
+    // The vendor's client signs with the machine's time, which stands still for nobody.
+    maxClockSkewMs: Infinity,
+    ...options.emulator,
+    clock,
+  });
+  disposeAfterTest(async () => emulator.close());
+  const logger = new RecordingLogger();
+  const { openApi } = await createOpenApi({
+    endpoint: parseEndpoint(emulator.url),
+    accessKey: options.accessKey ?? { accessKeyId: "emulator", accessKeySecret: "emulator" },
+    userAgent: "test",
+  });
+  const gateway = createGateway({
+    port: 0,
+    explorer: true,
+    ...QUICK_LIMITS,
+    ...options.gateway,
+    openApi,
+    clock: clock satisfies Clock,
+    logger,
+  });
+  disposeAfterTest(async () => gateway.stop());
+  const { url, port } = await gateway.start();
+  return { clock, emulator, gateway, logger, url, port };
+}

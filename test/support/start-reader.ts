@@ -1,0 +1,54 @@
+/** The read path without doors: a `TaskReader` and a `WatchHub` on the real client, in front of an emulator. */
+
+import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
+import { parseEndpoint } from "../../src/imm/endpoints.js";
+import type { ImmClient } from "../../src/imm/imm-client.js";
+import { createOpenApi, OpenApiImmClient } from "../../src/imm/openapi-client.js";
+import { TaskReader } from "../../src/tasks/task-reader.js";
+import { WatchHub } from "../../src/tasks/watch-hub.js";
+import type { ManualClock } from "./manual-clock.js";
+import { RecordingLogger } from "./recording-logger.js";
+import { disposeAfterTest, manualClockNow } from "./start-gateway.js";
+
+export interface RunningReader {
+  readonly clock: ManualClock;
+  readonly emulator: Emulator;
+  readonly client: ImmClient;
+  readonly reader: TaskReader;
+  readonly hub: WatchHub;
+}
+
+export async function startReader(
+  options: {
+    readonly emulator?: EmulatorOptions;
+    readonly taskMaxAgeMs?: number;
+    readonly maxCachedTasks?: number;
+  } = {},
+): Promise<RunningReader> {
+  const clock = manualClockNow();
+  const emulator = await startEmulator({
+    maxRequestsPerSecond: Infinity,
+    // The vendor's client signs with the machine's time, which stands still for nobody.
+    maxClockSkewMs: Infinity,
+    ...options.emulator,
+    clock,
+  });
+  disposeAfterTest(async () => emulator.close());
+  const { openApi } = await createOpenApi({
+    endpoint: parseEndpoint(emulator.url),
+    accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
+    userAgent: "test",
+  });
+  const client = new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 });
+  const { taskMaxAgeMs = 1_000, maxCachedTasks = 100 } = options;
+  const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
+  const bounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
+  const hub = new WatchHub({ reader, clock, logger: new RecordingLogger(), bounds });
+  disposeAfterTest(() => hub.dispose());
+  return { clock, emulator, client, reader, hub };
+}
+
+/** The actions that reached the emulator, in order. */
+export function actionsOf(emulator: Emulator): readonly string[] {
+  return emulator.calls.map((call) => call.action);
+}
