@@ -11,6 +11,11 @@ function keyOf(taskId: string, taskType = "FileCompression"): TaskKey {
   return { projectName: "immtest", taskType, taskId };
 }
 
+/** What an account gets that may read tasks but not list them. */
+async function listTasks(): Promise<never> {
+  throw new ForbiddenError("IMM denies the gateway's account this operation or project.");
+}
+
 describe("reading a task that has ended", () => {
   it("asks IMM once and answers from memory for ever after", async () => {
     const { reader, emulator, clock } = await startReader();
@@ -185,9 +190,6 @@ describe("the progress of a running task", () => {
   it("is given up, and the task read all the same, when the account may not list", async () => {
     const { client, clock, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const listTasks = async (): Promise<never> => {
-      throw new ForbiddenError("IMM denies the gateway's account this operation or project.");
-    };
     const getTask = client.getTask.bind(client);
     const reader = new TaskReader({ client: { getTask, listTasks }, clock, taskMaxAgeMs: 0, maxCachedTasks: 10 });
     for (const turn of [1, 2]) {

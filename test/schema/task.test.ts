@@ -1,0 +1,298 @@
+import { describe, expect, it } from "@jest/globals";
+import { toGlobalTaskId } from "../../src/tasks/task-id.js";
+import { keyArguments, query } from "../support/query.js";
+import { startGateway } from "../support/start-gateway.js";
+import { actionsOf } from "../support/start-reader.js";
+
+const RUN = { taskType: "FileCompression", taskId: "run" };
+
+describe("Query.task", () => {
+  it("answers every field of a task that has ended", async () => {
+    const { url, emulator, clock } = await startGateway();
+    emulator.addTask({
+      taskType: "MediaConvert",
+      taskId: "MediaConvert-1",
+      startedAgoMs: 60_000,
+      durationMs: 20_000,
+      userData: '{"a":[1]}',
+      tags: { team: "video" },
+      requestDefinition: '{\n\t"Password": "hunter2",\n\t"Sources": []\n}',
+    });
+    const { data, errors } = await query<{ task: Record<string, unknown> }>(
+      url,
+      `{ task(${keyArguments({ taskType: "MediaConvert", taskId: "MediaConvert-1" })}) {
+        __typename id projectName taskType taskId status isDone progress error { code message } code message startTime
+        endTime elapsedMs expiresAt eventId requestId userData userDataJson tags requestDefinition
+        requestDefinitionText observedAt pollAfterMs } }`,
+    );
+    const startedAt = clock.now() - 60_000;
+    expect(errors).toEqual([]);
+    expect(data?.task).toEqual({
+      __typename: "Task",
+      id: toGlobalTaskId({ projectName: "immtest", taskType: "MediaConvert", taskId: "MediaConvert-1" }),
+      projectName: "immtest",
+      taskType: "MediaConvert",
+      taskId: "MediaConvert-1",
+      status: "SUCCEEDED",
+      isDone: true,
+      progress: 100,
+      error: null,
+      code: null,
+      message: null,
+      startTime: new Date(startedAt).toISOString().replace("Z", "000000Z"),
+      endTime: new Date(startedAt + 20_000).toISOString().replace("Z", "000000Z"),
+      elapsedMs: 20_000,
+      expiresAt: new Date(startedAt + 7 * 86_400_000).toISOString(),
+      eventId: expect.stringMatching(/./),
+      requestId: expect.stringMatching(/^[0-9A-F-]{36}$/),
+      userData: '{"a":[1]}',
+      userDataJson: { a: [1] },
+      tags: { team: "video" },
+      requestDefinition: { Password: "[redacted]", Sources: [] },
+      requestDefinitionText: '{"Password":"[redacted]","Sources":[]}',
+      observedAt: new Date(clock.now()).toISOString(),
+      pollAfterMs: null,
+    });
+  });
+
+  it("gives the failure of a task as data", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    emulator.failTask("run", "ResourceNotFound", "The object is gone.");
+    const { data, errors } = await query(
+      url,
+      `{ task(${keyArguments(RUN)}) { status isDone error { code message } code message } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      task: {
+        status: "FAILED",
+        isDone: true,
+        error: { code: "ResourceNotFound", message: "The object is gone." },
+        code: "ResourceNotFound",
+        message: "The object is gone.",
+      },
+    });
+  });
+
+  it("answers null for user data that is not JSON, and for a definition that IMM does not give", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ taskType: "OfficeConversion", taskId: "o", userData: "plain", requestDefinition: "{}" });
+    const { data, errors } = await query(
+      url,
+      `{ task(${keyArguments({ taskType: "OfficeConversion", taskId: "o" })}) { userData userDataJson requestDefinition tags } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ task: { userData: "plain", userDataJson: null, requestDefinition: null, tags: null } });
+  });
+
+  it("answers null and an error at the path for a definition that is not JSON, and the text all the same", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, requestDefinition: '{"Password":"hunter2","Sou' });
+    const { data, errors, text } = await query(
+      url,
+      `{ task(${keyArguments(RUN)}) { status requestDefinition requestDefinitionText } }`,
+    );
+    expect(data).toEqual({
+      task: {
+        status: "RUNNING",
+        requestDefinition: null,
+        requestDefinitionText: '{"Password":"[redacted]","Sou',
+      },
+    });
+    expect(errors).toMatchObject([
+      { path: ["task", "requestDefinition"], extensions: { code: "UPSTREAM_INVALID_RESPONSE" } },
+    ]);
+    expect(text).not.toContain("hunter2");
+  });
+
+  it("shows secrets only where the operator says so", async () => {
+    const { url, emulator } = await startGateway({ gateway: { redactDefinitions: false } });
+    emulator.addTask({ ...RUN, requestDefinition: '{"Password":"hunter2"}' });
+    const { data } = await query(url, `{ task(${keyArguments(RUN)}) { requestDefinition requestDefinitionText } }`);
+    expect(data).toEqual({
+      task: { requestDefinition: { Password: "hunter2" }, requestDefinitionText: '{"Password":"hunter2"}' },
+    });
+  });
+
+  it("answers the rest of a running task when only its progress cannot be had", async () => {
+    const { url, emulator } = await startGateway({ gateway: { maxRetries: 0 } });
+    emulator.addTask(RUN);
+    emulator.injectFault({ kind: "serverError", action: "ListTasks" });
+    const { data, errors } = await query(url, `{ task(${keyArguments(RUN)}) { status progress } }`);
+    expect(data).toEqual({ task: { status: "RUNNING", progress: null } });
+    expect(errors).toMatchObject([{ path: ["task", "progress"], extensions: { code: "UPSTREAM_UNAVAILABLE" } }]);
+  });
+
+  it("hints when to ask again", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, startedAgoMs: 50_000, durationMs: 10_000_000 });
+    const { data } = await query(url, `{ task(${keyArguments(RUN)}) { pollAfterMs } }`);
+    expect(data).toEqual({ task: { pollAfterMs: 5_000 } });
+  });
+});
+
+describe("the calls that one request makes", () => {
+  it("is one GetTask for fifty aliases of one task", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    const aliases = Array.from({ length: 50 }, (_value, index) => `a${index}: task(${keyArguments(RUN)}) { status }`);
+    const { data, errors } = await query(url, `{ ${aliases.join("\n")} }`);
+    expect(errors).toEqual([]);
+    expect(Object.keys(data ?? {})).toHaveLength(50);
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+    expect(emulator.calls[0]?.parameters).not.toHaveProperty("RequestDefinition");
+  });
+
+  it("is fifty for fifty tasks, and never more at once than the bound", async () => {
+    const { url, emulator, clock } = await startGateway({ gateway: { maxConcurrentCalls: 7 } });
+    emulator.injectFault({ kind: "latency", delayMs: 10 });
+    const ids = Array.from({ length: 50 }, (_value, index) => `task-${index}`);
+    for (const taskId of ids) emulator.addTask({ taskType: "FileCompression", taskId });
+    const aliases = ids.map((taskId, index) => `a${index}: task(${keyArguments({ ...RUN, taskId })}) { taskId }`);
+    let isOver = false;
+    const answer = query(url, `{ ${aliases.join("\n")} }`).finally(() => (isOver = true));
+    while (!isOver) await clock.advance(10);
+    expect(Object.values((await answer).data ?? {})).toEqual(ids.map((taskId) => ({ taskId })));
+    expect(emulator.calls).toHaveLength(50);
+    expect(emulator.maxConcurrentCalls).toBe(7);
+  });
+
+  it("is one with the definition when one alias of two selects it, through fragments and directives", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, requestDefinition: '{"a":1}' });
+    const { data, errors } = await query(
+      url,
+      `query ($no: Boolean!, $yes: Boolean!) {
+        plain: task(${keyArguments(RUN)}) { status eventId @skip(if: $yes) }
+        rich: task(${keyArguments(RUN)}) { ...Rich progress @include(if: $no) }
+      }
+      fragment Rich on Task { ... on Task { requestDefinition @include(if: $yes) } }`,
+      { no: false, yes: true },
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ plain: { status: "RUNNING" }, rich: { requestDefinition: { a: 1 } } });
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+    expect(emulator.calls[0]?.parameters["RequestDefinition"]).toBe("true");
+  });
+
+  it("is none for a selection that is skipped", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, requestDefinition: '{"a":1}' });
+    await query(
+      url,
+      `query ($no: Boolean!) { task(${keyArguments(RUN)}) { status requestDefinition @include(if: $no) progress @include(if: $no) } }`,
+      { no: false },
+    );
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+    expect(emulator.calls[0]?.parameters).not.toHaveProperty("RequestDefinition");
+  });
+
+  it("is none at all for ten tasks that have been seen finished", async () => {
+    const { url, emulator, clock } = await startGateway();
+    const ids = Array.from({ length: 10 }, (_value, index) => `task-${index}`);
+    for (const taskId of ids) emulator.addTask({ taskType: "FileCompression", taskId, startedAgoMs: 60_000 });
+    const keys = ids.map((taskId) => ({ projectName: "immtest", taskType: "FileCompression", taskId }));
+    const document = "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { taskId status progress } }";
+    const first = await query(url, document, { keys });
+    emulator.clearCalls();
+    await clock.advance(3_600_000);
+    const second = await query(url, document, { keys });
+    expect(second.text).toBe(first.text);
+    expect(emulator.calls).toHaveLength(0);
+  });
+
+  it("is one for the same task in two requests at the same time", async () => {
+    const { url, emulator, clock } = await startGateway();
+    emulator.addTask(RUN);
+    emulator.injectFault({ kind: "latency", delayMs: 1_000 });
+    let answered = 0;
+    const answers = [0, 1].map(async () =>
+      query(url, `{ task(${keyArguments(RUN)}) { status } }`).finally(() => (answered += 1)),
+    );
+    while (answered < 2) await clock.advance(100);
+    for (const { data } of await Promise.all(answers)) expect(data).toEqual({ task: { status: "RUNNING" } });
+    expect(emulator.calls).toHaveLength(1);
+  });
+
+  it("is none for the catalogue of task types", async () => {
+    const { url, emulator } = await startGateway();
+    const { data } = await query<{ taskTypes: { name: string }[] }>(
+      url,
+      "{ taskTypes { name createdBy hasRequestDefinition takesTags takesUserData takesCredentialConfig eventType stage evidence } }",
+    );
+    expect(data?.taskTypes).toHaveLength(19);
+    expect(data?.taskTypes.find(({ name }) => name === "PointCloudCompress")).toEqual({
+      name: "PointCloudCompress",
+      createdBy: "CreateCompressPointCloudTask",
+      hasRequestDefinition: true,
+      takesTags: true,
+      takesUserData: true,
+      takesCredentialConfig: true,
+      eventType: "imm:Task:PointCloudCompression",
+      stage: "GENERAL",
+      evidence: "DOCS",
+    });
+    expect(emulator.calls).toHaveLength(0);
+  });
+});
+
+describe("Query.tasksByKey", () => {
+  const document = "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { taskId } }";
+
+  it("answers in the order of the keys, with an error at the place of each that fails", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ taskType: "FileCompression", taskId: "a" });
+    emulator.addTask({ taskType: "FileCompression", taskId: "b" });
+    const keys = ["b", "nobody", "a", "", "b"].map((taskId) => ({ ...RUN, projectName: "immtest", taskId }));
+    const { data, errors } = await query(url, document, { keys });
+    expect(data).toEqual({ tasksByKey: [{ taskId: "b" }, null, { taskId: "a" }, null, { taskId: "b" }] });
+    const byPath = errors.map(({ path, extensions }) => [path?.join("."), extensions["code"]]);
+    expect(byPath.toSorted()).toEqual([
+      ["tasksByKey.1", "NOT_FOUND"],
+      ["tasksByKey.3", "BAD_USER_INPUT"],
+    ]);
+    expect(emulator.calls).toHaveLength(3);
+  });
+
+  it.each([0, 101])("refuses %d keys", async (count) => {
+    const { url, emulator } = await startGateway();
+    const keys = Array.from({ length: count }, (_value, index) => ({ ...RUN, projectName: "p", taskId: `t${index}` }));
+    const { data, errors } = await query(url, document, { keys });
+    expect(data).toBeNull();
+    expect(errors).toMatchObject([
+      {
+        message: `Expected \`keys\` to hold 1 to 100 items, got ${count}.`,
+        extensions: { code: "BAD_USER_INPUT", argument: "keys" },
+      },
+    ]);
+    expect(emulator.calls).toHaveLength(0);
+  });
+});
+
+describe("Query.node and Query.nodes", () => {
+  it("find a task by the id that it gave, with what is selected through the interface", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, requestDefinition: '{"a":1}' });
+    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const { data, errors } = await query(
+      url,
+      `{ node(id: "${id}") { __typename id ... on Task { requestDefinition } } nodes(ids: ["${id}"]) { id } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ node: { __typename: "Task", id, requestDefinition: { a: 1 } }, nodes: [{ id }] });
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+  });
+
+  it("say at its place which id is none, and answer the others", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const { data, errors } = await query(url, `{ node(id: "x") { id } nodes(ids: ["y", "${id}"]) { id } }`);
+    expect(data).toEqual({ node: null, nodes: [null, { id }] });
+    expect(errors.map(({ path, extensions }) => [path, extensions["code"], extensions["argument"]])).toEqual([
+      [["node"], "BAD_USER_INPUT", "id"],
+      [["nodes", 0], "BAD_USER_INPUT", "ids"],
+    ]);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { BadUserInputError } from "../../src/errors.js";
+import { parseGlobalTaskId, toGlobalTaskId } from "../../src/tasks/task-id.js";
+
+const KEY = { projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-1" };
+
+describe("a global task id", () => {
+  it("holds the whole key, whatever its characters", () => {
+    const anyName = fc
+      .string({ minLength: 1, unit: "grapheme" })
+      .filter((name) => name.trim() !== "" && !/\p{Cc}/u.test(name));
+    fc.assert(
+      fc.property(anyName, anyName, anyName, (projectName, taskType, taskId) => {
+        const key = { projectName, taskType, taskId };
+        expect(parseGlobalTaskId(toGlobalTaskId(key))).toEqual(key);
+      }),
+    );
+  });
+
+  it("is fit for a URL and does not change between releases", () => {
+    expect(toGlobalTaskId(KEY)).toBe("WyJUYXNrIiwiaW1tdGVzdCIsIkZpbGVDb21wcmVzc2lvbiIsIkZpbGVDb21wcmVzc2lvbi0xIl0");
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["words", "hello"],
+    ["JSON of another shape", Buffer.from('{"a":1}').toString("base64url")],
+    ["another type", Buffer.from('["User","a","b","c"]').toString("base64url")],
+    ["too few parts", Buffer.from('["Task","a","b"]').toString("base64url")],
+    ["parts that are no text", Buffer.from('["Task","a","b",3]').toString("base64url")],
+    ["a second spelling", `${toGlobalTaskId(KEY)}=`],
+    ["an empty name", Buffer.from('["Task","","b","c"]').toString("base64url")],
+  ])("is refused when it is %s", (_what, id) => {
+    expect(() => parseGlobalTaskId(id)).toThrow(BadUserInputError);
+  });
+
+  it("names the argument that holds it", () => {
+    expect(() => parseGlobalTaskId("x", "ids")).toThrow("Expected `ids` to be the id of a Task, got another text.");
+  });
+});

@@ -1,0 +1,217 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { BadUserInputError } from "../../src/errors.js";
+import type { ImmTask } from "../../src/imm/imm-client.js";
+import {
+  elapsedMs,
+  expiresAtMs,
+  fromGetTask,
+  fromListedTask,
+  hasChanged,
+  isFinal,
+  mergeSnapshots,
+  NO_NEEDS,
+  parseTaskKey,
+  satisfies,
+  toKeyText,
+  type TaskSnapshot,
+} from "../../src/tasks/task.js";
+
+const KEY = { projectName: "p", taskType: "FileCompression", taskId: "t" };
+const ALL_NEEDS = { definition: true, progress: true, eventId: true };
+
+const NOTHING: ImmTask = {
+  status: "Running",
+  progress: undefined,
+  code: undefined,
+  message: undefined,
+  startTime: undefined,
+  endTime: undefined,
+  userData: undefined,
+  tags: undefined,
+  taskRequestDefinition: undefined,
+  requestId: undefined,
+  eventId: undefined,
+};
+
+/** What GetTask showed at an instant. */
+function got(fields: Partial<ImmTask>, observedAt = 1_000, askedDefinition = false): TaskSnapshot {
+  return fromGetTask(KEY, { ...NOTHING, ...fields }, { askedDefinition, observedAt });
+}
+
+/** What ListTasks showed at an instant. */
+function listed(fields: Partial<ImmTask>, observedAt = 1_000): TaskSnapshot {
+  return fromListedTask("p", { ...NOTHING, ...fields, ...KEY }, { requestId: "list", observedAt });
+}
+
+describe("the state of a task", () => {
+  it.each([
+    ["Running", "RUNNING"],
+    ["RUNNING", "RUNNING"],
+    ["succeeded", "SUCCEEDED"],
+    ["Failed", "FAILED"],
+    ["Canceled", "UNKNOWN"],
+    ["", "UNKNOWN"],
+  ])("reads %p as %s", (word, status) => {
+    expect(got({ status: word }).status).toBe(status);
+  });
+
+  it("is final for the two words that end a task, and for no other", () => {
+    expect(["Running", "Succeeded", "Failed", "Suspended"].map((status) => isFinal(got({ status })))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+});
+
+describe("the fields of a snapshot", () => {
+  it("are null where IMM left text empty", () => {
+    expect(got({ code: "", message: "", userData: "", endTime: "" })).toMatchObject({
+      code: null,
+      message: null,
+      userData: null,
+      endTime: null,
+    });
+  });
+
+  it("keep IMM's nanoseconds", () => {
+    expect(got({ startTime: "2021-12-24T03:01:41.662060377Z" }).startTime).toBe("2021-12-24T03:01:41.662060377Z");
+  });
+
+  it("say 100 percent once SUCCEEDED, whatever IMM says", () => {
+    expect([got({ status: "Succeeded" }), listed({ status: "Succeeded", progress: 0 })].map((s) => s.progress)).toEqual(
+      [100, 100],
+    );
+  });
+
+  it("hold a progress within 0 and 100, in whole percent", () => {
+    expect([-5, 33.4, 140].map((progress) => listed({ progress }).progress)).toEqual([0, 33, 100]);
+  });
+
+  it("take a zero of GetTask for nothing, and one of ListTasks for a zero", () => {
+    expect([got({ progress: 0 }).progress, listed({ progress: 0 }).progress]).toEqual([null, 0]);
+  });
+});
+
+describe("merging two snapshots", () => {
+  const anySnapshot = fc
+    .record({
+      isListed: fc.boolean(),
+      status: fc.constantFrom("Running", "Succeeded", "Failed", "Odd"),
+      progress: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
+      startTime: fc.constantFrom(undefined, "2026-01-01T00:00:00Z"),
+      eventId: fc.constantFrom(undefined, "event"),
+      taskRequestDefinition: fc.constantFrom(undefined, "{}"),
+      observedAt: fc.integer({ min: 1, max: 5 }),
+    })
+    .map(({ isListed, observedAt, ...fields }) =>
+      isListed ? listed(fields, observedAt) : got(fields, observedAt, true),
+    );
+
+  it("never takes a final state back", () => {
+    fc.assert(
+      fc.property(anySnapshot, anySnapshot, (a, b) => {
+        expect(isFinal(mergeSnapshots(a, b))).toBe(isFinal(a) || isFinal(b));
+      }),
+    );
+  });
+
+  it("never lets progress run backwards, and never erases what one of the two knows", () => {
+    fc.assert(
+      fc.property(anySnapshot, anySnapshot, (a, b) => {
+        const merged = mergeSnapshots(a, b);
+        for (const part of [a, b]) {
+          expect(merged.progress ?? -1).toBeGreaterThanOrEqual(part.progress ?? -1);
+          expect(merged.eventId).toBe(part.eventId ?? merged.eventId);
+          expect(merged.startTime).toBe(part.startTime ?? merged.startTime);
+          expect(merged.definition).toBe(part.definition ?? merged.definition);
+          expect(merged.observedAt).toBeGreaterThanOrEqual(part.observedAt);
+          expect(satisfies(part, ALL_NEEDS, 0) ? satisfies(merged, ALL_NEEDS, 0) : true).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("believes the later observation of two that are not final", () => {
+    const [early, late] = [got({ status: "Odd" }, 1), got({ status: "Running" }, 2)];
+    expect([mergeSnapshots(early, late).status, mergeSnapshots(late, early).status]).toEqual(["RUNNING", "RUNNING"]);
+  });
+});
+
+describe("what a snapshot answers", () => {
+  it("is never too old when final", () => {
+    expect(satisfies(got({ status: "Failed" }, 1), { ...NO_NEEDS, progress: true }, 1_000_000)).toBe(true);
+  });
+
+  it("depends on when the progress was asked for, not only on when the task was seen", () => {
+    const merged = mergeSnapshots(listed({ progress: 5 }, 1_000), got({}, 3_000));
+    expect(satisfies(merged, NO_NEEDS, 2_000)).toBe(true);
+    expect(satisfies(merged, { ...NO_NEEDS, progress: true }, 2_000)).toBe(false);
+  });
+
+  it("depends on whether the definition and the event id were asked for", () => {
+    expect(satisfies(got({ status: "Succeeded" }), { ...NO_NEEDS, definition: true }, 0)).toBe(false);
+    expect(satisfies(got({ status: "Succeeded" }, 1, true), { ...NO_NEEDS, definition: true }, 0)).toBe(true);
+    expect(satisfies(listed({ status: "Succeeded" }), { ...NO_NEEDS, eventId: true }, 0)).toBe(false);
+  });
+});
+
+describe("a visible change", () => {
+  it("is not the time or the call of the observation", () => {
+    expect(hasChanged(got({ requestId: "a" }, 1), got({ requestId: "b" }, 2), ALL_NEEDS)).toBe(false);
+  });
+
+  it.each([
+    ["status", { status: "Failed" }],
+    ["code", { code: "E" }],
+    ["message", { message: "m" }],
+    ["endTime", { endTime: "2026-01-01T00:00:00Z" }],
+    ["userData", { userData: "u" }],
+    ["tags", { tags: { a: "b" } }],
+    ["eventId", { eventId: "e" }],
+    ["progress", { progress: 5 }],
+    ["definition", { taskRequestDefinition: "{}" }],
+  ])("is another %s", (_name, fields) => {
+    expect(hasChanged(got({}), got(fields), ALL_NEEDS)).toBe(true);
+  });
+});
+
+describe("the times of a task", () => {
+  it("expires seven days after the start", () => {
+    expect(expiresAtMs(got({ startTime: "2026-01-01T00:00:00Z" }))).toBe(Date.parse("2026-01-08T00:00:00Z"));
+    expect(expiresAtMs(got({ startTime: "soon" }))).toBeNull();
+  });
+
+  it("runs until its end, or until it was last seen", () => {
+    const startTime = "2026-01-01T08:00:00+08:00";
+    const start = Date.parse(startTime);
+    expect(elapsedMs(got({ startTime }, start + 500))).toBe(500);
+    expect(elapsedMs(got({ startTime, endTime: "2026-01-01T00:00:09Z" }, start + 99_000))).toBe(9_000);
+    expect(elapsedMs(got({}))).toBeNull();
+  });
+});
+
+describe("a task key", () => {
+  it.each([
+    ["projectName", { ...KEY, projectName: "" }],
+    ["taskType", { ...KEY, taskType: "  " }],
+    ["taskId", { ...KEY, taskId: "" }],
+    ["taskId", { ...KEY, taskId: "a\u0000b" }],
+    ["taskId", { ...KEY, taskId: "x".repeat(513) }],
+  ])("refuses a bad %s and names it", (argument, key) => {
+    expect(() => parseTaskKey(key)).toThrow(BadUserInputError);
+    expect(() => parseTaskKey(key)).toThrow(`Expected \`${argument}\``);
+  });
+
+  it("is one text exactly when it is one task", () => {
+    const anyKey = fc.record({ projectName: fc.string(), taskType: fc.string(), taskId: fc.string() });
+    fc.assert(
+      fc.property(anyKey, anyKey, (a, b) => {
+        const isSame = a.projectName === b.projectName && a.taskType === b.taskType && a.taskId === b.taskId;
+        expect(toKeyText(a) === toKeyText(b)).toBe(isSame);
+      }),
+    );
+  });
+});

@@ -1,0 +1,351 @@
+import { describe, expect, it } from "@jest/globals";
+import { NotFoundError } from "../../src/errors.js";
+import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../src/tasks/task.js";
+import type { WatchStream } from "../../src/tasks/watch-stream.js";
+import { eventually } from "../support/eventually.js";
+import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
+
+const PROGRESS = { ...NO_NEEDS, progress: true };
+
+function keyOf(taskId: string): TaskKey {
+  return { projectName: "immtest", taskType: "FileCompression", taskId };
+}
+
+async function nextSnapshot(stream: WatchStream): Promise<TaskSnapshot> {
+  const { value } = await stream.next();
+  if (value?.kind !== "snapshot") throw new Error(`Expected a snapshot, got ${JSON.stringify(value)}.`);
+  return value.snapshot;
+}
+
+/** Lets the next look of a watch happen, to its end. */
+async function lookAgain({ clock, emulator }: RunningReader): Promise<void> {
+  const before = emulator.calls.length;
+  await clock.advance(clock.nextTimerInMs ?? 0);
+  await eventually(() => emulator.calls.length > before && clock.pendingTimers > 0);
+}
+
+describe("following one task", () => {
+  it("gives the present snapshot at once, then each change, then the final one, then ends", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.setProgress("run", 10);
+    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING", progress: 10 });
+    emulator.setProgress("run", 60);
+    await lookAgain(running);
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING", progress: 60 });
+    emulator.finishTask("run");
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED", progress: 100 });
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(clock.pendingTimers).toBe(0);
+    expect(hub.watchedTasks).toBe(0);
+  });
+
+  it("gives one snapshot of a task that has ended, and sets no timer", async () => {
+    const { emulator, hub, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
+    const stream = hub.watch({ keys: [keyOf("done")], needs: PROGRESS });
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED" });
+    expect((await stream.next()).done).toBe(true);
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("tells nothing of a look that showed no change", async () => {
+    const running = await startReader();
+    const { emulator, hub } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.setProgress("run", 10);
+    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await nextSnapshot(stream);
+    await lookAgain(running);
+    await lookAgain(running);
+    emulator.setProgress("run", 11);
+    await lookAgain(running);
+    expect(await nextSnapshot(stream)).toMatchObject({ progress: 11 });
+  });
+
+  it("does not tell somebody who selected no progress of progress", async () => {
+    const running = await startReader();
+    const { emulator, hub } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.setProgress("run", 10);
+    const plain = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const keen = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await nextSnapshot(plain);
+    await nextSnapshot(keen);
+    emulator.setProgress("run", 60);
+    await lookAgain(running);
+    expect(await nextSnapshot(keen)).toMatchObject({ progress: 60 });
+    emulator.failTask("run", "E", "m");
+    await running.clock.advance(running.clock.nextTimerInMs ?? 0);
+    expect(await nextSnapshot(plain)).toMatchObject({ status: "FAILED" });
+  });
+
+  it("does without ListTasks when nobody selected progress", async () => {
+    const running = await startReader();
+    const { emulator, hub } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    await lookAgain(running);
+    await lookAgain(running);
+    expect(actionsOf(running.emulator)).toEqual(["GetTask", "GetTask", "GetTask"]);
+  });
+});
+
+describe("sharing a watch", () => {
+  it("polls for a thousand subscribers as often as for one", async () => {
+    const calls: number[] = [];
+    for (const subscribers of [1, 1_000]) {
+      const running = await startReader();
+      const { emulator, hub, clock } = running;
+      emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: 60_000 });
+      const streams = Array.from({ length: subscribers }, () => hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+      const finals = streams.map(async (stream) => {
+        let last: TaskSnapshot | undefined;
+        for await (const event of stream) if (event.kind === "snapshot") last = event.snapshot;
+        return last;
+      });
+      await eventually(() => clock.pendingTimers > 0);
+      while (hub.watchedTasks > 0) {
+        const before = emulator.calls.length;
+        await clock.advance(clock.nextTimerInMs ?? 0);
+        await eventually(() => emulator.calls.length > before && (clock.pendingTimers > 0 || hub.watchedTasks === 0));
+      }
+      for (const last of await Promise.all(finals)) expect(last).toMatchObject({ status: "SUCCEEDED", progress: 100 });
+      calls.push(emulator.calls.length);
+    }
+    expect(calls[1]).toBe(calls[0]);
+    expect(calls[0]).toBeGreaterThan(5);
+  });
+
+  it("gives a newcomer the present snapshot without a call", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.setProgress("run", 10);
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    emulator.clearCalls();
+    const late = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    expect(await nextSnapshot(late)).toMatchObject({ progress: 10 });
+    expect(emulator.calls).toHaveLength(0);
+  });
+
+  it("asks at once for what a newcomer needs more, and only then tells it", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", requestDefinition: '{"a":1}' });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
+    const late = hub.watch({ keys: [keyOf("run")], needs: { ...NO_NEEDS, definition: true } });
+    expect(await nextSnapshot(late)).toMatchObject({ definition: '{"a":1}' });
+    expect(emulator.calls.map((call) => call.parameters["RequestDefinition"])).toEqual([undefined, "true"]);
+  });
+
+  it("serves a newcomer who joins while a look is under way", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, requestDefinition: "{}" });
+    const first = hub.watch({ keys: [keyOf("done")], needs: NO_NEEDS });
+    const second = hub.watch({ keys: [keyOf("done")], needs: { ...NO_NEEDS, definition: true } });
+    expect(await nextSnapshot(first)).toMatchObject({ status: "SUCCEEDED" });
+    expect(await nextSnapshot(second)).toMatchObject({ status: "SUCCEEDED", definition: "{}" });
+    expect((await first.next()).done).toBe(true);
+    expect((await second.next()).done).toBe(true);
+    expect(hub.watchedTasks).toBe(0);
+  });
+
+  it("holds one event, the newest, for a subscriber who does not read", async () => {
+    const running = await startReader();
+    const { emulator, hub } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const slow = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await nextSnapshot(slow);
+    for (const progress of [10, 20, 30]) {
+      emulator.setProgress("run", progress);
+      await lookAgain(running);
+    }
+    expect(await nextSnapshot(slow)).toMatchObject({ progress: 30 });
+    emulator.setProgress("run", 40);
+    await lookAgain(running);
+    emulator.finishTask("run");
+    await running.clock.advance(running.clock.nextTimerInMs ?? 0);
+    await eventually(() => hub.watchedTasks === 0);
+    expect(await nextSnapshot(slow)).toMatchObject({ status: "SUCCEEDED" });
+    expect((await slow.next()).done).toBe(true);
+  });
+});
+
+describe("leaving", () => {
+  it("stops the polling when the last subscriber leaves, not before", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const [one, two] = [0, 1].map(() => hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    await Promise.all([one, two].map(async (stream) => stream && nextSnapshot(stream)));
+    await one?.return();
+    expect(clock.pendingTimers).toBe(1);
+    await lookAgain(running);
+    await two?.return();
+    expect(clock.pendingTimers).toBe(0);
+    expect(hub.watchedTasks).toBe(0);
+  });
+
+  it("wakes a pending read at once", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await nextSnapshot(stream);
+    const pending = stream.next();
+    await stream.return();
+    expect(await pending).toEqual({ done: true, value: undefined });
+  });
+
+  it("ignores an answer that lands after the last one left", async () => {
+    const { emulator, hub, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await stream.return();
+    await eventually(() => emulator.calls.some((call) => call.status === 200));
+    await clock.advance(60_000);
+    expect(clock.pendingTimers).toBe(0);
+    expect(emulator.calls).toHaveLength(1);
+  });
+
+  it("begins a new watch after the old one ended", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const first = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(first);
+    await first.return();
+    const second = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    expect(await nextSnapshot(second)).toMatchObject({ status: "RUNNING" });
+    // The snapshot is younger than taskMaxAgeMs.
+    expect(emulator.calls).toHaveLength(1);
+  });
+
+  it("ends every stream when the hub is disposed of", async () => {
+    const { emulator, hub, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    hub.dispose();
+    expect((await stream.next()).done).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe("failures while following", () => {
+  it("delays a look and ends nothing when the failure may pass", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    const remove = emulator.injectFault({ kind: "serverError" });
+    await lookAgain(running);
+    const afterOne = clock.nextTimerInMs ?? 0;
+    await lookAgain(running);
+    expect(clock.nextTimerInMs).toBeGreaterThan(afterOne);
+    remove();
+    emulator.finishTask("run");
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED" });
+  });
+
+  it("waits for the first snapshot through failures that may pass", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.injectFault({ kind: "reset", times: 2 });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await eventually(() => clock.pendingTimers > 0);
+    await lookAgain(running);
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING" });
+  });
+
+  it("waits as long as IMM asks when it throttles", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    emulator.injectFault({ kind: "throttle", retryAfterMs: 45_000, times: 1 });
+    await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(45_000);
+  });
+
+  it("ends the stream with the error when the task is gone", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    emulator.forgetTask("run");
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    const { value } = await stream.next();
+    expect(value).toMatchObject({ kind: "failure", key: keyOf("run"), error: expect.any(NotFoundError) });
+    expect((await stream.next()).done).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("keeps the known progress when only the list fails in passing", async () => {
+    const running = await startReader();
+    const { emulator, hub } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.setProgress("run", 10);
+    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await nextSnapshot(stream);
+    emulator.injectFault({ kind: "throttle", action: "ListTasks", times: 1 });
+    emulator.setProgress("run", 20);
+    await lookAgain(running);
+    await lookAgain(running);
+    expect(await nextSnapshot(stream)).toMatchObject({ progress: 20, progressError: null });
+  });
+});
+
+describe("following several tasks", () => {
+  it("goes on with the others when one ends or cannot be followed", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "a", startedAgoMs: 60_000 });
+    emulator.addTask({ taskType: "FileCompression", taskId: "b" });
+    const stream = hub.watch({ keys: ["a", "b", "nobody", "a"].map(keyOf), needs: NO_NEEDS });
+    const events = [await stream.next(), await stream.next(), await stream.next()].map(({ value }) =>
+      value?.kind === "snapshot"
+        ? `${value.snapshot.key.taskId} ${value.snapshot.status}`
+        : `${value?.key.taskId} gone`,
+    );
+    expect(events.toSorted()).toEqual(["a SUCCEEDED", "b RUNNING", "nobody gone"]);
+    emulator.finishTask("b");
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    expect(await nextSnapshot(stream)).toMatchObject({ key: keyOf("b"), status: "SUCCEEDED" });
+    expect((await stream.next()).done).toBe(true);
+  });
+});
+
+describe("the rhythm", () => {
+  it("is that of the most impatient subscriber, and slows down when it leaves", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    const patient = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 30_000 });
+    await nextSnapshot(patient);
+    expect(clock.nextTimerInMs).toBe(30_000);
+    const hasty = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1_000 });
+    await nextSnapshot(hasty);
+    expect(clock.nextTimerInMs).toBe(1_000);
+    await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(1_000);
+    await hasty.return();
+    await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(30_000);
+  });
+
+  it("is never faster than the least interval", async () => {
+    const { emulator, hub, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1 }));
+    expect(clock.nextTimerInMs).toBe(1_000);
+  });
+});
