@@ -21,7 +21,8 @@ export function createFormatError(logger: Logger): FormatError {
     const error = thrown instanceof GraphQLError ? thrown : undefined;
     const original = originalOf(thrown);
     if (original instanceof GatewayError) return locate(error, original.message, original.toExtensions());
-    if (error !== undefined && original === error) {
+    // Without a path it was raised before any field was resolved: by the parser, the validation, or Apollo.
+    if (error !== undefined && error.path === undefined && original instanceof GraphQLError) {
       return locate(error, error.message, { ...error.extensions, code: error.extensions["code"] ?? "BAD_USER_INPUT" });
     }
     const errorId = randomUUID();

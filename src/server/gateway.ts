@@ -167,9 +167,12 @@ class ApolloGateway implements Gateway {
         this.#phase = { name: "stopped", stopped: Promise.resolve() };
         this.#client.dispose();
         return;
-      case "running":
-        this.#phase = { name: "draining", stopped: this.#drain(phase.http, phase.webSocket) };
-        return this.#phase.stopped;
+      case "running": {
+        // The phase changes first: both doors look at it from the first moment of the drain on.
+        const stopped = Promise.resolve().then(async () => this.#drain(phase.http, phase.webSocket));
+        this.#phase = { name: "draining", stopped };
+        return stopped;
+      }
       case "draining":
       case "stopped":
         return phase.stopped;

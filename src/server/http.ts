@@ -9,7 +9,7 @@ import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/di
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
-import type { GraphQLSchema } from "graphql";
+import { GraphQLError, OperationTypeNode, type GraphQLSchema } from "graphql";
 import type { Logger } from "../log.js";
 import type { GatewayContext } from "../schema/context.js";
 import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
@@ -47,8 +47,15 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     logger: false,
     bodyLimit: options.maxRequestBytes,
     routerOptions: { maxParamLength: 100 },
-    // Idle keep-alive connections would hold a stopping server open.
     forceCloseConnections: "idle",
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    if (!options.isDraining() || request.url === HEALTH_PATH) return;
+    await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    // A connection that stays open after its last answer would hold the stop up until the deadline.
+    if (options.isDraining()) reply.header("connection", "close");
   });
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const status = error.statusCode ?? 500;
@@ -86,6 +93,7 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
     // The default plugin hooks every field of every answer for cache hints that this schema does not have.
     ApolloServerPluginCacheControlDisabled(),
     createLandingPage(hasExplorer, example),
+    refuseSubscriptions,
   ];
   return new ApolloServer<GatewayContext>({
     schema,
@@ -105,6 +113,20 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
     },
   });
 }
+
+/** Left alone, a subscription that is posted would be executed as if it were a query. */
+const refuseSubscriptions: ApolloServerPlugin<GatewayContext> = {
+  async requestDidStart() {
+    return {
+      async didResolveOperation({ operation }) {
+        if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
+        throw new GraphQLError(`Subscriptions are served over WebSocket (graphql-transport-ws) at ${GRAPHQL_PATH}.`, {
+          extensions: { code: "BAD_REQUEST", http: { status: 400 } },
+        });
+      },
+    };
+  },
+};
 
 /** A request that is refused before it is a GraphQL request. Says nothing of its content. */
 function toRefusal(status: number, maxRequestBytes: number): ReturnType<typeof refusal> {

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "@jest/globals";
+import { eventually } from "../support/eventually.js";
+import { startGateway } from "../support/start-gateway.js";
+import { connect, subscribe } from "../support/subscribe.js";
+
+interface Progress {
+  readonly taskProgress: { readonly taskId: string; readonly status: string; readonly progress: number | null };
+}
+
+const FOLLOW = `subscription ($taskId: String!) {
+  taskProgress(projectName: "immtest", taskType: "FileUncompression", taskId: $taskId) { taskId status progress requestDefinition }
+}`;
+const SECRET = "hunter2";
+
+/** Draws that differ: the faults of a standing clock would hit all calls or none. The sequence is fixed. */
+function createDraws(): () => number {
+  let state = 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+describe("an upstream in trouble", () => {
+  it("keeps two hundred subscriptions alive until each has its final snapshot, and no secret in a log line", async () => {
+    const { url, emulator, clock, gateway, logger } = await startGateway({ gateway: { maxConcurrentCalls: 50 } });
+    const draw = createDraws();
+    Object.defineProperty(clock, "random", { value: draw });
+    const taskIds = Array.from({ length: 200 }, (_value, index) => `task-${index}`);
+    const requestDefinition = JSON.stringify({ Password: SECRET });
+    for (const taskId of taskIds) {
+      emulator.addTask({
+        taskType: "FileUncompression",
+        taskId,
+        durationMs: 4_000 + 20 * taskIds.indexOf(taskId),
+        requestDefinition,
+      });
+    }
+    emulator.injectFault({ kind: "reset", rate: 0.2 });
+    emulator.injectFault({ kind: "serverError", rate: 0.1 });
+    emulator.injectFault({ kind: "throttle", rate: 0.1 });
+    emulator.injectFault({ kind: "notJson", rate: 0.05 });
+    const client = connect(url);
+    const subscriptions = taskIds.map((taskId) => subscribe<Progress>(client, FOLLOW, { taskId }));
+    await eventually(() => gateway.watchedTasks === taskIds.length);
+
+    let isOver = false;
+    const ends = Promise.all(subscriptions.map(async (subscription) => subscription.rest())).finally(
+      () => (isOver = true),
+    );
+    while (!isOver) await clock.advance(100);
+    for (const [index, events] of (await ends).entries()) {
+      expect(events.every(({ errors }) => errors === undefined)).toBe(true);
+      expect(events.at(-1)).toMatchObject({
+        data: { taskProgress: { taskId: taskIds[index], status: "SUCCEEDED", progress: 100 } },
+      });
+      expect(events.filter(({ data }) => data?.taskProgress.status === "SUCCEEDED")).toHaveLength(1);
+    }
+
+    const faults = emulator.calls.filter((call) => call.fault !== undefined);
+    expect(faults.length / emulator.calls.length).toBeGreaterThan(0.35);
+    expect(new Set(faults.map((call) => call.fault))).toEqual(new Set(["reset", "serverError", "throttle", "notJson"]));
+    expect(logger.lines.length).toBeGreaterThan(0);
+    expect(logger.lines.join("\n")).not.toMatch(/hunter2|emulator:|Signature=|AccessKey|TaskId=|http:\/\//);
+    expect(clock.pendingTimers).toBe(0);
+  }, 60_000);
+});

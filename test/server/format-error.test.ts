@@ -1,0 +1,45 @@
+import { describe, expect, it } from "@jest/globals";
+import { GraphQLError } from "graphql";
+import { NotFoundError } from "../../src/errors.js";
+import { createFormatError } from "../../src/server/format-error.js";
+import { RecordingLogger } from "../support/recording-logger.js";
+
+describe("the outward error border", () => {
+  it("shows an error of the house, however deep it is wrapped", () => {
+    const inner = new NotFoundError("Gone.", { imm: { code: "ResourceNotFound", requestId: "r" } });
+    const outer = new GraphQLError("x", {
+      path: ["task"],
+      originalError: new GraphQLError("y", { originalError: inner }),
+    });
+    expect(createFormatError(new RecordingLogger())(outer)).toEqual({
+      message: "Gone.",
+      path: ["task"],
+      extensions: { code: "NOT_FOUND", imm: { code: "ResourceNotFound", requestId: "r" } },
+    });
+  });
+
+  it("keeps the code of an error of the request itself", () => {
+    const error = new GraphQLError("Syntax", { extensions: { code: "GRAPHQL_PARSE_FAILED" } });
+    expect(createFormatError(new RecordingLogger())(error)).toMatchObject({
+      message: "Syntax",
+      extensions: { code: "GRAPHQL_PARSE_FAILED" },
+    });
+  });
+
+  it.each([
+    ["an error", new Error("hunter2")],
+    ["a wrapped error", new GraphQLError("hunter2", { path: ["a"], originalError: new TypeError("hunter2") })],
+    ["a text", "hunter2"],
+    ["nothing", undefined],
+  ])("masks %s and logs it under the id that is shown", (_what, thrown) => {
+    const logger = new RecordingLogger();
+    const shown = createFormatError(logger)(thrown);
+    expect(shown).toMatchObject({
+      message: "The gateway failed unexpectedly.",
+      extensions: { code: "INTERNAL_SERVER_ERROR" },
+    });
+    expect(JSON.stringify(shown)).not.toContain("hunter2");
+    expect(logger.lines).toHaveLength(1);
+    expect(logger.lines[0]).toContain(String(shown.extensions?.["errorId"]));
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "@jest/globals";
+import { WebSocket } from "ws";
+import { createGateway } from "../../src/server/gateway.js";
+import { eventually } from "../support/eventually.js";
+import { keyArguments, query } from "../support/query.js";
+import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
+import { connect, subscribe } from "../support/subscribe.js";
+
+const RUN = { taskType: "FileCompression", taskId: "run" };
+const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
+
+describe("stopping", () => {
+  it("lets a running query finish and refuses new work", async () => {
+    const { url, emulator, clock, gateway } = await startGateway();
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    emulator.injectFault({ kind: "latency", delayMs: 1_000 });
+    const answer = query(url, DOCUMENT);
+    await eventually(() => emulator.calls.length === 1);
+    const stopped = gateway.stop();
+    // Depending on how far the drain is, the port is closed already or the request is refused.
+    const late = await query(url, DOCUMENT).catch((error: Error) => error.message);
+    expect(["fetch failed", 503]).toContain(typeof late === "string" ? late : late.status);
+    expect(emulator.calls).toHaveLength(1);
+    await clock.advance(1_000);
+    expect((await answer).data).toEqual({ task: { status: "RUNNING" } });
+    await stopped;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("closes sockets with 1001 and does not pretend that their tasks are over", async () => {
+    const { url, emulator, clock, gateway } = await startGateway();
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const subscription = subscribe(connect(url), `subscription { taskProgress(${keyArguments(RUN)}) { status } }`);
+    await subscription.next();
+    await gateway.stop();
+    expect(await subscription.failure()).toMatchObject({ code: 1_001 });
+    expect(gateway.watchedTasks).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("cuts what is not over by the deadline", async () => {
+    const { url, emulator, clock, gateway } = await startGateway({ gateway: { shutdownTimeoutMs: 5_000 } });
+    emulator.addTask(RUN);
+    emulator.injectFault({ kind: "stall" });
+    const answer = query(url, DOCUMENT);
+    const failure = expect(answer).rejects.toThrow("fetch failed");
+    await eventually(() => emulator.calls.length === 1);
+    const stopped = gateway.stop();
+    await eventually(() => clock.pendingTimers > 0);
+    await clock.advance(5_000);
+    await stopped;
+    await failure;
+  });
+
+  it("refuses a new socket while it drains", async () => {
+    const { url, emulator, clock, gateway } = await startGateway();
+    emulator.addTask(RUN);
+    emulator.injectFault({ kind: "latency", delayMs: 1_000 });
+    const answer = query(url, DOCUMENT);
+    await eventually(() => emulator.calls.length === 1);
+    const stopped = gateway.stop();
+    const socket = new WebSocket(`${url.replace("http", "ws")}/graphql`, "graphql-transport-ws");
+    const failure = await new Promise<Error>((resolve) => socket.once("error", resolve));
+    expect(failure.message).toMatch(/ECONNREFUSED|ECONNRESET|503/);
+    await clock.advance(1_000);
+    await answer;
+    await stopped;
+  });
+
+  it("can be asked for twice, and before the start", async () => {
+    const { gateway } = await startGateway();
+    await Promise.all([gateway.stop(), gateway.stop()]);
+    await gateway.stop();
+    await expect(gateway.start()).rejects.toThrow("A gateway can be started only once.");
+  });
+});
+
+describe("starting on a port that is in use", () => {
+  it("fails with one sentence and leaves nothing behind", async () => {
+    const { port, clock } = await startGateway();
+    const second = createGateway({ client: { getTask: neverCalled, listTasks: neverCalled }, port, clock });
+    disposeAfterTest(async () => second.stop());
+    await expect(second.start()).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
+    );
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+async function neverCalled(): Promise<never> {
+  throw new Error("Nothing should be asked.");
+}
