@@ -26,17 +26,21 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 /** The key pair that an emulator of this command accepts. It opens nothing but made-up data. */
 const EMULATOR_KEY = { accessKeyId: "emulator", accessKeySecret: "emulator" };
 
-const EXAMPLE_ARGUMENTS = `projectName: "${DEMO_PROJECT}", taskType: "FileCompression", taskId: "FileCompression-demo-running"`;
+const EXAMPLE_ARGUMENTS = `
+    projectName: "${DEMO_PROJECT}"
+    taskType: "FileCompression"
+    taskId: "FileCompression-demo-running"
+  `;
 
 const EXAMPLE: ExampleOperations = {
-  query: `query {
+  query: `query Look {
   task(${EXAMPLE_ARGUMENTS}) {
     status
     progress
     requestDefinition
   }
 }`,
-  subscription: `subscription {
+  subscription: `subscription Follow {
   taskProgress(${EXAMPLE_ARGUMENTS}) {
     status
     progress

@@ -5,7 +5,7 @@
  * own table of limits, so a limit that is added there is a setting here.
  */
 
-import { z } from "zod";
+import * as v from "valibot";
 import { ConfigurationError } from "./errors.js";
 import { endpointOfRegion, parseEndpoint, type Endpoint } from "./imm/endpoints.js";
 import type { AccessKey } from "./imm/openapi-client.js";
@@ -18,7 +18,7 @@ interface Kind<T> {
   readonly placeholder: string;
   /** What is expected, as the refusal says it. */
   readonly expected: string;
-  readonly schema: z.ZodType<T, string>;
+  readonly schema: v.GenericSchema<string, T>;
 }
 
 /** One setting, as the help and the manual show it. */
@@ -55,29 +55,33 @@ function integer(min: number, max: number): Kind<number> {
   return {
     placeholder: "<integer>",
     expected: `an integer from ${min} to ${max}`,
-    schema: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
+    schema: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number), v.minValue(min), v.maxValue(max)),
   };
 }
 
 const text: Kind<string> = {
   placeholder: "<text>",
   expected: "a text that is not empty",
-  schema: z.string().min(1),
+  schema: v.pipe(v.string(), v.nonEmpty()),
 };
 
 const toggle: Kind<boolean> = {
   placeholder: "<true|false>",
   expected: "true or false",
-  schema: z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"] }),
+  schema: v.pipe(
+    v.picklist(["true", "1", "false", "0"]),
+    v.transform((text) => text === "true" || text === "1"),
+  ),
 };
 
 const originList: Kind<readonly string[]> = {
   placeholder: "<origins>",
   expected: `origins such as https://app.example.com with commas between them, "*", or "${LOCAL_ORIGINS}"`,
-  schema: z
-    .string()
-    .transform((list) => list.split(",").map((origin) => origin.trim()))
-    .pipe(z.array(z.union([z.literal(["*", LOCAL_ORIGINS]), z.string().regex(/^https?:\/\/[^/\s]+$/)])).min(1)),
+  schema: v.pipe(
+    v.string(),
+    v.transform((list) => list.split(",").map((origin) => origin.trim())),
+    v.array(v.union([v.picklist(["*", LOCAL_ORIGINS]), v.pipe(v.string(), v.regex(/^https?:\/\/[^/\s]+$/))])),
+  ),
 };
 
 /** The settings that are no limits, in the order of the help. */
@@ -159,7 +163,7 @@ const ownSettings = {
     flag: "log-level",
     placeholder: "<level>",
     expected: `one of ${LOG_LEVELS.join(", ")}`,
-    schema: z.enum(LOG_LEVELS),
+    schema: v.picklist(LOG_LEVELS),
     fallback: "info",
     effect: "the least severe log line that is written, as JSON, to standard error",
   },
@@ -221,8 +225,8 @@ function parseAll<Table extends Readonly<Record<string, Setting>>>(table: Table,
   const entries = Object.entries(table).map(([name, { env, expected, schema, flag }]) => {
     const value = given[env];
     if (value === undefined) return [name, undefined] as const;
-    const result = schema.safeParse(value);
-    if (result.success) return [name, result.data] as const;
+    const result = v.safeParse(schema, value);
+    if (result.success) return [name, result.output] as const;
     // A setting without a flag may be a secret: its text is not repeated.
     const got = flag === null ? "" : `, got "${value.slice(0, 100)}"`;
     throw new ConfigurationError(`${env}: expected ${expected}${got}.`);
