@@ -25,7 +25,6 @@ import { isNativeError } from "node:util/types";
 export type ErrorCode =
   | "BAD_USER_INPUT"
   | "NOT_FOUND"
-  | "UNAUTHENTICATED"
   | "FORBIDDEN"
   | "UPSTREAM_THROTTLED"
   | "UPSTREAM_TIMEOUT"
