@@ -151,6 +151,21 @@ export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
 
+/** Why a port cannot be had, by the system's code. */
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "is in use by another program",
+  EACCES: "may not be used by this user",
+  EADDRNOTAVAIL: "is not an address of this machine",
+  ENOTFOUND: "is not an address of this machine",
+};
+
+/** What a server threw that could not listen: a ConfigurationError where the address is at fault, else what it threw. */
+export function toListenError(thrown: unknown, host: string, port: number): Error {
+  const error = toError(thrown);
+  const reason = "code" in error ? LISTEN_FAILURES[String(error.code)] : undefined;
+  return reason === undefined ? error : new ConfigurationError(`Cannot listen on ${host}:${port}: it ${reason}.`);
+}
+
 /** Anything thrown, as an `Error`. */
 export function toError(thrown: unknown): Error {
   return isNativeError(thrown) ? thrown : new Error(String(thrown));

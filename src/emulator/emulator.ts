@@ -140,8 +140,7 @@ export interface Emulator {
 /**
  * Starts an emulator that has no tasks yet.
  *
- * @throws ConfigurationError - when an option is out of its range
- * @throws the system's error - when the address cannot be used
+ * @throws ConfigurationError - when an option is out of its range, or the address cannot be used
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const {

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../clock.js";
-import { assertNever, toError } from "../errors.js";
+import { assertNever, toError, toListenError } from "../errors.js";
 import { operations } from "../imm/operations.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallLog, OpenCall } from "./call-log.js";
@@ -59,9 +59,10 @@ export class HttpDoor {
   /** Listens, and returns the URL. @throws the system's error - when the address cannot be used */
   async open(host: string, port: number): Promise<string> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
+      const onError = (error: Error): void => reject(toListenError(error, host, port));
+      this.#server.once("error", onError);
       this.#server.listen(port, host, () => {
-        this.#server.off("error", reject);
+        this.#server.off("error", onError);
         resolve();
       });
     });

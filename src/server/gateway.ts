@@ -6,7 +6,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { systemClock, type Clock } from "../clock.js";
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/openapi-client.js";
@@ -207,20 +207,10 @@ class ApolloGateway implements Gateway {
   }
 }
 
-/** Why a port cannot be had, in one sentence each. */
-const LISTEN_FAILURES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "is in use by another program",
-  EACCES: "may not be used by this user",
-  EADDRNOTAVAIL: "is not an address of this machine",
-  ENOTFOUND: "is not an address of this machine",
-};
-
 async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
   try {
     await app.listen({ host, port });
   } catch (thrown) {
-    const reason = LISTEN_FAILURES[String((thrown as { code?: unknown }).code)];
-    if (reason === undefined) throw thrown;
-    throw new ConfigurationError(`Cannot listen on ${host}:${port}: it ${reason}.`);
+    throw toListenError(thrown, host, port);
   }
 }

@@ -164,7 +164,7 @@ describe("the calls that one request makes", () => {
     const { data, errors } = await query(
       url,
       `query ($no: Boolean!, $yes: Boolean!) {
-        plain: task(${keyArguments(RUN)}) { status eventId @skip(if: $yes) }
+        plain: task(${keyArguments(RUN)}) { status progress @skip(if: $yes) }
         rich: task(${keyArguments(RUN)}) { ...Rich progress @include(if: $no) }
       }
       fragment Rich on Task { ... on Task { requestDefinition @include(if: $yes) } }`,

@@ -29,6 +29,10 @@ describe("the outward error border", () => {
   it.each([
     ["an error", new Error("hunter2")],
     ["a wrapped error", new GraphQLError("hunter2", { path: ["a"], originalError: new TypeError("hunter2") })],
+    [
+      "an error of a scalar, below a field",
+      new GraphQLError("x", { path: ["a"], originalError: new GraphQLError("hunter2") }),
+    ],
     ["a text", "hunter2"],
     ["nothing", undefined],
   ])("masks %s and logs it under the id that is shown", (_what, thrown) => {
