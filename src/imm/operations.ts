@@ -46,25 +46,28 @@ export interface Operation {
 
 const STATUS_VALUES = ["Running", "Succeeded", "Failed"] as const;
 
+/** What GetTask answers and an item of ListTasks have in common. */
+const TASK_MEMBERS = {
+  TaskId: { type: "string" },
+  TaskType: { type: "string" },
+  Status: { type: "string", values: STATUS_VALUES },
+  Progress: { type: "integer" },
+  Code: { type: "string" },
+  Message: { type: "string" },
+  StartTime: { type: "string" },
+  EndTime: { type: "string" },
+  UserData: { type: "string" },
+  Tags: { type: "map" },
+  TaskRequestDefinition: { type: "string" },
+} as const satisfies Record<string, Member>;
+
 /** The nested structures that parameters and responses refer to by name. */
 export const models = {
   TimeRange: {
     Start: { type: "string" },
     End: { type: "string" },
   },
-  TaskInfo: {
-    TaskId: { type: "string" },
-    TaskType: { type: "string" },
-    Status: { type: "string", values: STATUS_VALUES },
-    Progress: { type: "integer" },
-    Code: { type: "string" },
-    Message: { type: "string" },
-    StartTime: { type: "string" },
-    EndTime: { type: "string" },
-    UserData: { type: "string" },
-    Tags: { type: "map" },
-    TaskRequestDefinition: { type: "string" },
-  },
+  TaskInfo: TASK_MEMBERS,
 } as const satisfies Record<string, Record<string, Member>>;
 
 /** The operations by action. */
@@ -81,18 +84,8 @@ export const operations = {
     response: {
       RequestId: { type: "string" },
       ProjectName: { type: "string" },
-      TaskType: { type: "string" },
-      TaskId: { type: "string" },
       EventId: { type: "string" },
-      Status: { type: "string", values: STATUS_VALUES },
-      Progress: { type: "integer" },
-      Code: { type: "string" },
-      Message: { type: "string" },
-      StartTime: { type: "string" },
-      EndTime: { type: "string" },
-      UserData: { type: "string" },
-      Tags: { type: "map" },
-      TaskRequestDefinition: { type: "string" },
+      ...TASK_MEMBERS,
     },
   },
   ListTasks: {
