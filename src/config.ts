@@ -259,8 +259,8 @@ function chooseAccessKey(own: Parsed<typeof ownSettings>): AccessKey | undefined
   if (accessKeyId !== undefined && accessKeySecret !== undefined) {
     return { accessKeyId, accessKeySecret, securityToken };
   }
-  if (accessKeyId === undefined && accessKeySecret === undefined) return undefined;
+  if (accessKeyId === undefined && accessKeySecret === undefined && securityToken === undefined) return undefined;
   throw new ConfigurationError(
-    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither.",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither, and a security token only beside them.",
   );
 }

@@ -6,6 +6,7 @@
  * p-queue's; this file decides what they are applied to. It knows nothing of what the calls mean.
  */
 
+import { setMaxListeners } from "node:events";
 import {
   BrokenCircuitError,
   circuitBreaker,
@@ -27,6 +28,7 @@ import {
   UpstreamThrottledError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
+  toError,
 } from "../errors.js";
 import type { GetTaskRequest, ImmClient, ImmTask, ImmTaskPage, ListTasksRequest } from "./imm-client.js";
 
@@ -63,12 +65,16 @@ const RATE_WINDOW_MS = 1_000;
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
+type Outcome<T> = { readonly value: T } | { readonly refusal: Error };
+
 /** An `ImmClient` that obeys `CallPolicyLimits` and calls another one. */
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
-  readonly #inFlight: PQueue;
+  /** By project, the one that has waited longest for a place first. */
   readonly #budgets = new Map<string, PQueue>();
+  #callsInFlight = 0;
+  readonly #stopping = new AbortController();
   readonly #retries: IPolicy;
   readonly #breaker: IPolicy;
   readonly #deadline: IPolicy;
@@ -77,7 +83,8 @@ export class GuardedImmClient implements ImmClient {
     const { maxRetries, retryDelayMs, maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
-    this.#inFlight = new PQueue({ concurrency: limits.maxConcurrentCalls });
+    // Every waiting call listens to it; their number is bounded by the queues.
+    setMaxListeners(0, this.#stopping.signal);
     this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
     this.#breaker = circuitBreaker(handleWhen(isOutage), {
       breaker: new ConsecutiveBreaker(limits.breakerThreshold),
@@ -104,36 +111,81 @@ export class GuardedImmClient implements ImmClient {
     return this.#read(request.projectName, () => this.#client.listTasks(request));
   }
 
-  /** Drops the calls that wait for their turn, so that no timer of theirs is left. Calls in flight end by themselves. */
+  /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */
   dispose(): void {
-    for (const queue of [...this.#budgets.values(), this.#inFlight]) {
-      queue.pause();
-      queue.clear();
-    }
+    this.#stopping.abort(new StoppedError("The gateway is stopping.", { mayHaveArrived: false }));
   }
 
   async #read<T>(projectName: string, call: () => Promise<T>): Promise<T> {
     return this.#retries.execute(async () => {
-      try {
-        return await this.#breaker.execute(async () => this.#takeTurn(projectName, call));
-      } catch (thrown) {
-        if (!(thrown instanceof BrokenCircuitError)) throw thrown;
-        throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
-          retryAfterMs: this.#limits.breakerResetMs,
-          mayHaveArrived: false,
-        });
-      }
+      const budget = this.#admit(projectName);
+      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, call));
+      if ("refusal" in outcome) throw outcome.refusal;
+      return outcome.value;
     });
   }
 
-  async #takeTurn<T>(projectName: string, call: () => Promise<T>): Promise<T> {
+  /** The project's queue, unless too many calls wait in it already. */
+  #admit(projectName: string): PQueue {
     const budget = this.#budgetOf(projectName);
-    if (budget.size >= this.#limits.maxQueuedCalls) {
-      throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
-        retryAfterMs: Math.ceil((budget.size / this.#limits.maxCallsPerSecond) * RATE_WINDOW_MS),
+    if (budget.size < this.#limits.maxQueuedCalls) return budget;
+    throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
+      retryAfterMs: Math.ceil((budget.size / this.#limits.maxCallsPerSecond) * RATE_WINDOW_MS),
+    });
+  }
+
+  /** Lets the breaker see outages as failures and everything else, a refusal too, as proof that IMM is there. */
+  async #throughBreaker<T>(call: () => Promise<T>): Promise<Outcome<T>> {
+    try {
+      return await this.#breaker.execute(async () => {
+        try {
+          return { value: await call() };
+        } catch (thrown) {
+          const error = toError(thrown);
+          if (isOutage(error)) throw error;
+          return { refusal: error };
+        }
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof BrokenCircuitError)) throw thrown;
+      throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
+        retryAfterMs: this.#limits.breakerResetMs,
+        mayHaveArrived: false,
       });
     }
-    return budget.add(async () => this.#inFlight.add(async () => this.#withDeadline(call)));
+  }
+
+  async #takeTurn<T>(projectName: string, budget: PQueue, call: () => Promise<T>): Promise<T> {
+    const run = async (): Promise<T> => {
+      this.#takePlace(projectName, budget);
+      try {
+        return await this.#withDeadline(call);
+      } finally {
+        this.#givePlace();
+      }
+    };
+    return budget.add(run, { signal: this.#stopping.signal });
+  }
+
+  /** Counts a call in flight. With the last place gone every queue pauses, so that none counts a call it cannot start. */
+  #takePlace(projectName: string, budget: PQueue): void {
+    this.#callsInFlight += 1;
+    this.#budgets.delete(projectName);
+    this.#budgets.set(projectName, budget);
+    if (this.#hasPlace()) return;
+    for (const queue of this.#budgets.values()) queue.pause();
+  }
+
+  #givePlace(): void {
+    this.#callsInFlight -= 1;
+    for (const queue of Array.from(this.#budgets.values())) {
+      if (!this.#hasPlace()) return;
+      queue.start();
+    }
+  }
+
+  #hasPlace(): boolean {
+    return this.#callsInFlight < this.#limits.maxConcurrentCalls;
   }
 
   async #withDeadline<T>(call: () => Promise<T>): Promise<T> {
@@ -149,7 +201,12 @@ export class GuardedImmClient implements ImmClient {
     let budget = this.#budgets.get(projectName);
     if (budget === undefined) {
       if (this.#budgets.size >= MAX_IDLE_BUDGETS) this.#forgetIdleBudgets();
-      budget = new PQueue({ interval: RATE_WINDOW_MS, intervalCap: this.#limits.maxCallsPerSecond, strict: true });
+      budget = new PQueue({
+        autoStart: this.#hasPlace(),
+        interval: RATE_WINDOW_MS,
+        intervalCap: this.#limits.maxCallsPerSecond,
+        strict: true,
+      });
       this.#budgets.set(projectName, budget);
     }
     return budget;
@@ -165,8 +222,14 @@ export class GuardedImmClient implements ImmClient {
 /** The local budget is spent: trying again at once would only lengthen the queue. */
 class BudgetSpentError extends UpstreamThrottledError {}
 
+/** The gateway stops: there is no later. */
+class StoppedError extends UpstreamUnavailableError {}
+
 /** The breaker is open: trying again before it closes is pointless. */
 class BreakerOpenError extends UpstreamUnavailableError {}
+
+/** Failures of our own making, which a retry at once would only repeat. */
+const HOPELESS = [BudgetSpentError, BreakerOpenError, StoppedError];
 
 /** Whether the failure says that IMM as a whole is in trouble; throttling and refusals do not. */
 function isOutage(error: Error): boolean {
@@ -178,6 +241,6 @@ function isOutage(error: Error): boolean {
 }
 
 function isWorthRetrying(error: Error, maxRetryDelayMs: number): boolean {
-  if (error instanceof BudgetSpentError || error instanceof BreakerOpenError) return false;
+  if (HOPELESS.some((kind) => error instanceof kind)) return false;
   return error instanceof GatewayError && error.retryable && (error.retryAfterMs ?? 0) <= maxRetryDelayMs;
 }

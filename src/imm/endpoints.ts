@@ -62,11 +62,22 @@ export function endpointOfRegion(region: string): Endpoint {
 export function parseEndpoint(text: string): Endpoint {
   const url = URL.canParse(text) ? new URL(text) : null;
   const protocol = url?.protocol.slice(0, -1);
-  const isBare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  const isBare =
+    url !== null &&
+    url.pathname === "/" &&
+    url.search === "" &&
+    url.hash === "" &&
+    url.username === "" &&
+    url.password === "";
   if (!isBare || (protocol !== "http" && protocol !== "https")) {
     throw new ConfigurationError(
-      `IMM_ENDPOINT: expected a URL such as https://imm-vpc.cn-hangzhou.aliyuncs.com, without a path, got "${text.slice(0, 100)}".`,
+      `IMM_ENDPOINT: expected a URL such as https://imm-vpc.cn-hangzhou.aliyuncs.com, without a path, got "${withoutSecrets(text).slice(0, 100)}".`,
     );
   }
   return { protocol, host: url.host };
+}
+
+/** The text without what may be credentials: anything before an `@`, and a query. */
+function withoutSecrets(text: string): string {
+  return text.replace(/\/\/.*@/, "//[redacted]@").replace(/\?.+/, "?[redacted]");
 }

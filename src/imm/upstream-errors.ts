@@ -172,6 +172,7 @@ function redactText(text: string | null): string | null {
   if (text === null) return null;
   const safe = text
     .replaceAll(/\b(?:https?|oss):\/\/\S+/gi, "[redacted]")
+    .replaceAll(/[\w.-]+=\S+/g, "[redacted]")
     .replaceAll(/\b(?:LTAI|STS\.)[\w-]+/g, "[redacted]")
     .replaceAll(/[\w+/=-]{40,}/g, "[redacted]")
     .replaceAll(/\s+/g, " ")

@@ -84,6 +84,7 @@ export interface StartedGateway {
 
 type Phase =
   | { readonly name: "created" }
+  | { readonly name: "starting"; readonly started: Promise<StartedGateway> }
   | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketDoor }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
 
@@ -110,9 +111,7 @@ class ApolloGateway implements Gateway {
   constructor(options: GatewayOptions) {
     const { clock = systemClock, logger = silentLogger } = options;
     const limits = parseLimits(options);
-    const { callTimeoutMs } = limits;
-    const upstream =
-      "client" in options ? options.client : new OpenApiImmClient({ openApi: options.openApi, callTimeoutMs });
+    const upstream = chooseClient(options, limits.callTimeoutMs);
     this.#options = options;
     this.#limits = limits;
     this.#clock = clock;
@@ -128,6 +127,15 @@ class ApolloGateway implements Gateway {
 
   async start(): Promise<StartedGateway> {
     if (this.#phase.name !== "created") throw new ConfigurationError("A gateway can be started only once.");
+    const started = this.#open().catch((thrown: unknown) => {
+      this.#phase = { name: "created" };
+      throw thrown;
+    });
+    this.#phase = { name: "starting", started };
+    return started;
+  }
+
+  async #open(): Promise<StartedGateway> {
     const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
     const shared = {
       schema: createSchema(),
@@ -167,6 +175,9 @@ class ApolloGateway implements Gateway {
         this.#phase = { name: "stopped", stopped: Promise.resolve() };
         this.#client.dispose();
         return;
+      case "starting":
+        await phase.started.catch(() => undefined);
+        return this.stop();
       case "running": {
         // The phase changes first: both doors look at it from the first moment of the drain on.
         const stopped = Promise.resolve().then(async () => this.#drain(phase.http, phase.webSocket));
@@ -205,6 +216,21 @@ class ApolloGateway implements Gateway {
       maxKeys: this.#limits.maxKeys,
     };
   }
+}
+
+/** Checks what a caller without types may have left out. */
+function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, callTimeoutMs: number): ImmClient {
+  if (isObjectWith<OpenApi>(upstream.openApi, "callApi")) {
+    return new OpenApiImmClient({ openApi: upstream.openApi, callTimeoutMs });
+  }
+  if (isObjectWith<ImmClient>(upstream.client, "getTask")) return upstream.client;
+  throw new ConfigurationError(
+    "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
+  );
+}
+
+function isObjectWith<T extends object>(value: unknown, method: keyof T & string): value is T {
+  return typeof value === "object" && value !== null && typeof Reflect.get(value, method) === "function";
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {

@@ -1,0 +1,145 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { ConfigurationError } from "../src/errors.js";
+import type { ImmClient } from "../src/imm/imm-client.js";
+import { createGateway, type Gateway, type GatewayOptions } from "../src/server/gateway.js";
+import { limitNames, limits, parseLimits, type GatewayLimits } from "../src/server/limits.js";
+
+/** A client that nobody calls. */
+const client: ImmClient = {
+  getTask: () => Promise.reject(new Error("Nobody asked for a task.")),
+  listTasks: () => Promise.reject(new Error("Nobody asked for a list.")),
+};
+
+const gateways: Gateway[] = [];
+
+afterEach(async () => {
+  for (const gateway of gateways.splice(0)) await gateway.stop();
+});
+
+function create(options: Partial<GatewayOptions> = {}): Gateway {
+  const gateway = createGateway({ client, port: 0, ...options });
+  gateways.push(gateway);
+  return gateway;
+}
+
+/** The one sentence that an action is refused with. */
+function refusalOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (thrown) {
+    if (thrown instanceof ConfigurationError) return thrown.message;
+    throw thrown;
+  }
+  throw new Error("Expected a refusal.");
+}
+
+/** Limits as a caller without types may give them. */
+function given(values: Readonly<Record<string, unknown>>): Partial<GatewayLimits> {
+  return values;
+}
+
+describe("a limit", () => {
+  test.each<[value: unknown, shown: string]>([
+    [0, "`0` (number)"],
+    [-1, "`-1` (number)"],
+    [1.5, "`1.5` (number)"],
+    [100_001, "`100001` (number)"],
+    [Number.NaN, "`NaN` (number)"],
+    [Infinity, "`Infinity` (number)"],
+    ["5", "`5` (string)"],
+    ["", "`` (string)"],
+    [true, "`true` (boolean)"],
+    [{}, "`[object Object]` (object)"],
+    [5n, "`5` (bigint)"],
+  ])("of %p is refused, showing it and its type", (value, shown) => {
+    const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
+    expect(refusalOf(() => parseLimits(given({ maxKeys: value })))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
+  });
+
+  test.each(limitNames)("named %s is refused below and above its range", (name) => {
+    const { min, max } = limits[name];
+    for (const value of [min - 1, max + 1]) {
+      expect(refusalOf(() => parseLimits({ [name]: value }))).toBe(
+        `Expected \`${name}\` to be an integer from ${min} to ${max}, got \`${value}\` (number).`,
+      );
+    }
+  });
+
+  test.each(limitNames)("named %s is accepted at both ends of its range, and has a default within", (name) => {
+    const { min, max, default: fallback } = limits[name];
+    const wide = { minPollIntervalMs: limits.minPollIntervalMs.min, maxPollIntervalMs: limits.maxPollIntervalMs.max };
+    expect(parseLimits({ ...wide, [name]: min })[name]).toBe(min);
+    expect(parseLimits({ ...wide, minPollIntervalMs: max === 3_600_000 ? 100 : 1_000, [name]: max })[name]).toBe(max);
+    expect(parseLimits({})[name]).toBe(fallback);
+    expect(parseLimits({ [name]: undefined })[name]).toBe(fallback);
+  });
+
+  test("that contradicts another is refused with both", () => {
+    const sentence = "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (1000), got `1001`.";
+    const contradiction = { minPollIntervalMs: 1_001, maxPollIntervalMs: 1_000 };
+    expect(refusalOf(() => parseLimits(contradiction))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ client, ...contradiction }))).toBe(sentence);
+  });
+
+  test("that nobody knows is ignored", () => {
+    expect(parseLimits(given({ maxFun: 1 }))).toEqual(parseLimits({}));
+  });
+});
+
+describe("a gateway", () => {
+  test("needs somebody to talk to", () => {
+    const sentence = "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.";
+    for (const upstream of [{}, { openApi: {} }, { client: null }]) {
+      expect(refusalOf(() => createGateway(given(upstream) as GatewayOptions))).toBe(sentence);
+    }
+  });
+
+  test("starts only once", async () => {
+    const gateway = create();
+    await gateway.start();
+    await expect(gateway.start()).rejects.toThrow(new ConfigurationError("A gateway can be started only once."));
+  });
+
+  test("starts only once even when the first start is still under way", async () => {
+    const gateway = create();
+    const starts = await Promise.allSettled([gateway.start(), gateway.start()]);
+    expect(starts.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(starts[1]).toMatchObject({ reason: new ConfigurationError("A gateway can be started only once.") });
+  });
+
+  test("does not start after it was stopped", async () => {
+    const gateway = create();
+    await gateway.stop();
+    await expect(gateway.start()).rejects.toThrow(new ConfigurationError("A gateway can be started only once."));
+  });
+
+  test("stops as often as one likes, started or not", async () => {
+    const idle = create();
+    await idle.stop();
+    await expect(idle.stop()).resolves.toBeUndefined();
+    const running = create();
+    await running.start();
+    await Promise.all([running.stop(), running.stop()]);
+    await expect(running.stop()).resolves.toBeUndefined();
+  });
+
+  test("names the port that is taken, and the address that is not this machine's", async () => {
+    const { port } = await create().start();
+    await expect(create({ port }).start()).rejects.toThrow(
+      new ConfigurationError(`Cannot listen on 127.0.0.1:${port}: it is in use by another program.`),
+    );
+    await expect(create({ host: "192.0.2.1" }).start()).rejects.toThrow(
+      new ConfigurationError("Cannot listen on 192.0.2.1:0: it is not an address of this machine."),
+    );
+  });
+
+  test("may be started again when its port was taken", async () => {
+    const taken = create();
+    const { port } = await taken.start();
+    const gateway = create({ port });
+    await expect(gateway.start()).rejects.toThrow(ConfigurationError);
+    await taken.stop();
+    expect(await gateway.start()).toEqual({ url: `http://127.0.0.1:${port}`, port });
+  });
+});

@@ -1,0 +1,288 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseSettings, settings, type GivenTexts } from "../src/config.js";
+import { ConfigurationError } from "../src/errors.js";
+import { limitNames, limits, parseLimits } from "../src/server/limits.js";
+
+const key = { ALIBABA_CLOUD_ACCESS_KEY_ID: "LTAI5tHunter2Id", ALIBABA_CLOUD_ACCESS_KEY_SECRET: "hunter2-secret" };
+const production = { NODE_ENV: "production" };
+
+/** The sentence that settings are refused with. */
+function refusalOf(given: GivenTexts): string {
+  try {
+    parseSettings(given);
+  } catch (thrown) {
+    if (thrown instanceof ConfigurationError) return thrown.message;
+    throw thrown;
+  }
+  throw new Error(`Expected a refusal of ${JSON.stringify(given)}`);
+}
+
+describe("without any setting", () => {
+  test("the gateway serves made-up data to this machine, with the explorers", () => {
+    expect(parseSettings({})).toEqual({
+      host: "127.0.0.1",
+      port: 4_000,
+      explorer: true,
+      corsOrigins: ["localhost"],
+      redactDefinitions: true,
+      logLevel: "info",
+      limits: parseLimits({}),
+      upstream: { kind: "emulator" },
+    });
+  });
+});
+
+describe("each setting", () => {
+  test("is read from its text", () => {
+    const given = {
+      PORT: "0",
+      HOST: "0.0.0.0",
+      EXPLORER: "false",
+      CORS_ORIGINS: "https://app.example.com, http://localhost:3000",
+      REDACT_DEFINITIONS: "0",
+      LOG_LEVEL: "silent",
+      MAX_KEYS: "7",
+    };
+    expect(parseSettings(given)).toEqual({
+      host: "0.0.0.0",
+      port: 0,
+      explorer: false,
+      corsOrigins: ["https://app.example.com", "http://localhost:3000"],
+      redactDefinitions: false,
+      logLevel: "silent",
+      limits: parseLimits({ maxKeys: 7 }),
+      upstream: { kind: "emulator" },
+    });
+  });
+
+  test.each([
+    ["true", true],
+    ["1", true],
+    ["false", false],
+    ["0", false],
+  ])("that is a toggle reads %j as %j", (text, expected) => {
+    expect(parseSettings({ EXPLORER: text }).explorer).toBe(expected);
+  });
+
+  test.each([
+    ["*", ["*"]],
+    ["localhost", ["localhost"]],
+    ["localhost,https://a.example", ["localhost", "https://a.example"]],
+    [" https://a.example:8443 ", ["https://a.example:8443"]],
+  ])("that is a list of origins reads %j", (text, expected) => {
+    expect(parseSettings({ CORS_ORIGINS: text }).corsOrigins).toEqual(expected);
+  });
+
+  test.each([
+    ["PORT", "abc", "an integer from 0 to 65535"],
+    ["PORT", "65536", "an integer from 0 to 65535"],
+    ["PORT", "-1", "an integer from 0 to 65535"],
+    ["PORT", "1.5", "an integer from 0 to 65535"],
+    ["PORT", "1e3", "an integer from 0 to 65535"],
+    ["PORT", "0x10", "an integer from 0 to 65535"],
+    ["PORT", " 80", "an integer from 0 to 65535"],
+    ["HOST", "", "a text that is not empty"],
+    ["EXPLORER", "yes", "true or false"],
+    ["REDACT_DEFINITIONS", "off", "true or false"],
+    ["IMM_EMULATOR", "maybe", "true or false"],
+    ["LOG_LEVEL", "verbose", "one of trace, debug, info, warn, error, fatal, silent"],
+    [
+      "CORS_ORIGINS",
+      "app.example.com",
+      'origins such as https://app.example.com with commas between them, "*", or "localhost"',
+    ],
+    [
+      "CORS_ORIGINS",
+      "https://a.example/path",
+      'origins such as https://app.example.com with commas between them, "*", or "localhost"',
+    ],
+    ["CORS_ORIGINS", "", 'origins such as https://app.example.com with commas between them, "*", or "localhost"'],
+    ["MAX_KEYS", "0", "an integer from 1 to 100000"],
+    ["MIN_POLL_INTERVAL_MS", "1s", "an integer from 100 to 3600000"],
+  ])("%s=%j is refused by its name and what was expected", (env, text, expected) => {
+    expect(refusalOf({ [env]: text })).toBe(`${env}: expected ${expected}, got "${text}".`);
+  });
+
+  test("is repeated no further than a hundred characters", () => {
+    expect(refusalOf({ PORT: "x".repeat(500) })).toBe(
+      `PORT: expected an integer from 0 to 65535, got "${"x".repeat(100)}".`,
+    );
+  });
+
+  test("is refused one at a time", () => {
+    expect(refusalOf({ PORT: "abc", LOG_LEVEL: "verbose" })).toMatch(/^PORT: [^.]*\.$/);
+  });
+
+  test("has a name, an effect and a fallback of its own", () => {
+    const names = settings.map(({ env }) => env);
+    expect(new Set(names).size).toBe(names.length);
+    const flags = settings.flatMap(({ flag }) => flag ?? []);
+    expect(new Set(flags).size).toBe(flags.length);
+    for (const { effect, fallback, expected, placeholder } of settings) {
+      for (const text of [effect, fallback, expected, placeholder]) expect(text).not.toBe("");
+    }
+  });
+});
+
+describe("the limits", () => {
+  test.each(limitNames.map((name) => [name, limits[name]] as const))(
+    "have a setting for %s, named after it, with its range and default",
+    (name, { min, max, default: fallback, effect }) => {
+      const kebab = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const env = kebab.replaceAll("-", "_").toUpperCase();
+      const setting = settings.find((candidate) => candidate.env === env);
+      expect(setting).toMatchObject({
+        flag: kebab,
+        effect,
+        fallback: String(fallback),
+        expected: `an integer from ${min} to ${max}`,
+      });
+      const poll = { MIN_POLL_INTERVAL_MS: String(limits.minPollIntervalMs.min) };
+      expect(parseSettings({ ...poll, [env]: String(min) }).limits[name]).toBe(min);
+      expect(parseSettings({ MAX_POLL_INTERVAL_MS: "3600000", [env]: String(max) }).limits[name]).toBe(max);
+      expect(refusalOf({ [env]: String(max + 1) })).toMatch(new RegExp(`^${env}: expected an integer from `));
+    },
+  );
+
+  test("have names such as these", () => {
+    const ofName = new Map(settings.map(({ env, flag }) => [env, flag]));
+    expect(ofName.get("MIN_POLL_INTERVAL_MS")).toBe("min-poll-interval-ms");
+    expect(ofName.get("MAX_CALLS_PER_SECOND")).toBe("max-calls-per-second");
+    expect(ofName.get("BREAKER_THRESHOLD")).toBe("breaker-threshold");
+  });
+
+  test("refuse a shortest poll interval above the longest", () => {
+    expect(refusalOf({ MIN_POLL_INTERVAL_MS: "5000", MAX_POLL_INTERVAL_MS: "4000" })).toBe(
+      "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (4000), got `5000`.",
+    );
+    expect(refusalOf({ MIN_POLL_INTERVAL_MS: "15001" })).toContain("at most `maxPollIntervalMs` (15000)");
+    expect(parseSettings({ MIN_POLL_INTERVAL_MS: "4000", MAX_POLL_INTERVAL_MS: "4000" }).limits).toMatchObject({
+      minPollIntervalMs: 4_000,
+      maxPollIntervalMs: 4_000,
+    });
+  });
+});
+
+describe("the upstream", () => {
+  test("is IMM's public endpoint when a region is set", () => {
+    expect(parseSettings({ IMM_REGION: "cn-shanghai" }).upstream).toEqual({
+      kind: "imm",
+      endpoint: { protocol: "https", host: "imm.cn-shanghai.aliyuncs.com" },
+      accessKey: undefined,
+    });
+  });
+
+  test("is the endpoint that is set, whatever the region, and may be plain HTTP", () => {
+    const given = { IMM_REGION: "cn-shanghai", IMM_ENDPOINT: "http://127.0.0.1:4010", ...key };
+    expect(parseSettings(given).upstream).toEqual({
+      kind: "imm",
+      endpoint: { protocol: "http", host: "127.0.0.1:4010" },
+      accessKey: {
+        accessKeyId: key.ALIBABA_CLOUD_ACCESS_KEY_ID,
+        accessKeySecret: key.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+        securityToken: undefined,
+      },
+    });
+    expect(parseSettings({ IMM_REGION: "new-region", IMM_ENDPOINT: "https://imm.example" }).upstream).toMatchObject({
+      endpoint: { protocol: "https", host: "imm.example" },
+    });
+  });
+
+  test("is called with a temporary key when a token is set", () => {
+    const given = { IMM_REGION: "cn-hangzhou", ...key, ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token" };
+    expect(parseSettings(given).upstream).toMatchObject({ accessKey: { securityToken: "hunter2-token" } });
+  });
+
+  test("is refused when the region is not on the map", () => {
+    expect(refusalOf({ IMM_REGION: "cn-nowhere" })).toMatch(
+      /^IMM_REGION: expected one of .*cn-hangzhou.*, got "cn-nowhere"; for another region set IMM_ENDPOINT\.$/,
+    );
+  });
+
+  test("is refused when the endpoint is no bare URL", () => {
+    expect(refusalOf({ IMM_ENDPOINT: "imm.example" })).toBe(
+      'IMM_ENDPOINT: expected a URL such as https://imm-vpc.cn-hangzhou.aliyuncs.com, without a path, got "imm.example".',
+    );
+  });
+
+  test("is refused when both the emulator and IMM are asked for", () => {
+    const sentence = "IMM_EMULATOR=true contradicts IMM_REGION and IMM_ENDPOINT: unset one of them.";
+    expect(refusalOf({ IMM_EMULATOR: "true", IMM_REGION: "cn-hangzhou" })).toBe(sentence);
+    expect(refusalOf({ IMM_EMULATOR: "true", IMM_ENDPOINT: "https://imm.example" })).toBe(sentence);
+    expect(parseSettings({ IMM_EMULATOR: "false", IMM_REGION: "cn-hangzhou" }).upstream.kind).toBe("imm");
+  });
+
+  test("is refused when the emulator is turned off and nothing stands in its place", () => {
+    expect(refusalOf({ IMM_EMULATOR: "false" })).toBe(
+      "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
+    );
+  });
+});
+
+describe("in production", () => {
+  test("made-up data has to be asked for", () => {
+    expect(refusalOf(production)).toBe(
+      "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
+    );
+    expect(parseSettings({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator" });
+  });
+
+  test("the explorers are off and no web page may call, unless told", () => {
+    const given = { ...production, IMM_REGION: "cn-hangzhou" };
+    expect(parseSettings(given)).toMatchObject({ explorer: false, corsOrigins: [] });
+    expect(parseSettings({ ...given, EXPLORER: "true", CORS_ORIGINS: "https://a.example" })).toMatchObject({
+      explorer: true,
+      corsOrigins: ["https://a.example"],
+    });
+  });
+
+  test.each(["development", "test", "staging", "Production"])("is not meant by NODE_ENV=%s", (name) => {
+    expect(parseSettings({ NODE_ENV: name })).toMatchObject({ explorer: true, upstream: { kind: "emulator" } });
+  });
+});
+
+describe("secrets", () => {
+  test("need their other half", () => {
+    const sentence =
+      "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither, and a security token only beside them.";
+    for (const [env, value] of Object.entries(key)) {
+      const refusal = refusalOf({ IMM_REGION: "cn-hangzhou", [env]: value });
+      expect(refusal).toBe(sentence);
+      expect(refusal).not.toContain(value);
+    }
+  });
+
+  test("have no flag, since flags can be seen by everybody on the machine", () => {
+    const unflagged = settings.filter(({ flag }) => flag === null).map(({ env }) => env);
+    expect(unflagged).toEqual([
+      "ALIBABA_CLOUD_ACCESS_KEY_ID",
+      "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+      "ALIBABA_CLOUD_SECURITY_TOKEN",
+      "NODE_ENV",
+    ]);
+  });
+
+  test("are not repeated when they do not parse", () => {
+    const names = ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"];
+    for (const env of names) {
+      expect(refusalOf({ [env]: "" })).toBe(`${env}: expected a text that is not empty.`);
+    }
+  });
+
+  test.each<GivenTexts>([
+    { PORT: "abc" },
+    { IMM_REGION: "cn-nowhere" },
+    { IMM_ENDPOINT: "nowhere" },
+    { IMM_EMULATOR: "false" },
+    { IMM_EMULATOR: "true", IMM_REGION: "cn-hangzhou" },
+    { ...production },
+    { MAX_KEYS: "0" },
+  ])("are not repeated when %j is refused beside them", (given) => {
+    expect(refusalOf({ ...key, ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token", ...given })).not.toMatch(/hunter2/i);
+  });
+
+  test("in an endpoint are not repeated", () => {
+    expect(refusalOf({ IMM_ENDPOINT: "https://user:hunter2@imm.example" })).not.toContain("hunter2");
+    expect(refusalOf({ IMM_ENDPOINT: "https://imm.example/?AccessKeySecret=hunter2" })).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,178 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { models, operations, type Operation } from "../../src/imm/operations.js";
+import { decodeMembers, encodeParameters, WireShapeError } from "../../src/imm/wire.js";
+
+/** Has a parameter of each kind, in both places. */
+const operation = {
+  action: "Probe",
+  kind: "create",
+  request: {
+    Name: { type: "string", in: "query" },
+    Flag: { type: "boolean", in: "query" },
+    Count: { type: "integer", in: "query" },
+    List: { type: "array", items: { type: "string" }, in: "query", style: "json" },
+    Range: { type: "object", model: "TimeRange", in: "body", style: "json" },
+    Label: { type: "string", in: "query", style: "json" },
+    Note: { type: "string", in: "body" },
+  },
+  response: {},
+} as const satisfies Operation;
+
+const members = {
+  Text: { type: "string" },
+  Flag: { type: "boolean" },
+  Count: { type: "integer" },
+  Ratio: { type: "number" },
+  Texts: { type: "array", items: { type: "string" } },
+  Range: { type: "object", model: "TimeRange" },
+  Free: { type: "map" },
+} as const;
+
+/** What `decodeMembers` throws for a value. */
+function shapeErrorOf(value: unknown): WireShapeError {
+  try {
+    decodeMembers(members, value);
+  } catch (thrown) {
+    if (thrown instanceof WireShapeError) return thrown;
+    throw thrown;
+  }
+  throw new Error("Expected the value to be refused.");
+}
+
+describe("encodeParameters", () => {
+  test("leaves undefined out and keeps empty text, zero, false and empty lists", () => {
+    expect(encodeParameters(operation, { Name: "", Flag: false, Count: 0, List: [], Note: undefined })).toEqual({
+      query: { Name: "", Flag: "false", Count: "0", List: "[]" },
+      body: {},
+    });
+  });
+
+  test("puts each parameter in its place", () => {
+    expect(encodeParameters(operation, { Name: "n", Note: "m", Range: { Start: "s" } })).toEqual({
+      query: { Name: "n" },
+      body: { Note: "m", Range: '{"Start":"s"}' },
+    });
+  });
+
+  test("writes text as it is, and as JSON where the table says so", () => {
+    expect(encodeParameters(operation, { Name: '"quoted"', Label: '"quoted"' }).query).toEqual({
+      Name: '"quoted"',
+      Label: '"\\"quoted\\""',
+    });
+  });
+
+  test("refuses a parameter that the operation does not have", () => {
+    expect(() => encodeParameters(operation, { Nmae: "n" })).toThrow("Probe has no parameter Nmae.");
+  });
+
+  test("carries any text unchanged, and any list so that JSON gives it back", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.array(fc.string({ unit: "binary" })), (text, list) => {
+        const { query } = encodeParameters(operation, { Name: text, List: list });
+        expect(query["Name"]).toBe(text);
+        expect(JSON.parse(query["List"] ?? "")).toEqual(list);
+      }),
+    );
+  });
+});
+
+describe("decodeMembers", () => {
+  test("reads what the table documents, drops the rest, and leaves null out", () => {
+    const answer = { Text: "t", Flag: false, Count: 0, Texts: [], Free: { any: [1] }, Ratio: null, Unknown: "u" };
+    const decoded = decodeMembers(members, answer);
+    expect(decoded).toEqual({ Text: "t", Flag: false, Count: 0, Texts: [], Free: { any: [1] } });
+    expect(Object.keys(decoded)).not.toContain("Ratio");
+    expect(Object.keys(decoded)).not.toContain("Unknown");
+  });
+
+  test("keeps empty text", () => {
+    expect(decodeMembers(members, { Text: "" })).toEqual({ Text: "" });
+  });
+
+  test("takes numbers written as text, text written as numbers, and booleans written as text", () => {
+    expect(decodeMembers(members, { Text: 100, Count: "42", Ratio: "0.5", Flag: "true", Texts: [1, "2"] })).toEqual({
+      Text: "100",
+      Count: 42,
+      Ratio: 0.5,
+      Flag: true,
+      Texts: ["1", "2"],
+    });
+    expect(decodeMembers(members, { Flag: "false" })).toEqual({ Flag: false });
+  });
+
+  test("reads nested models by their own table", () => {
+    expect(decodeMembers(members, { Range: { Start: "s", End: null, Zone: "z" } })).toEqual({ Range: { Start: "s" } });
+    const page = { Tasks: [{ TaskId: "a", Progress: "7", Owner: "o" }, {}] };
+    expect(decodeMembers(operations.ListTasks.response, page)).toEqual({ Tasks: [{ TaskId: "a", Progress: 7 }, {}] });
+  });
+
+  test.each([null, undefined, "text", 7, true, [], [{}]])("refuses %j as an answer", (answer) => {
+    expect(() => decodeMembers(members, answer)).toThrow(new WireShapeError("Expected answer to be an object."));
+  });
+
+  test.each([
+    ["Text", true, "string"],
+    ["Text", {}, "string"],
+    ["Text", [], "string"],
+    ["Flag", "yes", "boolean"],
+    ["Flag", 1, "boolean"],
+    ["Count", "abc", "integer"],
+    ["Count", "", "integer"],
+    ["Count", " ", "integer"],
+    ["Count", true, "integer"],
+    ["Count", "Infinity", "integer"],
+    ["Ratio", "1,5", "number"],
+    ["Ratio", [], "number"],
+    ["Texts", "a", "array"],
+    ["Texts", { 0: "a" }, "array"],
+    ["Free", "x", "map"],
+    ["Free", [], "map"],
+  ])("refuses %s: %j, naming the member and its documented type", (name, value, type) => {
+    expect(shapeErrorOf({ [name]: value }).message).toBe(`Expected answer.${name} to be of type ${type}.`);
+  });
+
+  test("names the path of what is nested", () => {
+    expect(shapeErrorOf({ Range: "x" }).message).toBe("Expected answer.Range to be an object.");
+    expect(shapeErrorOf({ Range: { Start: {} } }).message).toBe("Expected answer.Range.Start to be of type string.");
+    expect(shapeErrorOf({ Texts: ["a", null] }).message).toBe("Expected answer.Texts[1] to be of type string.");
+    expect(() => decodeMembers(operations.ListTasks.response, { Tasks: [{}, null] })).toThrow(
+      new WireShapeError("Expected answer.Tasks[1] to be an object."),
+    );
+  });
+
+  test("never repeats a value, whatever it is", () => {
+    const secret = "s3cr3t-5b0e7a";
+    const wrong = fc.constantFrom([secret], { [secret]: secret }, [[secret]], { Start: secret });
+    fc.assert(
+      fc.property(fc.constantFrom("Text", "Flag", "Count", "Ratio"), wrong, (name, value) => {
+        expect(shapeErrorOf({ [name]: value }).message).not.toContain(secret);
+      }),
+    );
+    for (const name of ["Flag", "Count", "Ratio", "Texts", "Range", "Free"]) {
+      expect(shapeErrorOf({ [name]: secret }).message).not.toContain(secret);
+    }
+  });
+
+  test("gives back any text that was encoded", () => {
+    const text = fc.string({ unit: "binary" });
+    fc.assert(
+      fc.property(text, text, (start, end) => {
+        const { body } = encodeParameters(operation, { Range: { Start: start, End: end }, Note: start });
+        expect(decodeMembers(models.TimeRange, JSON.parse(body["Range"] ?? ""))).toEqual({ Start: start, End: end });
+        expect(decodeMembers(members, { Text: body["Note"] })).toEqual({ Text: start });
+      }),
+    );
+  });
+
+  test("reads every finite number back from its decimal text", () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger(), (ratio, count) => {
+        expect(decodeMembers(members, { Ratio: String(ratio), Count: String(count) })).toEqual({
+          Ratio: Number(String(ratio)),
+          Count: count,
+        });
+      }),
+    );
+  });
+});
