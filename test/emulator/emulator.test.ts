@@ -107,7 +107,9 @@ describe("startEmulator", () => {
 
   test("rejects when the port is taken", async () => {
     const port = Number(new URL(emulator.url).port);
-    await expect(startEmulator({ port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(startEmulator({ port })).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
+    );
   });
 });
 

@@ -1,0 +1,277 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { settings } from "../src/config.js";
+import { keyArguments, query } from "./support/query.js";
+
+// The test runs from dist/test/: the command lies beside it, the schema two folders up.
+const command = fileURLToPath(new URL("../src/cli.js", import.meta.url));
+const schemaFile = fileURLToPath(new URL("../../schema.graphql", import.meta.url));
+
+// A start takes a second or two, and some tests make three.
+jest.setTimeout(30_000);
+
+const key = {
+  ALIBABA_CLOUD_ACCESS_KEY_ID: "LTAI5tHunter2Id",
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET: "hunter2-secret",
+  ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token",
+};
+
+const children: ChildProcess[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running command: what it has written so far, and what becomes of it. */
+class Run {
+  readonly #child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  stdout = "";
+  stderr = "";
+
+  constructor(parameters: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const child = spawn(process.execPath, [command, ...parameters], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    children.push(child);
+    this.#child = child;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+    this.finished = once(child, "close").then(() => ({
+      code: child.exitCode,
+      stdout: this.stdout,
+      stderr: this.stderr,
+    }));
+  }
+
+  /** The first match in standard output, once it is there. Fails when the command ends before. */
+  async prints(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.stdout)?.[1];
+      if (found !== undefined) return found;
+      const { stdout } = this.#child;
+      if (stdout === null || stdout.readableEnded) throw new Error(`It ended without a match: ${this.stderr}`);
+      await Promise.race([once(stdout, "data"), once(stdout, "end")]);
+    }
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+async function run(parameters: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished> {
+  return new Run(parameters, env).finished;
+}
+
+/** The port in a URL, which a later start shall find taken. */
+function portOf(url: string): string {
+  return new URL(url).port;
+}
+
+const served = /^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m;
+const example = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
+
+describe("schema", () => {
+  test("prints exactly the schema that is committed", async () => {
+    expect(await run(["schema"])).toEqual({ code: 0, stdout: readFileSync(schemaFile, "utf8"), stderr: "" });
+  });
+
+  test("--check passes on that file, and prints nothing", async () => {
+    expect(await run(["schema", "--check", schemaFile])).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("--check fails on an altered copy, with one sentence", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+    folders.push(folder);
+    const altered = join(folder, "schema.graphql");
+    writeFileSync(altered, `${readFileSync(schemaFile, "utf8")}\ntype Extra {\n  a: Int\n}\n`);
+    expect(await run(["schema", "--check", altered])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `imm-graphql: ${altered} is not the schema that the gateway serves: run npm run schema.\n`,
+    });
+  });
+});
+
+describe("serve", () => {
+  test("answers queries on the port that it prints, and ends cleanly on SIGTERM", async () => {
+    const serving = new Run(["serve", "--port", "0"], key);
+    const url = await serving.prints(served);
+    const answer = await query(url, `{ task(${example}) { status taskId } }`);
+    expect(answer).toMatchObject({
+      status: 200,
+      data: { task: { status: "RUNNING", taskId: "FileCompression-demo-running" } },
+    });
+    serving.kill("SIGTERM");
+    const { code, stdout, stderr } = await serving.finished;
+    expect(code).toBe(0);
+    expect(stdout).toContain("made up, by the embedded emulator");
+    expect(`${stdout}${stderr}`).not.toMatch(/hunter2/i);
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
+  });
+
+  test("ends on SIGINT as well, with its log as JSON on standard error", async () => {
+    const serving = new Run(["serve", "--port", "0"]);
+    await serving.prints(served);
+    serving.kill("SIGINT");
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(0);
+    const messages = stderr
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
+    expect(messages).toEqual(["Stopping: no new work, running queries finish.", "Stopped."]);
+  });
+
+  test("talks to the endpoint that is set, with the key that is set", async () => {
+    const emulating = new Run(["emulator", "--port", "0"]);
+    const endpoint = await emulating.prints(/serves (http:\/\/\S+)/);
+    const serving = new Run(["serve", "--port=0", `--imm-endpoint=${endpoint}`, "--max-retries=0"], key);
+    const url = await serving.prints(served);
+    const refused = await query(url, `{ task(${example}) { status } }`);
+    expect(refused.data).toEqual({ task: null });
+    expect(refused.errors).toMatchObject([
+      { extensions: { code: "UPSTREAM_MISCONFIGURED", imm: { code: "InvalidAccessKeyId.NotFound" } } },
+    ]);
+    serving.kill("SIGTERM");
+    const { stdout, stderr } = await serving.finished;
+    expect(stdout).toContain(`IMM at ${endpoint}, through @alicloud/`);
+    expect(`${stdout}${stderr}${refused.text}`).not.toMatch(/hunter2/i);
+  });
+
+  test("lets a flag win over its variable, and takes an empty variable for none", async () => {
+    const serving = new Run(["serve", "--port", "0", "--explorer", "false"], {
+      PORT: "abc",
+      EXPLORER: "true",
+      HOST: "",
+    });
+    const url = await serving.prints(served);
+    serving.kill("SIGTERM");
+    const { code, stdout } = await serving.finished;
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    expect(stdout).not.toContain("Explorers");
+    expect(code).toBe(0);
+  });
+
+  test("says in one sentence that the port is taken", async () => {
+    const serving = new Run(["serve", "--port", "0"]);
+    const port = portOf(await serving.prints(served));
+    expect(await run(["serve", "--port", port])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `imm-graphql: Cannot listen on 127.0.0.1:${port}: it is in use by another program.\n`,
+    });
+  });
+
+  test.each<[Readonly<Record<string, string>>, RegExp]>([
+    [{ PORT: "abc" }, /^imm-graphql: PORT: expected an integer from 0 to 65535, got "abc"\.\n$/],
+    [
+      { NODE_ENV: "production" },
+      /^imm-graphql: IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead\.\n$/,
+    ],
+    [{ IMM_REGION: "cn-nowhere" }, /^imm-graphql: IMM_REGION: expected one of [^\n]*, got "cn-nowhere"; [^\n]*\.\n$/],
+    [
+      { IMM_REGION: "cn-hangzhou", ALIBABA_CLOUD_ACCESS_KEY_SECRET: "" },
+      /^imm-graphql: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither, and a security token only beside them\.\n$/,
+    ],
+    [
+      { MIN_POLL_INTERVAL_MS: "20000" },
+      /^imm-graphql: Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` \(15000\), got `20000`\.\n$/,
+    ],
+  ])("refuses %j with one line, and serves nothing", async (env, line) => {
+    const { code, stdout, stderr } = await run(["serve"], { ...key, ...env });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(line);
+    expect(stderr).not.toMatch(/hunter2/i);
+  });
+
+  test("refuses a flag that it does not have", async () => {
+    const { code, stdout, stderr } = await run(["serve", "--prot", "0"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("unknown option '--prot'");
+  });
+});
+
+describe("emulator", () => {
+  test("prints where it is and how to use it, answers there, and ends on SIGTERM", async () => {
+    const emulating = new Run(["emulator", "--port", "0"]);
+    const url = await emulating.prints(/^The IMM emulator serves (http:\/\/127\.0\.0\.1:\d+) with made-up data/m);
+    const answer = await fetch(url, { method: "POST" });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ Code: "IncompleteSignature", RequestId: expect.any(String) });
+    emulating.kill("SIGTERM");
+    const { code, stdout, stderr } = await emulating.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(`IMM_ENDPOINT=${url}`);
+  });
+
+  test.each([
+    ["--port", "abc", 'an integer from 0 to 65535, got "abc"'],
+    ["--time-scale", "0", 'a number from 0.001 to 1000000, got "0"'],
+    ["--seed", "1.5", 'an integer from 0 to 2147483647, got "1.5"'],
+  ])("refuses %s %s with one sentence", async (flag, text, expected) => {
+    expect(await run(["emulator", "--port", "0", flag, text])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `imm-graphql: ${flag}: expected ${expected}.\n`,
+    });
+  });
+
+  test("says in one sentence that the port is taken", async () => {
+    const emulating = new Run(["emulator", "--port", "0"]);
+    const port = portOf(await emulating.prints(/serves (http:\/\/\S+)/));
+    const { code, stdout, stderr } = await run(["emulator", "--port", port]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`^imm-graphql: [^\\n]*\\b${port}\\b[^\\n]*\\n$`));
+  });
+});
+
+describe("help", () => {
+  test("lists each setting with its variable, its effect and its default", async () => {
+    const { code, stdout, stderr } = await run(["serve", "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    // The help is wrapped to columns.
+    const help = stdout.replaceAll(/\s+/g, " ");
+    for (const { env, flag, effect, fallback } of settings) {
+      const line =
+        flag === null ? `${env} ${effect} [default: ${fallback}]` : `${effect} [${env}; default: ${fallback}]`;
+      expect(help).toContain(line);
+      expect(help).toContain(flag === null ? env : `--${flag} <`);
+    }
+  });
+
+  test("lists the three commands", async () => {
+    const { code, stdout } = await run(["--help"]);
+    expect(code).toBe(0);
+    for (const name of ["serve", "emulator", "schema"]) expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, "m"));
+  });
+
+  test("tells the version of the package", async () => {
+    const { stdout } = await run(["--version"]);
+    const file = new URL("../../package.json", import.meta.url);
+    expect(stdout).toBe(`${(JSON.parse(readFileSync(file, "utf8")) as { version: string }).version}\n`);
+  });
+});
