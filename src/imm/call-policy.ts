@@ -30,7 +30,15 @@ import {
   UpstreamUnavailableError,
   toError,
 } from "../errors.js";
-import type { GetTaskRequest, ImmClient, ImmTask, ImmTaskPage, ListTasksRequest } from "./imm-client.js";
+import {
+  CallPriority,
+  type CallOptions,
+  type GetTaskRequest,
+  type ImmClient,
+  type ImmTask,
+  type ImmTaskPage,
+  type ListTasksRequest,
+} from "./imm-client.js";
 
 /** How IMM may be called. */
 export interface CallPolicyLimits {
@@ -103,12 +111,12 @@ export class GuardedImmClient implements ImmClient {
     );
   }
 
-  async getTask(request: GetTaskRequest): Promise<ImmTask> {
-    return this.#read(request.projectName, () => this.#client.getTask(request));
+  async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
+    return this.#read(request.projectName, options, async () => this.#client.getTask(request, options));
   }
 
-  async listTasks(request: ListTasksRequest): Promise<ImmTaskPage> {
-    return this.#read(request.projectName, () => this.#client.listTasks(request));
+  async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
+    return this.#read(request.projectName, options, async () => this.#client.listTasks(request, options));
   }
 
   /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */
@@ -116,10 +124,11 @@ export class GuardedImmClient implements ImmClient {
     this.#stopping.abort(new StoppedError("The gateway is stopping.", { mayHaveArrived: false }));
   }
 
-  async #read<T>(projectName: string, call: () => Promise<T>): Promise<T> {
+  async #read<T>(projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
+    const { priority = CallPriority.query } = options;
     return this.#retries.execute(async () => {
       const budget = this.#admit(projectName);
-      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, call));
+      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, call));
       if ("refusal" in outcome) throw outcome.refusal;
       return outcome.value;
     });
@@ -155,7 +164,7 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  async #takeTurn<T>(projectName: string, budget: PQueue, call: () => Promise<T>): Promise<T> {
+  async #takeTurn<T>(projectName: string, budget: PQueue, priority: number, call: () => Promise<T>): Promise<T> {
     const run = async (): Promise<T> => {
       this.#takePlace(projectName, budget);
       try {
@@ -164,7 +173,7 @@ export class GuardedImmClient implements ImmClient {
         this.#givePlace();
       }
     };
-    return budget.add(run, { signal: this.#stopping.signal });
+    return budget.add(run, { priority, signal: this.#stopping.signal });
   }
 
   /** Counts a call in flight. With the last place gone every queue pauses, so that none counts a call it cannot start. */

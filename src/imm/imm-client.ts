@@ -79,6 +79,15 @@ export interface ImmTaskPage {
   readonly nextToken: string | undefined;
 }
 
+/** Whose turn it is when calls have to wait: the higher goes first. */
+export const CallPriority = { progress: 0, confirmation: 1, query: 2 } as const;
+
+/** How one call is to be made. */
+export interface CallOptions {
+  /** @default CallPriority.query */
+  readonly priority?: number;
+}
+
 /** The reads of IMM that the gateway makes. */
 export interface ImmClient {
   /**
@@ -87,11 +96,11 @@ export interface ImmClient {
    * @throws NotFoundError - when IMM knows no such project or task, or the task is older than seven days.
    * @throws GatewayError - see `errors.ts` for the other outcomes.
    */
-  getTask(request: GetTaskRequest): Promise<ImmTask>;
+  getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask>;
   /**
    * Fetches one page of a project's tasks, at most 100.
    *
    * @throws NotFoundError - when IMM knows no such project.
    */
-  listTasks(request: ListTasksRequest): Promise<ImmTaskPage>;
+  listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage>;
 }

@@ -207,7 +207,7 @@ class ApolloGateway implements Gateway {
   #createContext(): GatewayContext {
     return {
       taskLoader: new TaskLoader({
-        read: async (key, needs) => this.#reader.read(key, needs),
+        readEach: (requests) => this.#reader.readEach(requests),
         maxTasksPerOperation: this.#limits.maxTasksPerOperation,
       }),
       watchHub: this.#hub,

@@ -1,8 +1,8 @@
 /**
  * When to look at a running task again. Pure: the same view gives the same answer.
  *
- * Faster when the task is young or, by its own speed, nearly done; slower when nothing moves; slower after failures and
- * throttling; never outside the bounds, except that IMM's own wish to wait longer is obeyed.
+ * Faster when the task is young or, by its own speed, nearly done; slower when nothing moves; slower after failures; never
+ * outside the bounds. Throttling is the project's affair: see `project-watch`.
  */
 
 /** What is known of the task when the next look is planned. */
@@ -15,8 +15,6 @@ export interface PollView {
   readonly unchangedPolls: number;
   /** Looks in a row that failed. */
   readonly failedPolls: number;
-  /** What IMM asked for when it throttled the last look, in milliseconds. */
-  readonly retryAfterMs?: number | undefined;
 }
 
 /** Between what bounds the answer lies, in milliseconds. */
@@ -47,7 +45,7 @@ export function nextPollDelayMs(view: PollView, bounds: PollBounds, random: numb
   const slowed =
     Math.max(planned, min) * SLOWDOWN_UNCHANGED ** view.unchangedPolls * SLOWDOWN_FAILED ** view.failedPolls;
   const jittered = Math.min(slowed, max) * (1 + JITTER * (2 * random - 1));
-  return Math.round(Math.max(Math.min(Math.max(jittered, min), max), view.retryAfterMs ?? 0));
+  return Math.round(Math.min(Math.max(jittered, min), max));
 }
 
 /** The rest of the way at the speed so far, or null while there is no speed to tell. */

@@ -18,12 +18,14 @@ import {
   type TaskSnapshot,
 } from "./task.js";
 
-/** Answers one key. What `TaskReader.read` does. */
-export type ReadTask = (key: TaskKey, needs: TaskNeeds) => Promise<TaskSnapshot>;
+/** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
+export type ReadEach = (
+  requests: readonly { readonly key: TaskKey; readonly needs: TaskNeeds }[],
+) => readonly Promise<TaskSnapshot>[];
 
 /** What a `TaskLoader` is made of. */
 export interface TaskLoaderOptions {
-  readonly read: ReadTask;
+  readonly readEach: ReadEach;
   /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
   readonly maxTasksPerOperation: number;
 }
@@ -37,11 +39,15 @@ export class TaskLoader {
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
 
-  constructor({ read, maxTasksPerOperation }: TaskLoaderOptions) {
+  constructor({ readEach, maxTasksPerOperation }: TaskLoaderOptions) {
     this.#maxTasks = maxTasksPerOperation;
-    this.#loader = new DataLoader(async (keys) => Promise.all(keys.map(async (key) => this.#dispatch(key, read))), {
-      cacheKeyFn: toKeyText,
-    });
+    this.#loader = new DataLoader(
+      async (keys) => {
+        const answers = readEach(keys.map((key) => this.#dispatch(key)));
+        return Promise.all(answers.map(async (answer) => answer.catch(toError)));
+      },
+      { cacheKeyFn: toKeyText },
+    );
   }
 
   /**
@@ -63,10 +69,10 @@ export class TaskLoader {
     return this.#loader.load(key);
   }
 
-  /** One key of a batch: its snapshot, or its own failure in place. */
-  async #dispatch(key: TaskKey, read: ReadTask): Promise<TaskSnapshot | Error> {
+  /** One key of a batch that leaves. */
+  #dispatch(key: TaskKey): { readonly key: TaskKey; readonly needs: TaskNeeds } {
     const text = toKeyText(key);
     this.#dispatched.add(text);
-    return read(key, this.#needs.get(text) ?? NO_NEEDS).catch(toError);
+    return { key, needs: this.#needs.get(text) ?? NO_NEEDS };
   }
 }

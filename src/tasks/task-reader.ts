@@ -1,15 +1,18 @@
 /**
  * The process-wide read path: every question about a task passes here, so that IMM is asked as little as possible.
  *
- * The loaders and the watch hub call it, it calls the `ImmClient`. The same task wanted twice at the same time is one
+ * The loaders and the watches call it, it calls the `ImmClient`. The same task wanted twice at the same time is one
  * flight; a final snapshot is kept and never fetched again for what it holds; a running one is reused for
- * `taskMaxAgeMs`. It chooses between GetTask and a narrow ListTasks page. It sets no timer.
+ * `taskMaxAgeMs`. Many tasks at once are swept where `sweep-plan` says so; the rest are asked for by GetTask and a narrow
+ * page of ListTasks. It sets no timer.
  */
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
-import type { ImmClient, TimeRange } from "../imm/imm-client.js";
+import { CallPriority, type ImmClient, type TimeRange } from "../imm/imm-client.js";
+import { PAGE_SIZE } from "./sweep-plan.js";
+import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
 import {
   fromGetTask,
   fromListedTask,
@@ -37,6 +40,28 @@ export interface TaskReaderOptions {
   readonly maxCachedTasks: number;
 }
 
+/** One task, and what somebody needs of it. */
+export interface ReadRequest {
+  readonly key: TaskKey;
+  readonly needs: TaskNeeds;
+  /** How old the answer may be, in milliseconds; final snapshots have no age. @default the reader's `taskMaxAgeMs` */
+  readonly maxAgeMs?: number | undefined;
+}
+
+/** Is told of every snapshot that is newly known, merged with what was known before. */
+export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
+
+/** One question on its way to IMM. */
+interface Question {
+  readonly key: TaskKey;
+  readonly needs: TaskNeeds;
+  readonly keyText: string;
+  readonly notBefore: number;
+  readonly priority: number;
+  /** Whether a complete list has just not shown the task. */
+  readonly isAbsent: boolean;
+}
+
 /** A read that is under way. */
 interface Flight {
   readonly needs: TaskNeeds;
@@ -45,7 +70,6 @@ interface Flight {
 
 /** How far around a task's start the list is searched: the bounds of IMM's range are undocumented. */
 const START_PAD_MS = 1_000;
-const PAGE_SIZE = 100;
 /** Pages searched for one task among those of its type that started within the same two seconds. */
 const MAX_PAGES = 5;
 
@@ -54,45 +78,122 @@ export class TaskReader {
   readonly #client: ImmClient;
   readonly #clock: Clock;
   readonly #taskMaxAgeMs: number;
+  readonly #maxCachedTasks: number;
   readonly #snapshots: LRUCache<string, TaskSnapshot>;
   readonly #flights = new Map<string, Flight>();
+  /** By project name. */
+  readonly #sweeps = new Map<string, Promise<SweepResult>>();
+  readonly #sweeper: TaskSweeper;
+  readonly #listeners = new Set<SnapshotListener>();
 
   constructor({ client, clock, taskMaxAgeMs, maxCachedTasks }: TaskReaderOptions) {
     this.#client = client;
     this.#clock = clock;
     this.#taskMaxAgeMs = taskMaxAgeMs;
+    this.#maxCachedTasks = maxCachedTasks;
     this.#snapshots = new LRUCache({ max: maxCachedTasks });
+    this.#sweeper = new TaskSweeper({
+      client,
+      clock,
+      onListed: (snapshot, isWanted) => this.#keepListed(snapshot, isWanted),
+    });
+  }
+
+  /** Calls `listener` with every snapshot that is newly known. */
+  listen(listener: SnapshotListener): void {
+    this.#listeners.add(listener);
   }
 
   /**
-   * The task, with at least what `needs` names, no older than `maxAgeMs`.
+   * Several tasks, in the order of the requests, each as soon as it is known. Costs a sweep of each project where that is
+   * cheaper than asking for each task.
    *
-   * @param maxAgeMs - milliseconds; the default is the reader's `taskMaxAgeMs`. Final snapshots have no age.
-   * @throws NotFoundError - when IMM knows no such project or task.
-   * @throws GatewayError - when the task cannot be read. A progress that alone cannot be had is no failure: the snapshot
-   * carries it as `progressError`.
+   * Each promise rejects with a NotFoundError when IMM knows no such project or task, with another GatewayError when the
+   * task cannot be read. A progress that alone cannot be had is no failure: the snapshot carries it as `progressError`.
+   *
+   * @param priority - whose turn it is when calls have to wait.
    */
-  async read(key: TaskKey, needs: TaskNeeds, maxAgeMs: number = this.#taskMaxAgeMs): Promise<TaskSnapshot> {
-    const keyText = toKeyText(key);
-    const notBefore = this.#clock.now() - maxAgeMs;
+  readEach(requests: readonly ReadRequest[], priority: number = CallPriority.query): readonly Promise<TaskSnapshot>[] {
+    const questions = requests.map((request) => this.#toQuestion(request, priority));
+    const sweep = this.#sweep(questions.filter((question) => this.#knownAnswer(question) === undefined));
+    return questions.map(async (question) => {
+      const { absent, failed } = await sweep;
+      const failure = failed.get(question.keyText);
+      if (failure !== undefined) throw failure;
+      return this.#answer({ ...question, isAbsent: absent.has(question.keyText) });
+    });
+  }
+
+  /** One task: what `readEach` does for many. */
+  async read(key: TaskKey, needs: TaskNeeds, maxAgeMs?: number): Promise<TaskSnapshot> {
+    return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, CallPriority.query));
+  }
+
+  /** Sweeps the projects of these questions, each by itself. */
+  async #sweep(questions: readonly Question[]): Promise<SweepResult> {
+    const byProject = new Map<string, Question[]>();
+    for (const question of questions) {
+      const ofProject = byProject.get(question.key.projectName);
+      if (ofProject === undefined) byProject.set(question.key.projectName, [question]);
+      else ofProject.push(question);
+    }
+    const results = await Promise.all(
+      [...byProject].map(async ([projectName, ofProject]) => this.#sweepProject(projectName, ofProject)),
+    );
+    return {
+      absent: new Set(results.flatMap(({ absent }) => [...absent])),
+      failed: new Map(results.flatMap(({ failed }) => [...failed])),
+    };
+  }
+
+  /** One sweep of a project at a time: what the one under way brings is not asked for again. */
+  async #sweepProject(projectName: string, questions: readonly Question[]): Promise<SweepResult> {
     for (;;) {
-      const known = this.#snapshots.get(keyText);
-      if (known !== undefined && satisfies(known, needs, notBefore)) return known;
-      const flight = this.#flights.get(keyText);
-      if (flight === undefined) return this.#fly(key, keyText, needs);
-      if (includesNeeds(flight.needs, needs)) return flight.answer;
+      const targets = questions
+        .filter((question) => this.#knownAnswer(question) === undefined)
+        .map(({ key, needs, keyText }) => ({ key, needs, known: this.#snapshots.get(keyText) }));
+      if (this.#sweeper.plan(projectName, targets) === 0) return NOBODY;
+      const underWay = this.#sweeps.get(projectName);
+      if (underWay === undefined) {
+        const priority = questions[0]?.priority ?? CallPriority.query;
+        const sweep = this.#sweeper
+          .sweep(projectName, targets, priority)
+          .finally(() => this.#sweeps.delete(projectName));
+        this.#sweeps.set(projectName, sweep);
+        return sweep;
+      }
+      await underWay;
+    }
+  }
+
+  async #answer(question: Question): Promise<TaskSnapshot> {
+    for (;;) {
+      const known = this.#knownAnswer(question);
+      if (known !== undefined) return known;
+      const flight = this.#flights.get(question.keyText);
+      if (flight === undefined) return this.#fly(question);
+      if (includesNeeds(flight.needs, question.needs)) return flight.answer;
       // What that flight brings may spare a part of this question. Its failure is its own askers' to report.
       await flight.answer.catch(() => undefined);
     }
   }
 
-  #fly(key: TaskKey, keyText: string, needs: TaskNeeds): Promise<TaskSnapshot> {
-    const answer = this.#fetch(key, keyText, needs).finally(() => this.#flights.delete(keyText));
+  #knownAnswer({ keyText, needs, notBefore }: Question): TaskSnapshot | undefined {
+    const known = this.#snapshots.get(keyText);
+    return known !== undefined && satisfies(known, needs, notBefore) ? known : undefined;
+  }
+
+  #fly(question: Question): Promise<TaskSnapshot> {
+    const { keyText, needs } = question;
+    const answer = this.#fetch(question).finally(() => this.#flights.delete(keyText));
     this.#flights.set(keyText, { needs, answer });
     return answer;
   }
 
-  async #fetch(key: TaskKey, keyText: string, needs: TaskNeeds): Promise<TaskSnapshot> {
+  async #fetch(question: Question): Promise<TaskSnapshot> {
+    const { key, keyText, needs } = question;
+    // Absent from the running ones is no proof of anything: GetTask says what became of it.
+    if (question.isAbsent) return this.#confirm(question);
     const known = this.#snapshots.get(keyText);
     const isListEnough =
       needs.progress &&
@@ -101,79 +202,92 @@ export class TaskReader {
       known.startTime !== null &&
       (known.hasAskedDefinition || !needs.definition) &&
       (known.hasAskedEventId || !needs.eventId);
-    if (!isListEnough) return this.#fetchByGetTask(key, keyText, needs);
-    let listed: TaskSnapshot | undefined;
+    if (!isListEnough) return this.#fetchByGetTask(question);
+    let isListed: boolean;
     try {
-      listed = await this.#findRunning(key, known.startTime);
+      isListed = await this.#findRunning(key, known.startTime, question.priority);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (error.retryable) throw error;
-      return this.#fetchByGetTask(key, keyText, needs, error);
+      return this.#fetchByGetTask(question, error);
     }
-    // Absent from the running ones is no proof of anything: GetTask says what became of it.
-    return listed === undefined ? this.#confirm(key, keyText, needs) : this.#keep(keyText, listed);
+    return (isListed ? this.#snapshots.get(keyText) : undefined) ?? this.#confirm(question);
   }
 
   /** GetTask, and the list as well when the task runs and somebody wants its progress. */
-  async #fetchByGetTask(
-    key: TaskKey,
-    keyText: string,
-    needs: TaskNeeds,
-    progressError?: GatewayError,
-  ): Promise<TaskSnapshot> {
-    const snapshot = await this.#getTask(key, keyText, needs);
-    const askedAt = this.#clock.now();
-    if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, snapshot.observedAt)) return snapshot;
+  async #fetchByGetTask(question: Question, progressError?: GatewayError): Promise<TaskSnapshot> {
+    const { key, keyText, needs, notBefore, priority } = question;
+    const snapshot = await this.#getTask(question, priority);
+    if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
     if (progressError !== undefined) return { ...snapshot, progressError };
     try {
-      const listed = await this.#findRunning(key, snapshot.startTime);
-      return this.#keep(keyText, listed ?? { ...snapshot, progressAskedAt: askedAt });
+      const isListed = await this.#findRunning(key, snapshot.startTime, priority);
+      const listed = isListed ? this.#snapshots.get(keyText) : undefined;
+      return listed ?? this.#keep({ ...snapshot, progressAskedAt: snapshot.observedAt });
     } catch (thrown) {
       return { ...snapshot, progressError: toGatewayError(thrown) };
     }
   }
 
-  /** GetTask after the list did not show the task: it has ended, or the list lags behind. */
-  async #confirm(key: TaskKey, keyText: string, needs: TaskNeeds): Promise<TaskSnapshot> {
-    const snapshot = await this.#getTask(key, keyText, needs);
-    return isFinal(snapshot) ? snapshot : this.#keep(keyText, { ...snapshot, progressAskedAt: snapshot.observedAt });
+  /** GetTask after a list did not show the task: it has ended, or the list lags behind. */
+  async #confirm(question: Question): Promise<TaskSnapshot> {
+    const snapshot = await this.#getTask(question, Math.max(question.priority, CallPriority.confirmation));
+    return isFinal(snapshot) ? snapshot : this.#keep({ ...snapshot, progressAskedAt: snapshot.observedAt });
   }
 
-  async #getTask(key: TaskKey, keyText: string, needs: TaskNeeds): Promise<TaskSnapshot> {
+  async #getTask({ key, keyText, needs }: Question, priority: number): Promise<TaskSnapshot> {
     const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
     const askedDefinition = needs.definition && !isDefinitionKnown;
     const observedAt = this.#clock.now();
-    const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition });
-    return this.#keep(keyText, fromGetTask(key, task, { askedDefinition, observedAt }));
+    const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition }, { priority });
+    return this.#keep(fromGetTask(key, task, { askedDefinition, observedAt }));
   }
 
-  /** The task among the running ones of its type that started when it did, or undefined when it is not there. */
-  async #findRunning(key: TaskKey, startTime: string | null): Promise<TaskSnapshot | undefined> {
+  /** Looks for the task among the running ones of its type that started when it did; keeps all that it meets. */
+  async #findRunning(key: TaskKey, startTime: string | null, priority: number): Promise<boolean> {
     const startTimeRange = rangeAround(startTime);
     let nextToken: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const observedAt = this.#clock.now();
-      const { tasks, ...rest } = await this.#client.listTasks({
-        projectName: key.projectName,
-        taskTypes: [key.taskType],
-        status: "Running",
-        maxResults: PAGE_SIZE,
-        ...(startTimeRange !== undefined && { startTimeRange }),
-        ...(nextToken !== undefined && { nextToken }),
-      });
-      const found = tasks.find((task) => task.taskId === key.taskId && task.taskType === key.taskType);
-      if (found !== undefined) return fromListedTask(key.projectName, found, { ...rest, observedAt });
+      const { tasks, ...rest } = await this.#client.listTasks(
+        {
+          projectName: key.projectName,
+          taskTypes: [key.taskType],
+          status: "Running",
+          maxResults: PAGE_SIZE,
+          ...(startTimeRange !== undefined && { startTimeRange }),
+          ...(nextToken !== undefined && { nextToken }),
+        },
+        { priority },
+      );
+      for (const task of tasks) {
+        this.#keepListed(fromListedTask(key.projectName, task, { ...rest, observedAt }), false);
+      }
+      if (tasks.some((task) => task.taskId === key.taskId && task.taskType === key.taskType)) return true;
       nextToken = rest.nextToken;
-      if (nextToken === undefined) return undefined;
+      if (nextToken === undefined) return false;
     }
-    return undefined;
+    return false;
   }
 
-  #keep(keyText: string, snapshot: TaskSnapshot): TaskSnapshot {
+  /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */
+  #keepListed(snapshot: TaskSnapshot, isWanted: boolean): void {
+    const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
+    if (isWanted || isRoomy || this.#snapshots.has(toKeyText(snapshot.key))) this.#keep(snapshot);
+  }
+
+  #keep(snapshot: TaskSnapshot): TaskSnapshot {
+    const keyText = toKeyText(snapshot.key);
     const known = this.#snapshots.get(keyText);
     const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
+    for (const listener of this.#listeners) listener(keyText, merged);
     return merged;
+  }
+
+  #toQuestion({ key, needs, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, priority: number): Question {
+    const notBefore = this.#clock.now() - maxAgeMs;
+    return { key, needs, keyText: toKeyText(key), notBefore, priority, isAbsent: false };
   }
 }
 

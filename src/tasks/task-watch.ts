@@ -1,13 +1,12 @@
 /**
- * The one watch of one task, shared by all its subscribers: asks, tells whoever sees a difference, plans the next look.
+ * The one watch of one task, shared by all its subscribers: what they need, what they were told, when to look again.
  *
- * The hub makes it for the first subscriber and drops it when it ends. It reads through the `TaskReader`, waits by the
- * `Clock`, and asks `poll-schedule` how long. A failure that may pass delays a look and ends nothing.
+ * The `ProjectWatch` makes it for the first subscriber, asks for it, and hands it what came back. It makes no call and
+ * sets no timer. A failure that may pass delays a look and ends nothing.
  */
 
-import type { Clock, Timer } from "../clock.js";
-import { GatewayError, toError } from "../errors.js";
-import type { Logger } from "../log.js";
+import type { Clock } from "../clock.js";
+import { GatewayError, UpstreamThrottledError } from "../errors.js";
 import { nextPollDelayMs, type PollBounds } from "./poll-schedule.js";
 import {
   hasChanged,
@@ -22,7 +21,6 @@ import {
   type TaskNeeds,
   type TaskSnapshot,
 } from "./task.js";
-import type { TaskReader } from "./task-reader.js";
 import type { WatchStream } from "./watch-stream.js";
 
 /** One subscriber's wish. */
@@ -35,29 +33,21 @@ export interface Follower {
   told?: TaskSnapshot;
 }
 
-/** What a `TaskWatch` works with. */
-export interface TaskWatchOptions {
-  readonly reader: TaskReader;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly bounds: PollBounds;
-  /** Called once, when nobody follows any more or the task has ended. */
-  readonly onEnd: () => void;
-}
-
 type Phase =
-  | { readonly name: "idle" }
-  | { readonly name: "asking" }
-  | { readonly name: "waiting"; readonly timer: Timer }
+  /** Somebody waits for an answer: look as soon as possible. */
+  | { readonly name: "urgent" }
+  | { readonly name: "asking"; readonly needs: TaskNeeds }
+  | { readonly name: "waiting"; readonly delayMs: number }
   | { readonly name: "ended" };
 
-/** Watches one task for all who follow it. */
+/** Keeps one task's followers informed. */
 export class TaskWatch {
-  readonly #key: TaskKey;
+  readonly key: TaskKey;
   readonly #keyText: string;
-  readonly #options: TaskWatchOptions;
+  readonly #clock: Clock;
+  readonly #bounds: PollBounds;
   readonly #followers = new Set<Follower>();
-  #phase: Phase = { name: "idle" };
+  #phase: Phase = { name: "urgent" };
   #snapshot: TaskSnapshot | undefined;
   /** What the last look asked for. */
   #askedNeeds: TaskNeeds = NO_NEEDS;
@@ -68,12 +58,40 @@ export class TaskWatch {
   #failedPolls = 0;
   #retryAfterMs: number | undefined;
 
-  constructor(key: TaskKey, options: TaskWatchOptions) {
-    this.#key = key;
+  constructor(key: TaskKey, clock: Clock, bounds: PollBounds) {
+    this.key = key;
     this.#keyText = toKeyText(key);
-    this.#options = options;
-    this.#lookedAt = options.clock.now();
+    this.#clock = clock;
+    this.#bounds = bounds;
+    this.#lookedAt = clock.now();
     this.#startedAt = this.#lookedAt;
+  }
+
+  /**
+   * When the next look is due, in milliseconds since the epoch: `-Infinity` at once, `Infinity` not now.
+   *
+   * @param slowdown - by what the planned delay is multiplied; IMM's own wish to wait is not.
+   */
+  dueAt(slowdown: number): number {
+    switch (this.#phase.name) {
+      case "urgent":
+        return -Infinity;
+      case "waiting":
+        return this.#lookedAt + Math.max(this.#phase.delayMs * slowdown, this.#retryAfterMs ?? 0);
+      case "asking":
+      case "ended":
+        return Infinity;
+    }
+  }
+
+  /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */
+  get hasEnded(): boolean {
+    return this.#phase.name === "ended";
+  }
+
+  /** Whether nothing has been seen of the task yet. */
+  get isFirstLook(): boolean {
+    return this.#snapshot === undefined;
   }
 
   /** Takes in a subscriber. It is told the present snapshot at once where that answers it, else as soon as IMM does. */
@@ -83,60 +101,64 @@ export class TaskWatch {
       this.#tell(follower, this.#snapshot);
     }
     // A look that is under way checks, when it is over, that everybody has been answered.
-    if (this.#phase.name === "asking") return;
-    if (this.#snapshot === undefined || !includesNeeds(this.#askedNeeds, follower.needs)) void this.#ask();
-    else this.#plan();
+    if (this.#phase.name !== "waiting") return;
+    if (includesNeeds(this.#askedNeeds, follower.needs)) this.#plan();
+    else this.#phase = { name: "urgent" };
   }
 
   /** Lets a subscriber go. The last one to leave ends the watch. */
   leave(follower: Follower): void {
-    if (this.#followers.delete(follower) && this.#followers.size === 0) this.dispose();
+    if (this.#followers.delete(follower) && this.#followers.size === 0) this.end();
   }
 
   /** Ends the watch without a word to its followers. An answer that is still under way is ignored. */
-  dispose(): void {
-    if (this.#phase.name === "ended") return;
-    if (this.#phase.name === "waiting") this.#phase.timer.cancel();
+  end(): void {
     this.#phase = { name: "ended" };
-    this.#options.onEnd();
   }
 
-  async #ask(): Promise<void> {
-    if (this.#phase.name === "waiting") this.#phase.timer.cancel();
-    this.#phase = { name: "asking" };
-    const { reader, clock } = this.#options;
+  /** Begins a look, and says what it has to bring. */
+  ask(): TaskNeeds {
     const needs = [...this.#followers].map((follower) => follower.needs).reduce(mergeNeeds, NO_NEEDS);
-    // The first look may use what a query has just learnt; every later one is there to see something new.
-    const maxAgeMs = this.#snapshot === undefined ? undefined : 0;
-    try {
-      const snapshot = await reader.read(this.#key, needs, maxAgeMs);
-      this.#lookedAt = clock.now();
-      this.#askedNeeds = needs;
-      if (!this.#hasEnded()) this.#publish(snapshot);
-    } catch (thrown) {
-      this.#lookedAt = clock.now();
-      if (!this.#hasEnded()) this.#handleFailure(toError(thrown));
+    this.#phase = { name: "asking", needs };
+    return needs;
+  }
+
+  /** Ends the look that `ask` began. */
+  answer(result: TaskSnapshot | Error): void {
+    if (this.#phase.name !== "asking") return;
+    this.#lookedAt = this.#clock.now();
+    if (result instanceof Error) {
+      this.#handleFailure(result);
+      return;
     }
+    this.#askedNeeds = this.#phase.needs;
+    this.#failedPolls = result.progressError === null ? 0 : this.#failedPolls + 1;
+    this.#retryAfterMs = result.progressError?.retryAfterMs;
+    // A progress that could not be had in passing leaves the one that is known.
+    this.#publish(result.progressError?.retryable === true ? { ...result, progressError: null } : result);
+  }
+
+  /** Takes what another question brought. A look of its own that is under way will bring its own. */
+  observe(snapshot: TaskSnapshot): void {
+    if (this.#phase.name !== "waiting" || this.#snapshot === undefined) return;
+    const isAsGoodAsALook = satisfies(snapshot, this.#askedNeeds, this.#lookedAt + 1);
+    if (!isAsGoodAsALook && !hasChanged(this.#snapshot, snapshot, this.#askedNeeds)) return;
+    if (isAsGoodAsALook) this.#lookedAt = this.#clock.now();
+    this.#publish(snapshot);
   }
 
   #publish(snapshot: TaskSnapshot): void {
-    const { progressError } = snapshot;
-    // A progress that could not be had in passing leaves the one that is known.
-    const shown = progressError?.retryable === true ? { ...snapshot, progressError: null } : snapshot;
-    const hasNews = this.#snapshot === undefined || hasChanged(this.#snapshot, shown, this.#askedNeeds);
-    this.#snapshot = shown;
-    this.#startedAt = toEpochMs(shown.startTime) ?? this.#startedAt;
+    const hasNews = this.#snapshot === undefined || hasChanged(this.#snapshot, snapshot, this.#askedNeeds);
+    this.#snapshot = snapshot;
+    this.#startedAt = toEpochMs(snapshot.startTime) ?? this.#startedAt;
     this.#unchangedPolls = hasNews ? 0 : this.#unchangedPolls + 1;
-    this.#failedPolls = progressError === null ? 0 : this.#failedPolls + 1;
-    this.#retryAfterMs = progressError?.retryAfterMs;
     const answered = [...this.#followers].filter(
-      ({ needs }) => satisfies(shown, needs, 0) || includesNeeds(this.#askedNeeds, needs),
+      ({ needs }) => satisfies(snapshot, needs, 0) || includesNeeds(this.#askedNeeds, needs),
     );
-    for (const follower of answered) this.#tell(follower, shown);
-    if (this.#hasEnded()) return;
+    for (const follower of answered) this.#tell(follower, snapshot);
     // Whoever joined during the look and needs more than it asked for is next, at once.
-    if (answered.length < this.#followers.size) void this.#ask();
-    else if (isFinal(shown)) this.dispose();
+    if (answered.length < this.#followers.size) this.#phase = { name: "urgent" };
+    else if (isFinal(snapshot)) this.end();
     else this.#plan();
   }
 
@@ -149,59 +171,43 @@ export class TaskWatch {
   /** A failure that may pass delays the next look; any other ends the watch with its error. */
   #handleFailure(error: Error): void {
     if (error instanceof GatewayError && error.retryable) {
-      const { code, imm } = error;
-      this.#options.logger.debug(
-        { task: this.#key, code, imm },
-        "A look at a watched task failed and will be repeated.",
-      );
-      this.#failedPolls += 1;
+      // Throttling slows the whole project down, not this task alone.
+      this.#failedPolls += error instanceof UpstreamThrottledError ? 0 : 1;
       this.#retryAfterMs = error.retryAfterMs;
       this.#plan();
       return;
     }
     for (const follower of this.#followers) {
-      follower.stream.push(this.#keyText, { kind: "failure", key: this.#key, error }, true);
+      follower.stream.push(this.#keyText, { kind: "failure", key: this.key, error }, true);
     }
-    this.dispose();
+    this.end();
   }
 
-  /** Sets the timer for the next look, counted from the last one. */
+  /** Sets the delay until the next look, counted from the last one. */
   #plan(): void {
-    if (this.#phase.name === "waiting") this.#phase.timer.cancel();
-    const { clock } = this.#options;
-    const delayMs = nextPollDelayMs(
-      {
-        ageMs: this.#lookedAt - this.#startedAt,
-        progress: this.#snapshot?.progress ?? null,
-        unchangedPolls: this.#unchangedPolls,
-        failedPolls: this.#failedPolls,
-        retryAfterMs: this.#retryAfterMs,
-      },
-      this.#bounds(),
-      clock.random(),
-    );
-    const timer = clock.setTimer(Math.max(0, this.#lookedAt + delayMs - clock.now()), () => void this.#ask());
-    this.#phase = { name: "waiting", timer };
+    const view = {
+      ageMs: this.#lookedAt - this.#startedAt,
+      progress: this.#snapshot?.progress ?? null,
+      unchangedPolls: this.#unchangedPolls,
+      failedPolls: this.#failedPolls,
+    };
+    const delayMs = nextPollDelayMs(view, this.#wishedBounds(), this.#clock.random());
+    this.#phase = { name: "waiting", delayMs };
   }
 
   /** The configured bounds, narrowed to what the most impatient follower asks for. Failures may still slow it down. */
-  #bounds(): PollBounds {
-    const { minPollIntervalMs, maxPollIntervalMs } = this.#options.bounds;
+  #wishedBounds(): PollBounds {
+    const { minPollIntervalMs, maxPollIntervalMs } = this.#bounds;
     const wishes = [...this.#followers].map((follower) => follower.maxStalenessMs ?? Infinity);
-    const least = Math.max(minPollIntervalMs, Math.min(...wishes));
+    const least = Math.max(
+      minPollIntervalMs,
+      wishes.reduce((a, b) => Math.min(a, b), Infinity),
+    );
     const isWishOfAll = wishes.every(Number.isFinite);
+    const most = isWishOfAll ? least : Math.min(least, maxPollIntervalMs);
     return {
       minPollIntervalMs: isWishOfAll ? least : minPollIntervalMs,
-      maxPollIntervalMs:
-        this.#failedPolls > 0
-          ? Math.max(least, maxPollIntervalMs)
-          : isWishOfAll
-            ? least
-            : Math.min(least, maxPollIntervalMs),
+      maxPollIntervalMs: this.#failedPolls > 0 ? Math.max(most, maxPollIntervalMs) : most,
     };
-  }
-
-  #hasEnded(): boolean {
-    return this.#phase.name === "ended";
   }
 }

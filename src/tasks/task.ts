@@ -169,10 +169,13 @@ export function fromListedTask(
   { requestId, observedAt }: { readonly requestId: string | undefined; readonly observedAt: number },
 ): TaskSnapshot {
   const key = { projectName, taskType: task.taskType, taskId: task.taskId };
+  const fields = fromFields(key, task, observedAt);
   return {
-    ...fromFields(key, task, observedAt),
+    ...fields,
     requestId: textOrNull(requestId),
     progressAskedAt: observedAt,
+    // A list that shows no definition proves nothing: GetTask may have one.
+    hasAskedDefinition: fields.definition !== null,
   };
 }
 

@@ -1,15 +1,17 @@
 /**
- * One watch per task, however many subscribers it has.
+ * One watch per task, however many subscribers it has, and one rhythm per project.
  *
- * The subscription resolvers call `watch`; it makes or joins the `TaskWatch` of each task and hands back a stream. The
- * last subscriber to leave a task ends its polling. It never talks to IMM itself.
+ * The subscription resolvers call `watch`; it joins the `ProjectWatch` of each task's project and hands back a stream. The
+ * last subscriber to leave a task ends its polling. What queries learn reaches the watches through it. It never talks to
+ * IMM itself.
  */
 
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
-import { TaskWatch, type Follower } from "./task-watch.js";
+import { ProjectWatch } from "./project-watch.js";
+import type { Follower } from "./task-watch.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
 import { WatchStream } from "./watch-stream.js";
 
@@ -41,7 +43,7 @@ export class WatchHub {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #bounds: PollBounds;
-  readonly #watches = new Map<string, TaskWatch>();
+  readonly #projects = new Map<string, ProjectWatch>();
   readonly #streams = new Set<WatchStream>();
 
   constructor({ reader, clock, logger, bounds }: WatchHubOptions) {
@@ -49,11 +51,12 @@ export class WatchHub {
     this.#clock = clock;
     this.#logger = logger;
     this.#bounds = bounds;
+    reader.listen((keyText, snapshot) => this.#projects.get(snapshot.key.projectName)?.observe(keyText, snapshot));
   }
 
   /** How many tasks are watched at this moment. */
   get watchedTasks(): number {
-    return this.#watches.size;
+    return [...this.#projects.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
@@ -69,11 +72,11 @@ export class WatchHub {
       for (const leave of leaves) leave();
     });
     this.#streams.add(stream);
-    for (const [keyText, key] of byText) {
+    for (const key of byText.values()) {
       const follower: Follower = { stream, needs, maxStalenessMs };
-      const watch = this.#watches.get(keyText) ?? this.#begin(key, keyText);
-      leaves.push(() => watch.leave(follower));
-      watch.join(follower);
+      const project = this.#projects.get(key.projectName) ?? this.#begin(key.projectName);
+      leaves.push(() => project.leave(key, follower));
+      project.join(key, follower);
     }
     return stream;
   }
@@ -81,18 +84,18 @@ export class WatchHub {
   /** Ends every watch and every stream; no timer is left. */
   dispose(): void {
     for (const stream of this.#streams) stream.close();
-    for (const watch of this.#watches.values()) watch.dispose();
+    for (const project of this.#projects.values()) project.dispose();
   }
 
-  #begin(key: TaskKey, keyText: string): TaskWatch {
-    const watch = new TaskWatch(key, {
+  #begin(projectName: string): ProjectWatch {
+    const project = new ProjectWatch({
       reader: this.#reader,
       clock: this.#clock,
       logger: this.#logger,
       bounds: this.#bounds,
-      onEnd: () => this.#watches.delete(keyText),
+      onEnd: () => this.#projects.delete(projectName),
     });
-    this.#watches.set(keyText, watch);
-    return watch;
+    this.#projects.set(projectName, project);
+    return project;
   }
 }

@@ -33,10 +33,6 @@ describe("the delay until the next look", () => {
     expect([0, 1, 2, 9].map((failedPolls) => delayOf({ failedPolls }))).toEqual([1_000, 2_000, 4_000, 15_000]);
   });
 
-  it("obeys IMM's wish to wait, even beyond the most", () => {
-    expect(delayOf({ retryAfterMs: 60_000 })).toBe(60_000);
-  });
-
   it("is jittered by a tenth each way", () => {
     expect([0, MIDDLE, 1].map((random) => delayOf({ ageMs: 50_000 }, random))).toEqual([4_500, 5_000, 5_500]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { BadUserInputError, NotFoundError } from "../../src/errors.js";
-import { TaskLoader } from "../../src/tasks/task-loader.js";
+import { TaskLoader, type ReadEach } from "../../src/tasks/task-loader.js";
 import { fromGetTask, NO_NEEDS, type TaskKey, type TaskNeeds, type TaskSnapshot } from "../../src/tasks/task.js";
 
 interface Read {
@@ -24,7 +24,8 @@ function createLoader(maxTasksPerOperation = 100): readonly [TaskLoader, readonl
     const task = { status: "Running", taskRequestDefinition: needs.definition ? "{}" : undefined };
     return fromGetTask(key, task as never, { askedDefinition: needs.definition, observedAt: 0 });
   };
-  return [new TaskLoader({ read, maxTasksPerOperation }), reads];
+  const readEach: ReadEach = (requests) => requests.map(async ({ key, needs }) => read(key, needs));
+  return [new TaskLoader({ readEach, maxTasksPerOperation }), reads];
 }
 
 describe("loading tasks for one request", () => {

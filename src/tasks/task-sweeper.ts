@@ -1,0 +1,164 @@
+/**
+ * Reads pages of a project's running tasks for many who want to know, and learns what such a sweep costs.
+ *
+ * The reader calls it with the tasks it has to ask for; `sweep-plan` decides whether a sweep is worth it. Each page is
+ * told as it comes, so one that fails midway spoils nothing already seen. It caches nothing and confirms nothing: that a
+ * task is absent is the reader's to find out.
+ */
+
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../clock.js";
+import { GatewayError, toError } from "../errors.js";
+import type { ImmClient, ListTasksRequest } from "../imm/imm-client.js";
+import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
+import {
+  fromListedTask,
+  isFinal,
+  toEpochMs,
+  toKeyText,
+  type TaskKey,
+  type TaskNeeds,
+  type TaskSnapshot,
+} from "./task.js";
+
+/** One task that has to be asked for, and what is known of it. */
+export interface SweepTarget {
+  readonly key: TaskKey;
+  readonly needs: TaskNeeds;
+  readonly known: TaskSnapshot | undefined;
+}
+
+/** What became of the targets: the rest has to be asked for one by one. */
+export interface SweepResult {
+  /** Key texts of targets that all pages together did not show: they have ended, or the list lags behind. */
+  readonly absent: ReadonlySet<string>;
+  /** Key texts of targets that were not reached because a page failed in passing, with its error. */
+  readonly failed: ReadonlyMap<string, GatewayError>;
+}
+
+/** What a `TaskSweeper` is made of. */
+export interface TaskSweeperOptions {
+  readonly client: ImmClient;
+  readonly clock: Clock;
+  /** Told of every task on every page, and whether it is one of the targets. */
+  readonly onListed: (snapshot: TaskSnapshot, isWanted: boolean) => void;
+}
+
+interface Learnt extends ProjectKnowledge {
+  readonly learntAt: number;
+  /** Whether the account may not list the project. */
+  readonly isDenied: boolean;
+}
+
+const NOTHING_LEARNT: Learnt = { foreignRunning: null, learntAt: 0, isDenied: false };
+/** What was learnt holds for so long; then it is found out again. */
+const KNOWLEDGE_LIFE_MS = 10 * 60_000;
+const MAX_PROJECTS = 1_000;
+/** How far before the oldest start the list begins: the bounds of IMM's range are undocumented. */
+const START_PAD_MS = 1_000;
+/** Beyond so many types the filter would only lengthen the URL. */
+const MAX_TYPES = 20;
+/** The outcome of no sweep at all. */
+export const NOBODY: SweepResult = { absent: new Set(), failed: new Map() };
+
+/** Sweeps projects. */
+export class TaskSweeper {
+  readonly #options: TaskSweeperOptions;
+  readonly #learnt = new LRUCache<string, Learnt>({ max: MAX_PROJECTS });
+
+  constructor(options: TaskSweeperOptions) {
+    this.#options = options;
+  }
+
+  /** How many pages a sweep of the project may read for these targets; 0 when it is not worth it. */
+  plan(projectName: string, targets: readonly SweepTarget[]): number {
+    const learnt = this.#knowledgeOf(projectName);
+    return learnt.isDenied ? 0 : planSweep(targets.map(toWanted), learnt);
+  }
+
+  /** Sweeps the project for these targets, all of one project, where that is cheaper than asking for each. */
+  async sweep(projectName: string, targets: readonly SweepTarget[], priority: number): Promise<SweepResult> {
+    const maxPages = this.plan(projectName, targets);
+    if (maxPages === 0) return NOBODY;
+    const unseen = new Map(targets.map(({ key }) => [toKeyText(key), key]));
+    const wantedCount = unseen.size;
+    const tally = { pagesRead: 0, tasksRead: 0 };
+    const request = toRequest(projectName, targets);
+    let nextToken: string | undefined;
+    try {
+      do {
+        nextToken = await this.#readPage(
+          { ...request, ...(nextToken !== undefined && { nextToken }) },
+          unseen,
+          tally,
+          priority,
+        );
+      } while (nextToken !== undefined && unseen.size > 0 && tally.pagesRead < maxPages);
+    } catch (thrown) {
+      return this.#handleFailure(projectName, thrown, unseen);
+    }
+    const isComplete = nextToken === undefined || unseen.size === 0;
+    this.#remember(projectName, learn({ ...tally, wantedSeen: wantedCount - unseen.size, isComplete }), false);
+    return { absent: new Set(isComplete ? unseen.keys() : []), failed: new Map() };
+  }
+
+  async #readPage(
+    request: ListTasksRequest,
+    unseen: Map<string, TaskKey>,
+    tally: { pagesRead: number; tasksRead: number },
+    priority: number,
+  ): Promise<string | undefined> {
+    const { client, clock, onListed } = this.#options;
+    const observedAt = clock.now();
+    const { tasks, requestId, nextToken } = await client.listTasks(request, { priority });
+    tally.pagesRead += 1;
+    tally.tasksRead += tasks.length;
+    for (const task of tasks) {
+      const snapshot = fromListedTask(request.projectName, task, { requestId, observedAt });
+      onListed(snapshot, unseen.delete(toKeyText(snapshot.key)));
+    }
+    return nextToken;
+  }
+
+  /** A failure that may pass is that of every target not reached; a denial is remembered, and each is asked for by itself. */
+  #handleFailure(projectName: string, thrown: unknown, unseen: ReadonlyMap<string, TaskKey>): SweepResult {
+    if (!(thrown instanceof GatewayError)) throw toError(thrown);
+    if (thrown.retryable)
+      return { absent: new Set(), failed: new Map([...unseen.keys()].map((text) => [text, thrown])) };
+    this.#remember(projectName, NOTHING_LEARNT, true);
+    return NOBODY;
+  }
+
+  #knowledgeOf(projectName: string): Learnt {
+    const learnt = this.#learnt.get(projectName) ?? NOTHING_LEARNT;
+    return this.#options.clock.now() - learnt.learntAt > KNOWLEDGE_LIFE_MS ? NOTHING_LEARNT : learnt;
+  }
+
+  #remember(projectName: string, { foreignRunning }: ProjectKnowledge, isDenied: boolean): void {
+    this.#learnt.set(projectName, { foreignRunning, isDenied, learntAt: this.#options.clock.now() });
+  }
+}
+
+function toWanted({ needs, known }: SweepTarget): WantedTask {
+  return {
+    isKnownRunning: known !== undefined && !isFinal(known),
+    needsProgress: needs.progress,
+    needsGetTask: needs.eventId && known?.hasAskedEventId !== true,
+  };
+}
+
+/** Every running task of these types since the oldest of them started. */
+function toRequest(projectName: string, targets: readonly SweepTarget[]): ListTasksRequest {
+  const taskTypes = [...new Set(targets.map(({ key }) => key.taskType))];
+  const starts = targets.map(({ known }) => toEpochMs(known?.startTime ?? null) ?? -Infinity);
+  const oldest = starts.reduce((a, b) => Math.min(a, b), Infinity);
+  const requestDefinition = targets.some(({ needs, known }) => needs.definition && known?.hasAskedDefinition !== true);
+  return {
+    projectName,
+    status: "Running",
+    maxResults: PAGE_SIZE,
+    ...(taskTypes.length <= MAX_TYPES && { taskTypes }),
+    ...(Number.isFinite(oldest) && { startTimeRange: { start: new Date(oldest - START_PAD_MS).toISOString() } }),
+    ...(requestDefinition && { requestDefinition }),
+  };
+}
