@@ -13,7 +13,7 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { TaskWatch, type Follower } from "./task-watch.js";
-import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
+import type { TaskKey, TaskSnapshot } from "./task.js";
 
 /** What a `ProjectWatch` works with. */
 export interface ProjectWatchOptions {
@@ -54,21 +54,21 @@ export class ProjectWatch {
     return this.#watches.size;
   }
 
-  /** Adds a follower to the watch of its task. */
-  join(key: TaskKey, follower: Follower): void {
-    const keyText = toKeyText(key);
-    let watch = this.#watches.get(keyText);
-    if (watch === undefined) {
-      watch = new TaskWatch(key, this.#options.clock, this.#options.bounds);
-      this.#watches.set(keyText, watch);
+  /** Adds a follower to the watches of these tasks, by key text, and looks for the new ones together. */
+  join(followers: ReadonlyMap<string, { readonly key: TaskKey; readonly follower: Follower }>): void {
+    for (const [keyText, { key, follower }] of followers) {
+      let watch = this.#watches.get(keyText);
+      if (watch === undefined) {
+        watch = new TaskWatch(key, this.#options.clock, this.#options.bounds);
+        this.#watches.set(keyText, watch);
+      }
+      watch.join(follower);
     }
-    watch.join(follower);
     this.#plan();
   }
 
   /** Takes a follower from the watch of its task; harmless when that is over. */
-  leave(key: TaskKey, follower: Follower): void {
-    const keyText = toKeyText(key);
+  leave(keyText: string, follower: Follower): void {
     const watch = this.#watches.get(keyText);
     if (watch === undefined) return;
     watch.leave(follower);

@@ -11,7 +11,6 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { ProjectWatch } from "./project-watch.js";
-import type { Follower } from "./task-watch.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
 import { WatchStream } from "./watch-stream.js";
 
@@ -72,11 +71,16 @@ export class WatchHub {
       for (const leave of leaves) leave();
     });
     this.#streams.add(stream);
-    for (const key of byText.values()) {
-      const follower: Follower = { stream, needs, maxStalenessMs };
-      const project = this.#projects.get(key.projectName) ?? this.#begin(key.projectName);
-      leaves.push(() => project.leave(key, follower));
-      project.join(key, follower);
+    for (const projectName of new Set(keys.map((key) => key.projectName))) {
+      const ofProject = [...byText].filter(([, key]) => key.projectName === projectName);
+      const followers = new Map(
+        ofProject.map(([keyText, key]) => [keyText, { key, follower: { stream, needs, maxStalenessMs } }]),
+      );
+      const project = this.#projects.get(projectName) ?? this.#begin(projectName);
+      leaves.push(() => {
+        for (const [keyText, { follower }] of followers) project.leave(keyText, follower);
+      });
+      project.join(followers);
     }
     return stream;
   }

@@ -23,6 +23,8 @@ export async function startReader(
     readonly emulator?: EmulatorOptions;
     readonly taskMaxAgeMs?: number;
     readonly maxCachedTasks?: number;
+    /** Stands between the reader and the client. */
+    readonly wrapClient?: (client: ImmClient) => ImmClient;
   } = {},
 ): Promise<RunningReader> {
   const clock = manualClockNow();
@@ -39,8 +41,8 @@ export async function startReader(
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const client = new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 });
-  const { taskMaxAgeMs = 1_000, maxCachedTasks = 100 } = options;
+  const { taskMaxAgeMs = 1_000, maxCachedTasks = 100, wrapClient = (client: ImmClient) => client } = options;
+  const client = wrapClient(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 }));
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
   const bounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
   const hub = new WatchHub({ reader, clock, logger: new RecordingLogger(), bounds });
