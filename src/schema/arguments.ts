@@ -28,3 +28,20 @@ export function parseMaxStaleness(value: number | null | undefined): number | un
     `Expected \`maxStalenessMs\` to be from 1 to ${MAX_STALENESS_MS} milliseconds, got ${value}.`,
   );
 }
+
+/** What `awaitTask` waits when nothing is said: less than the patience of most proxies. */
+const DEFAULT_AWAIT_MS = 25_000;
+
+/**
+ * The argument `timeoutMs`, or its default.
+ *
+ * @throws BadUserInputError - when it is not from 1 to `max`.
+ */
+export function parseTimeout(value: number | null | undefined, max: number): number {
+  const timeoutMs = value ?? Math.min(DEFAULT_AWAIT_MS, max);
+  if (timeoutMs >= 1 && timeoutMs <= max) return timeoutMs;
+  throw new BadUserInputError(
+    "timeoutMs",
+    `Expected \`timeoutMs\` to be from 1 to ${max} milliseconds, got ${timeoutMs}.`,
+  );
+}

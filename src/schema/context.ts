@@ -2,8 +2,10 @@
  * What a resolver may use: made by `server/` once per operation, and never kept beyond it.
  */
 
+import type { Clock } from "../clock.js";
 import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
+import type { TypicalDurations } from "../tasks/typical-durations.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
 
 /** The context of one operation. */
@@ -12,8 +14,15 @@ export interface GatewayContext {
   readonly taskLoader: TaskLoader;
   /** The process's watches. */
   readonly watchHub: WatchHub;
+  readonly clock: Clock;
+  /** Aborted when the client has gone or has lost interest before the operation was over. */
+  readonly signal: AbortSignal;
+  /** How long `awaitTask` may wait, in milliseconds. */
+  readonly maxAwaitMs: number;
   /** The rhythm of polls, for clients that poll themselves. */
   readonly pollBounds: PollBounds;
+  /** What tasks of each type have taken, for a first guess. */
+  readonly typicalDurations: TypicalDurations;
   /** Whether secrets in request definitions are redacted. */
   readonly redactDefinitions: boolean;
   /** How many keys or ids one list argument may hold. */

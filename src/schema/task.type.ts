@@ -4,10 +4,11 @@
  */
 
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
-import { nextPollDelayMs, type PollBounds } from "../tasks/poll-schedule.js";
+import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import { parseDefinition, redactDefinitionText } from "../tasks/request-definition.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
 import { elapsedMs, expiresAtMs, isFinal, type TaskSnapshot } from "../tasks/task.js";
+import type { TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
 import { TaskError } from "./task-error.type.js";
@@ -16,6 +17,7 @@ import { TaskStatus } from "./task-status.enum.js";
 /** How tasks are shown, the same for all tasks of the process. */
 export interface TaskView {
   readonly pollBounds: PollBounds;
+  readonly typicalDurations: TypicalDurations;
   readonly redactDefinitions: boolean;
 }
 
@@ -166,6 +168,17 @@ export class Task extends Node {
     return this.#view.redactDefinitions ? redactDefinitionText(definition) : definition;
   }
 
+  @Field(() => GraphQLDateTime, {
+    nullable: true,
+    description:
+      "When the task should be over, by its speed so far or by what tasks of its type have taken here; null when there is nothing to tell from, and once it is done.",
+  })
+  get estimatedEndAt(): string | null {
+    const view = this.#pollView();
+    const restMs = isFinal(this.#snapshot) ? null : estimatedRestMs(view);
+    return restMs === null ? null : new Date(this.#snapshot.observedAt + restMs).toISOString();
+  }
+
   @Field(() => GraphQLDateTime, { description: "When IMM was last asked about this task." })
   get observedAt(): string {
     return new Date(this.#snapshot.observedAt).toISOString();
@@ -177,13 +190,16 @@ export class Task extends Node {
       "Milliseconds after which asking again is worth it, for clients that poll; null when the task is done. Subscribing is cheaper.",
   })
   get pollAfterMs(): number | null {
-    if (isFinal(this.#snapshot)) return null;
-    const view = {
+    return isFinal(this.#snapshot) ? null : nextPollDelayMs(this.#pollView(), this.#view.pollBounds, 0.5);
+  }
+
+  #pollView(): PollView {
+    return {
       ageMs: elapsedMs(this.#snapshot) ?? 0,
       progress: this.#snapshot.progress,
+      typicalDurationMs: this.#view.typicalDurations.of(this.#snapshot.key.taskType),
       unchangedPolls: 0,
       failedPolls: 0,
     };
-    return nextPollDelayMs(view, this.#view.pollBounds, 0.5);
   }
 }

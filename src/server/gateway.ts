@@ -139,7 +139,7 @@ class ApolloGateway implements Gateway {
     const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
     const shared = {
       schema: createSchema(),
-      createContext: () => this.#createContext(),
+      createContext: (signal: AbortSignal) => this.#createContext(signal),
       formatError: createFormatError(this.#logger),
       logger: this.#logger,
       allowsOrigin: createAllowsOrigin(corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : [])),
@@ -204,14 +204,18 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  #createContext(): GatewayContext {
+  #createContext(signal: AbortSignal): GatewayContext {
     return {
       taskLoader: new TaskLoader({
         readEach: (requests) => this.#reader.readEach(requests),
         maxTasksPerOperation: this.#limits.maxTasksPerOperation,
       }),
       watchHub: this.#hub,
+      clock: this.#clock,
+      signal,
+      maxAwaitMs: this.#limits.maxAwaitMs,
       pollBounds: this.#limits,
+      typicalDurations: this.#reader.typicalDurations,
       redactDefinitions: this.#options.redactDefinitions ?? true,
       maxKeys: this.#limits.maxKeys,
     };

@@ -8,7 +8,7 @@ import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/disabled";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
-import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { GraphQLError, OperationTypeNode, type GraphQLSchema } from "graphql";
 import type { Logger } from "../log.js";
 import type { GatewayContext } from "../schema/context.js";
@@ -22,7 +22,7 @@ export const HEALTH_PATH = "/healthz";
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions {
   readonly schema: GraphQLSchema;
-  readonly createContext: () => GatewayContext;
+  readonly createContext: (signal: AbortSignal) => GatewayContext;
   readonly formatError: FormatError;
   readonly logger: Logger;
   readonly allowsOrigin: AllowsOrigin;
@@ -74,7 +74,9 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
-    handler: fastifyApolloHandler(apollo, { context: async () => options.createContext() }),
+    handler: fastifyApolloHandler(apollo, {
+      context: async (_request, reply) => options.createContext(signalOf(reply)),
+    }),
   });
   app.get(HEALTH_PATH, async (_request, reply) => {
     const isDraining = options.isDraining();
@@ -127,6 +129,15 @@ const refuseSubscriptions: ApolloServerPlugin<GatewayContext> = {
     };
   },
 };
+
+/** Aborted when the connection is closed before the answer is out. */
+function signalOf(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
 
 /** A request that is refused before it is a GraphQL request. Says nothing of its content. */
 function toRefusal(status: number, maxRequestBytes: number): ReturnType<typeof refusal> {

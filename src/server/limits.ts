@@ -26,6 +26,7 @@ export interface GatewayLimits extends CallPolicyLimits, PollBounds {
   readonly maxKeys: number;
   readonly maxRequestBytes: number;
   readonly maxQueryTokens: number;
+  readonly maxAwaitMs: number;
   readonly shutdownTimeoutMs: number;
 }
 
@@ -121,6 +122,12 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     effect: "bytes of an HTTP body (beyond: status 413) or a WebSocket message (beyond: close code 1009)",
   },
   maxQueryTokens: { min: 10, max: 1_000_000, default: 10_000, effect: "lexical tokens of a GraphQL document" },
+  maxAwaitMs: {
+    min: 1,
+    max: HOUR_MS,
+    default: 60_000,
+    effect: "how long `awaitTask` may wait; longer wishes fail with BAD_USER_INPUT",
+  },
   shutdownTimeoutMs: {
     min: 0,
     max: HOUR_MS,

@@ -31,7 +31,7 @@ export interface WebSocketDoorOptions {
   readonly server: Server;
   readonly path: string;
   readonly schema: GraphQLSchema;
-  readonly createContext: () => GatewayContext;
+  readonly createContext: (signal: AbortSignal) => GatewayContext;
   readonly formatError: FormatError;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -62,12 +62,16 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   };
   server.on("upgrade", onUpgrade);
 
+  const operations = new OpenOperations();
   const protocol = useServer(
     {
       schema,
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
-      onSubscribe: (_context, _id, payload) => toExecution(payload, options, createContext),
+      onSubscribe: (socket, id, payload) =>
+        toExecution(payload, options, () => createContext(operations.begin(socket, id))),
+      onComplete: (socket, id) => operations.end(socket, id),
+      onDisconnect: (socket) => operations.endAll(socket),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onNext: (_context, _id, _payload, _args, result) =>
         result.errors === undefined ? undefined : { data: result.data ?? null, errors: result.errors.map(formatError) },
@@ -90,6 +94,30 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       server.off("upgrade", onUpgrade);
     },
   };
+}
+
+/** The operations of each socket, so that one which waits learns that its client has gone or has lost interest. */
+class OpenOperations {
+  readonly #bySocket = new WeakMap<object, Map<string, AbortController>>();
+
+  begin(socket: object, id: string): AbortSignal {
+    const ofSocket = this.#bySocket.get(socket) ?? new Map<string, AbortController>();
+    this.#bySocket.set(socket, ofSocket);
+    const controller = new AbortController();
+    ofSocket.set(id, controller);
+    return controller.signal;
+  }
+
+  end(socket: object, id: string): void {
+    const ofSocket = this.#bySocket.get(socket);
+    ofSocket?.get(id)?.abort();
+    ofSocket?.delete(id);
+  }
+
+  endAll(socket: object): void {
+    for (const controller of this.#bySocket.get(socket)?.values() ?? []) controller.abort();
+    this.#bySocket.delete(socket);
+  }
 }
 
 /** The status line with which a handshake is refused, or null when it may go on. */

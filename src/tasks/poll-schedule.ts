@@ -11,6 +11,8 @@ export interface PollView {
   readonly ageMs: number;
   /** Percent, or null when IMM does not say. */
   readonly progress: number | null;
+  /** How long tasks of the type have taken here, in milliseconds, or null when nobody knows. */
+  readonly typicalDurationMs: number | null;
   /** Looks in a row that showed no change. */
   readonly unchangedPolls: number;
   /** Looks in a row that failed. */
@@ -39,17 +41,31 @@ const JITTER = 0.1;
  */
 export function nextPollDelayMs(view: PollView, bounds: PollBounds, random: number): number {
   const { minPollIntervalMs: min, maxPollIntervalMs: max } = bounds;
-  const byAge = view.ageMs * SHARE_OF_AGE;
-  const restMs = estimatedRestMs(view);
-  const planned = restMs === null ? byAge : Math.min(byAge, restMs * SHARE_OF_REST);
+  const planned = plannedDelayMs(view);
   const slowed =
     Math.max(planned, min) * SLOWDOWN_UNCHANGED ** view.unchangedPolls * SLOWDOWN_FAILED ** view.failedPolls;
   const jittered = Math.min(slowed, max) * (1 + JITTER * (2 * random - 1));
   return Math.round(Math.min(Math.max(jittered, min), max));
 }
 
-/** The rest of the way at the speed so far, or null while there is no speed to tell. */
-function estimatedRestMs({ ageMs, progress }: PollView): number | null {
-  if (progress === null || progress <= 0) return null;
-  return (ageMs * (100 - progress)) / progress;
+function plannedDelayMs(view: PollView): number {
+  const byAge = view.ageMs * SHARE_OF_AGE;
+  const restMs = estimatedRestMs(view);
+  const isOverdue = restMs === 0 && (view.progress ?? 0) === 0;
+  if (restMs === null || isOverdue) return byAge;
+  // A task that tells of its way is looked at on its way; one that does not is left alone until it may be over.
+  return view.progress === null ? restMs * SHARE_OF_REST : Math.min(byAge, restMs * SHARE_OF_REST);
+}
+
+/**
+ * Milliseconds until the task should be over: at its speed so far, else after the typical duration of its type. 0 when that
+ * has passed, null when there is nothing to tell from.
+ */
+export function estimatedRestMs({
+  ageMs,
+  progress,
+  typicalDurationMs,
+}: Pick<PollView, "ageMs" | "progress" | "typicalDurationMs">): number | null {
+  if (progress !== null && progress > 0) return (ageMs * (100 - progress)) / progress;
+  return typicalDurationMs === null ? null : Math.max(0, typicalDurationMs - ageMs);
 }

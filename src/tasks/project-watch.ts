@@ -59,7 +59,8 @@ export class ProjectWatch {
     for (const [keyText, { key, follower }] of followers) {
       let watch = this.#watches.get(keyText);
       if (watch === undefined) {
-        watch = new TaskWatch(key, this.#options.clock, this.#options.bounds);
+        const { clock, bounds, reader } = this.#options;
+        watch = new TaskWatch(key, clock, bounds, reader.typicalDurations);
         this.#watches.set(keyText, watch);
       }
       watch.join(follower);

@@ -12,6 +12,7 @@ import type { Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
 import { CallPriority, type ImmClient, type TimeRange } from "../imm/imm-client.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
+import { TypicalDurations } from "./typical-durations.js";
 import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
 import {
   fromGetTask,
@@ -85,6 +86,8 @@ export class TaskReader {
   readonly #sweeps = new Map<string, Promise<SweepResult>>();
   readonly #sweeper: TaskSweeper;
   readonly #listeners = new Set<SnapshotListener>();
+  /** How long the tasks that were seen to end had taken. */
+  readonly typicalDurations = new TypicalDurations();
 
   constructor({ client, clock, taskMaxAgeMs, maxCachedTasks }: TaskReaderOptions) {
     this.#client = client;
@@ -281,6 +284,7 @@ export class TaskReader {
     const known = this.#snapshots.get(keyText);
     const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
+    if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
     for (const listener of this.#listeners) listener(keyText, merged);
     return merged;
   }

@@ -21,6 +21,7 @@ import {
   type TaskNeeds,
   type TaskSnapshot,
 } from "./task.js";
+import type { TypicalDurations } from "./typical-durations.js";
 import type { WatchStream } from "./watch-stream.js";
 
 /** One subscriber's wish. */
@@ -46,6 +47,7 @@ export class TaskWatch {
   readonly #keyText: string;
   readonly #clock: Clock;
   readonly #bounds: PollBounds;
+  readonly #typicalDurations: TypicalDurations;
   readonly #followers = new Set<Follower>();
   #phase: Phase = { name: "urgent" };
   #snapshot: TaskSnapshot | undefined;
@@ -58,11 +60,12 @@ export class TaskWatch {
   #failedPolls = 0;
   #retryAfterMs: number | undefined;
 
-  constructor(key: TaskKey, clock: Clock, bounds: PollBounds) {
+  constructor(key: TaskKey, clock: Clock, bounds: PollBounds, typicalDurations: TypicalDurations) {
     this.key = key;
     this.#keyText = toKeyText(key);
     this.#clock = clock;
     this.#bounds = bounds;
+    this.#typicalDurations = typicalDurations;
     this.#lookedAt = clock.now();
     this.#startedAt = this.#lookedAt;
   }
@@ -188,6 +191,7 @@ export class TaskWatch {
     const view = {
       ageMs: this.#lookedAt - this.#startedAt,
       progress: this.#snapshot?.progress ?? null,
+      typicalDurationMs: this.#typicalDurations.of(this.key.taskType),
       unchangedPolls: this.#unchangedPolls,
       failedPolls: this.#failedPolls,
     };

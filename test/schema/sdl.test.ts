@@ -54,6 +54,7 @@ describe("the schema", () => {
       "tags",
       "requestDefinition",
       "requestDefinitionText",
+      "estimatedEndAt",
       "observedAt",
       "pollAfterMs",
     ]);

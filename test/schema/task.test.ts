@@ -23,7 +23,7 @@ describe("Query.task", () => {
       `{ task(${keyArguments({ taskType: "MediaConvert", taskId: "MediaConvert-1" })}) {
         __typename id projectName taskType taskId status isDone progress error { code message } code message startTime
         endTime elapsedMs expiresAt eventId requestId userData userDataJson tags requestDefinition
-        requestDefinitionText observedAt pollAfterMs } }`,
+        requestDefinitionText estimatedEndAt observedAt pollAfterMs } }`,
     );
     const startedAt = clock.now() - 60_000;
     expect(errors).toEqual([]);
@@ -50,6 +50,7 @@ describe("Query.task", () => {
       tags: { team: "video" },
       requestDefinition: { Password: "[redacted]", Sources: [] },
       requestDefinitionText: '{"Password":"[redacted]","Sources":[]}',
+      estimatedEndAt: null,
       observedAt: new Date(clock.now()).toISOString(),
       pollAfterMs: null,
     });
@@ -129,6 +130,29 @@ describe("Query.task", () => {
     emulator.addTask({ ...RUN, startedAgoMs: 50_000, durationMs: 10_000_000 });
     const { data } = await query(url, `{ task(${keyArguments(RUN)}) { pollAfterMs } }`);
     expect(data).toEqual({ task: { pollAfterMs: 5_000 } });
+  });
+});
+
+describe("Task.estimatedEndAt", () => {
+  const document = `{ task(${keyArguments(RUN)}) { estimatedEndAt progress } }`;
+
+  it("is where the speed so far leads", async () => {
+    const { url, emulator, clock } = await startGateway();
+    emulator.addTask({ ...RUN, startedAgoMs: 30_000, durationMs: Infinity });
+    emulator.setProgress("run", 25);
+    const estimate = new Date(clock.now() + 90_000).toISOString();
+    expect((await query(url, document)).data).toEqual({ task: { progress: 25, estimatedEndAt: estimate } });
+  });
+
+  it("is a guess by the type while the task shows nothing, and null when nobody knows", async () => {
+    const { url, emulator, clock } = await startGateway();
+    emulator.addTask({ ...RUN, startedAgoMs: 5_000, durationMs: Infinity });
+    emulator.setProgress("run", 0);
+    expect((await query(url, document)).data).toMatchObject({ task: { estimatedEndAt: null } });
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, durationMs: 20_000 });
+    await query(url, `{ task(${keyArguments({ ...RUN, taskId: "done" })}) { status } }`);
+    const estimate = new Date(clock.now() + 15_000).toISOString();
+    expect((await query(url, document)).data).toMatchObject({ task: { estimatedEndAt: estimate } });
   });
 });
 

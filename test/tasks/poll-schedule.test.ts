@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { nextPollDelayMs, type PollView } from "../../src/tasks/poll-schedule.js";
 
 const BOUNDS = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
-const FRESH: PollView = { ageMs: 0, progress: null, unchangedPolls: 0, failedPolls: 0 };
+const FRESH: PollView = { ageMs: 0, progress: null, typicalDurationMs: null, unchangedPolls: 0, failedPolls: 0 };
 const MIDDLE = 0.5;
 
 function delayOf(view: Partial<PollView>, random = MIDDLE): number {
@@ -21,6 +21,12 @@ describe("the delay until the next look", () => {
     expect(delayOf({ ageMs: 100_000, progress: 50 })).toBe(10_000);
     expect(delayOf({ ageMs: 100_000, progress: 90 })).toBe(5_556);
     expect(delayOf({ ageMs: 100_000, progress: 99 })).toBe(1_000);
+  });
+
+  it("waits for the middle of the typical duration where a task shows nothing of its way", () => {
+    expect(delayOf({ ageMs: 0, typicalDurationMs: 20_000 })).toBe(10_000);
+    expect(delayOf({ ageMs: 0, progress: 0, typicalDurationMs: 20_000 })).toBe(1_000);
+    expect(delayOf({ ageMs: 50_000, typicalDurationMs: 20_000 })).toBe(5_000);
   });
 
   it("grows with every look that showed nothing new", () => {
@@ -41,6 +47,7 @@ describe("the delay until the next look", () => {
     const anyView = fc.record({
       ageMs: fc.integer({ min: -10_000, max: 10_000_000 }),
       progress: fc.option(fc.integer({ min: 0, max: 100 })),
+      typicalDurationMs: fc.option(fc.nat(10_000_000)),
       unchangedPolls: fc.nat(1_000),
       failedPolls: fc.nat(2_000),
     });
