@@ -233,6 +233,22 @@ describe("reading many tasks at once", () => {
     expect(actionsOf(emulator)).toEqual(["ListTasks"]);
   });
 
+  it("asks for each, with its progress, when the sweep was given up", async () => {
+    const { emulator, reader } = await startReader();
+    for (const taskId of ids(1_000, "other")) {
+      emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity, startedAgoMs: 3_600_000 });
+    }
+    const taskIds = ids(10);
+    for (const taskId of taskIds) {
+      emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
+      emulator.setProgress(taskId, 7);
+    }
+    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), needs: PROGRESS }));
+    const snapshots = await Promise.all(reader.readEach(requests));
+    expect(snapshots.map(({ progress }) => progress)).toEqual(taskIds.map(() => 7));
+    expect(actionsOf(emulator).slice(0, 3)).toEqual(["ListTasks", "ListTasks", "GetTask"]);
+  });
+
   it("confirms by GetTask what the list does not show", async () => {
     const { emulator, reader } = await startReader();
     const taskIds = ids(20);
