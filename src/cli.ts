@@ -138,7 +138,11 @@ function stopOnSignal(stop: () => Promise<void>, logger: Logger | null): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       logger?.info({ signal }, "Stopping: no new work, running queries finish.");
-      void stop().then(() => logger?.info({}, "Stopped."), fail);
+      void stop().then(() => {
+        logger?.info({}, "Stopped.");
+        // A call to IMM that was given up cannot be taken back: its socket would hold the process up until it ends.
+        process.exit(0);
+      }, fail);
     });
   }
 }
@@ -181,8 +185,16 @@ function printOrCheckSchema({ check }: OptionValues): void {
     process.stdout.write(schema);
     return;
   }
-  if (readFileSync(String(check), "utf8") !== schema) {
+  if (readIfThere(String(check)) !== schema) {
     throw new ConfigurationError(`${String(check)} is not the schema that the gateway serves: run npm run schema.`);
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
   }
 }
 

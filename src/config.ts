@@ -80,9 +80,14 @@ const originList: Kind<readonly string[]> = {
   schema: v.pipe(
     v.string(),
     v.transform((list) => list.split(",").map((origin) => origin.trim())),
-    v.array(v.union([v.picklist(["*", LOCAL_ORIGINS]), v.pipe(v.string(), v.regex(/^https?:\/\/[^/\s]+$/))])),
+    v.array(v.union([v.picklist(["*", LOCAL_ORIGINS]), v.pipe(v.string(), v.check(isOrigin))])),
   ),
 };
+
+/** Whether the text is what a browser sends as the origin of a page. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
+}
 
 /** The settings that are no limits, in the order of the help. */
 const ownSettings = {

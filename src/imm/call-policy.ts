@@ -98,6 +98,7 @@ export class GuardedImmClient implements ImmClient {
       breaker: new ConsecutiveBreaker(limits.breakerThreshold),
       halfOpenAfter: limits.breakerResetMs,
     });
+    // A wait that nobody waits for any more must not hold a stopped process up.
     this.#retries = retry(
       handleWhen((error) => isWorthRetrying(error, maxRetryDelayMs)),
       {
@@ -108,7 +109,7 @@ export class GuardedImmClient implements ImmClient {
           return (asked ?? 0) + clock.random() * bound;
         }),
       },
-    );
+    ).dangerouslyUnref();
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {

@@ -81,12 +81,9 @@ const RULES: readonly RefusalRule[] = [
     /^Invalid|^Missing|^LimitExceeded|^ResourceAlreadyExists/i,
     (refusal, imm) => {
       const argument = argumentOf(refusal.code ?? "");
-      const said = redactText(refusal.message);
-      return new BadUserInputError(
-        argument,
-        `IMM refused ${argument === null ? "an argument" : `\`${argument}\``}${said === null ? "." : `: ${said}`}`,
-        { imm },
-      );
+      const what = argument === null ? "an argument" : `\`${argument}\``;
+      // IMM's own sentence may repeat the value, so the code has to do.
+      return new BadUserInputError(argument, `IMM refused ${what} (${String(refusal.code)}).`, { imm });
     },
   ],
   [
@@ -131,11 +128,17 @@ export function fromCallFailure(thrown: unknown): GatewayError {
       mayHaveArrived: !NEVER_LEFT.has(code),
     });
   }
+  if (thrown.name === "URIError") {
+    return new BadUserInputError(null, "Expected the arguments to hold whole characters only.");
+  }
   if (thrown.name === "SyntaxError" || thrown.name === "TypeError") {
     return new UpstreamInvalidResponseError("IMM's answer is not JSON.");
   }
   return new UpstreamUnavailableError("The call to IMM failed for a reason the gateway does not know.");
 }
+
+/** No wish to wait is believed beyond ten minutes. */
+const MAX_RETRY_AFTER_MS = 600_000;
 
 const NO_REFUSAL: Refusal = { httpStatus: 0, code: null, message: null, requestId: null, retryAfterMs: undefined };
 
@@ -146,10 +149,11 @@ function readRefusal(fields: Readonly<Record<string, unknown>>, httpStatus: numb
   const retryAfter = fields["retryAfter"];
   return {
     httpStatus,
-    code: readText(body["Code"]) ?? readText(fields["code"]),
+    code: readShort(/^[\w.,{} -]{1,128}$/, body["Code"]) ?? readShort(/^[\w.,{} -]{1,128}$/, fields["code"]),
     message: readText(body["Message"]),
-    requestId: readText(body["RequestId"]) ?? readText(fields["requestId"]),
-    retryAfterMs: typeof retryAfter === "number" && retryAfter >= 0 ? retryAfter : undefined,
+    requestId: readShort(/^[\w-]{1,64}$/, body["RequestId"]) ?? readShort(/^[\w-]{1,64}$/, fields["requestId"]),
+    retryAfterMs:
+      typeof retryAfter === "number" && retryAfter >= 0 ? Math.min(retryAfter, MAX_RETRY_AFTER_MS) : undefined,
   };
 }
 
@@ -158,25 +162,15 @@ function readText(value: unknown): string | null {
   return typeof value === "string" && value !== "" && value !== "undefined" ? value : null;
 }
 
+/** Text of a known form, or null: what does not look like a code or an id may be anything. */
+function readShort(form: RegExp, value: unknown): string | null {
+  const text = readText(value);
+  return text !== null && form.test(text) ? text : null;
+}
+
 /** `InvalidTaskId` and `MissingTaskId` name the wire's `TaskId`: the argument `taskId`. Null when no name is in it. */
 function argumentOf(code: string): string | null {
   const name = /^InvalidJSON[^,]*,\s*(\w+)/.exec(code)?.[1] ?? /^(?:Invalid|Missing)([A-Z]\w*)/.exec(code)?.[1];
   if (name === undefined || name === "Argument" || name === "Parameter") return null;
   return name.charAt(0).toLowerCase() + name.slice(1);
-}
-
-const MAX_SHOWN_TEXT = 200;
-
-/** Vendor text made safe to show: no URL, no key, no long token, a bounded length. Null when nothing is left. */
-function redactText(text: string | null): string | null {
-  if (text === null) return null;
-  const safe = text
-    .replaceAll(/\b(?:https?|oss):\/\/\S+/gi, "[redacted]")
-    .replaceAll(/[\w.-]+=\S+/g, "[redacted]")
-    .replaceAll(/\b(?:LTAI|STS\.)[\w-]+/g, "[redacted]")
-    .replaceAll(/[\w+/=-]{40,}/g, "[redacted]")
-    .replaceAll(/\s+/g, " ")
-    .trim()
-    .slice(0, MAX_SHOWN_TEXT);
-  return safe === "" ? null : safe;
 }

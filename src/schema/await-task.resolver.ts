@@ -36,7 +36,9 @@ export class AwaitTaskResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
     const waitMs = parseTimeout(timeoutMs, context.maxAwaitMs);
-    const stream = context.watchHub.watch({ keys: [parseTaskKey(key)], needs: selectedNeeds(info) });
+    const taskKey = parseTaskKey(key);
+    context.taskLoader.admit(taskKey);
+    const stream = context.watchHub.watch({ keys: [taskKey], needs: selectedNeeds(info) });
     const timer = context.clock.setTimer(waitMs, () => stream.close());
     const onAbort = (): void => stream.close();
     context.signal.addEventListener("abort", onAbort);

@@ -3,7 +3,8 @@
  * leave as they came.
  */
 
-import { GraphQLError, GraphQLScalarType } from "graphql";
+import { GraphQLScalarType } from "graphql";
+import { UpstreamInvalidResponseError } from "../errors.js";
 
 export { GraphQLJSON, GraphQLJSONObject } from "graphql-scalars";
 
@@ -15,6 +16,6 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
   serialize(value) {
     if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return value;
-    throw new GraphQLError("DateTime cannot represent a value that is not RFC 3339 text.");
+    throw new UpstreamInvalidResponseError("IMM gave a time that is not RFC 3339 text.");
   },
 });

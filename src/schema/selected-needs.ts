@@ -25,29 +25,35 @@ const NEEDS_BY_FIELD: Readonly<Record<string, TaskNeeds>> = {
 
 /** What the selections below the present field, which yields tasks, need beyond the plain fields. */
 export function selectedNeeds(info: SelectionInfo): TaskNeeds {
-  return info.fieldNodes.map((node) => needsBelow(node, info)).reduce(mergeNeeds, NO_NEEDS);
+  const seen = new Set<string>();
+  return info.fieldNodes.map((node) => needsBelow(node, info, seen)).reduce(mergeNeeds, NO_NEEDS);
 }
 
 function needsBelow(
   { selectionSet }: { readonly selectionSet?: FieldNode["selectionSet"] },
   info: SelectionInfo,
+  seen: Set<string>,
 ): TaskNeeds {
   const selections = selectionSet?.selections ?? [];
   return selections
     .filter((selection) => isIncluded(selection, info))
-    .map((selection) => needsOf(selection, info))
+    .map((selection) => needsOf(selection, info, seen))
     .reduce(mergeNeeds, NO_NEEDS);
 }
 
-function needsOf(selection: SelectionNode, info: SelectionInfo): TaskNeeds {
+/** @param seen - fragments that have been looked through: each once, or their number of paths would grow without bound. */
+function needsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string>): TaskNeeds {
   switch (selection.kind) {
     case Kind.FIELD:
       return NEEDS_BY_FIELD[selection.name.value] ?? NO_NEEDS;
     case Kind.INLINE_FRAGMENT:
-      return needsBelow(selection, info);
+      return needsBelow(selection, info, seen);
     case Kind.FRAGMENT_SPREAD: {
-      const fragment = info.fragments[selection.name.value];
-      return fragment === undefined ? NO_NEEDS : needsBelow(fragment, info);
+      const { value: name } = selection.name;
+      const fragment = info.fragments[name];
+      if (fragment === undefined || seen.has(name)) return NO_NEEDS;
+      seen.add(name);
+      return needsBelow(fragment, info, seen);
     }
   }
 }

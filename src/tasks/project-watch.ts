@@ -27,9 +27,9 @@ export interface ProjectWatchOptions {
 
 /** Tasks that fall due so soon after others, as a share of the least interval, are looked at together with them. */
 const TOGETHER_SHARE = 0.25;
-const MAX_SLOWDOWN = 32;
-const SLOWDOWN_FACTOR = 2;
-const SPEEDUP_STEP = 0.25;
+/** The pace is 1 unless IMM throttles: then it is halved, down to the least, and rises again by a step a look. */
+const MIN_PACE = 1 / 32;
+const PACE_STEP = 0.1;
 /** Newcomers wait no longer than this for the newcomers before them to be answered. */
 const NEWCOMER_PATIENCE_MS = 50;
 
@@ -39,8 +39,8 @@ export class ProjectWatch {
   readonly #watches = new Map<string, TaskWatch>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** By what every interval is multiplied: 1 unless IMM throttles. */
-  #slowdown = 1;
+  /** By what every interval is divided. */
+  #pace = 1;
   /** Looks for newcomers that are under way. */
   #newcomerLooks = 0;
   #hasEnded = false;
@@ -151,15 +151,17 @@ export class ProjectWatch {
   #adapt(results: readonly (TaskSnapshot | Error)[]): void {
     const failures = results.filter((result) => result instanceof GatewayError);
     const isThrottled = failures.some((failure) => failure instanceof UpstreamThrottledError);
-    this.#slowdown = isThrottled
-      ? Math.min(MAX_SLOWDOWN, this.#slowdown * SLOWDOWN_FACTOR)
-      : Math.max(1, this.#slowdown - SPEEDUP_STEP);
+    this.#pace = isThrottled ? Math.max(MIN_PACE, this.#pace / 2) : Math.min(1, this.#pace + PACE_STEP);
     if (failures.length === 0) return;
     const codes = [...new Set(failures.map(({ code }) => code))];
     this.#options.logger.debug(
-      { asked: results.length, failed: failures.length, codes, imm: failures[0]?.imm, slowdown: this.#slowdown },
+      { asked: results.length, failed: failures.length, codes, imm: failures[0]?.imm, pace: this.#pace },
       "A look at watched tasks failed, in part or as a whole.",
     );
+  }
+
+  get #slowdown(): number {
+    return 1 / this.#pace;
   }
 
   #end(): void {

@@ -35,6 +35,7 @@ export class TaskLoader {
   readonly #loader: DataLoader<TaskKey, TaskSnapshot, string>;
   /** By key text: what a batch will ask for, or has asked for. */
   readonly #needs = new Map<string, TaskNeeds>();
+  readonly #admitted = new Set<string>();
   /** The keys whose batch has left. */
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
@@ -57,16 +58,26 @@ export class TaskLoader {
    * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
    */
   async load(key: TaskKey, needs: TaskNeeds): Promise<TaskSnapshot> {
+    this.admit(key);
     const text = toKeyText(key);
     const asked = this.#needs.get(text);
-    if (asked === undefined && this.#needs.size >= this.#maxTasks) {
-      throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
-    }
     this.#needs.set(text, mergeNeeds(asked ?? NO_NEEDS, needs));
     // What has not left yet leaves with the merged needs; what came back with less is asked for again.
     const isTooLittle = asked !== undefined && !includesNeeds(asked, needs);
     if (isTooLittle && this.#dispatched.delete(text)) this.#loader.clear(key);
     return this.#loader.load(key);
+  }
+
+  /**
+   * Counts a task towards what one operation may ask for.
+   *
+   * @throws BadUserInputError - when it is one too many.
+   */
+  admit(key: TaskKey): void {
+    this.#admitted.add(toKeyText(key));
+    if (this.#admitted.size <= this.#maxTasks) return;
+    this.#admitted.delete(toKeyText(key));
+    throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
   }
 
   /** One key of a batch that leaves. */

@@ -9,7 +9,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
-import { GatewayError, toError } from "../errors.js";
+import { GatewayError, toError, UpstreamThrottledError } from "../errors.js";
 import { CallPriority, type ImmClient, type TimeRange } from "../imm/imm-client.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { TypicalDurations } from "./typical-durations.js";
@@ -61,6 +61,8 @@ interface Question {
   readonly priority: number;
   /** Whether a complete list has just not shown the task. */
   readonly isAbsent: boolean;
+  /** Why a list of the project could just not be had. */
+  readonly listError?: GatewayError | undefined;
 }
 
 /** A read that is under way. */
@@ -121,9 +123,8 @@ export class TaskReader {
     const sweep = this.#sweep(questions.filter((question) => this.#knownAnswer(question) === undefined));
     return questions.map(async (question) => {
       const { absent, failed } = await sweep;
-      const failure = failed.get(question.keyText);
-      if (failure !== undefined) throw failure;
-      return this.#answer({ ...question, isAbsent: absent.has(question.keyText) });
+      const { keyText } = question;
+      return this.#answer({ ...question, isAbsent: absent.has(keyText), listError: failed.get(keyText) });
     });
   }
 
@@ -194,9 +195,10 @@ export class TaskReader {
   }
 
   async #fetch(question: Question): Promise<TaskSnapshot> {
-    const { key, keyText, needs } = question;
+    const { key, keyText, needs, listError } = question;
     // Absent from the running ones is no proof of anything: GetTask says what became of it.
     if (question.isAbsent) return this.#confirm(question);
+    if (listError !== undefined) return this.#fetchByGetTask(question, listError);
     const known = this.#snapshots.get(keyText);
     const isListEnough =
       needs.progress &&
@@ -206,27 +208,31 @@ export class TaskReader {
       (known.hasAskedDefinition || !needs.definition) &&
       (known.hasAskedEventId || !needs.eventId);
     if (!isListEnough) return this.#fetchByGetTask(question);
-    let isListed: boolean;
+    let listed: TaskSnapshot | undefined;
     try {
-      isListed = await this.#findRunning(key, known.startTime, question.priority);
+      listed = await this.#findRunning(key, known.startTime, question.priority);
     } catch (thrown) {
-      const error = toGatewayError(thrown);
-      if (error.retryable) throw error;
-      return this.#fetchByGetTask(question, error);
+      return this.#fetchByGetTask(question, toGatewayError(thrown));
     }
-    return (isListed ? this.#snapshots.get(keyText) : undefined) ?? this.#confirm(question);
+    return listed === undefined ? this.#confirm(question) : this.#keep(mergeSnapshots(known, listed));
   }
 
-  /** GetTask, and the list as well when the task runs and somebody wants its progress. */
-  async #fetchByGetTask(question: Question, progressError?: GatewayError): Promise<TaskSnapshot> {
-    const { key, keyText, needs, notBefore, priority } = question;
+  /**
+   * GetTask, and the list as well when the task runs and somebody wants its progress.
+   *
+   * @param listError - why the list could not be had before. While IMM throttles, GetTask is not tried either.
+   */
+  async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
+    const { key, needs, notBefore, priority } = question;
+    if (listError instanceof UpstreamThrottledError) throw listError;
     const snapshot = await this.#getTask(question, priority);
     if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
-    if (progressError !== undefined) return { ...snapshot, progressError };
+    if (listError !== undefined) return { ...snapshot, progressError: listError };
     try {
-      const isListed = await this.#findRunning(key, snapshot.startTime, priority);
-      const listed = isListed ? this.#snapshots.get(keyText) : undefined;
-      return listed ?? this.#keep({ ...snapshot, progressAskedAt: snapshot.observedAt });
+      const listed = await this.#findRunning(key, snapshot.startTime, priority);
+      return this.#keep(
+        listed === undefined ? { ...snapshot, progressAskedAt: snapshot.observedAt } : mergeSnapshots(snapshot, listed),
+      );
     } catch (thrown) {
       return { ...snapshot, progressError: toGatewayError(thrown) };
     }
@@ -246,8 +252,8 @@ export class TaskReader {
     return this.#keep(fromGetTask(key, task, { askedDefinition, observedAt }));
   }
 
-  /** Looks for the task among the running ones of its type that started when it did; keeps all that it meets. */
-  async #findRunning(key: TaskKey, startTime: string | null, priority: number): Promise<boolean> {
+  /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
+  async #findRunning(key: TaskKey, startTime: string | null, priority: number): Promise<TaskSnapshot | undefined> {
     const startTimeRange = rangeAround(startTime);
     let nextToken: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -263,14 +269,14 @@ export class TaskReader {
         },
         { priority },
       );
-      for (const task of tasks) {
-        this.#keepListed(fromListedTask(key.projectName, task, { ...rest, observedAt }), false);
-      }
-      if (tasks.some((task) => task.taskId === key.taskId && task.taskType === key.taskType)) return true;
+      const listed = tasks.map((task) => fromListedTask(key.projectName, task, { ...rest, observedAt }));
+      for (const snapshot of listed) this.#keepListed(snapshot, false);
+      const found = listed.find(({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType);
+      if (found !== undefined) return found;
       nextToken = rest.nextToken;
-      if (nextToken === undefined) return false;
+      if (nextToken === undefined) return undefined;
     }
-    return false;
+    return undefined;
   }
 
   /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */

@@ -41,6 +41,9 @@ type Phase =
   | { readonly name: "waiting"; readonly delayMs: number }
   | { readonly name: "ended" };
 
+/** However much IMM throttles, a task is looked at again within so many of the longest intervals. */
+const MAX_SLOWED_INTERVALS = 4;
+
 /** Keeps one task's followers informed. */
 export class TaskWatch {
   readonly key: TaskKey;
@@ -73,18 +76,24 @@ export class TaskWatch {
   /**
    * When the next look is due, in milliseconds since the epoch: `-Infinity` at once, `Infinity` not now.
    *
-   * @param slowdown - by what the planned delay is multiplied; IMM's own wish to wait is not.
+   * @param slowdown - by what the planned delay is multiplied, up to `MAX_SLOWED_INTERVALS` of the longest interval; IMM's
+   * own wish to wait is not.
    */
   dueAt(slowdown: number): number {
     switch (this.#phase.name) {
       case "urgent":
         return -Infinity;
       case "waiting":
-        return this.#lookedAt + Math.max(this.#phase.delayMs * slowdown, this.#retryAfterMs ?? 0);
+        return this.#lookedAt + Math.max(this.#slowed(this.#phase.delayMs, slowdown), this.#retryAfterMs ?? 0);
       case "asking":
       case "ended":
         return Infinity;
     }
+  }
+
+  #slowed(delayMs: number, slowdown: number): number {
+    const most = Math.max(delayMs, this.#bounds.maxPollIntervalMs * MAX_SLOWED_INTERVALS);
+    return Math.min(delayMs * slowdown, most);
   }
 
   /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */
@@ -130,11 +139,11 @@ export class TaskWatch {
   answer(result: TaskSnapshot | Error): void {
     if (this.#phase.name !== "asking") return;
     this.#lookedAt = this.#clock.now();
+    this.#askedNeeds = this.#phase.needs;
     if (result instanceof Error) {
       this.#handleFailure(result);
       return;
     }
-    this.#askedNeeds = this.#phase.needs;
     this.#failedPolls = result.progressError === null ? 0 : this.#failedPolls + 1;
     this.#retryAfterMs = result.progressError?.retryAfterMs;
     // A progress that could not be had in passing leaves the one that is known.

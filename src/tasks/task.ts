@@ -81,7 +81,9 @@ function parseName(argument: keyof TaskKey, value: string): string {
   const expected = `Expected \`${argument}\` to be a non-empty string of at most ${MAX_NAME_LENGTH} characters`;
   if (value.trim() === "") throw new BadUserInputError(argument, `${expected}, got an empty one.`);
   if (value.length > MAX_NAME_LENGTH) throw new BadUserInputError(argument, `${expected}, got ${value.length}.`);
-  if (/\p{Cc}/u.test(value)) throw new BadUserInputError(argument, `${expected}, without control characters.`);
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) {
+    throw new BadUserInputError(argument, `${expected}, without control characters or halves of characters.`);
+  }
   return value;
 }
 
@@ -212,8 +214,9 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
   return {
     ...newer,
     progress: progress === -1 ? null : progress,
-    code: newer.code ?? older.code,
-    message: newer.message ?? older.message,
+    // Both of IMM's reads tell the code and the message: where the later one tells none, there is none any more.
+    code: newer.code,
+    message: newer.message,
     startTime: newer.startTime ?? older.startTime,
     endTime: newer.endTime ?? older.endTime,
     eventId: newer.eventId ?? older.eventId,
@@ -263,11 +266,14 @@ function textOrNull(text: string | undefined): string | null {
   return text === undefined || text === "" ? null : text;
 }
 
-/** An instant of IMM in milliseconds since the epoch, or null when there is none or it does not parse. */
+/** The years that a time of IMM may lie in; arithmetic beyond them leaves what a date can hold. */
+const MAX_EPOCH_MS = Date.UTC(9_999, 0);
+
+/** An instant of IMM in milliseconds since the epoch, or null when there is none or it is no plausible time. */
 export function toEpochMs(instant: string | null): number | null {
   if (instant === null) return null;
   const epochMs = Date.parse(instant);
-  return Number.isNaN(epochMs) ? null : epochMs;
+  return epochMs >= 0 && epochMs < MAX_EPOCH_MS ? epochMs : null;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

@@ -261,6 +261,32 @@ describe("the calls that one request makes", () => {
   });
 });
 
+describe("a document that is small and means much", () => {
+  it("is looked through in no time, however many paths its fragments make", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    const depth = 40;
+    const fragments = Array.from({ length: depth }, (_value, level) =>
+      level === depth - 1
+        ? `fragment F${level} on Task { status }`
+        : `fragment F${level} on Task { ...F${level + 1} ...F${level + 1} }`,
+    );
+    const { data, errors } = await query(url, `{ task(${keyArguments(RUN)}) { ...F0 } } ${fragments.join(" ")}`);
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ task: { status: "RUNNING" } });
+  });
+
+  it("may not wait for more tasks than it may ask for", async () => {
+    const { url, emulator } = await startGateway({ gateway: { maxTasksPerOperation: 2 } });
+    const aliases = ["a", "b", "c"].map((taskId) => `${taskId}: awaitTask(${keyArguments({ ...RUN, taskId })}) { id }`);
+    const { errors } = await query(url, `{ ${aliases.join(" ")} }`);
+    expect(errors.map(({ extensions }) => extensions["code"]).filter((code) => code === "BAD_USER_INPUT")).toHaveLength(
+      1,
+    );
+    expect(emulator.calls).toHaveLength(2);
+  });
+});
+
 describe("Query.tasksByKey", () => {
   const document = "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { taskId } }";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { ForbiddenError, NotFoundError, UpstreamUnavailableError } from "../../src/errors.js";
+import { ForbiddenError, NotFoundError, UpstreamThrottledError, UpstreamUnavailableError } from "../../src/errors.js";
 import { TaskReader } from "../../src/tasks/task-reader.js";
 import { NO_NEEDS, type TaskKey } from "../../src/tasks/task.js";
 import { actionsOf, startReader } from "../support/start-reader.js";
@@ -185,6 +185,39 @@ describe("the progress of a running task", () => {
     emulator.clearFaults();
     await clock.advance(1);
     expect((await reader.read(keyOf("run"), PROGRESS)).progressError).toBeNull();
+  });
+
+  it("does not hide a task that was read before when only the list fails", async () => {
+    const { reader, emulator, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    await reader.read(keyOf("run"), PROGRESS);
+    emulator.injectFault({ kind: "serverError", action: "ListTasks" });
+    emulator.finishTask("run");
+    await clock.advance(2_000);
+    expect(await reader.read(keyOf("run"), PROGRESS)).toMatchObject({ status: "SUCCEEDED", progress: 100 });
+  });
+
+  it("makes no further call while IMM throttles", async () => {
+    const { reader, emulator, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    await reader.read(keyOf("run"), PROGRESS);
+    emulator.clearCalls();
+    emulator.injectFault({ kind: "throttle" });
+    await clock.advance(2_000);
+    await expect(reader.read(keyOf("run"), PROGRESS)).rejects.toThrow(UpstreamThrottledError);
+    expect(actionsOf(emulator)).toEqual(["ListTasks"]);
+  });
+
+  it("is not lost when the memory holds fewer tasks than are read at once", async () => {
+    const { reader, emulator } = await startReader({ maxCachedTasks: 1 });
+    for (const taskId of ["a", "b", "c"]) {
+      emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
+      emulator.setProgress(taskId, 7);
+    }
+    const requests = ["a", "b", "c"].map((taskId) => ({ key: keyOf(taskId), needs: { ...PROGRESS, eventId: true } }));
+    for (const { progress, eventId } of await Promise.all(reader.readEach(requests))) {
+      expect([progress, typeof eventId]).toEqual([7, "string"]);
+    }
   });
 
   it("is given up, and the task read all the same, when the account may not list", async () => {

@@ -140,6 +140,14 @@ describe("merging two snapshots", () => {
   });
 });
 
+describe("the error of a task", () => {
+  it("is gone when the later observation tells none", () => {
+    const early = got({ code: "ResourceNotFound", message: "m" }, 1);
+    const late = got({ status: "Succeeded", code: "", message: "" }, 2);
+    expect(mergeSnapshots(early, late)).toMatchObject({ status: "SUCCEEDED", code: null, message: null });
+  });
+});
+
 describe("what a snapshot answers", () => {
   it("is never too old when final", () => {
     expect(satisfies(got({ status: "Failed" }, 1), { ...NO_NEEDS, progress: true }, 1_000_000)).toBe(true);
@@ -181,7 +189,10 @@ describe("a visible change", () => {
 describe("the times of a task", () => {
   it("expires seven days after the start", () => {
     expect(expiresAtMs(got({ startTime: "2026-01-01T00:00:00Z" }))).toBe(Date.parse("2026-01-08T00:00:00Z"));
-    expect(expiresAtMs(got({ startTime: "soon" }))).toBeNull();
+    for (const startTime of ["soon", "+275760-09-13T00:00:00.000Z", "1000-01-01T00:00:00Z"]) {
+      expect(expiresAtMs(got({ startTime }))).toBeNull();
+      expect(elapsedMs(got({ startTime }))).toBeNull();
+    }
   });
 
   it("runs until its end, or until it was last seen", () => {
@@ -199,6 +210,7 @@ describe("a task key", () => {
     ["taskType", { ...KEY, taskType: "  " }],
     ["taskId", { ...KEY, taskId: "" }],
     ["taskId", { ...KEY, taskId: "a\u0000b" }],
+    ["taskId", { ...KEY, taskId: "half \ud800" }],
     ["taskId", { ...KEY, taskId: "x".repeat(513) }],
   ])("refuses a bad %s and names it", (argument, key) => {
     expect(() => parseTaskKey(key)).toThrow(BadUserInputError);

@@ -252,6 +252,42 @@ describe("failures while following", () => {
     expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED" });
   });
 
+  it("never waits longer than the longest interval, however often IMM fails", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
+    emulator.injectFault({ kind: "serverError" });
+    for (let look = 0; look < 10; look += 1) await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(15_000);
+  });
+
+  it("makes no call for a newcomer while it waits after a failure", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.injectFault({ kind: "throttle", retryAfterMs: 60_000 });
+    hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await eventually(() => clock.nextTimerInMs === 60_000);
+    for (let newcomer = 0; newcomer < 20; newcomer += 1) hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    await clock.advance(59_999);
+    expect(emulator.calls).toHaveLength(1);
+    hub.dispose();
+  });
+
+  it("is back at the longest interval soon after IMM has throttled", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity, startedAgoMs: 3_600_000 });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
+    const remove = emulator.injectFault({ kind: "throttle" });
+    for (let look = 0; look < 5; look += 1) await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(60_000);
+    remove();
+    for (let look = 0; look < 10; look += 1) await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(15_000);
+  });
+
   it("waits for the first snapshot through failures that may pass", async () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
