@@ -28,6 +28,7 @@ export interface TaskView {
 export class Task extends Node {
   readonly #snapshot: TaskSnapshot;
   readonly #view: TaskView;
+  #definition: { readonly value: unknown } | undefined;
 
   constructor(snapshot: TaskSnapshot, view: TaskView) {
     super();
@@ -156,12 +157,15 @@ export class Task extends Node {
       "The parameters the task was created with, parsed, passwords and role names redacted. Null for the types whose definition IMM does not give; an error when IMM's text is not JSON.",
   })
   get requestDefinition(): unknown {
-    return parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions);
+    // Parsed once, under however many aliases it is asked for.
+    this.#definition ??= { value: parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions) };
+    return this.#definition.value;
   }
 
   @Field(() => String, {
     nullable: true,
-    description: "The same as IMM wrote it, redacted in the same way.",
+    description:
+      "The same as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
   get requestDefinitionText(): string | null {
     const { definition } = this.#snapshot;

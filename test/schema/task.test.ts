@@ -98,7 +98,7 @@ describe("Query.task", () => {
       task: {
         status: "RUNNING",
         requestDefinition: null,
-        requestDefinitionText: '{"Password":"[redacted]","Sou',
+        requestDefinitionText: '{"[redacted]',
       },
     });
     expect(errors).toMatchObject([

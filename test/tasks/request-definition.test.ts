@@ -41,7 +41,7 @@ describe("secrets in a request definition", () => {
       CredentialConfig: {
         ServiceRole: "[redacted]",
         Policy: "[redacted]",
-        Chain: [{ Role: "[redacted]", RoleType: "service", AssumeRoleFor: "[redacted]" }],
+        Chain: [{ Role: "[redacted]", RoleType: "[redacted]", AssumeRoleFor: "[redacted]" }],
       },
       TrimPolicy: { DisableDeleteEmptyCell: true },
       Empty: { Password: "" },
@@ -59,21 +59,39 @@ describe("secrets in a request definition", () => {
     expect(parseDefinition(text)).toEqual({ CredentialConfig: "[redacted]" });
   });
 
+  it("are redacted in JSON within the JSON, and in signed URLs", () => {
+    const inner = JSON.stringify({ Password: "hunter2", Mode: "prefix" });
+    const url = "https://b.example/o?Expires=1&Signature=hunter2&OSSAccessKeyId=hunter2";
+    expect(parseDefinition(JSON.stringify({ UserData: inner, URI: url, List: [inner] }))).toEqual({
+      UserData: '{"Password":"[redacted]","Mode":"prefix"}',
+      URI: "https://b.example/o?Expires=1&Signature=[redacted]&OSSAccessKeyId=[redacted]",
+      List: ['{"Password":"[redacted]","Mode":"prefix"}'],
+    });
+  });
+
+  it("are redacted whatever shape they have", () => {
+    const text = JSON.stringify({ Passwd: ["hunter2"], pwd: { a: "hunter2" }, Credentials: ["hunter2"] });
+    expect(parseDefinition(text)).toEqual({ Passwd: "[redacted]", pwd: "[redacted]", Credentials: ["[redacted]"] });
+  });
+
   it.each([
     ['{"Password": "hunter2", "URI": "oss'],
-    ['{"Password":"hunter2'],
-    ['{"Password":"hun\\"ter2 hunter2", '],
-    ['{"password" : 12345hunter2, "x'],
+    ['{"Password":["hunter2"]'],
+    ["{'Password': 'hunter2'}"],
+    ["Password=hunter2"],
+    ["Password: hunter2"],
+    ['{"A":"{\\"Password\\":\\"hunter2'],
+    ['{"Pass\\u0077ord":"hunter2'],
     ['{"CredentialConfig": {"ServiceRole": "hunter2", "Chain": [{"Role":"hunter2'],
-    ['{"CredentialConfig": "{\\"ServiceRole\\":\\"hunter2\\"}", "x'],
-  ])("are redacted in text that does not parse: %s", (text) => {
+  ])("are not shown in text that does not parse: %s", (text) => {
     expect(redactDefinitionText(text)).not.toContain("hunter2");
   });
 
-  it("leave the rest of text that does not parse as it is", () => {
+  it("leave text that does not parse as it is up to the first word that may name one", () => {
     expect(redactDefinitionText('{"URI": "oss://b/o", "Password": "x", "Mode": "pre')).toBe(
-      '{"URI": "oss://b/o", "Password": "[redacted]", "Mode": "pre',
+      '{"URI": "oss://b/o", "[redacted]',
     );
+    expect(redactDefinitionText('{"URI": "oss://b/o", "Mode": "pre')).toBe('{"URI": "oss://b/o", "Mode": "pre');
   });
 
   it("are shown when the operator says so", () => {
