@@ -1,44 +1,29 @@
 /**
  * The WebSocket door: the graphql-transport-ws protocol on the path and port of the HTTP door.
  *
- * Apollo's limits and error formatting do not reach WebSocket operations, so this door applies the same ones itself. It
+ * Apollo's limits and error formatting do not reach WebSocket operations; `execution.ts` applies the same ones. The door
  * never polls and keeps nothing between operations; each operation has its own context.
  */
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import {
-  GraphQLError,
-  NoSchemaIntrospectionCustomRule,
-  parse,
-  specifiedRules,
-  validate,
-  type DocumentNode,
-  type ExecutionArgs,
-  type GraphQLSchema,
-} from "graphql";
-import type { SubscribePayload } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import type { GatewayContext } from "../schema/context.js";
+import { prepare, type ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import type { AllowsOrigin } from "./origins.js";
 
 /** What the WebSocket door is made of. */
-export interface WebSocketDoorOptions {
+export interface WebSocketDoorOptions extends ExecutionOptions {
   readonly server: Server;
   readonly path: string;
-  readonly schema: GraphQLSchema;
-  readonly createContext: (signal: AbortSignal) => GatewayContext;
   readonly formatError: FormatError;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
-  readonly hasIntrospection: boolean;
   readonly maxRequestBytes: number;
-  readonly maxQueryTokens: number;
   readonly isDraining: () => boolean;
 }
 
@@ -50,7 +35,7 @@ export interface WebSocketDoor {
 
 /** Opens the door on a server that may or may not listen yet. */
 export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
-  const { server, schema, createContext, formatError, logger, clock } = options;
+  const { server, formatError, logger, clock } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxRequestBytes });
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, options);
@@ -62,16 +47,14 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   };
   server.on("upgrade", onUpgrade);
 
-  const operations = new OpenOperations();
   const protocol = useServer(
     {
-      schema,
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
-      onSubscribe: (socket, id, payload) =>
-        toExecution(payload, options, () => createContext(operations.begin(socket, id))),
-      onComplete: (socket, id) => operations.end(socket, id),
-      onDisconnect: (socket) => operations.endAll(socket),
+      onSubscribe: (_context, _id, payload) => {
+        const preparation = prepare(payload, options);
+        return preparation.kind === "refused" ? preparation.errors : preparation.args;
+      },
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onNext: (_context, _id, _payload, _args, result) =>
         result.errors === undefined ? undefined : { data: result.data ?? null, errors: result.errors.map(formatError) },
@@ -96,30 +79,6 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   };
 }
 
-/** The operations of each socket, so that one which waits learns that its client has gone or has lost interest. */
-class OpenOperations {
-  readonly #bySocket = new WeakMap<object, Map<string, AbortController>>();
-
-  begin(socket: object, id: string): AbortSignal {
-    const ofSocket = this.#bySocket.get(socket) ?? new Map<string, AbortController>();
-    this.#bySocket.set(socket, ofSocket);
-    const controller = new AbortController();
-    ofSocket.set(id, controller);
-    return controller.signal;
-  }
-
-  end(socket: object, id: string): void {
-    const ofSocket = this.#bySocket.get(socket);
-    ofSocket?.get(id)?.abort();
-    ofSocket?.delete(id);
-  }
-
-  endAll(socket: object): void {
-    for (const controller of this.#bySocket.get(socket)?.values() ?? []) controller.abort();
-    this.#bySocket.delete(socket);
-  }
-}
-
 /** The status line with which a handshake is refused, or null when it may go on. */
 function refusalOf(request: IncomingMessage, options: WebSocketDoorOptions): string | null {
   const path = (request.url ?? "").split("?", 1)[0];
@@ -127,35 +86,4 @@ function refusalOf(request: IncomingMessage, options: WebSocketDoorOptions): str
   if (options.isDraining()) return "503 Service Unavailable";
   if (!options.allowsOrigin(request.headers.origin, request.headers.host)) return "403 Forbidden";
   return null;
-}
-
-/** What to execute, or why not. */
-function toExecution(
-  payload: SubscribePayload,
-  { schema, hasIntrospection, maxQueryTokens }: WebSocketDoorOptions,
-  createContext: () => GatewayContext,
-): ExecutionArgs | readonly GraphQLError[] {
-  let document: DocumentNode;
-  try {
-    document = parse(payload.query, { maxTokens: maxQueryTokens });
-  } catch (thrown) {
-    if (!(thrown instanceof GraphQLError)) throw thrown;
-    return [withCode(thrown, "GRAPHQL_PARSE_FAILED")];
-  }
-  const rules = hasIntrospection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-  const errors = validate(schema, document, rules);
-  if (errors.length > 0) return errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED"));
-  return {
-    schema,
-    document,
-    contextValue: createContext(),
-    operationName: payload.operationName ?? null,
-    variableValues: payload.variables ?? null,
-  };
-}
-
-/** Gives an error the code that Apollo gives it at the other door. */
-function withCode(error: GraphQLError, code: string): GraphQLError {
-  error.extensions["code"] ??= code;
-  return error;
 }

@@ -1,0 +1,96 @@
+/**
+ * From what a client sent to what graphql-js executes, and from its results to what leaves: the same for every door that
+ * Apollo does not stand in (WebSocket, SSE, multipart), with Apollo's limits and codes. Keeps nothing between operations.
+ */
+
+import {
+  execute,
+  getOperationAST,
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+  OperationTypeNode,
+  parse,
+  specifiedRules,
+  subscribe,
+  validate,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  type GraphQLSchema,
+} from "graphql";
+import type { GatewayContext } from "../schema/context.js";
+import type { FormatError } from "./format-error.js";
+
+/** What the doors execute with. */
+export interface ExecutionOptions {
+  readonly schema: GraphQLSchema;
+  /** Called once per operation that is executed, never for one that is refused. */
+  readonly createContext: () => GatewayContext;
+  readonly hasIntrospection: boolean;
+  readonly maxQueryTokens: number;
+}
+
+/** What a client asks for, in the form that every protocol shares. */
+export interface OperationRequest {
+  readonly query: string;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** What to execute, or why not. */
+export type Preparation = {
+  /** Undefined when the document does not parse, or does not say which of its operations is meant. */
+  readonly operation: OperationTypeNode | undefined;
+} & (
+  | { readonly kind: "refused"; readonly errors: readonly GraphQLError[] }
+  | { readonly kind: "ready"; readonly args: ExecutionArgs }
+);
+
+/** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
+export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
+
+/** Parses and validates within the gateway's limits. */
+export function prepare(request: OperationRequest, options: ExecutionOptions): Preparation {
+  const { schema, hasIntrospection, maxQueryTokens, createContext } = options;
+  let document: DocumentNode;
+  try {
+    document = parse(request.query, { maxTokens: maxQueryTokens });
+  } catch (thrown) {
+    if (!(thrown instanceof GraphQLError)) throw thrown;
+    return { operation: undefined, kind: "refused", errors: [withCode(thrown, "GRAPHQL_PARSE_FAILED")] };
+  }
+  const operationName = request.operationName ?? null;
+  const operation = getOperationAST(document, operationName)?.operation;
+  const rules = hasIntrospection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const errors = validate(schema, document, rules);
+  if (errors.length > 0) {
+    return { operation, kind: "refused", errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
+  }
+  const variableValues = request.variables ?? null;
+  return {
+    operation,
+    kind: "ready",
+    args: { schema, document, contextValue: createContext(), operationName, variableValues },
+  };
+}
+
+/** Executes what was prepared; what was refused is a result with errors and without data. */
+export async function run(preparation: Preparation): Promise<Outcome> {
+  if (preparation.kind === "refused") return { errors: preparation.errors };
+  const { operation, args } = preparation;
+  return operation === OperationTypeNode.SUBSCRIPTION ? subscribe(args) : execute(args);
+}
+
+/** A result as it leaves. Without `data` it was refused before anything was executed. */
+export function formatResult(result: ExecutionResult, formatError: FormatError): FormattedExecutionResult {
+  return result.errors === undefined
+    ? (result as FormattedExecutionResult)
+    : { ...result, errors: result.errors.map(formatError) };
+}
+
+/** Gives an error the code that Apollo gives it. */
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  error.extensions["code"] ??= code;
+  return error;
+}
