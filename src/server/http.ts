@@ -4,6 +4,8 @@
  * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
  */
 
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/disabled";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
@@ -65,6 +67,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   app.setNotFoundHandler((_request, reply) =>
     reply.status(404).send(refusal(`There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`)),
   );
+  closeUnusedConnections(app, options.isDraining);
   await app.register(cors, {
     delegator: (request, callback) => {
       const { origin, host } = request.headers;
@@ -87,6 +90,29 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
   }
   return { app, apollo };
+}
+
+/**
+ * Browsers, and clients that lost a stream, open connections in advance. Node takes one that has not carried a request
+ * for busy, and a stop would wait for it until the deadline.
+ */
+function closeUnusedConnections(app: FastifyInstance, isDraining: () => boolean): void {
+  const { server } = app;
+  const unused = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    if (isDraining()) {
+      socket.destroy();
+      return;
+    }
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  for (const event of ["request", "upgrade"]) {
+    server.on(event, ({ socket }: IncomingMessage) => unused.delete(socket));
+  }
+  app.addHook("preClose", async () => {
+    for (const socket of unused) socket.destroy();
+  });
 }
 
 function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {

@@ -1,3 +1,4 @@
+import { connect as connectTcp } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { WebSocket } from "ws";
 import { createGateway } from "../../src/server/gateway.js";
@@ -52,6 +53,17 @@ describe("stopping", () => {
     await clock.advance(5_000);
     await stopped;
     expect(await failure).toBe("fetch failed");
+  });
+
+  it("does not wait for connections that browsers open in advance", async () => {
+    const { port, gateway, clock } = await startGateway();
+    const socket = connectTcp(port, "127.0.0.1");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => undefined);
+    await new Promise((resolve) => socket.once("connect", resolve));
+    await gateway.stop();
+    await closed;
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it("refuses a new socket while it drains", async () => {
