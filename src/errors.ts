@@ -112,7 +112,7 @@ export class UpstreamTimeoutError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Thrown on HTTP 5xx, on a network fault, and while the circuit breaker is open. */
+/** Thrown on HTTP 5xx, on a network fault, and while the circuit breaker is open; the last word of a stream that is cut. */
 export class UpstreamUnavailableError extends GatewayError {
   override readonly code = "UPSTREAM_UNAVAILABLE";
   override readonly retryable = true;

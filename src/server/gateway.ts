@@ -69,7 +69,7 @@ export interface Gateway {
    * @throws ConfigurationError - when the port is in use or may not be used.
    */
   start(): Promise<StartedGateway>;
-  /** Refuses new work, lets running queries finish, closes sockets with 1001, leaves no timer. Can be called again. */
+  /** Refuses new work, lets running queries finish, ends subscriptions, closes sockets with 1001, leaves no timer. Can be called again. */
   stop(): Promise<void>;
   /** How many tasks are watched at this moment. */
   readonly watchedTasks: number;
@@ -142,6 +142,8 @@ class ApolloGateway implements Gateway {
       createContext: (signal: AbortSignal) => this.#createContext(signal),
       formatError: createFormatError(this.#logger),
       logger: this.#logger,
+      clock: this.#clock,
+      hasIntrospection: explorer,
       allowsOrigin: createAllowsOrigin(corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : [])),
       maxRequestBytes: this.#limits.maxRequestBytes,
       maxQueryTokens: this.#limits.maxQueryTokens,
@@ -152,8 +154,6 @@ class ApolloGateway implements Gateway {
       ...shared,
       server: http.app.server,
       path: GRAPHQL_PATH,
-      clock: this.#clock,
-      hasIntrospection: explorer,
     });
     try {
       await listen(http.app, host, port);
@@ -190,11 +190,12 @@ class ApolloGateway implements Gateway {
     }
   }
 
-  async #drain({ app, apollo }: HttpDoor, webSocket: WebSocketDoor): Promise<void> {
+  async #drain({ app, apollo, answers }: HttpDoor, webSocket: WebSocketDoor): Promise<void> {
     const { shutdownTimeoutMs } = this.#limits;
     const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
     const httpClosed = app.close();
-    // The sockets go before the watches: a watch that ended first would tell its subscribers that the task is over.
+    // The doors go before the watches: a watch that ended first would tell its subscribers that the task is over.
+    answers.stop();
     await webSocket.close(shutdownTimeoutMs);
     this.#hub.dispose();
     await httpClosed;

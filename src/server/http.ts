@@ -1,5 +1,6 @@
 /**
- * The HTTP door: GraphQL over GET and POST, and a health check, on Fastify. The WebSocket door shares its port.
+ * The HTTP door: GraphQL over GET and POST, and a health check, on Fastify. The other doors share its port, and those of
+ * SSE and multipart its app.
  *
  * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
  */
@@ -10,35 +11,40 @@ import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/disabled";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
-import { GraphQLError, OperationTypeNode, type GraphQLSchema } from "graphql";
+import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { GraphQLError, OperationTypeNode } from "graphql";
+import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { GatewayContext } from "../schema/context.js";
 import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
+import type { ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
+import { createMultipartDoor } from "./multipart.js";
 import type { AllowsOrigin } from "./origins.js";
+import { refusal, toRefusal } from "./refusal.js";
+import { registerSseDoor, STREAM_PATH } from "./sse.js";
+import { StreamedAnswers } from "./streamed-answers.js";
 
 export const GRAPHQL_PATH = "/graphql";
 export const HEALTH_PATH = "/healthz";
 
 /** What the HTTP door is made of. */
-export interface HttpDoorOptions {
-  readonly schema: GraphQLSchema;
-  readonly createContext: (signal: AbortSignal) => GatewayContext;
+export interface HttpDoorOptions extends ExecutionOptions {
   readonly formatError: FormatError;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
-  readonly maxQueryTokens: number;
   readonly isDraining: () => boolean;
 }
 
-/** A Fastify app that is ready to listen, and the Apollo server in it. */
+/** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
 export interface HttpDoor {
   readonly app: FastifyInstance;
   readonly apollo: ApolloServer<GatewayContext>;
+  readonly answers: StreamedAnswers;
 }
 
 /** Builds the door and starts Apollo; does not listen. */
@@ -74,13 +80,16 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
       callback(null, { origin: options.allowsOrigin(origin, host), methods: ["GET", "POST"], maxAge: 600 });
     },
   });
+  const answers = new StreamedAnswers(options);
+  const answerInParts = createMultipartDoor({ ...options, answers });
+  const answerByApollo = fastifyApolloHandler(apollo, { context: async () => options.createContext() });
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
-    handler: fastifyApolloHandler(apollo, {
-      context: async (_request, reply) => options.createContext(signalOf(reply)),
-    }),
+    handler: async (request, reply) =>
+      (await answerInParts(request, reply)) ? reply : answerByApollo.call(app, request, reply),
   });
+  registerSseDoor(app, { ...options, answers });
   app.get(HEALTH_PATH, async (_request, reply) => {
     const isDraining = options.isDraining();
     return reply.status(isDraining ? 503 : 200).send({ status: isDraining ? "draining" : "ok" });
@@ -89,7 +98,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     registerGraphiQL(app, GRAPHQL_PATH, options.example);
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
   }
-  return { app, apollo };
+  return { app, apollo, answers };
 }
 
 /**
@@ -148,37 +157,12 @@ const refuseSubscriptions: ApolloServerPlugin<GatewayContext> = {
     return {
       async didResolveOperation({ operation }) {
         if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
-        throw new GraphQLError(`Subscriptions are served over WebSocket (graphql-transport-ws) at ${GRAPHQL_PATH}.`, {
-          extensions: { code: "BAD_REQUEST", http: { status: 400 } },
-        });
+        throw new GraphQLError(
+          `Subscriptions are served over WebSocket (graphql-transport-ws) at ${GRAPHQL_PATH}, over SSE at ${STREAM_PATH}, ` +
+            `and by POST of ${GRAPHQL_PATH} to clients that accept multipart/mixed;subscriptionSpec=1.0.`,
+          { extensions: { code: "BAD_REQUEST", http: { status: 400 } } },
+        );
       },
     };
   },
 };
-
-/** Aborted when the connection is closed before the answer is out. */
-function signalOf(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
-
-/** A request that is refused before it is a GraphQL request. Says nothing of its content. */
-function toRefusal(status: number, maxRequestBytes: number): ReturnType<typeof refusal> {
-  switch (status) {
-    case 413:
-      return refusal(`Expected a request of at most ${maxRequestBytes} bytes.`);
-    case 415:
-      return refusal("Expected the content type application/json.");
-    case 503:
-      return refusal("The gateway is shutting down.");
-    default:
-      return refusal("Expected a JSON body of the form { query, variables, operationName }.");
-  }
-}
-
-function refusal(message: string): { readonly errors: readonly { message: string; extensions: { code: string } }[] } {
-  return { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] };
-}

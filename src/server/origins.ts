@@ -1,7 +1,9 @@
 /**
- * Which web pages may use the gateway from a browser: the same rule for CORS on HTTP and for the WebSocket handshake,
- * where browsers do not ask. Pure.
+ * Which web pages may use the gateway from a browser: the same rule for CORS on HTTP and for what browsers do not ask
+ * leave for, the WebSocket handshake and the opening of a stream. Pure.
  */
+
+import type { IncomingHttpHeaders } from "node:http";
 
 /** Decides on the `Origin` header of a request to `host`. */
 export type AllowsOrigin = (origin: string | undefined, host: string | undefined) => boolean;
@@ -24,4 +26,14 @@ export function createAllowsOrigin(allowed: readonly string[]): AllowsOrigin {
     const url = new URL(origin);
     return url.host === host || (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname));
   };
+}
+
+/**
+ * Whether a request comes from a page that is not let in. A page can send a GET without an `Origin`; the browser then
+ * tells in `Sec-Fetch-Site` whose page it was.
+ */
+export function isForeignPage(headers: IncomingHttpHeaders, allowsOrigin: AllowsOrigin): boolean {
+  const { origin, host } = headers;
+  if (origin !== undefined) return !allowsOrigin(origin, host);
+  return ["cross-site", "same-site"].includes(String(headers["sec-fetch-site"]));
 }

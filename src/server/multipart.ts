@@ -1,0 +1,81 @@
+/**
+ * The multipart door: Apollo's protocol for subscriptions over HTTP, on the path of the HTTP door. Apollo Client speaks it
+ * by itself where no WebSocket is set up.
+ *
+ * It answers subscriptions of clients that ask for it; everything else is Apollo's to answer.
+ *
+ * @see https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
+ */
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { OperationTypeNode } from "graphql";
+import { prepare, run, type ExecutionOptions, type OperationRequest } from "./execution.js";
+import type { FormatError } from "./format-error.js";
+import { isForeignPage, type AllowsOrigin } from "./origins.js";
+import { toRefusal } from "./refusal.js";
+import type { StreamedAnswers, Wire } from "./streamed-answers.js";
+
+/** What the multipart door is made of. */
+export interface MultipartDoorOptions extends ExecutionOptions {
+  readonly answers: StreamedAnswers;
+  readonly allowsOrigin: AllowsOrigin;
+  readonly formatError: FormatError;
+  readonly maxRequestBytes: number;
+}
+
+/** Answers a request that is for this door. False when it is not; then nothing has been sent. */
+export type MultipartDoor = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
+
+const BOUNDARY = "\r\n--graphql";
+
+const wire: Wire = {
+  contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
+  opening: BOUNDARY,
+  event: (result) => part({ payload: result }),
+  heartbeat: part({}),
+  // What Apollo's own router does.
+  heartbeatMs: 5_000,
+  completion: "--\r\n",
+  // A `payload` of null tells the client that the stream has failed, so that the end is not taken for a completion.
+  breakOff: (error) => `${part({ payload: null, errors: [error] })}--\r\n`,
+};
+
+/** A part, and the boundary after it: clients read a part only when they see its end. */
+function part(body: object): string {
+  return `\r\nContent-Type: application/json\r\n\r\n${JSON.stringify(body)}${BOUNDARY}`;
+}
+
+export function createMultipartDoor(options: MultipartDoorOptions): MultipartDoor {
+  return async (request, reply) => {
+    const { body } = request;
+    if (!asksForParts(request.headers.accept) || !isOperationRequest(body)) return false;
+    const preparation = prepare(body, options);
+    if (preparation.operation !== OperationTypeNode.SUBSCRIPTION) return false;
+    if (isForeignPage(request.headers, options.allowsOrigin)) {
+      await reply.status(403).send(toRefusal(403, options.maxRequestBytes));
+    } else if (preparation.kind === "refused") {
+      await reply.status(400).send({ errors: preparation.errors.map(options.formatError) });
+    } else {
+      await options.answers.send(reply, wire, async () => run(preparation));
+    }
+    return true;
+  };
+}
+
+function asksForParts(accept = ""): boolean {
+  return accept.split(",").some((range) => {
+    const [type, ...parameters] = range.split(";").map((piece) => piece.trim().toLowerCase());
+    return type === "multipart/mixed" && parameters.some((pair) => /^subscriptionspec="?1\.0"?$/.test(pair));
+  });
+}
+
+/** Whether a body, which is null or absent for a GET, is of the form that can be executed. */
+function isOperationRequest(body: unknown): body is OperationRequest {
+  if (typeof body !== "object" || body === null) return false;
+  const { query, operationName, variables } = body as Partial<Record<string, unknown>>;
+  return (
+    typeof query === "string" &&
+    (operationName === undefined || operationName === null || typeof operationName === "string") &&
+    (variables === undefined || (typeof variables === "object" && !Array.isArray(variables)))
+  );
+}

@@ -1,0 +1,53 @@
+/**
+ * What an operation means at most: its selected fields, fragments written out, those below a list argument once per item.
+ * A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed.
+ */
+
+import { GraphQLError, type DocumentNode, type GraphQLSchema } from "graphql";
+import { toError } from "../errors.js";
+import { getComplexity, type ComplexityEstimatorArgs } from "graphql-query-complexity";
+
+/** An operation that is about to be executed. */
+export interface CostlyOperation {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operationName: string | null | undefined;
+  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** Why the operation is refused, or null when it costs at most `maxCost`. */
+export function refuseCostly(
+  { schema, document, operationName, variables }: CostlyOperation,
+  maxCost: number,
+): GraphQLError | null {
+  let cost: number;
+  try {
+    cost = getComplexity({
+      schema,
+      query: document,
+      estimators: [estimate],
+      maxQueryNodes: maxCost,
+      ...(typeof operationName === "string" && { operationName }),
+      ...(variables !== null && variables !== undefined && { variables: { ...variables } }),
+    });
+  } catch (thrown) {
+    // Variables that do not fit are reported by the execution, with its own words.
+    cost = TOO_MANY_NODES.test(toError(thrown).message) ? Infinity : 0;
+  }
+  if (cost <= maxCost) return null;
+  return new GraphQLError(
+    `Expected an operation of at most ${maxCost} fields, those below a list argument counted once per item.`,
+    { extensions: { code: "BAD_USER_INPUT", argument: null, http: { status: 400 } } },
+  );
+}
+
+/** How the counting says that it gave up. */
+const TOO_MANY_NODES = /maximum allowed number of nodes/;
+
+function estimate({ args, childComplexity }: ComplexityEstimatorArgs): number {
+  const items = Object.values(args).reduce<number>(
+    (most, value) => Math.max(most, Array.isArray(value) ? value.length : 1),
+    1,
+  );
+  return 1 + items * childComplexity;
+}

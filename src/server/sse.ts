@@ -1,0 +1,100 @@
+/**
+ * The SSE door: GraphQL over server-sent events in distinct connections mode, one operation per request, by GET and POST.
+ *
+ * graphql-sse reads the request and gives the events their form. The streaming is the house's own: the queue of
+ * graphql-sse does not wait for the client, its heartbeats are not the clock's, and it says `complete` when a stream is
+ * cut short.
+ */
+
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { OperationTypeNode, type ExecutionResult } from "graphql";
+import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
+import { prepare, run, type ExecutionOptions } from "./execution.js";
+import { isForeignPage, type AllowsOrigin } from "./origins.js";
+import { toRefusal } from "./refusal.js";
+import type { StreamedAnswers, Wire } from "./streamed-answers.js";
+
+export const STREAM_PATH = "/graphql/stream";
+
+/** What the SSE door is made of. */
+export interface SseDoorOptions extends ExecutionOptions {
+  readonly answers: StreamedAnswers;
+  readonly allowsOrigin: AllowsOrigin;
+  readonly maxRequestBytes: number;
+}
+
+/** Where graphql-sse leaves what it has read. */
+interface Reading {
+  params?: RequestParams;
+}
+
+const COMMENT = ":\n\n";
+
+const wire: Wire = {
+  contentType: "text/event-stream; charset=utf-8",
+  opening: COMMENT,
+  // The cast: the package names the type of results before they are formatted; it only writes them as JSON.
+  event: (result) => print({ event: "next", data: result as ExecutionResult }),
+  heartbeat: COMMENT,
+  heartbeatMs: 12_000,
+  completion: print({ event: "complete", data: null }),
+  // There is no word for it but `complete`, which would be a lie. A connection that ends without it is tried again.
+  breakOff: () => "",
+};
+
+/** Opens the door. */
+export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): void {
+  const { answers, maxRequestBytes } = options;
+  const read = createHandler<FastifyRequest, Reading>({
+    // No token: never the mode in which one connection carries several operations.
+    authenticate: () => null,
+    onSubscribe: ({ context }, params) => {
+      context.params = params;
+      return [null, { status: 200, statusText: "OK" }];
+    },
+  });
+  app.route({
+    url: STREAM_PATH,
+    method: ["GET", "POST"],
+    // A HEAD would open a stream that nobody reads.
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const refuse = async (status: number): Promise<void> =>
+        reply.status(status).send(toRefusal(status, maxRequestBytes));
+      if (isForeignPage(request.headers, options.allowsOrigin)) return refuse(403);
+      if (!acceptsEventStream(request.headers.accept)) return refuse(406);
+      const context: Reading = {};
+      const [, { status }] = await read(toSseRequest(request, context));
+      if (context.params === undefined) return refuse(status);
+      const preparation = prepare(context.params, options);
+      // Any page can cause a GET.
+      if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) return refuse(405);
+      return answers.send(reply, wire, async () => run(preparation));
+    },
+  });
+}
+
+/** The request as graphql-sse reads it, with the body that Fastify has parsed within its limit. */
+function toSseRequest(request: FastifyRequest, context: Reading): Request<FastifyRequest, Reading> {
+  return {
+    method: request.method,
+    url: request.url,
+    headers: {
+      get(name) {
+        // It knows no other spelling of what `acceptsEventStream` has found to be meant.
+        if (name === "accept") return "text/event-stream";
+        const value = request.headers[name];
+        return Array.isArray(value) ? value.join(", ") : value;
+      },
+    },
+    body: typeof request.body === "object" ? (request.body as Record<string, unknown> | null) : null,
+    raw: request,
+    context,
+  };
+}
+
+/** Whether an Accept header takes events; curl's, which takes anything, does. */
+function acceptsEventStream(accept = "*/*"): boolean {
+  const ranges = accept.split(",").map((range) => range.split(";", 1)[0]?.trim().toLowerCase() ?? "");
+  return ranges.some((range) => ["text/event-stream", "text/*", "*/*"].includes(range));
+}

@@ -1,0 +1,198 @@
+/**
+ * HTTP answers that go on for as long as a subscription does: what the SSE and the multipart door have in common.
+ *
+ * The next event is asked for only when the client has taken the last one, so that a slow client finds the newest
+ * snapshot instead of a queue. A client that goes is a `return()` at once. A stop of the gateway breaks the answers off;
+ * none of them then says that its task is over.
+ */
+
+import type { ServerResponse } from "node:http";
+import type { FastifyReply } from "fastify";
+import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from "graphql";
+import type { Clock, Timer } from "../clock.js";
+import { UpstreamUnavailableError } from "../errors.js";
+import { formatResult, type Outcome } from "./execution.js";
+import type { FormatError } from "./format-error.js";
+import { STOPPING } from "./refusal.js";
+
+/** How a protocol writes. No text but `breakOff` may be empty. */
+export interface Wire {
+  readonly contentType: string;
+  /** Sent at once, so that the client knows that it is being served. */
+  readonly opening: string;
+  event(result: FormattedExecutionResult): string;
+  /** Sent every `heartbeatMs`, so that no proxy takes the connection for dead. */
+  readonly heartbeat: string;
+  readonly heartbeatMs: number;
+  readonly completion: string;
+  /** The last words of an answer that ends before its events do. */
+  breakOff(error: GraphQLFormattedError): string;
+}
+
+/** What the answers need. */
+export interface StreamedAnswersOptions {
+  readonly clock: Clock;
+  readonly formatError: FormatError;
+}
+
+/** All streamed answers of one gateway. */
+export class StreamedAnswers {
+  readonly #options: StreamedAnswersOptions;
+  readonly #subscriptions = new Set<StreamedAnswer>();
+  #isStopping = false;
+
+  constructor(options: StreamedAnswersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers with the outcome of `start`; takes the reply over from Fastify. The promise settles, and never rejects, when
+   * the last word has been written or the client has gone.
+   *
+   * @param start - what it throws is a defect: logged, masked, and the answer breaks off.
+   */
+  async send(reply: FastifyReply, wire: Wire, start: () => Promise<Outcome>): Promise<void> {
+    const { clock, formatError } = this.#options;
+    reply.hijack();
+    const answer = new StreamedAnswer(reply, wire, clock, () => this.#isStopping);
+    if (answer.isOver()) return;
+    try {
+      const outcome = await start();
+      if (!isEvents(outcome)) {
+        answer.tell(formatResult(outcome, formatError));
+        answer.end(wire.completion);
+        return;
+      }
+      // A query may finish while the gateway stops; a subscription has no end to wait for.
+      this.#subscriptions.add(answer);
+      if (this.#isStopping) this.#breakOff(answer);
+      await answer.follow(outcome, (result) => formatResult(result, formatError));
+    } catch (thrown) {
+      answer.end(wire.breakOff(formatError(thrown)));
+    } finally {
+      this.#subscriptions.delete(answer);
+    }
+  }
+
+  /** Breaks every subscription off, those that are still to come too. */
+  stop(): void {
+    this.#isStopping = true;
+    for (const answer of this.#subscriptions) this.#breakOff(answer);
+  }
+
+  #breakOff(answer: StreamedAnswer): void {
+    answer.end(answer.wire.breakOff(this.#options.formatError(new UpstreamUnavailableError(STOPPING))));
+  }
+}
+
+/** One answer, from its head to its last word. */
+class StreamedAnswer {
+  readonly wire: Wire;
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+  readonly #isStopping: () => boolean;
+  #phase: "open" | "over" = "open";
+  #events: AsyncIterator<ExecutionResult> | undefined;
+  #heartbeat: Timer | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(reply: FastifyReply, wire: Wire, clock: Clock, isStopping: () => boolean) {
+    const response = reply.raw;
+    this.wire = wire;
+    this.#response = response;
+    this.#clock = clock;
+    this.#isStopping = isStopping;
+    // The request may have waited for its body until its client had gone: then there will be no event of that.
+    if (response.destroyed) {
+      this.#phase = "over";
+      return;
+    }
+    response.once("close", () => this.#leave());
+    response.on("drain", () => this.#wake?.());
+    // A write to a client that has just gone; "close" follows.
+    response.on("error", () => undefined);
+    // What the hooks have set, those of CORS among it: Fastify no longer sends it.
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
+    response.writeHead(200, {
+      "content-type": wire.contentType,
+      "cache-control": "no-store",
+      // Asks nginx, and proxies that speak its dialect, to pass events on as they come.
+      "x-accel-buffering": "no",
+    });
+    response.write(wire.opening);
+    this.#planHeartbeat();
+  }
+
+  /** A method, since what happens during an `await` is out of the compiler's sight. */
+  isOver(): boolean {
+    return this.#phase === "over";
+  }
+
+  /** Writes one event. False when the client must take it before there is another. */
+  tell(result: FormattedExecutionResult): boolean {
+    return this.#phase === "over" || this.#response.write(this.wire.event(result));
+  }
+
+  /** Tells all events, each when the one before has been taken. */
+  async follow(
+    events: AsyncIterator<ExecutionResult>,
+    format: (result: ExecutionResult) => FormattedExecutionResult,
+  ): Promise<void> {
+    this.#events = events;
+    if (this.isOver()) {
+      await events.return?.();
+      return;
+    }
+    for (;;) {
+      const next = await events.next();
+      if (this.isOver()) return;
+      if (next.done === true) {
+        this.end(this.wire.completion);
+        return;
+      }
+      if (!this.tell(format(next.value))) await this.#taken();
+    }
+  }
+
+  /** Writes the last words, if there are any. Harmless when the answer is over. */
+  end(lastWords: string): void {
+    if (this.isOver()) return;
+    const { socket } = this.#response;
+    this.#leave();
+    this.#response.end(lastWords, () => {
+      // A connection that stays open after its last answer would hold the stop up until the deadline.
+      if (this.#isStopping()) socket?.destroySoon();
+    });
+  }
+
+  #leave(): void {
+    if (this.isOver()) return;
+    this.#phase = "over";
+    this.#heartbeat?.cancel();
+    this.#wake?.();
+    // It cannot fail in a way that anybody still listens for.
+    void this.#events?.return?.().catch(() => undefined);
+  }
+
+  #planHeartbeat(): void {
+    this.#heartbeat = this.#clock.setTimer(this.wire.heartbeatMs, () => {
+      // To a client that has not taken its last event, a heartbeat would be news of nothing.
+      if (!this.#response.writableNeedDrain) this.#response.write(this.wire.heartbeat);
+      this.#planHeartbeat();
+    });
+  }
+
+  async #taken(): Promise<void> {
+    if (!this.#response.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+}
+
+function isEvents(outcome: Outcome): outcome is AsyncIterableIterator<ExecutionResult> {
+  return Symbol.asyncIterator in outcome;
+}
