@@ -68,6 +68,7 @@ async function serve(flags: OptionValues): Promise<void> {
       explorer: parsed.explorer,
       example: EXAMPLE,
       corsOrigins: parsed.corsOrigins,
+      projects: parsed.projects,
       redactDefinitions: parsed.redactDefinitions,
       ...parsed.limits,
     });

@@ -38,6 +38,7 @@ export interface Settings {
   readonly port: number;
   readonly explorer: boolean;
   readonly corsOrigins: readonly string[];
+  readonly projects: readonly string[] | undefined;
   readonly redactDefinitions: boolean;
   readonly logLevel: string;
   readonly limits: GatewayLimits;
@@ -84,6 +85,16 @@ const originList: Kind<readonly string[]> = {
   ),
 };
 
+const nameList: Kind<readonly string[]> = {
+  placeholder: "<names>",
+  expected: "names with commas between them",
+  schema: v.pipe(
+    v.string(),
+    v.transform((list) => list.split(",").map((name) => name.trim())),
+    v.array(v.pipe(v.string(), v.nonEmpty())),
+  ),
+};
+
 /** Whether the text is what a browser sends as the origin of a page. */
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
@@ -113,6 +124,13 @@ const ownSettings = {
     placeholder: "<url>",
     fallback: "that of the region",
     effect: "IMM's endpoint as a URL: a VPC host, a proxy, an emulator; http:// is allowed. Wins over the region",
+  },
+  projects: {
+    env: "IMM_PROJECTS",
+    flag: "imm-projects",
+    ...nameList,
+    fallback: "all that the account may read",
+    effect: "the projects that clients may ask for; others are FORBIDDEN without a call",
   },
   emulator: {
     env: "IMM_EMULATOR",
@@ -219,6 +237,7 @@ export function parseSettings(given: GivenTexts): Settings {
     port: own.port ?? 4_000,
     explorer: own.explorer ?? !isProduction,
     corsOrigins: own.corsOrigins ?? (isProduction ? [] : [LOCAL_ORIGINS]),
+    projects: own.projects,
     redactDefinitions: own.redactDefinitions ?? true,
     logLevel: own.logLevel ?? "info",
     limits: parseLimits(parseAll(limitSettings, given)),

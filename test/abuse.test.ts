@@ -89,10 +89,29 @@ describe("a limit", () => {
 
 describe("a gateway", () => {
   test("needs somebody to talk to", () => {
-    const sentence = "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.";
-    for (const upstream of [{}, { openApi: {} }, { client: null }]) {
-      expect(refusalOf(() => createGateway(given(upstream) as GatewayOptions))).toBe(sentence);
-    }
+    const refusalWith = (upstream: Readonly<Record<string, unknown>>): string =>
+      refusalOf(() => createGateway(given(upstream) as GatewayOptions));
+    const openApi = { callApi: () => undefined };
+    expect(refusalWith({})).toBe(
+      "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
+    );
+    expect(refusalWith({ openApi: {} })).toBe(
+      "Expected `openApi` to be a client of the vendor with `callApi`, got object.",
+    );
+    expect(refusalWith({ client: null })).toBe("Expected `client` to be an ImmClient, got object.");
+    expect(refusalWith({ openApi, client })).toBe("Expected one of `openApi` and `client`, got both.");
+  });
+
+  test.each([
+    [{ port: 70_000 }, "Expected `port` to be an integer from 0 to 65535, got number."],
+    [{ host: 5 }, "Expected `host` to be a string, got number."],
+    [{ explorer: "no" }, "Expected `explorer` to be a boolean, got string."],
+    [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got object."],
+    [{ corsOrigins: "https://app.example.com" }, "Expected `corsOrigins` to be an array of strings, got string."],
+    [{ projects: [1] }, "Expected `projects` to be an array of strings, got object."],
+    [{ maxRetrys: 3 }, "There is no option `maxRetrys`."],
+  ])("refuses the option %j", (options, sentence) => {
+    expect(refusalOf(() => createGateway({ client, ...options } as unknown as GatewayOptions))).toBe(sentence);
   });
 
   test("starts only once", async () => {

@@ -29,7 +29,10 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^dataloader$/, ["tasks/task-loader.ts"]],
   [/^lru-cache$/, ["tasks/"]],
   [/^type-graphql$/, ["schema/"]],
-  [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
+  [
+    /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,
+    ["server/"],
+  ],
   [/^(cockatiel|p-queue)$/, ["imm/call-policy.ts"]],
   [/^(commander|pino)$/, ["cli.ts"]],
   [/^(valibot|zod)$/, ["config.ts"]],

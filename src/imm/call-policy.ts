@@ -23,6 +23,7 @@ import {
 import PQueue from "p-queue";
 import type { Clock } from "../clock.js";
 import {
+  ForbiddenError,
   GatewayError,
   UpstreamInvalidResponseError,
   UpstreamThrottledError,
@@ -65,6 +66,8 @@ export interface CallPolicyLimits {
 /** What a `GuardedImmClient` is made of. */
 export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
+  /** The projects that may be asked for; undefined for all. */
+  readonly projects?: readonly string[] | undefined;
   /** The source of the jitter. The waits themselves are the libraries', on the machine's timers. */
   readonly clock: Clock;
 }
@@ -79,6 +82,7 @@ type Outcome<T> = { readonly value: T } | { readonly refusal: Error };
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
+  readonly #projects: ReadonlySet<string> | undefined;
   /** By project, the one that has waited longest for a place first. */
   readonly #budgets = new Map<string, PQueue>();
   #callsInFlight = 0;
@@ -87,10 +91,11 @@ export class GuardedImmClient implements ImmClient {
   readonly #breaker: IPolicy;
   readonly #deadline: IPolicy;
 
-  constructor(client: ImmClient, { limits, clock }: CallPolicyOptions) {
+  constructor(client: ImmClient, { limits, clock, projects }: CallPolicyOptions) {
     const { maxRetries, retryDelayMs, maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
+    this.#projects = projects === undefined ? undefined : new Set(projects);
     // Every waiting call listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
     this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
@@ -127,6 +132,8 @@ export class GuardedImmClient implements ImmClient {
 
   async #read<T>(projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
     const { priority = CallPriority.query } = options;
+    if (this.#projects?.has(projectName) === false)
+      throw new ForbiddenError("The gateway does not serve this project.");
     return this.#retries.execute(async () => {
       const budget = this.#admit(projectName);
       const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, call));

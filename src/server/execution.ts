@@ -21,14 +21,16 @@ import {
 } from "graphql";
 import type { GatewayContext } from "../schema/context.js";
 import type { FormatError } from "./format-error.js";
+import { refuseCostly } from "./operation-cost.js";
 
 /** What the doors execute with. */
 export interface ExecutionOptions {
   readonly schema: GraphQLSchema;
   /** Called once per operation that is executed, never for one that is refused. */
-  readonly createContext: () => GatewayContext;
+  readonly createContext: (signal: AbortSignal) => GatewayContext;
   readonly hasIntrospection: boolean;
   readonly maxQueryTokens: number;
+  readonly maxOperationCost: number;
 }
 
 /** What a client asks for, in the form that every protocol shares. */
@@ -50,9 +52,17 @@ export type Preparation = {
 /** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
 export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
 
-/** Parses and validates within the gateway's limits. */
-export function prepare(request: OperationRequest, options: ExecutionOptions): Preparation {
-  const { schema, hasIntrospection, maxQueryTokens, createContext } = options;
+/**
+ * Parses and validates within the gateway's limits.
+ *
+ * @param openSignal - gives the signal that is aborted when the client goes; called only for what will be executed.
+ */
+export function prepare(
+  request: OperationRequest,
+  options: ExecutionOptions,
+  openSignal: () => AbortSignal,
+): Preparation {
+  const { schema, hasIntrospection, maxQueryTokens, maxOperationCost, createContext } = options;
   let document: DocumentNode;
   try {
     document = parse(request.query, { maxTokens: maxQueryTokens });
@@ -65,13 +75,20 @@ export function prepare(request: OperationRequest, options: ExecutionOptions): P
   const rules = hasIntrospection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   const errors = validate(schema, document, rules);
   if (errors.length > 0) {
-    return { operation, kind: "refused", errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
+    const shown = hasIntrospection ? errors : errors.map(withoutSuggestion);
+    return { operation, kind: "refused", errors: shown.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
+  }
+  if (operation === undefined) {
+    const error = new GraphQLError("Expected `operationName` to name one of the operations of the document.");
+    return { operation, kind: "refused", errors: [withCode(error, "OPERATION_RESOLUTION_FAILURE")] };
   }
   const variableValues = request.variables ?? null;
+  const refusal = refuseCostly({ schema, document, operationName, variables: variableValues }, maxOperationCost);
+  if (refusal !== null) return { operation, kind: "refused", errors: [refusal] };
   return {
     operation,
     kind: "ready",
-    args: { schema, document, contextValue: createContext(), operationName, variableValues },
+    args: { schema, document, contextValue: createContext(openSignal()), operationName, variableValues },
   };
 }
 
@@ -87,6 +104,12 @@ export function formatResult(result: ExecutionResult, formatError: FormatError):
   return result.errors === undefined
     ? (result as FormattedExecutionResult)
     : { ...result, errors: result.errors.map(formatError) };
+}
+
+/** The error without graphql-js's guess at what was meant, which tells what the schema has. */
+function withoutSuggestion(error: GraphQLError): GraphQLError {
+  const message = error.message.replace(/ ?Did you mean .*$/s, "");
+  return new GraphQLError(message, { ...(error.nodes !== undefined && { nodes: error.nodes }) });
 }
 
 /** Gives an error the code that Apollo gives it. */

@@ -21,9 +21,11 @@ export function createFormatError(logger: Logger): FormatError {
     const error = thrown instanceof GraphQLError ? thrown : undefined;
     const original = originalOf(thrown);
     if (original instanceof GatewayError) return locate(error, original.message, original.toExtensions());
-    // Without a path it was raised before any field was resolved: by the parser, the validation, or Apollo.
-    if (error !== undefined && error.path === undefined && original instanceof GraphQLError) {
-      return locate(error, error.message, { ...error.extensions, code: error.extensions["code"] ?? "BAD_USER_INPUT" });
+    // Nothing of ours throws one: it is the parser's, the validation's, Apollo's, or that of an argument that does not fit.
+    if (error !== undefined && original instanceof GraphQLError) {
+      const { http: _http, ...extensions } = error.extensions;
+      const isDefault = extensions["code"] === undefined || extensions["code"] === "INTERNAL_SERVER_ERROR";
+      return locate(error, error.message, { ...extensions, code: isDefault ? "BAD_USER_INPUT" : extensions["code"] });
     }
     const errorId = randomUUID();
     logger.error({ errorId, path: error?.path, error: describe(original) }, "An unexpected error was masked.");

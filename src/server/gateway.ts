@@ -19,8 +19,8 @@ import { WatchHub } from "../tasks/watch-hub.js";
 import type { ExampleOperations } from "./explorer.js";
 import { createFormatError } from "./format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
-import { parseLimits, type GatewayLimits } from "./limits.js";
-import { createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
+import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
+import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
 import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
@@ -57,6 +57,8 @@ export type GatewayOptions = Upstream &
      * @default [] // with the explorer: ["localhost"]
      */
     readonly corsOrigins?: readonly string[];
+    /** The projects that may be asked for; others are FORBIDDEN without a call. @default all that the account may read */
+    readonly projects?: readonly string[] | undefined;
     /** Whether secrets in request definitions are redacted. @default true */
     readonly redactDefinitions?: boolean;
   };
@@ -110,15 +112,17 @@ class ApolloGateway implements Gateway {
 
   constructor(options: GatewayOptions) {
     const { clock = systemClock, logger = silentLogger } = options;
+    checkOptions(options);
     const limits = parseLimits(options);
     const upstream = chooseClient(options, limits.callTimeoutMs);
     this.#options = options;
     this.#limits = limits;
     this.#clock = clock;
     this.#logger = logger;
-    this.#client = new GuardedImmClient(upstream, { limits, clock });
+    this.#client = new GuardedImmClient(upstream, { limits, clock, projects: options.projects });
     this.#reader = new TaskReader({ ...limits, client: this.#client, clock });
-    this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits });
+    const { maxWatchedTasks } = limits;
+    this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits, maxWatchedTasks });
   }
 
   get watchedTasks(): number {
@@ -137,6 +141,7 @@ class ApolloGateway implements Gateway {
 
   async #open(): Promise<StartedGateway> {
     const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
+    const origins = corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const shared = {
       schema: createSchema(),
       createContext: (signal: AbortSignal) => this.#createContext(signal),
@@ -144,9 +149,11 @@ class ApolloGateway implements Gateway {
       logger: this.#logger,
       clock: this.#clock,
       hasIntrospection: explorer,
-      allowsOrigin: createAllowsOrigin(corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : [])),
+      allowsOrigin: createAllowsOrigin(origins),
+      allowsHost: createAllowsHost(host, origins),
       maxRequestBytes: this.#limits.maxRequestBytes,
       maxQueryTokens: this.#limits.maxQueryTokens,
+      maxOperationCost: this.#limits.maxOperationCost,
       isDraining: () => this.#phase.name === "draining",
     };
     const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example });
@@ -223,8 +230,43 @@ class ApolloGateway implements Gateway {
   }
 }
 
-/** Checks what a caller without types may have left out. */
+/** What each option that is no limit must be; a name that stands in neither table is a mistake. */
+const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
+  openApi: ["a client of the vendor with `callApi`", (value) => isObjectWith<OpenApi>(value, "callApi")],
+  client: ["an ImmClient", (value) => isObjectWith<ImmClient>(value, "getTask")],
+  clock: ["a Clock", (value) => isObjectWith<Clock>(value, "setTimer")],
+  logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
+  host: ["a string", (value) => typeof value === "string" && value !== ""],
+  port: [
+    "an integer from 0 to 65535",
+    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535,
+  ],
+  explorer: ["a boolean", (value) => typeof value === "boolean"],
+  example: ["an object", (value) => typeof value === "object" && value !== null],
+  corsOrigins: ["an array of strings", isStrings],
+  projects: ["an array of strings", isStrings],
+  redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
+};
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+/** Checks what a caller without types may have got wrong. */
+function checkOptions(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || (limitNames as readonly string[]).includes(name)) continue;
+    const check = OPTION_CHECKS[name];
+    if (check === undefined) throw new ConfigurationError(`There is no option \`${name}\`.`);
+    const [expected, isRight] = check;
+    if (!isRight(value)) throw new ConfigurationError(`Expected \`${name}\` to be ${expected}, got ${typeof value}.`);
+  }
+}
+
 function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, callTimeoutMs: number): ImmClient {
+  if (upstream.openApi !== undefined && upstream.client !== undefined) {
+    throw new ConfigurationError("Expected one of `openApi` and `client`, got both.");
+  }
   if (isObjectWith<OpenApi>(upstream.openApi, "callApi")) {
     return new OpenApiImmClient({ openApi: upstream.openApi, callTimeoutMs });
   }

@@ -16,17 +16,21 @@ import { GraphQLError, OperationTypeNode } from "graphql";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { GatewayContext } from "../schema/context.js";
+import { clientSignal } from "./client-signal.js";
 import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
 import type { ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { createMultipartDoor } from "./multipart.js";
-import type { AllowsOrigin } from "./origins.js";
+import { refuseCostly } from "./operation-cost.js";
+import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
 import { registerSseDoor, STREAM_PATH } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
 
 export const GRAPHQL_PATH = "/graphql";
-export const HEALTH_PATH = "/healthz";
+/** How long a client may take to send its request. The answer may take longer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEALTH_PATH = "/healthz";
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions extends ExecutionOptions {
@@ -34,6 +38,7 @@ export interface HttpDoorOptions extends ExecutionOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
+  readonly allowsHost: AllowsHost;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
@@ -54,10 +59,15 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   const app = fastify({
     logger: false,
     bodyLimit: options.maxRequestBytes,
-    routerOptions: { maxParamLength: 100 },
+    // A body that trickles in would hold its connection, and a stop, for ever.
+    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
   });
   app.addHook("onRequest", async (request, reply) => {
+    if (!options.allowsHost(request.headers.host)) {
+      await reply.status(403).send(toRefusal(403, options.maxRequestBytes));
+      return;
+    }
     if (!options.isDraining() || request.url === HEALTH_PATH) return;
     await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
   });
@@ -82,7 +92,9 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   });
   const answers = new StreamedAnswers(options);
   const answerInParts = createMultipartDoor({ ...options, answers });
-  const answerByApollo = fastifyApolloHandler(apollo, { context: async () => options.createContext() });
+  const answerByApollo = fastifyApolloHandler(apollo, {
+    context: async (_request, reply) => options.createContext(clientSignal(reply)),
+  });
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
@@ -131,6 +143,7 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
     ApolloServerPluginCacheControlDisabled(),
     createLandingPage(hasExplorer, example),
     refuseSubscriptions,
+    createCostGuard(options.maxOperationCost),
   ];
   return new ApolloServer<GatewayContext>({
     schema,
@@ -149,6 +162,20 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
       error: (message) => logger.error({}, String(message)),
     },
   });
+}
+
+/** Applies here the limit that `execution.ts` applies at the other doors. */
+function createCostGuard(maxOperationCost: number): ApolloServerPlugin<GatewayContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async didResolveOperation({ schema, document, operationName, request: { variables } }) {
+          const refusal = refuseCostly({ schema, document, operationName, variables }, maxOperationCost);
+          if (refusal !== null) throw refusal;
+        },
+      };
+    },
+  };
 }
 
 /** Left alone, a subscription that is posted would be executed as if it were a query. */

@@ -22,10 +22,12 @@ export interface Limit {
 export interface GatewayLimits extends CallPolicyLimits, PollBounds {
   readonly taskMaxAgeMs: number;
   readonly maxCachedTasks: number;
+  readonly maxWatchedTasks: number;
   readonly maxTasksPerOperation: number;
   readonly maxKeys: number;
   readonly maxRequestBytes: number;
   readonly maxQueryTokens: number;
+  readonly maxOperationCost: number;
   readonly maxAwaitMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -58,6 +60,12 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     max: 10_000_000,
     default: 10_000,
     effect: "snapshots kept in memory; the least recently used go first",
+  },
+  maxWatchedTasks: {
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    effect: "different tasks watched at once, for all subscribers together; further ones fail with UPSTREAM_THROTTLED",
   },
   maxCallsPerSecond: {
     min: 1,
@@ -121,7 +129,13 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     default: 262_144,
     effect: "bytes of an HTTP body (beyond: status 413) or a WebSocket message (beyond: close code 1009)",
   },
-  maxQueryTokens: { min: 10, max: 1_000_000, default: 10_000, effect: "lexical tokens of a GraphQL document" },
+  maxQueryTokens: { min: 10, max: 1_000_000, default: 3_000, effect: "lexical tokens of a GraphQL document" },
+  maxOperationCost: {
+    min: 10,
+    max: 10_000_000,
+    default: 20_000,
+    effect: "selected fields of an operation, those below a list argument counted once per item",
+  },
   maxAwaitMs: {
     min: 1,
     max: HOUR_MS,

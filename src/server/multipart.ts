@@ -9,6 +9,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { OperationTypeNode } from "graphql";
+import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions, type OperationRequest } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { isForeignPage, type AllowsOrigin } from "./origins.js";
@@ -49,7 +50,7 @@ export function createMultipartDoor(options: MultipartDoorOptions): MultipartDoo
   return async (request, reply) => {
     const { body } = request;
     if (!asksForParts(request.headers.accept) || !isOperationRequest(body)) return false;
-    const preparation = prepare(body, options);
+    const preparation = prepare(body, options, () => clientSignal(reply));
     if (preparation.operation !== OperationTypeNode.SUBSCRIPTION) return false;
     if (isForeignPage(request.headers, options.allowsOrigin)) {
       await reply.status(403).send(toRefusal(403, options.maxRequestBytes));

@@ -3,9 +3,10 @@
  * A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed.
  */
 
-import { GraphQLError, type DocumentNode, type GraphQLSchema } from "graphql";
+import { getOperationAST, getVariableValues, GraphQLError, type DocumentNode, type GraphQLSchema } from "graphql";
 import { toError } from "../errors.js";
-import { getComplexity, type ComplexityEstimatorArgs } from "graphql-query-complexity";
+// Its ES modules load a second copy of graphql, whose types are not those of the schema.
+import { getComplexity, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";
 
 /** An operation that is about to be executed. */
 export interface CostlyOperation {
@@ -20,21 +21,24 @@ export function refuseCostly(
   { schema, document, operationName, variables }: CostlyOperation,
   maxCost: number,
 ): GraphQLError | null {
-  let cost: number;
+  const operation = getOperationAST(document, operationName);
+  const given = { ...variables };
+  // Variables that do not fit are reported by the execution, in its own words.
+  if (!operation || getVariableValues(schema, operation.variableDefinitions ?? [], given).errors) return null;
+  const name = operation.name?.value;
   try {
-    cost = getComplexity({
+    const cost = getComplexity({
       schema,
       query: document,
+      variables: given,
       estimators: [estimate],
       maxQueryNodes: maxCost,
-      ...(typeof operationName === "string" && { operationName }),
-      ...(variables !== null && variables !== undefined && { variables: { ...variables } }),
+      ...(name !== undefined && { operationName: name }),
     });
+    if (cost <= maxCost) return null;
   } catch (thrown) {
-    // Variables that do not fit are reported by the execution, with its own words.
-    cost = TOO_MANY_NODES.test(toError(thrown).message) ? Infinity : 0;
+    if (!TOO_MANY_NODES.test(toError(thrown).message)) throw thrown;
   }
-  if (cost <= maxCost) return null;
   return new GraphQLError(
     `Expected an operation of at most ${maxCost} fields, those below a list argument counted once per item.`,
     { extensions: { code: "BAD_USER_INPUT", argument: null, http: { status: 400 } } },

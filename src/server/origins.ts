@@ -11,7 +11,7 @@ export type AllowsOrigin = (origin: string | undefined, host: string | undefined
 /** Lets pages of any port on this machine in: the default of development. */
 export const LOCAL_ORIGINS = "localhost";
 /** Lets every page in. */
-export const ANY_ORIGIN = "*";
+const ANY_ORIGIN = "*";
 
 const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -26,6 +26,24 @@ export function createAllowsOrigin(allowed: readonly string[]): AllowsOrigin {
     const url = new URL(origin);
     return url.host === host || (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname));
   };
+}
+
+/** Decides on the `Host` header of a request. */
+export type AllowsHost = (host: string | undefined) => boolean;
+
+/**
+ * A gateway that serves this machine only, and local pages, is asked under a name of this machine. Another name is that of
+ * a page whose host was made to resolve here.
+ */
+export function createAllowsHost(listensOn: string, allowed: readonly string[]): AllowsHost {
+  if (!allowed.includes(LOCAL_ORIGINS) || !LOCAL_HOSTS.has(toHostname(listensOn))) return () => true;
+  return (host) => host === undefined || LOCAL_HOSTS.has(toHostname(host));
+}
+
+/** The name without its port; an IPv6 address in brackets. */
+function toHostname(host: string): string {
+  const text = host.includes("::") && !host.startsWith("[") ? `[${host}]` : host;
+  return URL.canParse(`http://${text}`) ? new URL(`http://${text}`).hostname : text;
 }
 
 /**

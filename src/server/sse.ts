@@ -9,6 +9,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { OperationTypeNode, type ExecutionResult } from "graphql";
 import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
+import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions } from "./execution.js";
 import { isForeignPage, type AllowsOrigin } from "./origins.js";
 import { toRefusal } from "./refusal.js";
@@ -66,7 +67,7 @@ export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): 
       const context: Reading = {};
       const [, { status }] = await read(toSseRequest(request, context));
       if (context.params === undefined) return refuse(status);
-      const preparation = prepare(context.params, options);
+      const preparation = prepare(context.params, options, () => clientSignal(reply));
       // Any page can cause a GET.
       if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) return refuse(405);
       return answers.send(reply, wire, async () => run(preparation));

@@ -13,7 +13,7 @@ import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import { prepare, type ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
-import type { AllowsOrigin } from "./origins.js";
+import type { AllowsHost, AllowsOrigin } from "./origins.js";
 
 /** What the WebSocket door is made of. */
 export interface WebSocketDoorOptions extends ExecutionOptions {
@@ -23,6 +23,7 @@ export interface WebSocketDoorOptions extends ExecutionOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
+  readonly allowsHost: AllowsHost;
   readonly maxRequestBytes: number;
   readonly isDraining: () => boolean;
 }
@@ -40,6 +41,9 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, options);
     if (refusal !== null) {
+      // Node has taken its listeners off, and ws has put none on: an error of this socket is nobody's but ours.
+      socket.on("error", () => socket.destroy());
+      socket.once("finish", () => socket.destroy());
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
@@ -47,14 +51,17 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   };
   server.on("upgrade", onUpgrade);
 
+  const operations = new OpenOperations();
   const protocol = useServer(
     {
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
-      onSubscribe: (_context, _id, payload) => {
-        const preparation = prepare(payload, options);
+      onSubscribe: (socket, id, payload) => {
+        const preparation = prepare(payload, options, () => operations.begin(socket, id));
         return preparation.kind === "refused" ? preparation.errors : preparation.args;
       },
+      onComplete: (socket, id) => operations.end(socket, id),
+      onDisconnect: (socket) => operations.endAll(socket),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onNext: (_context, _id, _payload, _args, result) =>
         result.errors === undefined ? undefined : { data: result.data ?? null, errors: result.errors.map(formatError) },
@@ -79,11 +86,36 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   };
 }
 
+/** The operations of each socket, so that one which waits learns that its client has gone or has lost interest. */
+class OpenOperations {
+  readonly #bySocket = new WeakMap<object, Map<string, AbortController>>();
+
+  begin(socket: object, id: string): AbortSignal {
+    const ofSocket = this.#bySocket.get(socket) ?? new Map<string, AbortController>();
+    this.#bySocket.set(socket, ofSocket);
+    const controller = new AbortController();
+    ofSocket.set(id, controller);
+    return controller.signal;
+  }
+
+  end(socket: object, id: string): void {
+    const ofSocket = this.#bySocket.get(socket);
+    ofSocket?.get(id)?.abort();
+    ofSocket?.delete(id);
+  }
+
+  endAll(socket: object): void {
+    for (const controller of this.#bySocket.get(socket)?.values() ?? []) controller.abort();
+    this.#bySocket.delete(socket);
+  }
+}
+
 /** The status line with which a handshake is refused, or null when it may go on. */
 function refusalOf(request: IncomingMessage, options: WebSocketDoorOptions): string | null {
   const path = (request.url ?? "").split("?", 1)[0];
   if (path !== options.path) return "404 Not Found";
   if (options.isDraining()) return "503 Service Unavailable";
+  if (!options.allowsHost(request.headers.host)) return "403 Forbidden";
   if (!options.allowsOrigin(request.headers.origin, request.headers.host)) return "403 Forbidden";
   return null;
 }

@@ -54,6 +54,11 @@ export class ProjectWatch {
     return this.#watches.size;
   }
 
+  /** Whether the task is watched. */
+  has(keyText: string): boolean {
+    return this.#watches.has(keyText);
+  }
+
   /** Adds a follower to the watches of these tasks, by key text, and looks for the new ones together. */
   join(followers: ReadonlyMap<string, { readonly key: TaskKey; readonly follower: Follower }>): void {
     for (const [keyText, { key, follower }] of followers) {

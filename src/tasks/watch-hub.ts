@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from "../clock.js";
+import { UpstreamThrottledError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
@@ -21,6 +22,8 @@ export interface WatchHubOptions {
   readonly logger: Logger;
   /** How often a running task is looked at. */
   readonly bounds: PollBounds;
+  /** Different tasks watched at once. Minimum: `1`. */
+  readonly maxWatchedTasks: number;
 }
 
 /** What one subscriber wants to follow. */
@@ -36,20 +39,25 @@ export interface WatchRequest {
   readonly maxStalenessMs?: number | undefined;
 }
 
+/** When to come back to a hub that is full. */
+const FULL_RETRY_MS = 10_000;
+
 /** Shares watches among subscribers. */
 export class WatchHub {
   readonly #reader: TaskReader;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #bounds: PollBounds;
+  readonly #maxWatchedTasks: number;
   readonly #projects = new Map<string, ProjectWatch>();
   readonly #streams = new Set<WatchStream>();
 
-  constructor({ reader, clock, logger, bounds }: WatchHubOptions) {
+  constructor({ reader, clock, logger, bounds, maxWatchedTasks }: WatchHubOptions) {
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;
     this.#bounds = bounds;
+    this.#maxWatchedTasks = maxWatchedTasks;
     reader.listen((keyText, snapshot) => this.#projects.get(snapshot.key.projectName)?.observe(keyText, snapshot));
   }
 
@@ -62,9 +70,15 @@ export class WatchHub {
    * Follows tasks until each has ended. Each task's present snapshot comes first, then one event per visible change,
    * then its final snapshot or the failure that ended its watch; after the last task's last event the stream is done.
    * `return()` leaves at once.
+   *
+   * @throws UpstreamThrottledError - when so many tasks are watched already that there is no room for these.
    */
   watch({ keys, needs, maxStalenessMs }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
+    const newTasks = this.#countNew(byText);
+    if (newTasks > 0 && this.watchedTasks + newTasks > this.#maxWatchedTasks) {
+      throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
+    }
     const leaves: (() => void)[] = [];
     const stream = new WatchStream([...byText.keys()], () => {
       this.#streams.delete(stream);
@@ -89,6 +103,12 @@ export class WatchHub {
   dispose(): void {
     for (const stream of this.#streams) stream.close();
     for (const project of this.#projects.values()) project.dispose();
+  }
+
+  /** How many of these tasks nobody watches yet. */
+  #countNew(byText: ReadonlyMap<string, TaskKey>): number {
+    return [...byText].filter(([keyText, { projectName }]) => this.#projects.get(projectName)?.has(keyText) !== true)
+      .length;
   }
 
   #begin(projectName: string): ProjectWatch {

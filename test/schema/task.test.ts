@@ -3,6 +3,7 @@ import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { keyArguments, query } from "../support/query.js";
 import { startGateway } from "../support/start-gateway.js";
 import { actionsOf } from "../support/start-reader.js";
+import { connect, subscribe } from "../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 
@@ -262,18 +263,33 @@ describe("the calls that one request makes", () => {
 });
 
 describe("a document that is small and means much", () => {
-  it("is looked through in no time, however many paths its fragments make", async () => {
+  it("is refused in no time, however many paths its fragments make, at every door", async () => {
     const { url, emulator } = await startGateway();
-    emulator.addTask(RUN);
     const depth = 40;
     const fragments = Array.from({ length: depth }, (_value, level) =>
       level === depth - 1
         ? `fragment F${level} on Task { status }`
         : `fragment F${level} on Task { ...F${level + 1} ...F${level + 1} }`,
     );
-    const { data, errors } = await query(url, `{ task(${keyArguments(RUN)}) { ...F0 } } ${fragments.join(" ")}`);
-    expect(errors).toEqual([]);
-    expect(data).toEqual({ task: { status: "RUNNING" } });
+    const document = `{ task(${keyArguments(RUN)}) { ...F0 } } ${fragments.join(" ")}`;
+    const expected = [{ extensions: { code: "BAD_USER_INPUT", argument: null } }];
+    const answer = await query(url, document);
+    expect([answer.status, answer.errors]).toMatchObject([400, expected]);
+    expect(await subscribe(connect(url), document).failure()).toMatchObject(expected);
+    expect(emulator.calls).toHaveLength(0);
+  });
+
+  it("is refused when a list multiplies what is below it", async () => {
+    const { url, emulator } = await startGateway();
+    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const fields = Array.from({ length: 300 }, (_value, index) => `f${index}: id`).join(" ");
+    const ids = Array.from({ length: 100 }, () => id);
+    const { status, errors } = await query(url, `query ($ids: [ID!]!) { nodes(ids: $ids) { ${fields} } }`, { ids });
+    expect([status, errors[0]?.message]).toEqual([
+      400,
+      "Expected an operation of at most 20000 fields, those below a list argument counted once per item.",
+    ]);
+    expect(emulator.calls).toHaveLength(0);
   });
 
   it("may not wait for more tasks than it may ask for", async () => {

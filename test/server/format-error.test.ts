@@ -26,13 +26,25 @@ describe("the outward error border", () => {
     });
   });
 
+  it("takes an argument that does not fit for the client's mistake, and says nothing of HTTP", () => {
+    const logger = new RecordingLogger();
+    const inner = new GraphQLError('Argument "id" must not be null.', { path: ["node"] });
+    const error = new GraphQLError(inner.message, {
+      path: ["node"],
+      originalError: inner,
+      extensions: { code: "INTERNAL_SERVER_ERROR", http: { status: 400 } },
+    });
+    expect(createFormatError(logger)(error)).toEqual({
+      message: 'Argument "id" must not be null.',
+      path: ["node"],
+      extensions: { code: "BAD_USER_INPUT" },
+    });
+    expect(logger.lines).toEqual([]);
+  });
+
   it.each([
     ["an error", new Error("hunter2")],
     ["a wrapped error", new GraphQLError("hunter2", { path: ["a"], originalError: new TypeError("hunter2") })],
-    [
-      "an error of a scalar, below a field",
-      new GraphQLError("x", { path: ["a"], originalError: new GraphQLError("hunter2") }),
-    ],
     ["a text", "hunter2"],
     ["nothing", undefined],
   ])("masks %s and logs it under the id that is shown", (_what, thrown) => {

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import type { AddressInfo } from "node:net";
@@ -242,6 +243,49 @@ describe("the explorers", () => {
     expect(statuses).toEqual([400, 404, 404]);
     const { errors } = await query(url, "{ __schema { queryType { name } } }");
     expect(errors[0]?.extensions["code"]).toBe("GRAPHQL_VALIDATION_FAILED");
+  });
+});
+
+describe("the projects that are served", () => {
+  it("are those that are listed; others cost no call", async () => {
+    const { url, emulator } = await startGateway({ gateway: { projects: ["immtest"] } });
+    emulator.addTask(RUN);
+    expect((await query(url, DOCUMENT)).data).toEqual({ task: { status: "RUNNING" } });
+    const { errors } = await query(url, `{ task(${keyArguments({ ...RUN, projectName: "other" })}) { status } }`);
+    expect(errors).toMatchObject([{ path: ["task"], extensions: { code: "FORBIDDEN" } }]);
+    expect(emulator.calls).toHaveLength(1);
+  });
+});
+
+describe("a name that is made half of a character", () => {
+  it("is refused, and harms nobody else", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    const keys = Array.from({ length: 30 }, (_value, index) => ({
+      ...RUN,
+      projectName: "immtest",
+      taskId: `\ud800${index}`,
+    }));
+    const { errors } = await query(url, "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { id } }", { keys });
+    expect(new Set(errors.map(({ extensions }) => extensions["code"]))).toEqual(new Set(["BAD_USER_INPUT"]));
+    expect((await query(url, DOCUMENT)).data).toEqual({ task: { status: "RUNNING" } });
+  });
+});
+
+describe("a page whose host was made to resolve to this machine", () => {
+  it("is not let in, with an origin or without", async () => {
+    const { port } = await startGateway();
+    const statusOf = async (headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve) => {
+        request({ port, host: "127.0.0.1", path: "/healthz", headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).end();
+      });
+    expect(await statusOf({ host: `evil.example:${port}` })).toBe(403);
+    expect(await statusOf({ host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).toBe(403);
+    expect(await statusOf({ host: `localhost:${port}` })).toBe(200);
+    expect(await statusOf({ host: `[::1]:${port}` })).toBe(200);
   });
 });
 

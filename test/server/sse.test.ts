@@ -126,7 +126,7 @@ describe("errors over SSE", () => {
       `subscription { taskProgress(${keyArguments({ ...RUN, taskId: "" })}) { id } }`,
       "BAD_USER_INPUT",
     ],
-    ["two operations and no name", "query A { __typename } query B { __typename }", "BAD_USER_INPUT"],
+    ["two operations and no name", "query A { __typename } query B { __typename }", "OPERATION_RESOLUTION_FAILURE"],
     ["a mutation", "mutation { nothing }", "BAD_USER_INPUT"],
   ])("are an event and completion for %s, and no call", async (_what, document, code) => {
     const { url, emulator, clock } = await startGateway();

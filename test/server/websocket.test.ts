@@ -239,6 +239,43 @@ describe("the WebSocket door", () => {
     expect((await query(url, "{ __typename }")).data).toEqual({ __typename: "Query" });
   });
 
+  it("survives a refused handshake whose client is gone", async () => {
+    const { url, port } = await startGateway();
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const socket = connectTcp(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      await new Promise((resolve) => socket.once("connect", resolve));
+      socket.write("GET /nope HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", () =>
+        socket.resetAndDestroy(),
+      );
+      await closed;
+    }
+    expect((await query(url, "{ __typename }")).data).toEqual({ __typename: "Query" });
+  });
+
+  it("says nothing of the schema that introspection would not", async () => {
+    const { url } = await startGateway({ gateway: { explorer: false } });
+    const failure = JSON.stringify(await subscribe(connect(url), "{ tasc }").failure());
+    expect(failure).toContain("Cannot query field");
+    expect(failure).not.toContain("Did you mean");
+  });
+
+  it("watches no more tasks than it may, and tells one too many when to come back", async () => {
+    const { url, emulator, gateway } = await startGateway({ gateway: { maxWatchedTasks: 2 } });
+    const follow = (taskId: string): string =>
+      `subscription { taskProgress(${keyArguments({ ...RUN, taskId })}) { status } }`;
+    for (const taskId of ["a", "b", "c"]) emulator.addTask({ ...RUN, taskId, durationMs: Infinity });
+    const client = connect(url);
+    await subscribe(client, follow("a")).next();
+    await subscribe(client, follow("b")).next();
+    await subscribe(client, follow("a")).next();
+    expect(await subscribe(client, follow("c")).rest()).toMatchObject([
+      { errors: [{ extensions: { code: "UPSTREAM_THROTTLED", retryAfterMs: 10_000 } }] },
+    ]);
+    expect(gateway.watchedTasks).toBe(2);
+  });
+
   it.each([
     ["its own page", [], (url: string) => url, true],
     ["a page that is let in", ["https://app.example.com"], () => "https://app.example.com", true],

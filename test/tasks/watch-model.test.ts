@@ -86,6 +86,7 @@ class World {
     clock: this.clock,
     logger: new RecordingLogger(),
     bounds: { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
+    maxWatchedTasks: TASKS,
   });
   readonly subscribers: Subscriber[] = [];
 

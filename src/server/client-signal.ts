@@ -1,0 +1,12 @@
+/** Tells an operation that its client has gone, where the answer is one HTTP response. */
+
+import type { FastifyReply } from "fastify";
+
+/** Aborted when the connection is closed before the answer is out. */
+export function clientSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
