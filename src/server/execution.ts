@@ -11,7 +11,6 @@ import {
   OperationTypeNode,
   parse,
   specifiedRules,
-  subscribe,
   validate,
   type DocumentNode,
   type ExecutionArgs,
@@ -31,6 +30,8 @@ export interface ExecutionOptions {
   readonly hasIntrospection: boolean;
   readonly maxQueryTokens: number;
   readonly maxOperationCost: number;
+  /** Begins a subscription. */
+  readonly subscribe: (args: ExecutionArgs) => Promise<Outcome>;
 }
 
 /** What a client asks for, in the form that every protocol shares. */
@@ -93,10 +94,18 @@ export function prepare(
 }
 
 /** Executes what was prepared; what was refused is a result with errors and without data. */
-export async function run(preparation: Preparation): Promise<Outcome> {
+export async function run(
+  preparation: Preparation,
+  { subscribe }: Pick<ExecutionOptions, "subscribe">,
+): Promise<Outcome> {
   if (preparation.kind === "refused") return { errors: preparation.errors };
   const { operation, args } = preparation;
   return operation === OperationTypeNode.SUBSCRIPTION ? subscribe(args) : execute(args);
+}
+
+/** Whether an outcome is a stream of results. */
+export function isEvents(outcome: Outcome): outcome is AsyncIterableIterator<ExecutionResult> {
+  return Symbol.asyncIterator in outcome;
 }
 
 /** A result as it leaves. Without `data` it was refused before anything was executed. */

@@ -5,6 +5,7 @@
  */
 
 import type { FastifyInstance } from "fastify";
+import type { ExecutionArgs } from "graphql";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/call-policy.js";
@@ -21,6 +22,7 @@ import { createFormatError } from "./format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
 import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
 import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
+import { SharedSubscriptions } from "./shared-subscriptions.js";
 import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
@@ -142,7 +144,9 @@ class ApolloGateway implements Gateway {
   async #open(): Promise<StartedGateway> {
     const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
     const origins = corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
+    const subscriptions = new SharedSubscriptions();
     const shared = {
+      subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
       schema: createSchema(),
       createContext: (signal: AbortSignal) => this.#createContext(signal),
       formatError: createFormatError(this.#logger),

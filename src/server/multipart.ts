@@ -57,7 +57,7 @@ export function createMultipartDoor(options: MultipartDoorOptions): MultipartDoo
     } else if (preparation.kind === "refused") {
       await reply.status(400).send({ errors: preparation.errors.map(options.formatError) });
     } else {
-      await options.answers.send(reply, wire, async () => run(preparation));
+      await options.answers.send(reply, wire, async () => run(preparation, options));
     }
     return true;
   };

@@ -70,7 +70,7 @@ export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): 
       const preparation = prepare(context.params, options, () => clientSignal(reply));
       // Any page can cause a GET.
       if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) return refuse(405);
-      return answers.send(reply, wire, async () => run(preparation));
+      return answers.send(reply, wire, async () => run(preparation, options));
     },
   });
 }

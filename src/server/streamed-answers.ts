@@ -11,7 +11,7 @@ import type { FastifyReply } from "fastify";
 import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from "graphql";
 import type { Clock, Timer } from "../clock.js";
 import { UpstreamUnavailableError } from "../errors.js";
-import { formatResult, type Outcome } from "./execution.js";
+import { formatResult, isEvents, type Outcome } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { STOPPING } from "./refusal.js";
 
@@ -191,8 +191,4 @@ class StreamedAnswer {
     });
     this.#wake = undefined;
   }
-}
-
-function isEvents(outcome: Outcome): outcome is AsyncIterableIterator<ExecutionResult> {
-  return Symbol.asyncIterator in outcome;
 }

@@ -7,12 +7,14 @@
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ExecutionArgs } from "graphql";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import { prepare, type ExecutionOptions } from "./execution.js";
+import { isEvents, prepare, type ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
+import { SerializedResults, SocketDelivery, type Receiver } from "./socket-delivery.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 
 /** What the WebSocket door is made of. */
@@ -52,13 +54,24 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   server.on("upgrade", onUpgrade);
 
   const operations = new OpenOperations();
+  const serialized = new SerializedResults(formatError);
+  const receivers = new WeakMap<ExecutionArgs, Receiver>();
   const protocol = useServer(
     {
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
       onSubscribe: (socket, id, payload) => {
         const preparation = prepare(payload, options, () => operations.begin(socket, id));
-        return preparation.kind === "refused" ? preparation.errors : preparation.args;
+        if (preparation.kind === "refused") return preparation.errors;
+        const { socket: webSocket, request } = socket.extra;
+        receivers.set(preparation.args, { webSocket, connection: request.socket, id });
+        return preparation.args;
+      },
+      subscribe: async (args) => {
+        const outcome = await options.subscribe(args);
+        const receiver = receivers.get(args);
+        if (!isEvents(outcome) || receiver === undefined) return outcome;
+        return new SocketDelivery(outcome, receiver, serialized);
       },
       onComplete: (socket, id) => operations.end(socket, id),
       onDisconnect: (socket) => operations.endAll(socket),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
+import { keyArguments, query } from "../support/query.js";
 import { startGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
 
@@ -20,6 +21,40 @@ function createDraws(): () => number {
     return state / 2_147_483_647;
   };
 }
+
+describe("an upstream that grants five calls a second", () => {
+  it("still answers queries, and every final state arrives", async () => {
+    const { url, emulator, clock, gateway } = await startGateway({
+      emulator: { maxRequestsPerSecond: 5 },
+      gateway: { maxRetries: 0 },
+    });
+    const taskIds = Array.from({ length: 30 }, (_value, index) => `task-${index}`);
+    for (const [index, taskId] of taskIds.entries()) {
+      emulator.addTask({ taskType: "FileUncompression", taskId, durationMs: 10_000 + 500 * index });
+    }
+    const client = connect(url);
+    const subscriptions = taskIds.map((taskId) => subscribe<Progress>(client, FOLLOW, { taskId }));
+    await eventually(() => gateway.watchedTasks === taskIds.length);
+    const startedAt = clock.now();
+    let isOver = false;
+    const ends = Promise.all(subscriptions.map(async (subscription) => subscription.rest())).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) await clock.advance(100);
+    for (const [index, events] of (await ends).entries()) {
+      expect(events.every(({ errors }) => errors === undefined)).toBe(true);
+      expect(events.at(-1)).toMatchObject({ data: { taskProgress: { taskId: taskIds[index], status: "SUCCEEDED" } } });
+    }
+    // Not many more than are granted are tried: the project's pace obeys.
+    const seconds = (clock.now() - startedAt) / 1_000;
+    expect(emulator.calls.length / seconds).toBeLessThan(10);
+    await clock.advance(2_000);
+    const key = { taskType: "FileUncompression", taskId: "task-0" };
+    expect((await query(url, `{ task(${keyArguments(key)}) { status } }`)).data).toEqual({
+      task: { status: "SUCCEEDED" },
+    });
+  }, 60_000);
+});
 
 describe("an upstream in trouble", () => {
   it("keeps two hundred subscriptions alive until each has its final snapshot, and no secret in a log line", async () => {

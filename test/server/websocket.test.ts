@@ -161,6 +161,44 @@ describe("a thousand subscribers", () => {
   });
 });
 
+describe("a socket that does not take what it is sent", () => {
+  it("finds the newest snapshot, not a queue, and loses no final one", async () => {
+    const running = await startGateway();
+    const { url, emulator, clock } = running;
+    const requestDefinition = JSON.stringify({ Sources: "x".repeat(400_000) });
+    emulator.addTask({ ...RUN, durationMs: Infinity, requestDefinition });
+    emulator.setProgress("run", 0);
+    const { socket } = openSocket(url, "graphql-transport-ws");
+    const seen: unknown[] = [];
+    const complete = new Promise<void>((resolve) => {
+      socket.on("message", (data) => {
+        const message = JSON.parse((data as Buffer).toString()) as { type: string; payload?: { data: Progress } };
+        if (message.type === "connection_ack") socket.send(JSON.stringify({ id: "1", type: "subscribe", payload }));
+        if (message.type === "next") seen.push(message.payload?.data.taskProgress.progress);
+        if (message.type === "complete") resolve();
+      });
+    });
+    const payload = {
+      query: `subscription { taskProgress(${keyArguments(RUN)}) { progress status requestDefinition } }`,
+    };
+    socket.once("open", () => socket.send(JSON.stringify({ type: "connection_init" })));
+    await eventually(() => seen.length === 1);
+    socket.pause();
+    for (let progress = 1; progress <= 80; progress += 1) {
+      emulator.setProgress("run", progress);
+      await lookAgain(running);
+    }
+    emulator.finishTask("run");
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    await eventually(() => running.gateway.watchedTasks === 0);
+    socket.resume();
+    await complete;
+    expect(seen.length).toBeLessThan(60);
+    expect(seen.at(-1)).toBe(100);
+    expect(seen).toEqual(seen.toSorted((a, b) => Number(a) - Number(b)));
+  });
+});
+
 describe("the WebSocket door", () => {
   it("answers queries too, with the same codes as the HTTP door", async () => {
     const { url, emulator } = await startGateway();
