@@ -1,7 +1,7 @@
 /**
  * What watching costs: calls to IMM against the naive poll loop, delivery to subscribers, CPU and memory of the gateway.
  *
- *   npm run bench:watch [calls] [crowd] [fanout]
+ *   npm run bench:watch [calls] [crowd] [fanout] [churn]
  *
  * The emulator and the subscribers run in this process, the gateway in another, over real sockets on this machine. Times
  * are real: the whole takes about three minutes.
@@ -85,13 +85,15 @@ class Bench {
     await this.emulator.close();
   }
 
+  /** One more socket. */
+  connect(): Client {
+    const client = createClient({ url: `${this.url.replace("http", "ws")}/graphql`, webSocketImpl: WebSocket });
+    this.#clients.push(client);
+    return client;
+  }
+
   #clientFor(index: number): Client {
-    const place = Math.floor(index / SUBSCRIPTIONS_PER_SOCKET);
-    this.#clients[place] ??= createClient({
-      url: `${this.url.replace("http", "ws")}/graphql`,
-      webSocketImpl: WebSocket,
-    });
-    return this.#clients[place];
+    return this.#clients[Math.floor(index / SUBSCRIPTIONS_PER_SOCKET)] ?? this.connect();
   }
 }
 
@@ -190,10 +192,40 @@ async function benchFanOut(): Promise<void> {
   await bench.stop();
 }
 
+/** A hundred thousand short subscriptions, fifty at a time: what is left of them in the gateway's heap. */
+async function benchChurn(): Promise<void> {
+  const bench = await Bench.start();
+  bench.emulator.addTask({ taskType: "FileCompression", taskId: "task", durationMs: Infinity });
+  const clients = Array.from({ length: 50 }, () => bench.connect());
+  const churn = async (client: Client, times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) {
+      const events = client.iterate({ query: DOCUMENT, variables: { taskId: "task" } });
+      await events.next();
+      await events.return?.();
+    }
+  };
+  await Promise.all(clients.map(async (client) => churn(client, 100)));
+  const before = await bench.usage();
+  await Promise.all(clients.map(async (client) => churn(client, 2_000)));
+  const after = await bench.usage();
+  const change = ((after.heapBytes - before.heapBytes) / before.heapBytes) * 100;
+  console.log("100,000 short subscriptions, 50 at a time");
+  console.log(
+    `  heap before, after      ${toMiB(before.heapBytes)}, ${toMiB(after.heapBytes)} MiB (${change.toFixed(1)} %)`,
+  );
+  console.log(`  watches left            ${after.watchedTasks}`);
+  await bench.stop();
+}
+
+function toMiB(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(1);
+}
+
 const rows: Readonly<Record<string, () => Promise<void>>> = {
   calls: benchCalls,
   crowd: benchCrowd,
   fanout: benchFanOut,
+  churn: benchChurn,
 };
 const wanted = process.argv.slice(2);
 for (const [name, run] of Object.entries(rows)) if (wanted.length === 0 || wanted.includes(name)) await run();
