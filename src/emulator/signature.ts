@@ -8,7 +8,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 /** The only algorithm the emulator accepts, as named in `Authorization` and in the string to sign. */
-export const SIGNATURE_ALGORITHM = "ACS3-HMAC-SHA256";
+const SIGNATURE_ALGORITHM = "ACS3-HMAC-SHA256";
 
 /** What a signature covers. */
 export interface SignableRequest {

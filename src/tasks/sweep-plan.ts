@@ -54,7 +54,6 @@ export function callsReplaced(wanted: readonly WantedTask[]): number {
 
 /** What a sweep showed. */
 export interface SweepOutcome {
-  readonly pagesRead: number;
   readonly tasksRead: number;
   readonly wantedSeen: number;
   /** Whether the last page was reached. */

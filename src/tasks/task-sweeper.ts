@@ -98,7 +98,11 @@ export class TaskSweeper {
       return this.#handleFailure(projectName, thrown, unseen);
     }
     const isComplete = nextToken === undefined || unseen.size === 0;
-    this.#remember(projectName, learn({ ...tally, wantedSeen: wantedCount - unseen.size, isComplete }), false);
+    this.#remember(
+      projectName,
+      learn({ tasksRead: tally.tasksRead, wantedSeen: wantedCount - unseen.size, isComplete }),
+      false,
+    );
     return { absent: new Set(isComplete ? unseen.keys() : []), failed: new Map() };
   }
 
@@ -123,8 +127,9 @@ export class TaskSweeper {
   /** A failure that may pass is that of every target not reached; a denial is remembered, and each is asked for by itself. */
   #handleFailure(projectName: string, thrown: unknown, unseen: ReadonlyMap<string, TaskKey>): SweepResult {
     if (!(thrown instanceof GatewayError)) throw toError(thrown);
-    if (thrown.retryable)
+    if (thrown.retryable) {
       return { absent: new Set(), failed: new Map([...unseen.keys()].map((text) => [text, thrown])) };
+    }
     this.#remember(projectName, NOTHING_LEARNT, true);
     return NOBODY;
   }

@@ -52,11 +52,11 @@ describe("the plan of a sweep", () => {
 
 describe("what a sweep teaches", () => {
   it("is how many tasks of others the project has, when it saw them all", () => {
-    expect(learn({ pagesRead: 3, tasksRead: 250, wantedSeen: 100, isComplete: true })).toEqual({ foreignRunning: 150 });
+    expect(learn({ tasksRead: 250, wantedSeen: 100, isComplete: true })).toEqual({ foreignRunning: 150 });
   });
 
   it("is at least twice what it met, when it gave up", () => {
-    expect(learn({ pagesRead: 2, tasksRead: 2 * PAGE_SIZE, wantedSeen: 10, isComplete: false })).toEqual({
+    expect(learn({ tasksRead: 2 * PAGE_SIZE, wantedSeen: 10, isComplete: false })).toEqual({
       foreignRunning: 380,
     });
   });
