@@ -1,6 +1,6 @@
 /** The arguments of the subscriptions. */
 
-import { ArgsType, Field, Int } from "type-graphql";
+import { ArgsType, Field, InputType, Int } from "type-graphql";
 import { TaskKeyInput } from "./task-key.input.js";
 
 const STALENESS_DESCRIPTION =
@@ -16,6 +16,27 @@ export class TaskProgressArgs extends TaskKeyInput {
 export class TasksProgressArgs {
   @Field(() => [TaskKeyInput], { description: "What identifies the tasks; 1 to 100 unless configured otherwise." })
   readonly keys!: TaskKeyInput[];
+
+  @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
+  readonly maxStalenessMs?: number | null;
+}
+
+@InputType({ description: "Which tasks of a project to follow." })
+export class ProjectProgressFilter {
+  @Field(() => [String], {
+    nullable: true,
+    description: "Task types as IMM spells them, 1 to 100, for example FileCompression. All types when left out.",
+  })
+  readonly taskTypes?: string[] | null;
+}
+
+@ArgsType()
+export class ProjectProgressArgs {
+  @Field(() => String, { description: "The IMM project, for example immtest." })
+  readonly projectName!: string;
+
+  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which of its tasks; all when left out." })
+  readonly filter?: ProjectProgressFilter | null;
 
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
   readonly maxStalenessMs?: number | null;

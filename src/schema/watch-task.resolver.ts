@@ -1,5 +1,5 @@
 /**
- * Following tasks until they end. Each event resolves from its own snapshot, so a change costs no further call.
+ * Following tasks until they end, and projects until the client leaves. Each event resolves from its own snapshot, so a change costs no further call.
  *
  * A failure that ends a watch arrives as an event with the error at the path, then the stream completes: clients see it
  * where they look for data, and the other tasks of `tasksProgress` go on.
@@ -7,13 +7,13 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, Ctx, Resolver, Root, Subscription } from "type-graphql";
-import { parseTaskKey, type TaskKey } from "../tasks/task.js";
+import { parseName, parseTaskKey, type TaskKey } from "../tasks/task.js";
 import type { WatchEvent, WatchStream } from "../tasks/watch-stream.js";
-import { parseListArgument, parseMaxStaleness } from "./arguments.js";
+import { parseListArgument, parseMaxStaleness, parseTaskTypes } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { Task } from "./task.type.js";
-import { TaskProgressArgs, TasksProgressArgs } from "./watch-task.args.js";
+import { ProjectProgressArgs, TaskProgressArgs, TasksProgressArgs } from "./watch-task.args.js";
 
 interface SubscribeData<Arguments> {
   readonly args: Arguments;
@@ -41,6 +41,21 @@ export class WatchTaskResolver {
       watch(parseListArgument("keys", args.keys, context.maxKeys), args.maxStalenessMs, context, info),
   })
   tasksProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TasksProgressArgs): Task {
+    return toTask(event, context);
+  }
+
+  @Subscription(() => Task, {
+    description:
+      "Follows every task of a project that runs, and those that start from now on. Of each its present snapshot comes first, then an event per change, then its final snapshot. The stream goes on until the client leaves; a project that cannot be followed is an event with its error, then the end.",
+    subscribe: ({ args, context, info }: SubscribeData<ProjectProgressArgs>) =>
+      context.watchHub.watchProject({
+        projectName: parseName("projectName", args.projectName),
+        filter: { taskTypes: parseTaskTypes("filter.taskTypes", args.filter?.taskTypes) },
+        needs: selectedNeeds(info),
+        maxStalenessMs: parseMaxStaleness(args.maxStalenessMs),
+      }),
+  })
+  projectProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: ProjectProgressArgs): Task {
     return toTask(event, context);
   }
 }

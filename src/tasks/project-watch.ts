@@ -12,35 +12,41 @@ import { CallPriority } from "../imm/imm-client.js";
 import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
-import { TaskWatch, type Follower } from "./task-watch.js";
-import type { TaskKey, TaskSnapshot } from "./task.js";
+import { Pace } from "./pace.js";
+import { TaskDiscovery, type Findings, type TaskFilter } from "./task-discovery.js";
+import { TaskWatch, type Wish } from "./task-watch.js";
+import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
+import type { WatchStream } from "./watch-stream.js";
 
 /** What a `ProjectWatch` works with. */
 export interface ProjectWatchOptions {
+  readonly projectName: string;
   readonly reader: TaskReader;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly bounds: PollBounds;
-  /** Called once, when no task is watched any more. */
+  /** How many tasks beyond those that are watched may be. */
+  readonly room: () => number;
+  /** Called once, when nobody follows the project or a task of it any more. */
   readonly onEnd: () => void;
 }
 
 /** Tasks that fall due so soon after others, as a share of the least interval, are looked at together with them. */
 const TOGETHER_SHARE = 0.25;
-/** The pace is 1 unless IMM throttles: then it is halved, down to the least, and rises again by a step a look. */
-const MIN_PACE = 1 / 32;
-const PACE_STEP = 0.1;
 /** Newcomers wait no longer than this for the newcomers before them to be answered. */
 const NEWCOMER_PATIENCE_MS = 50;
+/** When to come back to a gateway that watches as many tasks as it may. */
+export const FULL_RETRY_MS = 10_000;
 
 /** Watches the tasks of one project. */
 export class ProjectWatch {
   readonly #options: ProjectWatchOptions;
   readonly #watches = new Map<string, TaskWatch>();
+  /** By filter. */
+  readonly #discoveries = new Map<string, TaskDiscovery>();
+  readonly #pace = new Pace();
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** By what every interval is divided. */
-  #pace = 1;
   /** Looks for newcomers that are under way. */
   #newcomerLooks = 0;
   #hasEnded = false;
@@ -59,26 +65,40 @@ export class ProjectWatch {
     return this.#watches.has(keyText);
   }
 
-  /** Adds a follower to the watches of these tasks, by key text, and looks for the new ones together. */
-  join(followers: ReadonlyMap<string, { readonly key: TaskKey; readonly follower: Follower }>): void {
-    for (const [keyText, { key, follower }] of followers) {
-      let watch = this.#watches.get(keyText);
-      if (watch === undefined) {
-        const { clock, bounds, reader } = this.#options;
-        watch = new TaskWatch(key, clock, bounds, reader.typicalDurations);
-        this.#watches.set(keyText, watch);
-      }
-      watch.join(follower);
-    }
+  /** Lets a subscriber follow these tasks, by key text, and looks for the new ones together. */
+  join(stream: WatchStream, wish: Wish, keys: Iterable<readonly [keyText: string, key: TaskKey]>): void {
+    for (const [keyText, key] of keys) this.#watchOf(keyText, key).join(stream, wish);
     this.#plan();
   }
 
-  /** Takes a follower from the watch of its task; harmless when that is over. */
-  leave(keyText: string, follower: Follower): void {
-    const watch = this.#watches.get(keyText);
-    if (watch === undefined) return;
-    watch.leave(follower);
-    if (watch.hasEnded) this.#settle(keyText, watch);
+  /** Lets a subscriber follow every task that runs, and those that start. */
+  joinAll(stream: WatchStream, wish: Wish, filter: TaskFilter): void {
+    const filterText = JSON.stringify(filter.taskTypes?.toSorted() ?? null);
+    let discovery = this.#discoveries.get(filterText);
+    if (discovery === undefined) {
+      const hasRoomFor = (tasks: readonly TaskSnapshot[]): boolean => this.#hasRoomFor(tasks);
+      discovery = new TaskDiscovery({ ...this.#options, filter, hasRoomFor });
+      this.#discoveries.set(filterText, discovery);
+    }
+    // Whoever follows the same has them all: looks find only what is new.
+    const [fellow] = discovery.followers.keys();
+    for (const keyText of fellow?.openKeys ?? []) this.#follow(stream, wish, keyText, this.#watches.get(keyText)?.key);
+    discovery.join(stream, wish);
+    this.#plan();
+  }
+
+  /** Lets a subscriber go; harmless when it follows nothing here. */
+  leave(stream: WatchStream): void {
+    for (const keyText of stream.openKeys) {
+      const watch = this.#watches.get(keyText);
+      watch?.leave(stream);
+      if (watch?.hasEnded === true) this.#watches.delete(keyText);
+    }
+    for (const [filterText, discovery] of this.#discoveries) {
+      discovery.leave(stream);
+      if (discovery.followers.size === 0) this.#discoveries.delete(filterText);
+    }
+    this.#endIfIdle();
   }
 
   /** Takes what another question brought. */
@@ -93,13 +113,40 @@ export class ProjectWatch {
   dispose(): void {
     for (const watch of this.#watches.values()) watch.end();
     this.#watches.clear();
-    this.#end();
+    this.#discoveries.clear();
+    this.#endIfIdle();
   }
 
-  /** Looks at once for newcomers, else sets the timer for the task that is due next. */
+  #watchOf(keyText: string, key: TaskKey): TaskWatch {
+    const known = this.#watches.get(keyText);
+    if (known !== undefined) return known;
+    const { clock, bounds, reader } = this.#options;
+    const watch = new TaskWatch(key, clock, bounds, reader.typicalDurations);
+    this.#watches.set(keyText, watch);
+    return watch;
+  }
+
+  /** Lets a subscriber who follows the project follow one of its tasks. */
+  #follow(stream: WatchStream, wish: Wish, keyText: string, key: TaskKey | undefined): void {
+    if (key === undefined || stream.openKeys.has(keyText)) return;
+    stream.open(keyText);
+    this.#watchOf(keyText, key).join(stream, wish);
+  }
+
+  #hasRoomFor(tasks: readonly TaskSnapshot[]): boolean {
+    const texts = new Set(tasks.map(({ key }) => toKeyText(key)));
+    return [...texts].filter((keyText) => !this.#watches.has(keyText)).length <= this.#options.room();
+  }
+
+  /** Looks at once for newcomers, else sets the timer for what is due next. */
   #plan(): void {
     if (this.#hasEnded) return;
-    const dueAt = [...this.#watches.values()].map((watch) => watch.dueAt(this.#slowdown));
+    const { slowdown } = this.#pace;
+    const now = this.#options.clock.now();
+    for (const discovery of this.#discoveries.values()) {
+      if (discovery.dueAt(slowdown) <= now) void this.#discover(discovery);
+    }
+    const dueAt = [...this.#watches.values(), ...this.#discoveries.values()].map((due) => due.dueAt(slowdown));
     const nextAt = dueAt.reduce((a, b) => Math.min(a, b), Infinity);
     if (nextAt !== -Infinity) this.#setTimer(nextAt);
     else if (this.#newcomerLooks === 0) void this.#look();
@@ -118,8 +165,12 @@ export class ProjectWatch {
   async #look(): Promise<void> {
     const { reader, clock, bounds } = this.#options;
     const until = clock.now() + bounds.minPollIntervalMs * TOGETHER_SHARE;
-    const due = [...this.#watches].filter(([, watch]) => watch.dueAt(this.#slowdown) <= until);
-    const isForNewcomers = due.some(([, watch]) => watch.dueAt(this.#slowdown) === -Infinity);
+    const due = [...this.#watches].filter(([, watch]) => watch.dueAt(this.#pace.slowdown) <= until);
+    if (due.length === 0) {
+      this.#plan();
+      return;
+    }
+    const isForNewcomers = due.some(([, watch]) => watch.dueAt(this.#pace.slowdown) === -Infinity);
     const requests = due.map(([, watch]) => ({
       key: watch.key,
       // The first look may use what a query has just learnt; every later one is there to see something new.
@@ -143,36 +194,59 @@ export class ProjectWatch {
     this.#plan();
   }
 
+  /** Finds out what else there is to follow, and lets those who follow the project follow it. */
+  async #discover(discovery: TaskDiscovery): Promise<void> {
+    const findings = await discovery.look();
+    this.#pace.adapt(findings.kind === "failed" && findings.error instanceof UpstreamThrottledError);
+    const end = endOf(findings);
+    for (const [stream, wish] of discovery.followers) {
+      for (const { key } of findings.kind === "overfull" ? [] : findings.tasks) {
+        this.#follow(stream, wish, toKeyText(key), key);
+      }
+      if (end !== null) stream.fail(end);
+    }
+    this.#plan();
+  }
+
   /** Forgets a watch that is over, and brings the timer forward for one that is due sooner. */
   #settle(keyText: string, watch: TaskWatch): void {
     if (watch.hasEnded) {
       this.#watches.delete(keyText);
-      if (this.#watches.size === 0) this.#end();
-    } else if (watch.dueAt(this.#slowdown) < this.#timerAt) {
+      this.#endIfIdle();
+    } else if (watch.dueAt(this.#pace.slowdown) < this.#timerAt) {
       this.#plan();
     }
   }
 
   #adapt(results: readonly (TaskSnapshot | Error)[]): void {
     const failures = results.filter((result) => result instanceof GatewayError);
-    const isThrottled = failures.some((failure) => failure instanceof UpstreamThrottledError);
-    this.#pace = isThrottled ? Math.max(MIN_PACE, this.#pace / 2) : Math.min(1, this.#pace + PACE_STEP);
+    this.#pace.adapt(failures.some((failure) => failure instanceof UpstreamThrottledError));
     if (failures.length === 0) return;
     const codes = [...new Set(failures.map(({ code }) => code))];
     this.#options.logger.debug(
-      { asked: results.length, failed: failures.length, codes, imm: failures[0]?.imm, pace: this.#pace },
+      { asked: results.length, failed: failures.length, codes, imm: failures[0]?.imm, slowdown: this.#pace.slowdown },
       "A look at watched tasks failed, in part or as a whole.",
     );
   }
 
-  get #slowdown(): number {
-    return 1 / this.#pace;
-  }
-
-  #end(): void {
-    if (this.#hasEnded) return;
+  #endIfIdle(): void {
+    if (this.#hasEnded || this.#watches.size > 0 || this.#discoveries.size > 0) return;
     this.#hasEnded = true;
     this.#timer?.cancel();
     this.#options.onEnd();
+  }
+}
+
+/** The failure that ends all who follow the project; null when they go on. */
+function endOf(findings: Findings): Error | null {
+  switch (findings.kind) {
+    case "found":
+      return null;
+    case "failed":
+      return findings.error.retryable ? null : findings.error;
+    case "overfull":
+      return new UpstreamThrottledError("The project has more running tasks than the gateway may watch.", {
+        retryAfterMs: FULL_RETRY_MS,
+      });
   }
 }

@@ -10,7 +10,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
 import { GatewayError, toError, UpstreamThrottledError } from "../errors.js";
-import { CallPriority, type ImmClient, type TimeRange } from "../imm/imm-client.js";
+import { CallPriority, type ImmClient, type ListTasksRequest, type TimeRange } from "../imm/imm-client.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { TypicalDurations } from "./typical-durations.js";
 import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
@@ -47,6 +47,13 @@ export interface ReadRequest {
   readonly needs: TaskNeeds;
   /** How old the answer may be, in milliseconds; final snapshots have no age. @default the reader's `taskMaxAgeMs` */
   readonly maxAgeMs?: number | undefined;
+}
+
+/** One page of a list. */
+export interface SnapshotPage {
+  readonly snapshots: readonly TaskSnapshot[];
+  /** Undefined on the last page. */
+  readonly nextToken: string | undefined;
 }
 
 /** Is told of every snapshot that is newly known, merged with what was known before. */
@@ -126,6 +133,14 @@ export class TaskReader {
       const { keyText } = question;
       return this.#answer({ ...question, isAbsent: absent.has(keyText), listError: failed.get(keyText) });
     });
+  }
+
+  /** One page of a project's tasks, each merged with what is known of it. */
+  async list(request: ListTasksRequest, priority: number = CallPriority.query): Promise<SnapshotPage> {
+    const observedAt = this.#clock.now();
+    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, { priority });
+    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observedAt }));
+    return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
   }
 
   /** One task: what `readEach` does for many. */
@@ -257,8 +272,7 @@ export class TaskReader {
     const startTimeRange = rangeAround(startTime);
     let nextToken: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const observedAt = this.#clock.now();
-      const { tasks, ...rest } = await this.#client.listTasks(
+      const { snapshots, ...rest } = await this.list(
         {
           projectName: key.projectName,
           taskTypes: [key.taskType],
@@ -267,11 +281,11 @@ export class TaskReader {
           ...(startTimeRange !== undefined && { startTimeRange }),
           ...(nextToken !== undefined && { nextToken }),
         },
-        { priority },
+        priority,
       );
-      const listed = tasks.map((task) => fromListedTask(key.projectName, task, { ...rest, observedAt }));
-      for (const snapshot of listed) this.#keepListed(snapshot, false);
-      const found = listed.find(({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType);
+      const found = snapshots.find(
+        ({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType,
+      );
       if (found !== undefined) return found;
       nextToken = rest.nextToken;
       if (nextToken === undefined) return undefined;
@@ -280,9 +294,9 @@ export class TaskReader {
   }
 
   /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */
-  #keepListed(snapshot: TaskSnapshot, isWanted: boolean): void {
+  #keepListed(snapshot: TaskSnapshot, isWanted: boolean): TaskSnapshot {
     const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
-    if (isWanted || isRoomy || this.#snapshots.has(toKeyText(snapshot.key))) this.#keep(snapshot);
+    return isWanted || isRoomy || this.#snapshots.has(toKeyText(snapshot.key)) ? this.#keep(snapshot) : snapshot;
   }
 
   #keep(snapshot: TaskSnapshot): TaskSnapshot {

@@ -24,14 +24,36 @@ import {
 import type { TypicalDurations } from "./typical-durations.js";
 import type { WatchStream } from "./watch-stream.js";
 
-/** One subscriber's wish. */
-export interface Follower {
-  readonly stream: WatchStream;
+/** What one subscriber wants to know of a task. */
+export interface Wish {
   readonly needs: TaskNeeds;
   /** The oldest snapshot it wants to live with, in milliseconds; undefined leaves it to the schedule. */
   readonly maxStalenessMs: number | undefined;
+}
+
+interface Follower extends Wish {
+  readonly stream: WatchStream;
   /** What it was told last. */
   told?: TaskSnapshot;
+}
+
+/** What all followers wish together. */
+interface Wishes {
+  readonly needs: TaskNeeds;
+  /** The least staleness that any of them asks for; `Infinity` when none does. */
+  readonly leastStalenessMs: number;
+  /** Whether each of them asks for one. */
+  readonly isOfAll: boolean;
+}
+
+const NO_WISHES: Wishes = { needs: NO_NEEDS, leastStalenessMs: Infinity, isOfAll: true };
+
+function addWish(wishes: Wishes, { needs, maxStalenessMs }: Wish): Wishes {
+  return {
+    needs: mergeNeeds(wishes.needs, needs),
+    leastStalenessMs: Math.min(wishes.leastStalenessMs, maxStalenessMs ?? Infinity),
+    isOfAll: wishes.isOfAll && maxStalenessMs !== undefined,
+  };
 }
 
 type Phase =
@@ -51,7 +73,9 @@ export class TaskWatch {
   readonly #clock: Clock;
   readonly #bounds: PollBounds;
   readonly #typicalDurations: TypicalDurations;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Map<WatchStream, Follower>();
+  /** What the followers wish together; undefined until somebody asks after one has left. */
+  #wishes: Wishes | undefined = NO_WISHES;
   #phase: Phase = { name: "urgent" };
   #snapshot: TaskSnapshot | undefined;
   /** What the last look asked for. */
@@ -107,8 +131,11 @@ export class TaskWatch {
   }
 
   /** Takes in a subscriber. It is told the present snapshot at once where that answers it, else as soon as IMM does. */
-  join(follower: Follower): void {
-    this.#followers.add(follower);
+  join(stream: WatchStream, wish: Wish): void {
+    const follower: Follower = { ...wish, stream };
+    this.#followers.set(stream, follower);
+    // Thousands may join: those who are there already are not asked again.
+    if (this.#wishes !== undefined) this.#wishes = addWish(this.#wishes, wish);
     if (this.#snapshot !== undefined && satisfies(this.#snapshot, follower.needs, 0)) {
       this.#tell(follower, this.#snapshot);
     }
@@ -119,8 +146,10 @@ export class TaskWatch {
   }
 
   /** Lets a subscriber go. The last one to leave ends the watch. */
-  leave(follower: Follower): void {
-    if (this.#followers.delete(follower) && this.#followers.size === 0) this.end();
+  leave(stream: WatchStream): void {
+    if (!this.#followers.delete(stream)) return;
+    this.#wishes = undefined;
+    if (this.#followers.size === 0) this.end();
   }
 
   /** Ends the watch without a word to its followers. An answer that is still under way is ignored. */
@@ -130,7 +159,7 @@ export class TaskWatch {
 
   /** Begins a look, and says what it has to bring. */
   ask(): TaskNeeds {
-    const needs = [...this.#followers].map((follower) => follower.needs).reduce(mergeNeeds, NO_NEEDS);
+    const { needs } = this.#wishesOfAll();
     this.#phase = { name: "asking", needs };
     return needs;
   }
@@ -164,7 +193,7 @@ export class TaskWatch {
     this.#snapshot = snapshot;
     this.#startedAt = toEpochMs(snapshot.startTime) ?? this.#startedAt;
     this.#unchangedPolls = hasNews ? 0 : this.#unchangedPolls + 1;
-    const answered = [...this.#followers].filter(
+    const answered = [...this.#followers.values()].filter(
       ({ needs }) => satisfies(snapshot, needs, 0) || includesNeeds(this.#askedNeeds, needs),
     );
     for (const follower of answered) this.#tell(follower, snapshot);
@@ -189,8 +218,8 @@ export class TaskWatch {
       this.#plan();
       return;
     }
-    for (const follower of this.#followers) {
-      follower.stream.push(this.#keyText, { kind: "failure", key: this.key, error }, true);
+    for (const stream of this.#followers.keys()) {
+      stream.push(this.#keyText, { kind: "failure", key: this.key, error }, true);
     }
     this.end();
   }
@@ -211,16 +240,17 @@ export class TaskWatch {
   /** The configured bounds, narrowed to what the most impatient follower asks for. Failures may still slow it down. */
   #wishedBounds(): PollBounds {
     const { minPollIntervalMs, maxPollIntervalMs } = this.#bounds;
-    const wishes = [...this.#followers].map((follower) => follower.maxStalenessMs ?? Infinity);
-    const least = Math.max(
-      minPollIntervalMs,
-      wishes.reduce((a, b) => Math.min(a, b), Infinity),
-    );
-    const isWishOfAll = wishes.every(Number.isFinite);
-    const most = isWishOfAll ? least : Math.min(least, maxPollIntervalMs);
+    const { leastStalenessMs, isOfAll } = this.#wishesOfAll();
+    const least = Math.max(minPollIntervalMs, leastStalenessMs);
+    const most = isOfAll ? least : Math.min(least, maxPollIntervalMs);
     return {
-      minPollIntervalMs: isWishOfAll ? least : minPollIntervalMs,
+      minPollIntervalMs: isOfAll ? least : minPollIntervalMs,
       maxPollIntervalMs: this.#failedPolls > 0 ? Math.max(most, maxPollIntervalMs) : most,
     };
+  }
+
+  #wishesOfAll(): Wishes {
+    this.#wishes ??= [...this.#followers.values()].reduce(addWish, NO_WISHES);
+    return this.#wishes;
   }
 }

@@ -77,7 +77,12 @@ export function parseTaskKey(input: TaskKey): TaskKey {
   };
 }
 
-function parseName(argument: keyof TaskKey, value: string): string {
+/**
+ * Checks one name as IMM takes it.
+ *
+ * @throws BadUserInputError - naming the argument when it is empty, too long, or holds control characters.
+ */
+export function parseName(argument: string, value: string): string {
   const expected = `Expected \`${argument}\` to be a non-empty string of at most ${MAX_NAME_LENGTH} characters`;
   if (value.trim() === "") throw new BadUserInputError(argument, `${expected}, got an empty one.`);
   if (value.length > MAX_NAME_LENGTH) throw new BadUserInputError(argument, `${expected}, got ${value.length}.`);

@@ -11,7 +11,8 @@ import { UpstreamThrottledError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
-import { ProjectWatch } from "./project-watch.js";
+import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
+import type { TaskFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
 import { WatchStream } from "./watch-stream.js";
 
@@ -26,10 +27,8 @@ export interface WatchHubOptions {
   readonly maxWatchedTasks: number;
 }
 
-/** What one subscriber wants to follow. */
-export interface WatchRequest {
-  /** The tasks; a key that stands twice counts once. */
-  readonly keys: readonly TaskKey[];
+/** How one subscriber wants to follow tasks. */
+interface FollowRequest {
   readonly needs: TaskNeeds;
   /**
    * The oldest snapshot the subscriber wants to live with, in milliseconds. Not below the least poll interval; the most
@@ -39,8 +38,17 @@ export interface WatchRequest {
   readonly maxStalenessMs?: number | undefined;
 }
 
-/** When to come back to a hub that is full. */
-const FULL_RETRY_MS = 10_000;
+/** Which tasks one subscriber wants to follow. */
+export interface WatchRequest extends FollowRequest {
+  /** The tasks; a key that stands twice counts once. */
+  readonly keys: readonly TaskKey[];
+}
+
+/** Which project one subscriber wants to follow. */
+export interface WatchProjectRequest extends FollowRequest {
+  readonly projectName: string;
+  readonly filter?: TaskFilter;
+}
 
 /** Shares watches among subscribers. */
 export class WatchHub {
@@ -76,26 +84,26 @@ export class WatchHub {
   watch({ keys, needs, maxStalenessMs }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
     const newTasks = this.#countNew(byText);
-    if (newTasks > 0 && this.watchedTasks + newTasks > this.#maxWatchedTasks) {
+    if (newTasks > 0 && newTasks > this.#room) {
       throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
     }
-    const leaves: (() => void)[] = [];
-    const stream = new WatchStream([...byText.keys()], () => {
-      this.#streams.delete(stream);
-      for (const leave of leaves) leave();
-    });
-    this.#streams.add(stream);
-    for (const projectName of new Set(keys.map((key) => key.projectName))) {
+    const projectNames = new Set(keys.map((key) => key.projectName));
+    const stream = this.#open(projectNames, byText.keys(), false);
+    for (const projectName of projectNames) {
       const ofProject = [...byText].filter(([, key]) => key.projectName === projectName);
-      const followers = new Map(
-        ofProject.map(([keyText, key]) => [keyText, { key, follower: { stream, needs, maxStalenessMs } }]),
-      );
-      const project = this.#projects.get(projectName) ?? this.#begin(projectName);
-      leaves.push(() => {
-        for (const [keyText, { follower }] of followers) project.leave(keyText, follower);
-      });
-      project.join(followers);
+      this.#projectOf(projectName).join(stream, { needs, maxStalenessMs }, ofProject);
     }
+    return stream;
+  }
+
+  /**
+   * Follows every task of a project that runs, and those that start from now on: of each the present snapshot, then an
+   * event per visible change, then its final snapshot. The stream goes on until `return()`, or until the project cannot be
+   * followed: its last event is then that failure.
+   */
+  watchProject({ projectName, filter = {}, needs, maxStalenessMs }: WatchProjectRequest): WatchStream {
+    const stream = this.#open([projectName], [], true);
+    this.#projectOf(projectName).joinAll(stream, { needs, maxStalenessMs }, filter);
     return stream;
   }
 
@@ -111,12 +119,34 @@ export class WatchHub {
       .length;
   }
 
-  #begin(projectName: string): ProjectWatch {
+  /** How many tasks beyond those that are watched may be. */
+  get #room(): number {
+    return this.#maxWatchedTasks - this.watchedTasks;
+  }
+
+  #open(projectNames: Iterable<string>, keyTexts: Iterable<string>, isEndless: boolean): WatchStream {
+    const stream = new WatchStream(
+      keyTexts,
+      () => {
+        this.#streams.delete(stream);
+        for (const projectName of projectNames) this.#projects.get(projectName)?.leave(stream);
+      },
+      isEndless,
+    );
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #projectOf(projectName: string): ProjectWatch {
+    const known = this.#projects.get(projectName);
+    if (known !== undefined) return known;
     const project = new ProjectWatch({
+      projectName,
       reader: this.#reader,
       clock: this.#clock,
       logger: this.#logger,
       bounds: this.#bounds,
+      room: () => this.#room,
       onEnd: () => this.#projects.delete(projectName),
     });
     this.#projects.set(projectName, project);

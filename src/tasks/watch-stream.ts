@@ -11,7 +11,11 @@ import type { TaskKey, TaskSnapshot } from "./task.js";
 /** What happened to a followed task. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =
   | { readonly kind: "snapshot"; readonly snapshot: TaskSnapshot }
-  | { readonly kind: "failure"; readonly key: TaskKey; readonly error: Error };
+  /** Of a task, or where `key` is null of all that is followed: then it is the last event. */
+  | { readonly kind: "failure"; readonly key: TaskKey | null; readonly error: Error };
+
+/** Where the failure of the whole stream waits; no key text is empty. */
+const WHOLE_STREAM = "";
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
@@ -19,13 +23,30 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #pending = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
   readonly #onLeave: () => void;
+  #isEndless: boolean;
+  #hasLeft = false;
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  /** @param onLeave - called once, when the stream ends for whatever reason. */
-  constructor(keyTexts: readonly string[], onLeave: () => void) {
+  /**
+   * @param onLeave - called once, when nothing more is to be pushed, for whatever reason; `openKeys` still has what was
+   * followed.
+   * @param isEndless - whether the stream goes on when all its tasks have ended, since others may be opened.
+   */
+  constructor(keyTexts: Iterable<string>, onLeave: () => void, isEndless = false) {
     this.#open = new Set(keyTexts);
     this.#onLeave = onLeave;
+    this.#isEndless = isEndless;
+  }
+
+  /** The key texts of the tasks whose last event has not come. */
+  get openKeys(): ReadonlySet<string> {
+    return this.#open;
+  }
+
+  /** Takes the events of one more task. */
+  open(keyText: string): void {
+    this.#open.add(keyText);
   }
 
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
@@ -39,13 +60,23 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#settle({ done: false, value: event });
   }
 
+  /** Ends the stream with the failure of all that it follows, after the events that are still unread. */
+  fail(error: Error): void {
+    if (this.#phase === "closed") return;
+    this.#leave();
+    this.#isEndless = false;
+    this.#open.clear();
+    this.#open.add(WHOLE_STREAM);
+    this.push(WHOLE_STREAM, { kind: "failure", key: null, error }, true);
+  }
+
   /** Ends the stream without the events that are still unread. */
   close(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#pending.clear();
     this.#settle({ done: true, value: undefined });
-    this.#onLeave();
+    this.#leave();
   }
 
   async next(): Promise<IteratorResult<WatchEvent>> {
@@ -56,7 +87,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
       this.#pending.delete(keyText);
       return { done: false, value: event };
     }
-    if (this.#open.size === 0) {
+    if (this.#open.size === 0 && !this.#isEndless) {
       this.close();
       return { done: true, value: undefined };
     }
@@ -82,6 +113,12 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#onLeave();
   }
 
   #settle(result: IteratorResult<WatchEvent>): void {

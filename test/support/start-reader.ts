@@ -23,6 +23,7 @@ export async function startReader(
     readonly emulator?: EmulatorOptions;
     readonly taskMaxAgeMs?: number;
     readonly maxCachedTasks?: number;
+    readonly maxWatchedTasks?: number;
     /** Stands between the reader and the client. */
     readonly wrapClient?: (client: ImmClient) => ImmClient;
   } = {},
@@ -41,11 +42,16 @@ export async function startReader(
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const { taskMaxAgeMs = 1_000, maxCachedTasks = 100, wrapClient = (client: ImmClient) => client } = options;
+  const {
+    taskMaxAgeMs = 1_000,
+    maxCachedTasks = 100,
+    maxWatchedTasks = 10_000,
+    wrapClient = (client: ImmClient) => client,
+  } = options;
   const client = wrapClient(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 }));
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
   const bounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
-  const hub = new WatchHub({ reader, clock, logger: new RecordingLogger(), bounds, maxWatchedTasks: 10_000 });
+  const hub = new WatchHub({ reader, clock, logger: new RecordingLogger(), bounds, maxWatchedTasks });
   disposeAfterTest(() => hub.dispose());
   return { clock, emulator, client, reader, hub };
 }

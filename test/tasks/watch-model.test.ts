@@ -1,14 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { TaskReader } from "../../src/tasks/task-reader.js";
-import { NO_NEEDS, type TaskSnapshot } from "../../src/tasks/task.js";
+import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../src/tasks/task.js";
 import { WatchHub } from "../../src/tasks/watch-hub.js";
 import type { WatchStream } from "../../src/tasks/watch-stream.js";
 import { ManualClock } from "../support/manual-clock.js";
-import { ModelClient, type ModelFailure } from "../support/model-client.js";
+import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../support/emulated-client.js";
 import { RecordingLogger } from "../support/recording-logger.js";
 
+/** Tasks that run from the beginning; further ones start on the way. */
 const TASKS = 12;
+const PAGE = 3;
 
 type Step =
   | {
@@ -17,14 +19,17 @@ type Step =
       readonly progress: boolean;
       readonly staleness: number | undefined;
     }
+  | { readonly do: "followProject"; readonly progress: boolean; readonly staleness: number | undefined }
+  | { readonly do: "start" }
   | { readonly do: "leave"; readonly subscriber: number }
   | { readonly do: "move"; readonly task: number; readonly by: number }
   | { readonly do: "end"; readonly task: number; readonly as: "Succeeded" | "Failed" }
-  | { readonly do: "fail"; readonly calls: readonly ModelFailure[] }
+  | { readonly do: "fail"; readonly calls: readonly InjectedFailure[] }
   | { readonly do: "query"; readonly tasks: readonly number[] }
   | { readonly do: "wait"; readonly ms: number };
 
 const anyTask = fc.nat(TASKS - 1);
+const anyTaskAtAll = fc.nat(TASKS + 8);
 const anyTasks = fc.uniqueArray(anyTask, { minLength: 1, maxLength: TASKS });
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -33,16 +38,22 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     progress: fc.boolean(),
     staleness: fc.constantFrom(undefined, 1_000, 5_000),
   }),
+  fc.record({
+    do: fc.constant("followProject" as const),
+    progress: fc.boolean(),
+    staleness: fc.constantFrom(undefined, 1_000, 5_000),
+  }),
+  fc.record({ do: fc.constant("start" as const) }),
   fc.record({ do: fc.constant("leave" as const), subscriber: fc.nat(20) }),
-  fc.record({ do: fc.constant("move" as const), task: anyTask, by: fc.integer({ min: 1, max: 30 }) }),
+  fc.record({ do: fc.constant("move" as const), task: anyTaskAtAll, by: fc.integer({ min: 1, max: 30 }) }),
   fc.record({
     do: fc.constant("end" as const),
-    task: anyTask,
+    task: anyTaskAtAll,
     as: fc.constantFrom("Succeeded" as const, "Failed" as const),
   }),
   fc.record({
     do: fc.constant("fail" as const),
-    calls: fc.array(fc.constantFrom<ModelFailure>("throttle", "outage"), { minLength: 1, maxLength: 4 }),
+    calls: fc.array(fc.constantFrom<InjectedFailure>("throttle", "outage"), { minLength: 1, maxLength: 4 }),
   }),
   fc.record({ do: fc.constant("query" as const), tasks: anyTasks }),
   fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(1, 200, 1_000, 3_000, 20_000) }),
@@ -51,14 +62,18 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 /** One subscriber, and all that it was told. */
 class Subscriber {
   readonly told: TaskSnapshot[] = [];
-  readonly tasks: ReadonlySet<string>;
+  /** The tasks whose end it has to be told of. */
+  readonly tasks: Set<string>;
   readonly stream: WatchStream;
+  /** When it is the first to follow the project: the tasks that had ended by then. Null when it follows tasks. */
+  readonly endedBefore: ReadonlySet<string> | null;
   hasLeft = false;
   hasEnded = false;
 
-  constructor(tasks: readonly string[], stream: WatchStream) {
+  constructor(tasks: readonly string[], stream: WatchStream, endedBefore: ReadonlySet<string> | null = null) {
     this.tasks = new Set(tasks);
     this.stream = stream;
+    this.endedBefore = endedBefore;
     void this.#read();
   }
 
@@ -69,12 +84,29 @@ class Subscriber {
     }
     this.hasEnded = true;
   }
+
+  get followsProject(): boolean {
+    return this.endedBefore !== null;
+  }
+
+  knows(taskId: string): boolean {
+    return this.told.some(({ key }) => key.taskId === taskId);
+  }
+
+  knowsEndOf(taskId: string): boolean {
+    return this.told.some((snapshot) => snapshot.key.taskId === taskId && isFinal(snapshot));
+  }
+
+  async leave(): Promise<void> {
+    this.hasLeft = true;
+    await this.stream.return();
+  }
 }
 
-/** The whole of it: a model of IMM, the read path, the hub, and those who follow. */
+/** The whole of it: an emulator, the read path, the hub, and those who follow. */
 class World {
   readonly clock = new ManualClock();
-  readonly client = new ModelClient(3);
+  readonly client = new EmulatedImmClient(this.clock, PAGE);
   readonly reader = new TaskReader({
     client: this.client,
     clock: this.clock,
@@ -86,12 +118,17 @@ class World {
     clock: this.clock,
     logger: new RecordingLogger(),
     bounds: { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
-    maxWatchedTasks: TASKS,
+    maxWatchedTasks: 1_000,
   });
   readonly subscribers: Subscriber[] = [];
+  #taskCount = 0;
 
   constructor() {
-    for (let task = 0; task < TASKS; task += 1) this.client.tasks.set(idOf(task), { status: "Running", progress: 0 });
+    for (let task = 0; task < TASKS; task += 1) this.#start(TASKS - task);
+  }
+
+  get taskIds(): readonly string[] {
+    return Array.from({ length: this.#taskCount }, (_value, task) => idOf(task));
   }
 
   /** Takes one step, and lets what it sets off get as far as it can without time. */
@@ -100,11 +137,37 @@ class World {
     await this.clock.advance(0);
   }
 
-  /** Lets time pass until nobody follows any more. */
+  /** Ends every task, and lets time pass until everybody has been told. */
   async runOut(): Promise<void> {
-    for (let look = 0; look < 1_000 && this.hub.watchedTasks > 0; look += 1) {
+    const ofProject = this.subscribers.filter(({ followsProject, hasLeft }) => followsProject && !hasLeft);
+    const running = this.taskIds.filter((taskId) => this.client.isRunning(taskId));
+    for (const subscriber of ofProject) {
+      for (const taskId of running) subscriber.tasks.add(taskId);
+      await this.#pass(() => running.every((taskId) => subscriber.knows(taskId)));
+    }
+    for (const taskId of running) this.client.end(taskId, "Succeeded");
+    for (const subscriber of this.subscribers.filter(({ hasLeft }) => !hasLeft)) {
+      await this.#pass(() => [...subscriber.tasks].every((taskId) => subscriber.knowsEndOf(taskId)));
+    }
+  }
+
+  /** The streams of those who follow the project have no end of their own. */
+  async dismiss(): Promise<void> {
+    for (const { followsProject, stream } of this.subscribers) if (followsProject) await stream.return();
+    await this.clock.advance(0);
+  }
+
+  async #pass(isOver: () => boolean): Promise<void> {
+    for (let look = 0; look < 1_000 && !isOver() && this.clock.pendingTimers > 0; look += 1) {
       await this.clock.advance(this.clock.nextTimerInMs ?? 0);
     }
+  }
+
+  #start(startedAgoMs = 0): string {
+    const taskId = idOf(this.#taskCount);
+    this.#taskCount += 1;
+    this.client.start(taskId, startedAgoMs);
+    return taskId;
   }
 
   async #act(step: Step): Promise<void> {
@@ -117,23 +180,35 @@ class World {
         );
         return;
       }
+      case "followProject": {
+        const needs = { ...NO_NEEDS, progress: step.progress };
+        const isFirst = this.subscribers.every(({ followsProject, hasLeft }) => !followsProject || hasLeft);
+        const ended = this.taskIds.filter((taskId) => isFirst && !this.client.isRunning(taskId));
+        const stream = this.hub.watchProject({ projectName: PROJECT, needs, maxStalenessMs: step.staleness });
+        this.subscribers.push(new Subscriber([], stream, new Set(ended)));
+        return;
+      }
+      case "start": {
+        // No two tasks start in the same millisecond: only a page of such ones is told apart.
+        await this.clock.advance(1);
+        const taskId = this.#start();
+        // One that has seen something of the project is told of whatever starts afterwards, however short it is.
+        const settled = this.subscribers.filter(({ followsProject, told }) => followsProject && told.length > 0);
+        for (const { tasks } of settled) tasks.add(taskId);
+        return;
+      }
       case "leave": {
         const subscriber = this.subscribers[step.subscriber];
         if (subscriber === undefined) return;
-        subscriber.hasLeft = true;
-        await subscriber.stream.return();
+        await subscriber.leave();
         return;
       }
-      case "move": {
-        const task = this.client.tasks.get(idOf(step.task));
-        if (task?.status === "Running") task.progress = Math.min(99, task.progress + step.by);
+      case "move":
+        this.client.move(idOf(step.task), step.by);
         return;
-      }
-      case "end": {
-        const task = this.client.tasks.get(idOf(step.task));
-        if (task?.status === "Running") task.status = step.as;
+      case "end":
+        this.client.end(idOf(step.task), step.as);
         return;
-      }
       case "fail":
         this.client.failures.push(...step.calls);
         return;
@@ -153,7 +228,7 @@ function idOf(task: number): string {
 }
 
 function keyOf(taskId: string): { projectName: string; taskType: string; taskId: string } {
-  return { projectName: "p", taskType: "T", taskId };
+  return { projectName: PROJECT, taskType: TASK_TYPE, taskId };
 }
 
 describe("whatever happens", () => {
@@ -162,17 +237,21 @@ describe("whatever happens", () => {
       fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 40 }), async (steps) => {
         const world = new World();
         for (const step of steps) await world.take(step);
-        for (const task of world.client.tasks.values()) if (task.status === "Running") task.status = "Succeeded";
         await world.runOut();
-
-        for (const { told, tasks, hasLeft, hasEnded } of world.subscribers) {
-          for (const taskId of tasks) {
+        await world.dismiss();
+        // Those who follow the project are told of every task that ran when they came, or started after that.
+        for (const { told, tasks, hasLeft, hasEnded, endedBefore } of world.subscribers) {
+          for (const taskId of world.taskIds) {
             const ofTask = told.filter(({ key }) => key.taskId === taskId);
             const progress = ofTask.map((snapshot) => snapshot.progress ?? -1);
             expect(progress).toEqual(progress.toSorted((a, b) => a - b));
             const finals = ofTask.filter(({ status }) => status !== "RUNNING");
             expect(finals.length).toBeLessThanOrEqual(1);
-            expect(finals.length === 1 || hasLeft).toBe(true);
+            // What had ended is no news, unless a watch had yet to find that out.
+            const isNews = endedBefore?.has(taskId) !== true || ofTask[0]?.status === "RUNNING";
+            const isWanted = endedBefore !== null || tasks.has(taskId);
+            expect(ofTask.length === 0 || (isNews && isWanted)).toBe(true);
+            expect(finals.length === 1 || hasLeft || !tasks.has(taskId)).toBe(true);
             expect(finals.length === 0 || ofTask.at(-1) === finals[0]).toBe(true);
           }
           expect(hasEnded).toBe(true);
@@ -195,6 +274,8 @@ describe("whatever happens", () => {
           const watched = new Set(
             world.subscribers.filter(({ hasLeft }) => !hasLeft).flatMap(({ tasks }) => [...tasks]),
           );
+          const followsProject = world.subscribers.some((each) => each.followsProject && !each.hasLeft);
+          if (followsProject || step.do === "followProject") for (const taskId of world.taskIds) watched.add(taskId);
           if (step.do === "follow") for (const task of step.tasks) watched.add(idOf(task));
           await world.take(step);
           const asked = world.client.calls.slice(before);

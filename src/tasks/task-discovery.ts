@@ -1,0 +1,201 @@
+/**
+ * Which tasks of a project there are to follow: those that run, and those that start while somebody follows the project.
+ *
+ * The `ProjectWatch` makes one for each filter that somebody follows the project by, and calls `look` when it is due. A
+ * look finds tasks; following them is the watches' business. It begins with a list of all running tasks. From then on it
+ * asks for what has started since, in whatever state, so that a task which is over before the next look is not missed,
+ * and now and then for all running ones again, in case IMM's list had lagged behind. It sets no timer.
+ */
+
+import type { Clock } from "../clock.js";
+import { GatewayError, toError } from "../errors.js";
+import { CallPriority, type ListTasksRequest } from "../imm/imm-client.js";
+import type { PollBounds } from "./poll-schedule.js";
+import { PAGE_SIZE } from "./sweep-plan.js";
+import type { TaskReader } from "./task-reader.js";
+import type { Wish } from "./task-watch.js";
+import { isFinal, toEpochMs, toKeyText, type TaskSnapshot } from "./task.js";
+import type { WatchStream } from "./watch-stream.js";
+
+/** Which tasks of a project somebody follows. */
+export interface TaskFilter {
+  /** IMM's spelling; undefined for all. */
+  readonly taskTypes?: readonly string[] | undefined;
+}
+
+/** What a `TaskDiscovery` works with. */
+export interface TaskDiscoveryOptions {
+  readonly projectName: string;
+  readonly filter: TaskFilter;
+  readonly reader: TaskReader;
+  readonly clock: Clock;
+  readonly bounds: PollBounds;
+  /** Whether all of these may be watched. */
+  readonly hasRoomFor: (tasks: readonly TaskSnapshot[]) => boolean;
+}
+
+/** What a look found. */
+export type Findings =
+  | { readonly kind: "found"; readonly tasks: readonly TaskSnapshot[] }
+  /** There is more to follow than may be watched. */
+  | { readonly kind: "overfull" }
+  | { readonly kind: "failed"; readonly error: GatewayError; readonly tasks: readonly TaskSnapshot[] };
+
+/** How often new tasks are looked for when nobody asks for more. */
+const DEFAULT_INTERVAL_MS = 5_000;
+/** A task may appear in the list so long after its start. */
+const LIST_LAG_MS = 10_000;
+/** All running tasks are listed again after so long. */
+const RELIST_MS = 60_000;
+
+/** Finds the tasks of one project and filter. */
+export class TaskDiscovery {
+  readonly #options: TaskDiscoveryOptions;
+  readonly #followers = new Map<WatchStream, Wish>();
+  /** The newest start that IMM has shown: its clock, not ours. */
+  #newestStart = -Infinity;
+  /** That of the first look: what started earlier and has ended is nobody's news. */
+  #firstStart: number | undefined;
+  /** The tasks met of late, with the starts until which they count as that: those that the next look may show again. */
+  readonly #foundOfLate = new Map<string, number>();
+  #listedAt = -Infinity;
+  #lookedAt = -Infinity;
+  #isLooking = false;
+  #failedLooks = 0;
+  #retryAfterMs = 0;
+
+  constructor(options: TaskDiscoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Those who follow, and what they want to know of each task. */
+  get followers(): ReadonlyMap<WatchStream, Wish> {
+    return this.#followers;
+  }
+
+  /** Takes in a subscriber. */
+  join(stream: WatchStream, wish: Wish): void {
+    this.#followers.set(stream, wish);
+  }
+
+  /** Lets a subscriber go. */
+  leave(stream: WatchStream): void {
+    this.#followers.delete(stream);
+  }
+
+  /**
+   * When the next look is due, in milliseconds since the epoch; `Infinity` while one is under way.
+   *
+   * @param slowdown - by what the planned delay is multiplied.
+   */
+  dueAt(slowdown: number): number {
+    if (this.#isLooking) return Infinity;
+    const { minPollIntervalMs, maxPollIntervalMs } = this.#options.bounds;
+    const wishes = [...this.#followers.values()].map(({ maxStalenessMs = DEFAULT_INTERVAL_MS }) => maxStalenessMs);
+    const intervalMs = Math.max(
+      minPollIntervalMs,
+      wishes.reduce((a, b) => Math.min(a, b), Infinity),
+    );
+    const delayMs = Math.min(intervalMs * 2 ** this.#failedLooks, Math.max(intervalMs, maxPollIntervalMs));
+    return this.#lookedAt + Math.max(delayMs * slowdown, this.#retryAfterMs);
+  }
+
+  /** Looks once. What was found before a failure is told with it. */
+  async look(): Promise<Findings> {
+    const { clock } = this.#options;
+    const found: TaskSnapshot[] = [];
+    this.#isLooking = true;
+    try {
+      const hasRoom = await this.#search(found);
+      this.#failedLooks = 0;
+      this.#retryAfterMs = 0;
+      return hasRoom ? { kind: "found", tasks: found } : { kind: "overfull" };
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError)) throw toError(thrown);
+      this.#failedLooks += 1;
+      this.#retryAfterMs = thrown.retryAfterMs ?? 0;
+      return { kind: "failed", error: thrown, tasks: found };
+    } finally {
+      this.#isLooking = false;
+      this.#lookedAt = clock.now();
+    }
+  }
+
+  /** False when it was given up, since more was found than may be watched. */
+  async #search(found: TaskSnapshot[]): Promise<boolean> {
+    const beganAt = this.#options.clock.now();
+    if (this.#firstStart === undefined) await this.#beginWithNewest();
+    else if (!(await this.#findNew(found))) return false;
+    if (beganAt - this.#listedAt < RELIST_MS) return true;
+    const hasRoom = await this.#findRunning(found);
+    if (hasRoom) this.#listedAt = beganAt;
+    return hasRoom;
+  }
+
+  /** Learns from the newest tasks there are, by IMM's clock, what will be news: what starts later, or is not among these. */
+  async #beginWithNewest(): Promise<void> {
+    const { snapshots } = await this.#list({ sort: "StartTime", order: "desc" });
+    const starts = snapshots.map(({ startTime }) => toEpochMs(startTime) ?? -Infinity);
+    const newest = starts.reduce((a, b) => Math.max(a, b), -Infinity);
+    for (const snapshot of snapshots) if (isFinal(snapshot)) this.#foundOfLate.set(toKeyText(snapshot.key), newest);
+    this.#firstStart = newest;
+    this.#newestStart = newest;
+  }
+
+  /** What has started since the last look, and is not known from it. */
+  async #findNew(found: TaskSnapshot[]): Promise<boolean> {
+    const since = this.#newestStart - LIST_LAG_MS;
+    const hasRoom = await this.#readPages(
+      { ...(Number.isFinite(since) && { startTimeRange: { start: new Date(since).toISOString() } }) },
+      (snapshot) => this.#isNew(snapshot),
+      found,
+    );
+    for (const [keyText, startedAt] of this.#foundOfLate) {
+      if (startedAt < since) this.#foundOfLate.delete(keyText);
+    }
+    return hasRoom;
+  }
+
+  #isNew(snapshot: TaskSnapshot): boolean {
+    if (this.#foundOfLate.has(toKeyText(snapshot.key))) return false;
+    return !isFinal(snapshot) || (toEpochMs(snapshot.startTime) ?? -Infinity) >= (this.#firstStart ?? Infinity);
+  }
+
+  /** All running tasks, those that are known among them. */
+  async #findRunning(found: TaskSnapshot[]): Promise<boolean> {
+    return this.#readPages({ status: "Running" }, (snapshot) => !isFinal(snapshot), found);
+  }
+
+  async #readPages(
+    request: Partial<ListTasksRequest>,
+    isWanted: (snapshot: TaskSnapshot) => boolean,
+    found: TaskSnapshot[],
+  ): Promise<boolean> {
+    let nextToken: string | undefined;
+    do {
+      const page = await this.#list({ ...request, ...(nextToken !== undefined && { nextToken }) });
+      for (const snapshot of page.snapshots) if (isWanted(snapshot)) this.#find(snapshot, found);
+      if (!this.#options.hasRoomFor(found)) return false;
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined);
+    return true;
+  }
+
+  #find(snapshot: TaskSnapshot, found: TaskSnapshot[]): void {
+    const startedAt = toEpochMs(snapshot.startTime) ?? -Infinity;
+    this.#newestStart = Math.max(this.#newestStart, startedAt);
+    this.#foundOfLate.set(toKeyText(snapshot.key), startedAt);
+    found.push(snapshot);
+  }
+
+  async #list(
+    request: Partial<ListTasksRequest>,
+  ): Promise<{ readonly snapshots: readonly TaskSnapshot[]; readonly nextToken: string | undefined }> {
+    const { projectName, filter, reader } = this.#options;
+    const { taskTypes } = filter;
+    return reader.list(
+      { projectName, maxResults: PAGE_SIZE, ...(taskTypes !== undefined && { taskTypes }), ...request },
+      CallPriority.progress,
+    );
+  }
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "@jest/globals";
+import { eventually } from "../support/eventually.js";
+import { startGateway } from "../support/start-gateway.js";
+import { connect, subscribe } from "../support/subscribe.js";
+
+const DOCUMENT = `subscription ($projectName: String!, $filter: ProjectProgressFilter, $maxStalenessMs: Int) {
+  projectProgress(projectName: $projectName, filter: $filter, maxStalenessMs: $maxStalenessMs) { taskId status progress }
+}`;
+
+interface Data {
+  readonly projectProgress: { readonly taskId: string; readonly status: string; readonly progress: number | null };
+}
+
+describe("projectProgress", () => {
+  it("follows what runs and what starts, until the client leaves", async () => {
+    const { emulator, gateway, clock, url } = await startGateway();
+    emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
+    emulator.setProgress("a", 40);
+    const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest", maxStalenessMs: 1_000 });
+    expect((await events.next()).data?.projectProgress).toEqual({ taskId: "a", status: "RUNNING", progress: 40 });
+    await eventually(() => clock.pendingTimers > 0);
+    emulator.addTask({ taskType: "MediaConvert", taskId: "b", durationMs: Infinity });
+    const next = events.next();
+    await clock.advance(1_000);
+    expect((await next).data?.projectProgress).toEqual({ taskId: "b", status: "RUNNING", progress: 0 });
+    events.unsubscribe();
+    await eventually(() => gateway.watchedTasks === 0);
+  });
+
+  it("tells of a project that does not exist, then completes", async () => {
+    const { url } = await startGateway();
+    const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "nowhere" });
+    const [event, ...rest] = await events.rest();
+    expect(event).toMatchObject({ errors: [{ path: ["projectProgress"], extensions: { code: "NOT_FOUND" } }] });
+    expect(rest).toEqual([]);
+  });
+
+  it("makes no call for a project that may not be asked for", async () => {
+    const { emulator, url } = await startGateway({ gateway: { projects: ["other"] } });
+    const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest" });
+    expect((await events.rest())[0]).toMatchObject({ errors: [{ extensions: { code: "FORBIDDEN" } }] });
+    expect(emulator.calls).toEqual([]);
+  });
+
+  it.each([
+    ["projectName", { projectName: " " }, "Expected `projectName` to be a non-empty string"],
+    ["filter.taskTypes", { projectName: "immtest", filter: { taskTypes: [] } }, "to hold 1 to 100 items, got 0"],
+    ["filter.taskTypes", { projectName: "immtest", filter: { taskTypes: [""] } }, "to be a non-empty string"],
+    ["maxStalenessMs", { projectName: "immtest", maxStalenessMs: 0 }, "to be from 1 to 3600000"],
+  ])("refuses a wrong `%s` without a call", async (argument, variables, message) => {
+    const { emulator, url } = await startGateway();
+    const [event] = await subscribe<Data>(connect(url), DOCUMENT, variables).rest();
+    expect(event?.errors?.[0]).toMatchObject({
+      message: expect.stringContaining(message),
+      extensions: { code: "BAD_USER_INPUT", argument },
+    });
+    expect(emulator.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,100 @@
+/**
+ * The emulator without its sockets, behind the real client: for properties that need thousands of histories. What HTTP
+ * adds is proven elsewhere.
+ */
+
+import { UpstreamThrottledError, UpstreamUnavailableError, type GatewayError } from "../../src/errors.js";
+import { ImmService } from "../../src/emulator/imm-service.js";
+import { taskAt, type Task } from "../../src/emulator/task-life.js";
+import { TaskStore } from "../../src/emulator/task-store.js";
+import { OpenApiImmClient, type OpenApi } from "../../src/imm/openapi-client.js";
+import type { ManualClock } from "./manual-clock.js";
+
+export type InjectedFailure = "throttle" | "outage";
+
+/** One call that was made. */
+export interface EmulatedCall {
+  readonly action: string;
+  readonly taskId: string | null;
+}
+
+export const PROJECT = "immtest";
+export const TASK_TYPE = "FileCompression";
+
+export class EmulatedImmClient extends OpenApiImmClient {
+  readonly calls: EmulatedCall[] = [];
+  /** What becomes of the next calls, one by one; then they succeed. */
+  readonly failures: InjectedFailure[] = [];
+  readonly #tasks = new Map<string, Task>();
+  readonly #store: TaskStore;
+  readonly #clock: ManualClock;
+
+  /** @param maxPage - items on a page, however many are asked for: small ones make many pages. */
+  constructor(clock: ManualClock, maxPage: number) {
+    const store = new TaskStore();
+    const service = new ImmService({
+      clock,
+      projects: new Map([[PROJECT, store]]),
+      maxRequestsPerSecond: Infinity,
+      progressInGetTask: false,
+    });
+    const openApi: OpenApi = {
+      callApi: async ({ action, version }, { query = {} }) => {
+        this.calls.push({ action, taskId: query["TaskId"] ?? null });
+        const failure = this.failures.shift();
+        if (failure !== undefined) throw toError(failure);
+        const parameters = new Map(Object.entries(query));
+        if (parameters.has("MaxResults")) parameters.set("MaxResults", String(maxPage));
+        return { statusCode: 200, body: { RequestId: "emulated", ...service.answer({ action, version, parameters }) } };
+      },
+    };
+    super({ openApi, callTimeoutMs: 1_000 });
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  start(taskId: string, startedAgoMs: number): void {
+    const startedAt = this.#clock.now() - startedAgoMs;
+    const task: Task = {
+      projectName: PROJECT,
+      taskType: TASK_TYPE,
+      taskId,
+      durationMs: Infinity,
+      pace: "steady",
+      requestDefinition: undefined,
+      userData: undefined,
+      tags: undefined,
+      startedAt,
+      endsAt: Infinity,
+      outcome: { status: "Succeeded" },
+      pinnedProgress: 0,
+    };
+    this.#tasks.set(taskId, task);
+    this.#store.add(task, startedAt);
+  }
+
+  isRunning(taskId: string): boolean {
+    const task = this.#tasks.get(taskId);
+    return task !== undefined && taskAt(task, this.#clock.now()).status === "Running";
+  }
+
+  /** Harmless for a task that has ended. */
+  move(taskId: string, by: number): void {
+    const task = this.#tasks.get(taskId);
+    if (task !== undefined && this.isRunning(taskId)) {
+      task.pinnedProgress = Math.min(99, (task.pinnedProgress ?? 0) + by);
+    }
+  }
+
+  /** Harmless for a task that has ended. */
+  end(taskId: string, status: "Succeeded" | "Failed"): void {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined || !this.isRunning(taskId)) return;
+    const outcome = status === "Succeeded" ? { status } : { status, code: "InternalError", message: "It failed." };
+    this.#store.end(task, outcome, this.#clock.now());
+  }
+}
+
+function toError(failure: InjectedFailure): GatewayError {
+  return failure === "throttle" ? new UpstreamThrottledError("Slow down.") : new UpstreamUnavailableError("Down.");
+}
