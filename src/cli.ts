@@ -70,6 +70,7 @@ async function serve(flags: OptionValues): Promise<void> {
       corsOrigins: parsed.corsOrigins,
       projects: parsed.projects,
       redactDefinitions: parsed.redactDefinitions,
+      reportCalls: parsed.reportCalls,
       ...parsed.limits,
     });
     stops.push(async () => gateway.stop());

@@ -40,6 +40,7 @@ export interface Settings {
   readonly corsOrigins: readonly string[];
   readonly projects: readonly string[] | undefined;
   readonly redactDefinitions: boolean;
+  readonly reportCalls: boolean;
   readonly logLevel: string;
   readonly limits: GatewayLimits;
   readonly upstream: UpstreamSettings;
@@ -181,6 +182,14 @@ const ownSettings = {
     fallback: "true",
     effect: "replace passwords and role names in request definitions",
   },
+  reportCalls: {
+    env: "REPORT_CALLS",
+    flag: "report-calls",
+    ...toggle,
+    fallback: "false",
+    effect:
+      "say in extensions.imm of every answer what it cost; else where the header imm-extensions: true asks for it",
+  },
   logLevel: {
     env: "LOG_LEVEL",
     flag: "log-level",
@@ -239,6 +248,7 @@ export function parseSettings(given: GivenTexts): Settings {
     corsOrigins: own.corsOrigins ?? (isProduction ? [] : [LOCAL_ORIGINS]),
     projects: own.projects,
     redactDefinitions: own.redactDefinitions ?? true,
+    reportCalls: own.reportCalls ?? false,
     logLevel: own.logLevel ?? "info",
     limits: parseLimits(parseAll(limitSettings, given)),
     upstream: chooseUpstream(own, isProduction),

@@ -25,6 +25,7 @@ describe("without any setting", () => {
       explorer: true,
       corsOrigins: ["localhost"],
       redactDefinitions: true,
+      reportCalls: false,
       logLevel: "info",
       limits: parseLimits({}),
       upstream: { kind: "emulator" },
@@ -40,6 +41,7 @@ describe("each setting", () => {
       EXPLORER: "false",
       CORS_ORIGINS: "https://app.example.com, http://localhost:3000",
       REDACT_DEFINITIONS: "0",
+      REPORT_CALLS: "1",
       LOG_LEVEL: "silent",
       MAX_KEYS: "7",
     };
@@ -49,6 +51,7 @@ describe("each setting", () => {
       explorer: false,
       corsOrigins: ["https://app.example.com", "http://localhost:3000"],
       redactDefinitions: false,
+      reportCalls: true,
       logLevel: "silent",
       limits: parseLimits({ maxKeys: 7 }),
       upstream: { kind: "emulator" },

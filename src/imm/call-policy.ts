@@ -118,11 +118,17 @@ export class GuardedImmClient implements ImmClient {
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#read(request.projectName, options, async () => this.#client.getTask(request, options));
+    return this.#read(request.projectName, options, async () => {
+      options?.onAttempt?.();
+      return this.#client.getTask(request, options);
+    });
   }
 
   async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#read(request.projectName, options, async () => this.#client.listTasks(request, options));
+    return this.#read(request.projectName, options, async () => {
+      options?.onAttempt?.();
+      return this.#client.listTasks(request, options);
+    });
   }
 
   /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */

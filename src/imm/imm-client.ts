@@ -85,7 +85,9 @@ export const CallPriority = { progress: 0, confirmation: 1, query: 2 } as const;
 /** How one call is to be made. */
 export interface CallOptions {
   /** @default CallPriority.query */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
+  /** Called before each attempt that is sent. */
+  readonly onAttempt?: (() => void) | undefined;
 }
 
 /** The reads of IMM that the gateway makes. */

@@ -38,13 +38,19 @@ export class AwaitTaskResolver {
     const waitMs = parseTimeout(timeoutMs, context.maxAwaitMs);
     const taskKey = parseTaskKey(key);
     context.taskLoader.admit(taskKey);
-    const stream = context.watchHub.watch({ keys: [taskKey], needs: selectedNeeds(info) });
+    const needs = selectedNeeds(info);
+    const stream = context.watchHub.watch({ keys: [taskKey], needs });
     const timer = context.clock.setTimer(waitMs, () => stream.close());
     const onAbort = (): void => stream.close();
     context.signal.addEventListener("abort", onAbort);
     try {
       const snapshot = await lastSnapshot(stream);
-      if (snapshot !== undefined) return new Task(snapshot, context);
+      if (snapshot !== undefined) {
+        // The calls are the watch's, which is everybody's.
+        context.tally?.countShared(1);
+        context.tally?.countAnswer(snapshot, needs);
+        return new Task(snapshot, context);
+      }
       throw new UpstreamTimeoutError("IMM did not answer before the wait was over.");
     } finally {
       timer.cancel();

@@ -3,6 +3,7 @@
  */
 
 import type { Clock } from "../clock.js";
+import type { CallTally } from "../tasks/call-tally.js";
 import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
@@ -12,6 +13,8 @@ import type { WatchHub } from "../tasks/watch-hub.js";
 export interface GatewayContext {
   /** This operation's own loader: its fields share their reads. */
   readonly taskLoader: TaskLoader;
+  /** Counts what the operation costs IMM; undefined when nobody wants to know. */
+  readonly tally: CallTally | undefined;
   /** The process's watches. */
   readonly watchHub: WatchHub;
   readonly clock: Clock;

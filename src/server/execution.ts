@@ -3,6 +3,7 @@
  * Apollo does not stand in (WebSocket, SSE, multipart), with Apollo's limits and codes. Keeps nothing between operations.
  */
 
+import type { IncomingHttpHeaders } from "node:http";
 import {
   execute,
   getOperationAST,
@@ -18,6 +19,7 @@ import {
   type FormattedExecutionResult,
   type GraphQLSchema,
 } from "graphql";
+import { withCallReport } from "./call-report.js";
 import type { GatewayContext } from "../schema/context.js";
 import type { FormatError } from "./format-error.js";
 import { refuseCostly } from "./operation-cost.js";
@@ -26,12 +28,20 @@ import { refuseCostly } from "./operation-cost.js";
 export interface ExecutionOptions {
   readonly schema: GraphQLSchema;
   /** Called once per operation that is executed, never for one that is refused. */
-  readonly createContext: (signal: AbortSignal) => GatewayContext;
+  readonly createContext: (caller: Caller) => GatewayContext;
   readonly hasIntrospection: boolean;
   readonly maxQueryTokens: number;
   readonly maxOperationCost: number;
   /** Begins a subscription. */
   readonly subscribe: (args: ExecutionArgs) => Promise<Outcome>;
+}
+
+/** Who sent an operation. */
+export interface Caller {
+  /** Of the request, or of the handshake of its socket. */
+  readonly headers: IncomingHttpHeaders;
+  /** Aborted when the client has gone or has lost interest. */
+  readonly signal: AbortSignal;
 }
 
 /** What a client asks for, in the form that every protocol shares. */
@@ -41,13 +51,16 @@ export interface OperationRequest {
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/** What graphql-js executes, with the context of the house. */
+export type ReadyArguments = ExecutionArgs & { readonly contextValue: GatewayContext };
+
 /** What to execute, or why not. */
 export type Preparation = {
   /** Undefined when the document does not parse, or does not say which of its operations is meant. */
   readonly operation: OperationTypeNode | undefined;
 } & (
   | { readonly kind: "refused"; readonly errors: readonly GraphQLError[] }
-  | { readonly kind: "ready"; readonly args: ExecutionArgs }
+  | { readonly kind: "ready"; readonly args: ReadyArguments }
 );
 
 /** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
@@ -56,13 +69,9 @@ export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
 /**
  * Parses and validates within the gateway's limits.
  *
- * @param openSignal - gives the signal that is aborted when the client goes; called only for what will be executed.
+ * @param identify - says who asks; called only for what will be executed.
  */
-export function prepare(
-  request: OperationRequest,
-  options: ExecutionOptions,
-  openSignal: () => AbortSignal,
-): Preparation {
+export function prepare(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
   const { schema, hasIntrospection, maxQueryTokens, maxOperationCost, createContext } = options;
   let document: DocumentNode;
   try {
@@ -89,7 +98,7 @@ export function prepare(
   return {
     operation,
     kind: "ready",
-    args: { schema, document, contextValue: createContext(openSignal()), operationName, variableValues },
+    args: { schema, document, contextValue: createContext(identify()), operationName, variableValues },
   };
 }
 
@@ -100,7 +109,12 @@ export async function run(
 ): Promise<Outcome> {
   if (preparation.kind === "refused") return { errors: preparation.errors };
   const { operation, args } = preparation;
-  return operation === OperationTypeNode.SUBSCRIPTION ? subscribe(args) : execute(args);
+  return operation === OperationTypeNode.SUBSCRIPTION ? subscribe(args) : executeQuery(args);
+}
+
+/** Executes what is no subscription. */
+export async function executeQuery(args: ReadyArguments): Promise<ExecutionResult> {
+  return withCallReport(await execute(args), args.contextValue);
 }
 
 /** Whether an outcome is a stream of results. */

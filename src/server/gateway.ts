@@ -14,10 +14,13 @@ import { OpenApiImmClient, type OpenApi } from "../imm/openapi-client.js";
 import { silentLogger, type Logger } from "../log.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
+import { CallTally } from "../tasks/call-tally.js";
 import { TaskLoader } from "../tasks/task-loader.js";
 import { TaskReader } from "../tasks/task-reader.js";
 import { WatchHub } from "../tasks/watch-hub.js";
 import type { ExampleOperations } from "./explorer.js";
+import { asksForReport } from "./call-report.js";
+import type { Caller } from "./execution.js";
 import { createFormatError } from "./format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
 import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
@@ -63,6 +66,8 @@ export type GatewayOptions = Upstream &
     readonly projects?: readonly string[] | undefined;
     /** Whether secrets in request definitions are redacted. @default true */
     readonly redactDefinitions?: boolean;
+    /** Whether every answer says in `extensions.imm` what it cost; else those whose request asks for it. @default false */
+    readonly reportCalls?: boolean;
   };
 
 /** A gateway that was started at most once. */
@@ -148,7 +153,7 @@ class ApolloGateway implements Gateway {
     const shared = {
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
       schema: createSchema(),
-      createContext: (signal: AbortSignal) => this.#createContext(signal),
+      createContext: (caller: Caller) => this.#createContext(caller),
       formatError: createFormatError(this.#logger),
       logger: this.#logger,
       clock: this.#clock,
@@ -216,11 +221,14 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  #createContext(signal: AbortSignal): GatewayContext {
+  #createContext({ headers, signal }: Caller): GatewayContext {
+    const tally = this.#options.reportCalls === true || asksForReport(headers) ? new CallTally() : undefined;
     return {
+      tally,
       taskLoader: new TaskLoader({
-        readEach: (requests) => this.#reader.readEach(requests),
+        readEach: (requests, options) => this.#reader.readEach(requests, options),
         maxTasksPerOperation: this.#limits.maxTasksPerOperation,
+        tally,
       }),
       watchHub: this.#hub,
       clock: this.#clock,
@@ -250,6 +258,7 @@ const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight
   corsOrigins: ["an array of strings", isStrings],
   projects: ["an array of strings", isStrings],
   redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
+  reportCalls: ["a boolean", (value) => typeof value === "boolean"],
 };
 
 function isStrings(value: unknown): boolean {

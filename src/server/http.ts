@@ -16,6 +16,7 @@ import { GraphQLError, OperationTypeNode } from "graphql";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { GatewayContext } from "../schema/context.js";
+import { reportCalls } from "./call-report.js";
 import { clientSignal } from "./client-signal.js";
 import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
 import type { ExecutionOptions } from "./execution.js";
@@ -93,7 +94,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   const answers = new StreamedAnswers(options);
   const answerInParts = createMultipartDoor({ ...options, answers });
   const answerByApollo = fastifyApolloHandler(apollo, {
-    context: async (_request, reply) => options.createContext(clientSignal(reply)),
+    context: async ({ headers }, reply) => options.createContext({ headers, signal: clientSignal(reply) }),
   });
   app.route({
     url: GRAPHQL_PATH,
@@ -144,6 +145,7 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
     createLandingPage(hasExplorer, example),
     refuseSubscriptions,
     createCostGuard(options.maxOperationCost),
+    reportCalls,
   ];
   return new ApolloServer<GatewayContext>({
     schema,

@@ -50,7 +50,10 @@ export function createMultipartDoor(options: MultipartDoorOptions): MultipartDoo
   return async (request, reply) => {
     const { body } = request;
     if (!asksForParts(request.headers.accept) || !isOperationRequest(body)) return false;
-    const preparation = prepare(body, options, () => clientSignal(reply));
+    const preparation = prepare(body, options, () => ({
+      headers: request.headers,
+      signal: clientSignal(reply),
+    }));
     if (preparation.operation !== OperationTypeNode.SUBSCRIPTION) return false;
     if (isForeignPage(request.headers, options.allowsOrigin)) {
       await reply.status(403).send(toRefusal(403, options.maxRequestBytes));

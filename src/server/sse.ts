@@ -67,7 +67,10 @@ export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): 
       const context: Reading = {};
       const [, { status }] = await read(toSseRequest(request, context));
       if (context.params === undefined) return refuse(status);
-      const preparation = prepare(context.params, options, () => clientSignal(reply));
+      const preparation = prepare(context.params, options, () => ({
+        headers: request.headers,
+        signal: clientSignal(reply),
+      }));
       // Any page can cause a GET.
       if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) return refuse(405);
       return answers.send(reply, wire, async () => run(preparation, options));

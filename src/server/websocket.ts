@@ -12,7 +12,7 @@ import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import { isEvents, prepare, type ExecutionOptions } from "./execution.js";
+import { executeQuery, isEvents, prepare, type ExecutionOptions, type ReadyArguments } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { SerializedResults, SocketDelivery, type Receiver } from "./socket-delivery.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
@@ -61,12 +61,16 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
       onSubscribe: (socket, id, payload) => {
-        const preparation = prepare(payload, options, () => operations.begin(socket, id));
+        const preparation = prepare(payload, options, () => ({
+          headers: socket.extra.request.headers,
+          signal: operations.begin(socket, id),
+        }));
         if (preparation.kind === "refused") return preparation.errors;
         const { socket: webSocket, request } = socket.extra;
         receivers.set(preparation.args, { webSocket, connection: request.socket, id });
         return preparation.args;
       },
+      execute: async (args) => executeQuery(args as ReadyArguments),
       subscribe: async (args) => {
         const outcome = await options.subscribe(args);
         const receiver = receivers.get(args);
@@ -76,8 +80,8 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       onComplete: (socket, id) => operations.end(socket, id),
       onDisconnect: (socket) => operations.endAll(socket),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
-      onNext: (_context, _id, _payload, _args, result) =>
-        result.errors === undefined ? undefined : { data: result.data ?? null, errors: result.errors.map(formatError) },
+      onNext: (_context, _id, _payload, _args, { data = null, errors, extensions }) =>
+        errors && { data, errors: errors.map(formatError), ...(extensions && { extensions }) },
     },
     sockets,
   );

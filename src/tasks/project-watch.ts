@@ -179,7 +179,7 @@ export class ProjectWatch {
     }));
     if (isForNewcomers) this.#newcomerLooks += 1;
     this.#plan();
-    const answers = reader.readEach(requests, CallPriority.progress);
+    const answers = reader.readEach(requests, { priority: CallPriority.progress });
     const results = await Promise.all(
       due.map(async ([keyText, watch], index) => {
         const result = await (answers[index] ?? Promise.reject(new Error("No answer."))).catch(toError);

@@ -195,7 +195,7 @@ export class TaskDiscovery {
     const { taskTypes } = filter;
     return reader.list(
       { projectName, maxResults: PAGE_SIZE, ...(taskTypes !== undefined && { taskTypes }), ...request },
-      CallPriority.progress,
+      { priority: CallPriority.progress },
     );
   }
 }

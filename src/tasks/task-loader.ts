@@ -8,6 +8,7 @@
 
 import DataLoader from "dataloader";
 import { BadUserInputError, toError } from "../errors.js";
+import type { CallTally } from "./call-tally.js";
 import {
   includesNeeds,
   mergeNeeds,
@@ -21,6 +22,7 @@ import {
 /** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
 export type ReadEach = (
   requests: readonly { readonly key: TaskKey; readonly needs: TaskNeeds }[],
+  options: { readonly tally?: CallTally | undefined },
 ) => readonly Promise<TaskSnapshot>[];
 
 /** What a `TaskLoader` is made of. */
@@ -28,6 +30,8 @@ export interface TaskLoaderOptions {
   readonly readEach: ReadEach;
   /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
   readonly maxTasksPerOperation: number;
+  /** Counts what the operation costs, when somebody wants to know. */
+  readonly tally?: CallTally | undefined;
 }
 
 /** Loads tasks for one request. */
@@ -39,12 +43,15 @@ export class TaskLoader {
   /** The keys whose batch has left. */
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
+  readonly #tally: CallTally | undefined;
 
-  constructor({ readEach, maxTasksPerOperation }: TaskLoaderOptions) {
+  constructor({ readEach, maxTasksPerOperation, tally }: TaskLoaderOptions) {
     this.#maxTasks = maxTasksPerOperation;
+    this.#tally = tally;
     this.#loader = new DataLoader(
       async (keys) => {
-        const answers = readEach(keys.map((key) => this.#dispatch(key)));
+        const requests = keys.map((key) => this.#dispatch(key));
+        const answers = readEach(requests, { tally });
         return Promise.all(answers.map(async (answer) => answer.catch(toError)));
       },
       { cacheKeyFn: toKeyText },
@@ -65,7 +72,9 @@ export class TaskLoader {
     // What has not left yet leaves with the merged needs; what came back with less is asked for again.
     const isTooLittle = asked !== undefined && !includesNeeds(asked, needs);
     if (isTooLittle && this.#dispatched.delete(text)) this.#loader.clear(key);
-    return this.#loader.load(key);
+    const snapshot = await this.#loader.load(key);
+    this.#tally?.countAnswer(snapshot, needs);
+    return snapshot;
   }
 
   /**

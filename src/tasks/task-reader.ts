@@ -10,7 +10,14 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
 import { GatewayError, toError, UpstreamThrottledError } from "../errors.js";
-import { CallPriority, type ImmClient, type ListTasksRequest, type TimeRange } from "../imm/imm-client.js";
+import {
+  CallPriority,
+  type CallOptions,
+  type ImmClient,
+  type ListTasksRequest,
+  type TimeRange,
+} from "../imm/imm-client.js";
+import type { CallTally } from "./call-tally.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { TypicalDurations } from "./typical-durations.js";
 import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
@@ -56,6 +63,14 @@ export interface SnapshotPage {
   readonly nextToken: string | undefined;
 }
 
+/** On whose behalf tasks are read. */
+export interface ReadOptions {
+  /** Whose turn it is when calls have to wait. @default CallPriority.query */
+  readonly priority?: number | undefined;
+  /** Counts what is done for the operation. @default nobody counts */
+  readonly tally?: CallTally | undefined;
+}
+
 /** Is told of every snapshot that is newly known, merged with what was known before. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
@@ -65,7 +80,7 @@ interface Question {
   readonly needs: TaskNeeds;
   readonly keyText: string;
   readonly notBefore: number;
-  readonly priority: number;
+  readonly options: ReadOptions;
   /** Whether a complete list has just not shown the task. */
   readonly isAbsent: boolean;
   /** Why a list of the project could just not be had. */
@@ -122,12 +137,12 @@ export class TaskReader {
    *
    * Each promise rejects with a NotFoundError when IMM knows no such project or task, with another GatewayError when the
    * task cannot be read. A progress that alone cannot be had is no failure: the snapshot carries it as `progressError`.
-   *
-   * @param priority - whose turn it is when calls have to wait.
    */
-  readEach(requests: readonly ReadRequest[], priority: number = CallPriority.query): readonly Promise<TaskSnapshot>[] {
-    const questions = requests.map((request) => this.#toQuestion(request, priority));
-    const sweep = this.#sweep(questions.filter((question) => this.#knownAnswer(question) === undefined));
+  readEach(requests: readonly ReadRequest[], options: ReadOptions = {}): readonly Promise<TaskSnapshot>[] {
+    const questions = requests.map((request) => this.#toQuestion(request, options));
+    const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
+    options.tally?.countCached(questions.length - unknown.length);
+    const sweep = this.#sweep(unknown, options);
     return questions.map(async (question) => {
       const { absent, failed } = await sweep;
       const { keyText } = question;
@@ -136,20 +151,20 @@ export class TaskReader {
   }
 
   /** One page of a project's tasks, each merged with what is known of it. */
-  async list(request: ListTasksRequest, priority: number = CallPriority.query): Promise<SnapshotPage> {
+  async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
     const observedAt = this.#clock.now();
-    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, { priority });
+    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, toCallOptions(options));
     const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observedAt }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
   }
 
   /** One task: what `readEach` does for many. */
   async read(key: TaskKey, needs: TaskNeeds, maxAgeMs?: number): Promise<TaskSnapshot> {
-    return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, CallPriority.query));
+    return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, {}));
   }
 
   /** Sweeps the projects of these questions, each by itself. */
-  async #sweep(questions: readonly Question[]): Promise<SweepResult> {
+  async #sweep(questions: readonly Question[], options: ReadOptions): Promise<SweepResult> {
     const byProject = new Map<string, Question[]>();
     for (const question of questions) {
       const ofProject = byProject.get(question.key.projectName);
@@ -157,7 +172,7 @@ export class TaskReader {
       else ofProject.push(question);
     }
     const results = await Promise.all(
-      [...byProject].map(async ([projectName, ofProject]) => this.#sweepProject(projectName, ofProject)),
+      [...byProject].map(async ([projectName, ofProject]) => this.#sweepProject(projectName, ofProject, options)),
     );
     return {
       absent: new Set(results.flatMap(({ absent }) => [...absent])),
@@ -166,22 +181,22 @@ export class TaskReader {
   }
 
   /** One sweep of a project at a time: what the one under way brings is not asked for again. */
-  async #sweepProject(projectName: string, questions: readonly Question[]): Promise<SweepResult> {
+  async #sweepProject(projectName: string, questions: readonly Question[], options: ReadOptions): Promise<SweepResult> {
     for (;;) {
-      const targets = questions
-        .filter((question) => this.#knownAnswer(question) === undefined)
-        .map(({ key, needs, keyText }) => ({ key, needs, known: this.#snapshots.get(keyText) }));
+      const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
+      const targets = unknown.map(({ key, needs, keyText }) => ({ key, needs, known: this.#snapshots.get(keyText) }));
       if (this.#sweeper.plan(projectName, targets) === 0) return NOBODY;
       const underWay = this.#sweeps.get(projectName);
       if (underWay === undefined) {
-        const priority = questions[0]?.priority ?? CallPriority.query;
         const sweep = this.#sweeper
-          .sweep(projectName, targets, priority)
+          .sweep(projectName, targets, toCallOptions(options))
           .finally(() => this.#sweeps.delete(projectName));
         this.#sweeps.set(projectName, sweep);
         return sweep;
       }
       await underWay;
+      const answered = unknown.filter((question) => this.#knownAnswer(question) !== undefined);
+      options.tally?.countShared(answered.length);
     }
   }
 
@@ -191,7 +206,10 @@ export class TaskReader {
       if (known !== undefined) return known;
       const flight = this.#flights.get(question.keyText);
       if (flight === undefined) return this.#fly(question);
-      if (includesNeeds(flight.needs, question.needs)) return flight.answer;
+      if (includesNeeds(flight.needs, question.needs)) {
+        question.options.tally?.countShared(1);
+        return flight.answer;
+      }
       // What that flight brings may spare a part of this question. Its failure is its own askers' to report.
       await flight.answer.catch(() => undefined);
     }
@@ -225,7 +243,7 @@ export class TaskReader {
     if (!isListEnough) return this.#fetchByGetTask(question);
     let listed: TaskSnapshot | undefined;
     try {
-      listed = await this.#findRunning(key, known.startTime, question.priority);
+      listed = await this.#findRunning(key, known.startTime, question.options);
     } catch (thrown) {
       return this.#fetchByGetTask(question, toGatewayError(thrown));
     }
@@ -238,13 +256,13 @@ export class TaskReader {
    * @param listError - why the list could not be had before. While IMM throttles, GetTask is not tried either.
    */
   async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
-    const { key, needs, notBefore, priority } = question;
+    const { key, needs, notBefore, options } = question;
     if (listError instanceof UpstreamThrottledError) throw listError;
-    const snapshot = await this.#getTask(question, priority);
+    const snapshot = await this.#getTask(question);
     if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
     if (listError !== undefined) return { ...snapshot, progressError: listError };
     try {
-      const listed = await this.#findRunning(key, snapshot.startTime, priority);
+      const listed = await this.#findRunning(key, snapshot.startTime, options);
       return this.#keep(
         listed === undefined ? { ...snapshot, progressAskedAt: snapshot.observedAt } : mergeSnapshots(snapshot, listed),
       );
@@ -255,20 +273,22 @@ export class TaskReader {
 
   /** GetTask after a list did not show the task: it has ended, or the list lags behind. */
   async #confirm(question: Question): Promise<TaskSnapshot> {
-    const snapshot = await this.#getTask(question, Math.max(question.priority, CallPriority.confirmation));
+    const { priority = CallPriority.query, ...options } = question.options;
+    const confirming = { ...options, priority: Math.max(priority, CallPriority.confirmation) };
+    const snapshot = await this.#getTask({ ...question, options: confirming });
     return isFinal(snapshot) ? snapshot : this.#keep({ ...snapshot, progressAskedAt: snapshot.observedAt });
   }
 
-  async #getTask({ key, keyText, needs }: Question, priority: number): Promise<TaskSnapshot> {
+  async #getTask({ key, keyText, needs, options }: Question): Promise<TaskSnapshot> {
     const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
     const askedDefinition = needs.definition && !isDefinitionKnown;
     const observedAt = this.#clock.now();
-    const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition }, { priority });
+    const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options));
     return this.#keep(fromGetTask(key, task, { askedDefinition, observedAt }));
   }
 
   /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
-  async #findRunning(key: TaskKey, startTime: string | null, priority: number): Promise<TaskSnapshot | undefined> {
+  async #findRunning(key: TaskKey, startTime: string | null, options: ReadOptions): Promise<TaskSnapshot | undefined> {
     const startTimeRange = rangeAround(startTime);
     let nextToken: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -281,7 +301,7 @@ export class TaskReader {
           ...(startTimeRange !== undefined && { startTimeRange }),
           ...(nextToken !== undefined && { nextToken }),
         },
-        priority,
+        options,
       );
       const found = snapshots.find(
         ({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType,
@@ -309,10 +329,14 @@ export class TaskReader {
     return merged;
   }
 
-  #toQuestion({ key, needs, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, priority: number): Question {
+  #toQuestion({ key, needs, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
     const notBefore = this.#clock.now() - maxAgeMs;
-    return { key, needs, keyText: toKeyText(key), notBefore, priority, isAbsent: false };
+    return { key, needs, keyText: toKeyText(key), notBefore, options, isAbsent: false };
   }
+}
+
+function toCallOptions({ priority, tally }: ReadOptions): CallOptions {
+  return { priority, onAttempt: tally?.countCall };
 }
 
 function rangeAround(startTime: string | null): TimeRange | undefined {

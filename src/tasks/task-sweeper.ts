@@ -9,7 +9,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
-import type { ImmClient, ListTasksRequest } from "../imm/imm-client.js";
+import type { CallOptions, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
 import {
   fromListedTask,
@@ -77,7 +77,7 @@ export class TaskSweeper {
   }
 
   /** Sweeps the project for these targets, all of one project, where that is cheaper than asking for each. */
-  async sweep(projectName: string, targets: readonly SweepTarget[], priority: number): Promise<SweepResult> {
+  async sweep(projectName: string, targets: readonly SweepTarget[], options: CallOptions): Promise<SweepResult> {
     const maxPages = this.plan(projectName, targets);
     if (maxPages === 0) return NOBODY;
     const unseen = new Map(targets.map(({ key }) => [toKeyText(key), key]));
@@ -91,7 +91,7 @@ export class TaskSweeper {
           { ...request, ...(nextToken !== undefined && { nextToken }) },
           unseen,
           tally,
-          priority,
+          options,
         );
       } while (nextToken !== undefined && unseen.size > 0 && tally.pagesRead < maxPages);
     } catch (thrown) {
@@ -110,11 +110,11 @@ export class TaskSweeper {
     request: ListTasksRequest,
     unseen: Map<string, TaskKey>,
     tally: { pagesRead: number; tasksRead: number },
-    priority: number,
+    options: CallOptions,
   ): Promise<string | undefined> {
     const { client, clock, onListed } = this.#options;
     const observedAt = clock.now();
-    const { tasks, requestId, nextToken } = await client.listTasks(request, { priority });
+    const { tasks, requestId, nextToken } = await client.listTasks(request, options);
     tally.pagesRead += 1;
     tally.tasksRead += tasks.length;
     for (const task of tasks) {

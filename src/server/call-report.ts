@@ -1,0 +1,35 @@
+/**
+ * `extensions.imm`: what an operation cost IMM and what it was spared, told to those who ask for it. The same for every
+ * door; subscriptions have none, since their calls are everybody's.
+ */
+
+import type { IncomingHttpHeaders } from "node:http";
+import type { ApolloServerPlugin } from "@apollo/server";
+import type { ExecutionResult } from "graphql";
+import type { GatewayContext } from "../schema/context.js";
+
+/** With the value `true` it asks for the report of one operation, or in a handshake for those of a socket. */
+const REPORT_HEADER = "imm-extensions";
+
+/** Whether a client asks for the report. */
+export function asksForReport(headers: IncomingHttpHeaders): boolean {
+  return headers[REPORT_HEADER] === "true";
+}
+
+/** The result with the report, where its operation has one. */
+export function withCallReport(result: ExecutionResult, { tally, clock }: GatewayContext): ExecutionResult {
+  if (tally === undefined) return result;
+  return { ...result, extensions: { ...result.extensions, imm: tally.report(clock.now()) } };
+}
+
+/** Adds the report where Apollo answers. */
+export const reportCalls: ApolloServerPlugin<GatewayContext> = {
+  async requestDidStart() {
+    return {
+      async willSendResponse({ contextValue: { tally, clock }, response: { body } }) {
+        if (tally === undefined || body.kind !== "single") return;
+        body.singleResult.extensions = { ...body.singleResult.extensions, imm: tally.report(clock.now()) };
+      },
+    };
+  },
+};

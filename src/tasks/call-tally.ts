@@ -1,0 +1,62 @@
+/**
+ * What one operation cost IMM, and what it was spared: for `extensions.imm`. Made by `server/` once per operation that
+ * asks for it; the loader and the reader write to it.
+ */
+
+import { isFinal, type TaskNeeds, type TaskSnapshot } from "./task.js";
+
+/** The tally as it is told. */
+export interface CallReport {
+  /** Calls to IMM that were made for this operation, every attempt counted. */
+  readonly calls: number;
+  /** Calls that the same selections cost where each asks for itself, less those that were made. */
+  readonly savedCalls: number;
+  /** Tasks that were answered from memory. */
+  readonly cachedTasks: number;
+  /** Tasks that were answered by calls which others had caused. */
+  readonly sharedTasks: number;
+  /** The age of the oldest data about a running task, in milliseconds; null when there is none. */
+  readonly oldestMs: number | null;
+}
+
+/** Counts for one operation. */
+export class CallTally {
+  #calls = 0;
+  #callsOfItsOwn = 0;
+  #cachedTasks = 0;
+  #sharedTasks = 0;
+  #oldestObservedAt: number | null = null;
+
+  /** One more attempt of a call that this operation causes. */
+  readonly countCall = (): void => {
+    this.#calls += 1;
+  };
+
+  /** Tasks were answered from memory. */
+  countCached(tasks: number): void {
+    this.#cachedTasks += tasks;
+  }
+
+  /** Tasks were answered by a call that somebody else had caused. */
+  countShared(tasks: number): void {
+    this.#sharedTasks += tasks;
+  }
+
+  /** A field of the operation has been given this answer. By itself it would have taken GetTask, and a list for its progress. */
+  countAnswer(snapshot: TaskSnapshot, needs: TaskNeeds): void {
+    const isRunning = !isFinal(snapshot);
+    this.#callsOfItsOwn += needs.progress && isRunning ? 2 : 1;
+    if (isRunning) this.#oldestObservedAt = Math.min(this.#oldestObservedAt ?? Infinity, snapshot.observedAt);
+  }
+
+  /** @param now - milliseconds since the epoch. */
+  report(now: number): CallReport {
+    return {
+      calls: this.#calls,
+      savedCalls: Math.max(0, this.#callsOfItsOwn - this.#calls),
+      cachedTasks: this.#cachedTasks,
+      sharedTasks: this.#sharedTasks,
+      oldestMs: this.#oldestObservedAt === null ? null : now - this.#oldestObservedAt,
+    };
+  }
+}
