@@ -4,7 +4,21 @@
  */
 
 import { assertNever } from "../errors.js";
-import { type Action, type Member, models, operations, type Parameter } from "../imm/operations.js";
+import {
+  type Action,
+  type BrokenRule,
+  describeRange,
+  findBrokenRule,
+  isInRange,
+  type Members,
+  modelOf,
+  type models,
+  type Operation,
+  operations,
+  type Parameter,
+  type Shape,
+  travelsAsJson,
+} from "../imm/operations.js";
 import { invalidParameter, missingParameter, Refusal } from "./refusal.js";
 
 type Models = typeof models;
@@ -25,7 +39,7 @@ type ValueOf<M> = M extends { readonly values: readonly (infer Value)[]; readonl
     : M extends { readonly type: "array"; readonly items: infer Item }
       ? readonly ValueOf<Item>[]
       : M extends { readonly type: "object"; readonly model: infer Name extends keyof Models }
-        ? { readonly [K in keyof Models[Name]]?: ValueOf<Models[Name][K]> }
+        ? { readonly [K in keyof Models[Name]["members"]]?: ValueOf<Models[Name]["members"][K]> }
         : unknown;
 
 /** Undefined, for a parameter that may be left out and has no default. */
@@ -46,8 +60,12 @@ export type DecodedParameters<A extends Action> = {
  * @throws Refusal - `Missing{Name}`, `Invalid{Name}` or `InvalidJSON Array parsing error,{Name}`, for the first at fault
  */
 export function decodeParameters<A extends Action>(action: A, sent: ReadonlyMap<string, string>): DecodedParameters<A> {
-  const rows: Readonly<Record<string, Parameter>> = operations[action].request;
-  const decoded = Object.entries(rows).map(([name, row]) => [name, decodeParameter(name, row, sent.get(name))]);
+  const { request, rules }: Operation = operations[action];
+  const decoded = Object.entries(request).map(([name, row]) => [name, decodeParameter(name, row, sent.get(name))]);
+  const broken = findBrokenRule(rules, (name) => (sent.get(name) ?? "") !== "");
+  if (broken !== undefined) {
+    throw broken.isMissing ? missingParameter(broken.member) : invalidParameter(broken.member, describeBroken(broken));
+  }
   // The entries were made from the very rows that the type is made from.
   return Object.fromEntries(decoded) as DecodedParameters<A>;
 }
@@ -57,7 +75,7 @@ function decodeParameter(name: string, row: Parameter, text: string | undefined)
     if (row.required) throw missingParameter(name);
     return row.default;
   }
-  return check(name, row, row.style === "json" ? parseJson(name, text) : parseText(row, text));
+  return check(name, row, travelsAsJson(row) ? parseJson(name, text) : parseText(row, text));
 }
 
 function parseJson(name: string, text: string): unknown {
@@ -87,58 +105,80 @@ function parseText(row: Parameter, text: string): unknown {
   }
 }
 
-/** `value` if it is what `row` says, closed words in the table's spelling. */
-function check(name: string, row: Member, value: unknown): unknown {
-  switch (row.type) {
+/** `value` if it is what `shape` says, closed words in the table's spelling. `name` is the parameter's, however deep. */
+function check(name: string, shape: Shape, value: unknown): unknown {
+  switch (shape.type) {
     case "string":
-      if (typeof value !== "string") throw invalidParameter(name, "expected a string");
-      return row.closed ? checkWord(name, row.values ?? [], value) : value;
+      return checkText(name, shape, value);
     case "boolean":
       if (typeof value !== "boolean") throw invalidParameter(name, "expected true or false");
       return value;
     case "integer":
     case "number":
-      return checkNumber(name, row, value);
+      return checkNumber(name, shape, value);
     case "array":
-      if (!Array.isArray(value)) throw invalidParameter(name, "expected an array");
-      return value.map((item: unknown) => (row.items === undefined ? item : check(name, row.items, item)));
+      return checkArray(name, shape, value);
     case "map":
+      if (!isObject(value)) throw invalidParameter(name, "expected an object");
+      return value;
     case "object":
-      return checkObject(name, row, value);
+      return checkObject(name, shape, value);
     default:
-      return assertNever(row.type);
+      return assertNever(shape.type);
   }
 }
 
-function checkWord(name: string, words: readonly string[], value: string): string {
-  const word = words.find((candidate) => candidate.toLowerCase() === value.toLowerCase());
-  if (word === undefined) throw invalidParameter(name, `expected one of ${words.join(", ")}`);
+function checkText(name: string, { values = [], closed, maxBytes, maxLength }: Shape, value: unknown): string {
+  if (typeof value !== "string") throw invalidParameter(name, "expected a string");
+  if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
+    throw invalidParameter(name, `expected at most ${maxBytes} bytes`);
+  }
+  if (maxLength !== undefined && Array.from(value).length > maxLength) {
+    throw invalidParameter(name, `expected at most ${maxLength} characters`);
+  }
+  if (!closed) return value;
+  const word = values.map(String).find((candidate) => candidate.toLowerCase() === value.toLowerCase());
+  if (word === undefined) throw invalidParameter(name, `expected one of ${values.join(", ")}`);
   return word;
 }
 
-function checkNumber(name: string, row: Member, value: unknown): number {
-  if (typeof value !== "number" || (row.type === "integer" && !Number.isSafeInteger(value))) {
-    throw invalidParameter(name, `expected ${row.type === "integer" ? "an integer" : "a number"}`);
+function checkNumber(name: string, { type, range }: Shape, value: unknown): number {
+  if (typeof value !== "number" || (type === "integer" && !Number.isSafeInteger(value))) {
+    throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
   }
-  const { range } = row;
-  if (range === undefined) return value;
-  const tooSmall = range.exclusiveMin ? value <= range.min : value < range.min;
-  if (tooSmall || value > range.max) {
-    throw invalidParameter(name, `expected ${range.exclusiveMin ? "above" : "from"} ${range.min} up to ${range.max}`);
+  if (range !== undefined && !isInRange(range, value)) {
+    throw invalidParameter(name, `expected ${describeRange(range)}`);
   }
   return value;
 }
 
-function checkObject(name: string, row: Member, value: unknown): Readonly<Record<string, unknown>> {
-  if (!isObject(value)) throw invalidParameter(name, "expected an object");
-  const members: Readonly<Record<string, Member>> | undefined =
-    row.model === undefined ? undefined : modelsByName.get(row.model);
-  if (members === undefined) return value;
-  const present = Object.entries(members).filter(([member]) => value[member] !== undefined && value[member] !== null);
-  return Object.fromEntries(present.map(([member, type]) => [member, check(name, type, value[member])]));
+function checkArray(name: string, { items, maxItems }: Shape, value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw invalidParameter(name, "expected an array");
+  if (maxItems !== undefined && value.length > maxItems) {
+    throw invalidParameter(name, `expected at most ${maxItems} items`);
+  }
+  return value.map((item: unknown) => (items === undefined ? item : check(name, items, item)));
 }
 
-const modelsByName: ReadonlyMap<string, Readonly<Record<string, Member>>> = new Map(Object.entries(models));
+function checkObject(name: string, shape: Shape, value: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(value)) throw invalidParameter(name, "expected an object");
+  const { members, rules } = modelOf(shape);
+  const isThere = (member: string): boolean => value[member] !== undefined && value[member] !== null;
+  const missing = requiredOf(members).find((member) => !isThere(member) || value[member] === "");
+  if (missing !== undefined) throw invalidParameter(name, `expected ${missing}`);
+  const broken = findBrokenRule(rules, isThere);
+  if (broken !== undefined) throw invalidParameter(name, describeBroken(broken));
+  const present = Object.entries(members).filter(([member]) => isThere(member));
+  return Object.fromEntries(present.map(([member, row]) => [member, check(name, row, value[member])]));
+}
+
+function requiredOf(members: Members): readonly string[] {
+  return Object.keys(members).filter((name) => members[name]?.required);
+}
+
+function describeBroken({ member, isMissing, because }: BrokenRule): string {
+  return `expected ${isMissing ? member : `no ${member}`} beside ${because.join(", ")}`;
+}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

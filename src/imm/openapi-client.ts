@@ -222,7 +222,7 @@ function toWireRange(range: TimeRange | undefined): Readonly<Record<string, stri
   };
 }
 
-function toTaskInfo(item: Decoded<typeof models.TaskInfo>, index: number): ImmTaskInfo {
+function toTaskInfo(item: Decoded<typeof models.TaskInfo.members>, index: number): ImmTaskInfo {
   const path = `answer.Tasks[${index}]`;
   return {
     ...toTaskFields(item, path),
@@ -231,7 +231,7 @@ function toTaskInfo(item: Decoded<typeof models.TaskInfo>, index: number): ImmTa
   };
 }
 
-function toTaskFields(source: Decoded<typeof models.TaskInfo>, path: string): ImmTaskFields {
+function toTaskFields(source: Decoded<typeof models.TaskInfo.members>, path: string): ImmTaskFields {
   return {
     status: required(source.Status, `${path}.Status`),
     progress: source.Progress,

@@ -1,11 +1,19 @@
 /**
  * Values to and from IMM's wire form, by the table of operations. Pure: no I/O, no vendor code.
  *
- * `openapi-client` calls it on the way out and on the way in. It checks shapes only; what a task means is decided in
- * `tasks/`.
+ * `openapi-client` calls it on the way out and on the way in. It checks the shapes of answers only: inputs are checked by
+ * `check-input.ts` before they come here, and what a task means is decided in `tasks/`.
  */
 
-import { models, type Member, type Operation } from "./operations.js";
+import {
+  modelOf,
+  schemaNameOf,
+  wireNamesOf,
+  type Members,
+  type models,
+  type Operation,
+  type Shape,
+} from "./operations.js";
 
 /** One request's parameters, each as the text that travels. */
 export interface WireParameters {
@@ -23,13 +31,13 @@ type ValueOf<M> = M extends { readonly type: "string" }
       : M extends { readonly type: "array"; readonly items: infer I }
         ? ValueOf<I>[]
         : M extends { readonly type: "object"; readonly model: infer N extends keyof typeof models }
-          ? Decoded<(typeof models)[N]>
+          ? Decoded<(typeof models)[N]["members"]>
           : M extends { readonly type: "map" }
             ? Readonly<Record<string, unknown>>
             : unknown;
 
 /** A decoded object: each documented member, or undefined where IMM left it out. */
-export type Decoded<Members> = { readonly [Name in keyof Members]?: ValueOf<Members[Name]> };
+export type Decoded<M> = { readonly [Name in keyof M]?: ValueOf<M[Name]> };
 
 /** Thrown when an answer does not have the documented shape. Names the member, never its value. */
 export class WireShapeError extends Error {
@@ -48,11 +56,62 @@ export function encodeParameters(operation: Operation, values: Readonly<Record<s
     const parameter = operation.request[name];
     if (parameter === undefined) throw new Error(`${operation.action} has no parameter ${name}.`);
     if (value === undefined) continue;
-    // JSON text of a boolean or a number is also its plain form.
-    const isPlainText = typeof value === "string" && parameter.style !== "json";
-    parameters[parameter.in][name] = isPlainText ? value : JSON.stringify(value);
+    // JSON text of a boolean or a number is also its plain form; arrays, objects and maps travel as JSON text.
+    parameters[parameter.in][name] = typeof value === "string" ? value : JSON.stringify(value);
   }
   return parameters;
+}
+
+/**
+ * Encodes an input in the schema's spelling, however deep, for its place on the wire. Undefined and null members are left
+ * out. The keys of maps are the caller's and stay as they are.
+ *
+ * @throws Error - when the input has a member that the operation does not have.
+ */
+export function encodeInput(operation: Operation, input: Readonly<Record<string, unknown>>): WireParameters {
+  return encodeParameters(operation, toWireMembers(operation.request, input));
+}
+
+function toWireMembers(members: Members, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const wireNames = wireNamesOf(members);
+  const wire: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(input)) {
+    const wireName = wireNames.get(name);
+    const member = wireName === undefined ? undefined : members[wireName];
+    if (wireName === undefined || member === undefined) throw new Error(`The table has no member ${name}.`);
+    if (value !== undefined && value !== null) wire[wireName] = toWireValue(member, value);
+  }
+  return wire;
+}
+
+function toWireValue(shape: Shape, value: unknown): unknown {
+  const { items } = shape;
+  if (shape.type === "array" && items !== undefined && Array.isArray(value)) {
+    return value.map((item) => toWireValue(items, item));
+  }
+  if (shape.type === "object" && isRecord(value)) return toWireMembers(modelOf(shape).members, value);
+  return value;
+}
+
+/**
+ * What `decodeMembers` read, in the schema's spelling, however deep. What IMM left out is left out here too.
+ *
+ * @param decoded - by the wire's names, of the shapes that the table documents.
+ */
+export function toSchemaMembers(members: Members, decoded: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const entries = Object.entries(members).filter(([name]) => decoded[name] !== undefined);
+  return Object.fromEntries(
+    entries.map(([name, member]) => [schemaNameOf(name, member), toSchemaValue(member, decoded[name])]),
+  );
+}
+
+function toSchemaValue(shape: Shape, value: unknown): unknown {
+  const { items } = shape;
+  if (shape.type === "array" && items !== undefined && Array.isArray(value)) {
+    return value.map((item) => toSchemaValue(items, item));
+  }
+  if (shape.type === "object" && isRecord(value)) return toSchemaMembers(modelOf(shape).members, value);
+  return value;
 }
 
 /**
@@ -61,11 +120,11 @@ export function encodeParameters(operation: Operation, values: Readonly<Record<s
  *
  * @throws WireShapeError - when `value` is no object or a member has another type than documented.
  */
-export function decodeMembers<Members extends Readonly<Record<string, Member>>>(
-  members: Members,
+export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
+  members: M,
   value: unknown,
   path = "answer",
-): Decoded<Members> {
+): Decoded<M> {
   if (!isRecord(value)) throw new WireShapeError(`Expected ${path} to be an object.`);
   const decoded: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(members)) {
@@ -73,10 +132,10 @@ export function decodeMembers<Members extends Readonly<Record<string, Member>>>(
     if (raw === undefined || raw === null) continue;
     decoded[name] = decodeMember(member, raw, `${path}.${name}`);
   }
-  return decoded as Decoded<Members>;
+  return decoded as Decoded<M>;
 }
 
-function decodeMember(member: Member, raw: unknown, path: string): unknown {
+function decodeMember(member: Shape, raw: unknown, path: string): unknown {
   switch (member.type) {
     case "string":
       if (typeof raw === "string") return raw;
@@ -100,19 +159,12 @@ function decodeMember(member: Member, raw: unknown, path: string): unknown {
       break;
     }
     case "object":
-      return decodeMembers(modelMembers(member), raw, path);
+      return decodeMembers(modelOf(member).members, raw, path);
     case "map":
       if (isRecord(raw)) return raw;
       break;
   }
   throw new WireShapeError(`Expected ${path} to be of type ${member.type}.`);
-}
-
-function modelMembers(member: Member): Readonly<Record<string, Member>> {
-  const tables: Readonly<Record<string, Readonly<Record<string, Member>>>> = models;
-  const members = member.model === undefined ? undefined : tables[member.model];
-  if (members === undefined) throw new Error(`The table has no model ${String(member.model)}.`);
-  return members;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

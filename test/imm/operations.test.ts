@@ -2,13 +2,25 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import {
   API_VERSION,
+  createOperations,
+  modelOf,
   models,
   operations,
   RETENTION_DAYS,
+  resultOperations,
+  schemaNameOf,
   taskTypes,
+  toCamelCase,
+  travelsAsJson,
+  wireNamesOf,
+  type CreateOperation,
   type Member,
+  type Members,
+  type Model,
   type Operation,
   type Parameter,
+  type ResultOperation,
+  type Shape,
 } from "../../src/imm/operations.js";
 
 /** The facts that were extracted from the SDK, as far as these tests read them. */
@@ -22,37 +34,49 @@ interface OperationFacts {
   readonly action: string;
   readonly kind: string;
   readonly stage: string;
-  readonly taskType: string;
-  readonly taskTypeEvidence: string;
-  readonly requestDefinitionInGetTask: boolean;
-  readonly eventType: string | null;
-  readonly retentionDays: number | null;
-  readonly supports: { readonly UserData: boolean; readonly Tags: boolean; readonly CredentialConfig: boolean };
+  readonly taskType?: string;
+  readonly taskTypeEvidence?: string;
+  readonly requestDefinitionInGetTask?: boolean;
+  readonly eventType?: string | null;
+  readonly retentionDays?: number | null;
+  readonly supports?: { readonly UserData: boolean; readonly Tags: boolean; readonly CredentialConfig: boolean };
   readonly request: Readonly<Record<string, MemberFacts>>;
   readonly response: Readonly<Record<string, MemberFacts>>;
 }
 
 interface MemberFacts {
   readonly type: string;
+  readonly format?: string;
   readonly model?: string;
   readonly items?: MemberFacts;
-  readonly values?: readonly string[];
+  readonly values?: readonly (string | number)[];
   readonly in?: string;
   readonly required?: boolean;
   readonly style?: string;
   readonly range?: unknown;
   readonly default?: unknown;
+  readonly maxBytes?: number;
+  readonly unpublished?: boolean;
 }
 
-/** What a response member or a model member says about its shape. */
-function shapeOf({ type, model, items, values }: Member | MemberFacts): unknown {
-  return { type, model, values, items: items === undefined ? undefined : shapeOf(items) };
+/** What is known of a shape on both sides. */
+function shapeFacts(shape: Shape | MemberFacts): unknown {
+  const { type, format, model, items, values, range, maxBytes } = shape;
+  return { type, format, model, values, range, maxBytes, items: items === undefined ? undefined : shapeFacts(items) };
 }
 
-/** What a parameter says about its shape, its place and its bounds. */
-function parameterFacts(parameter: Parameter | MemberFacts): unknown {
-  const { in: place, required = false, style, range, default: fallback } = parameter;
-  return { shape: shapeOf(parameter), place, required, style, range, fallback };
+function memberFacts(member: Member | MemberFacts): unknown {
+  const { required = false, default: fallback, unpublished = false } = member;
+  return { shape: shapeFacts(member), required, fallback, unpublished };
+}
+
+/** What a parameter says beyond that: its place, and whether it travels as JSON text. */
+function parameterFacts(parameter: Parameter): unknown {
+  return { member: memberFacts(parameter), place: parameter.in, isJson: travelsAsJson(parameter) };
+}
+
+function documentedParameterFacts(parameter: MemberFacts): unknown {
+  return { member: memberFacts(parameter), place: parameter.in, isJson: parameter.style === "json" };
 }
 
 function mapMembers<M>(members: Readonly<Record<string, M>>, toFacts: (member: M) => unknown): Record<string, unknown> {
@@ -60,6 +84,16 @@ function mapMembers<M>(members: Readonly<Record<string, M>>, toFacts: (member: M
 }
 
 const table: Readonly<Record<string, Operation>> = operations;
+const creates: Readonly<Record<string, CreateOperation>> = createOperations;
+const results: Readonly<Record<string, ResultOperation>> = resultOperations;
+const modelTable: Readonly<Record<string, Model>> = models;
+
+/** Every set of members that the schema gives names to, by what it belongs to. */
+const memberSets: readonly (readonly [owner: string, members: Members])[] = [
+  ...Object.entries(modelTable).map(([name, model]) => [name, model.members] as const),
+  ...Object.values(table).map(({ action, request }) => [`${action} request`, request] as const),
+  ...Object.values(table).map(({ action, response }) => [`${action} response`, response] as const),
+];
 
 // dist/test/imm/ lies three folders below the repository, and the facts beside the repository.
 const factsFile = new URL("../../../../shared/imm/operations.json", import.meta.url);
@@ -71,43 +105,65 @@ if (facts !== null) {
       expect(API_VERSION).toBe(facts.meta.apiVersion);
     });
 
-    test.each(Object.keys(operations))("has each parameter of %s with its shape, place and bounds", (action) => {
+    test("has every operation and every model, and no other", () => {
+      expect(Object.keys(table).toSorted()).toEqual(Object.keys(facts.operations).toSorted());
+      expect(Object.keys(table)).toHaveLength(25);
+      expect(Object.keys(modelTable).toSorted()).toEqual(Object.keys(facts.models).toSorted());
+      expect(Object.keys(modelTable)).toHaveLength(60);
+    });
+
+    test.each(Object.keys(facts.operations))("has each parameter of %s with its shape, place and bounds", (action) => {
       expect(mapMembers(table[action]?.request ?? {}, parameterFacts)).toEqual(
-        mapMembers(facts.operations[action]?.request ?? {}, parameterFacts),
+        mapMembers(facts.operations[action]?.request ?? {}, documentedParameterFacts),
       );
     });
 
-    test.each(Object.keys(operations))("has each member of the answer of %s", (action) => {
-      expect(mapMembers(table[action]?.response ?? {}, shapeOf)).toEqual(
-        mapMembers(facts.operations[action]?.response ?? {}, shapeOf),
+    test.each(Object.keys(facts.operations))("has each member of the answer of %s", (action) => {
+      expect(mapMembers<Member>(table[action]?.response ?? {}, memberFacts)).toEqual(
+        mapMembers(facts.operations[action]?.response ?? {}, memberFacts),
       );
     });
 
-    test.each(Object.keys(operations))("has %s under its own action, of its kind", (action) => {
-      const { action: factsAction, kind } = facts.operations[action] ?? {};
-      expect({ action: table[action]?.action, kind: table[action]?.kind }).toEqual({ action: factsAction, kind });
+    test.each(Object.keys(facts.operations))("has %s under its own action, of its kind and stage", (action) => {
+      const { action: factsAction, kind, stage } = facts.operations[action] ?? {};
+      expect(table[action]).toMatchObject({ action: factsAction, kind, stage });
       expect(table[action]?.action).toBe(action);
     });
 
-    test.each(Object.keys(models))("has each member of the model %s", (name) => {
-      const members: Readonly<Record<string, Member>> = models[name as keyof typeof models];
-      expect(mapMembers(members, shapeOf)).toEqual(mapMembers(facts.models[name] ?? {}, shapeOf));
+    test.each(Object.keys(facts.models))("has each member of the model %s", (name) => {
+      expect(mapMembers<Member>(modelTable[name]?.members ?? {}, memberFacts)).toEqual(
+        mapMembers(facts.models[name] ?? {}, memberFacts),
+      );
+    });
+
+    test("has what the tasks of each create operation are called, how sure that is, and how long they are kept", () => {
+      const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
+      expect(Object.keys(creates).toSorted()).toEqual(documented.map(({ action }) => action).toSorted());
+      for (const create of documented) {
+        expect(creates[create.action]).toMatchObject({
+          taskType: create.taskType,
+          evidence: create.taskTypeEvidence,
+          hasRequestDefinition: create.requestDefinitionInGetTask,
+          eventType: create.eventType,
+          retentionDays: create.retentionDays,
+        });
+      }
     });
 
     test("has each task type with what its create operation takes", () => {
-      const creates = Object.values(facts.operations).filter(({ kind }) => kind === "create");
-      const expected = creates.map((create) => ({
-        name: create.taskType,
+      const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
+      const expected = documented.map((create) => ({
+        name: create.taskType ?? "",
         createdBy: create.action,
         hasRequestDefinition: create.requestDefinitionInGetTask,
-        takesTags: create.supports.Tags,
-        takesUserData: create.supports.UserData,
-        takesCredentialConfig: create.supports.CredentialConfig,
+        takesTags: create.supports?.Tags,
+        takesUserData: create.supports?.UserData,
+        takesCredentialConfig: create.supports?.CredentialConfig,
         eventType: create.eventType,
         stage: create.stage,
         evidence: create.taskTypeEvidence,
       }));
-      expect(byName(taskTypes)).toEqual(byName(expected));
+      expect(byName<{ readonly name: string }>(taskTypes)).toEqual(byName(expected));
     });
 
     test("forgets a task after the days that the create operations state", () => {
@@ -194,13 +250,12 @@ describe("the task types", () => {
 });
 
 describe("the operations", () => {
-  test("refer to models that the table has", () => {
-    const members: readonly Member[] = Object.values(table).flatMap(({ request, response }) => [
-      ...Object.values(request),
-      ...Object.values(response),
-    ]);
-    const named = members.flatMap((member) => [member.model ?? [], member.items?.model ?? []].flat());
+  test("refer to models that the table has, and to each of them", () => {
+    const named = memberSets.flatMap(([, members]) =>
+      Object.values(members).flatMap((member) => [member.model ?? [], member.items?.model ?? []].flat()),
+    );
     expect(new Set(named)).toEqual(new Set(Object.keys(models)));
+    expect(() => modelOf({ model: "Unknown" })).toThrow("The table has no model Unknown.");
   });
 
   test("need three names to find a task and one to list", () => {
@@ -208,16 +263,22 @@ describe("the operations", () => {
       Object.keys(operation.request).filter((name) => operation.request[name]?.required === true);
     expect(requiredOf(operations.GetTask)).toEqual(["ProjectName", "TaskType", "TaskId"]);
     expect(requiredOf(operations.ListTasks)).toEqual(["ProjectName"]);
+    for (const result of Object.values(results))
+      expect(requiredOf(result)).toEqual(["ProjectName", "TaskType", "TaskId"]);
   });
 
-  test("travel in the query, arrays and objects as JSON text", () => {
-    for (const { request } of Object.values(table)) {
-      for (const parameter of Object.values(request)) {
-        const isNested = ["array", "object", "map"].includes(parameter.type);
-        expect(parameter).toMatchObject({ in: "query" });
-        expect(parameter.style).toBe(isNested ? "json" : undefined);
-      }
-    }
+  test("travel in the query but for three operations", () => {
+    const inBody = Object.values(table).map(({ action, request }) => [
+      action,
+      Object.keys(request).filter((name) => request[name]?.in === "body"),
+    ]);
+    expect(Object.fromEntries(inBody.filter(([, names]) => names?.length))).toEqual({
+      CreateOfficeConversionTask: ["Sources"],
+      CreateHighlightTask: Object.keys(operations.CreateHighlightTask.request).filter((name) => name !== "ProjectName"),
+      CreateStory: Object.keys(operations.CreateStory.request).filter(
+        (name) => !["UserData", "Tags", "Notification"].includes(name),
+      ),
+    });
   });
 
   test("take a page of one to a hundred tasks, and answer its size as text", () => {
@@ -227,5 +288,143 @@ describe("the operations", () => {
 
   test("have no filter by task id", () => {
     expect(operations.ListTasks.request).not.toHaveProperty("TaskId");
+  });
+
+  test("say which member of a result's answer is the outcome: the one that GetTask does not have", () => {
+    const outcomes = Object.values(results).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["ModerationResult", "ModerationResult", "Labels", "Content"]);
+    for (const { outcome, response } of Object.values(results)) {
+      expect(Object.keys(response).filter((name) => !(name in operations.GetTask.response))).toEqual([outcome]);
+    }
+    expect(Object.values(results).map(({ taskType }) => taskType)).toEqual(
+      expect.arrayContaining([
+        "ImageModeration",
+        "VideoModeration",
+        "VideoLabelClassification",
+        "DecodeBlindWatermark",
+      ]),
+    );
+  });
+
+  test("bound the lists that the docs bound", () => {
+    const bounds = memberSets.flatMap(([owner, members]) =>
+      Object.entries(members).flatMap(([name, { maxItems, maxLength }]) =>
+        maxItems === undefined && maxLength === undefined ? [] : [[`${owner} ${name}`, maxItems ?? maxLength]],
+      ),
+    );
+    expect(Object.fromEntries(bounds)).toEqual({
+      "CreateFileCompressionTask request Sources": 100,
+      "CreateFigureClustersMergingTask request Froms": 100,
+      "CreateMediaConvertTask request Sources": 11,
+      "CreateHighlightTask request Sources": 10,
+      "CreateHighlightTaskRequestEdit BackgroundMusics": 1,
+      "CreateHighlightTaskRequestEdit Transitions": 10,
+      "CreateHighlightTaskRequestEdit VfxEffects": 10,
+      "CreateHighlightTaskRequestHighlight Content": 100,
+    });
+  });
+});
+
+describe("the rules between members", () => {
+  const owners: readonly (readonly [owner: string, of: Pick<Operation, "rules">, members: Members])[] = [
+    ...Object.values(table).map((operation) => [operation.action, operation, operation.request] as const),
+    ...Object.entries(modelTable).map(([name, model]) => [name, model, model.members] as const),
+  ];
+
+  test("speak of members that are there, and do not make a choice of what is required anyway", () => {
+    const wrong = owners.flatMap(([owner, { rules }, members]) =>
+      rules.flatMap((rule) => {
+        const names = rule.kind === "needs" ? [rule.member, rule.needs] : rule.members;
+        return names
+          .filter((name) => members[name] === undefined || (rule.kind !== "needs" && members[name].required))
+          .map((name) => `${owner} ${name}`);
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("are those of the operations that the docs state in prose", () => {
+    const ofOperations = Object.values(table).filter(({ rules }) => rules.length > 0);
+    expect(Object.fromEntries(ofOperations.map(({ action, rules }) => [action, rules]))).toEqual({
+      CreateFileCompressionTask: [{ kind: "exactlyOneOf", members: ["Sources", "SourceManifestURI"] }],
+      CreateOfficeConversionTask: [{ kind: "exactlyOneOf", members: ["TargetURI", "TargetURIPrefix"] }],
+      CreateFigureClustersMergingTask: [{ kind: "exactlyOneOf", members: ["From", "Froms"] }],
+      CreateMediaConvertTask: [{ kind: "atLeastOneOf", members: ["Targets", "TargetGroups"] }],
+    });
+  });
+});
+
+describe("the names of the schema", () => {
+  test.each([
+    ["TargetURI", "targetUri"],
+    ["TargetURIPrefix", "targetUriPrefix"],
+    ["SourceManifestURI", "sourceManifestUri"],
+    ["URI", "uri"],
+    ["MNS", "mns"],
+    ["RocketMQ", "rocketMq"],
+    ["CRF", "crf"],
+    ["GOPSize", "gopSize"],
+    ["BFrames", "bFrames"],
+    ["ImageDPI", "imageDpi"],
+    ["OSSUri", "ossUri"],
+    ["Dx", "dx"],
+    ["VfxEffectMode", "vfxEffectMode"],
+    ["CreateImageToPDFTask", "createImageToPdfTask"],
+    ["CreateFileCompressionTask", "createFileCompressionTask"],
+    ["CreateStory", "createStory"],
+  ])("write %s as %s", (wireName, schemaName) => {
+    expect(toCamelCase(wireName)).toBe(schemaName);
+  });
+
+  test("mend what the vendor misspelled, and nothing else", () => {
+    const mended = memberSets.flatMap(([, members]) =>
+      Object.entries(members).flatMap(([name, { schemaName }]) =>
+        schemaName === undefined ? [] : [[name, schemaName]],
+      ),
+    );
+    expect(Object.fromEntries(mended)).toEqual({
+      FontApha: "fontAlpha",
+      DoVoxelGridDownDownSampling: "doVoxelGridDownSampling",
+    });
+  });
+
+  test.each(memberSets)("are names of GraphQL, each once, and lead back to the wire: %s", (_owner, members) => {
+    const names = Object.entries(members).map(([name, member]) => schemaNameOf(name, member));
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+    expect(names.map((name) => wireNamesOf(members).get(name))).toEqual(Object.keys(members));
+  });
+
+  test("call each model and result by a noun of its own, that the schema does not have already", () => {
+    const nouns = [...Object.values(modelTable), ...Object.values(results)].map(({ schemaName }) => schemaName);
+    expect(new Set(nouns).size).toBe(nouns.length);
+    for (const noun of nouns) expect(noun).toMatch(/^[A-Z][A-Za-z0-9]*$/);
+    const taken = ["Task", "TaskType", "TaskError", "TaskStatus", "TaskTypeStage", "TaskResult", "Node", "Evidence"];
+    expect(nouns.filter((noun) => taken.includes(noun))).toEqual([]);
+    expect(nouns.filter((noun) => /(Input|Payload|Connection|Edge)$/.test(noun))).toEqual([]);
+  });
+
+  test("call each create operation by a field of its own", () => {
+    expect(new Set(Object.keys(creates).map(toCamelCase)).size).toBe(19);
+  });
+});
+
+describe("the descriptions", () => {
+  const described: readonly (readonly [owner: string, description: string])[] = [
+    ...Object.values(table).map(({ action, description }) => [action, description] as const),
+    ...Object.entries(modelTable).map(([name, { description }]) => [name, description] as const),
+    ...memberSets.flatMap(([owner, members]) =>
+      Object.entries(members).map(([name, { description }]) => [`${owner} ${name}`, description] as const),
+    ),
+  ];
+
+  test("are sentences: of everything that has a name", () => {
+    expect(described.length).toBeGreaterThan(500);
+    const odd = described.filter(([, description]) => !/^[A-Z0-9][^\n]*[^.\s]\.$/.test(description));
+    expect(odd).toEqual([]);
+  });
+
+  test("do not repeat the default, which is told from the row", () => {
+    expect(described.filter(([, description]) => /default/i.test(description))).toEqual([]);
   });
 });

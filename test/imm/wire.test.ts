@@ -1,23 +1,42 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { models, operations, type Operation } from "../../src/imm/operations.js";
-import { decodeMembers, encodeParameters, WireShapeError } from "../../src/imm/wire.js";
+import { models, operations } from "../../src/imm/operations.js";
+import {
+  create,
+  flag,
+  inBody,
+  inQuery,
+  int32,
+  map,
+  object,
+  objects,
+  text,
+  texts,
+} from "../../src/imm/operations/rows.js";
+import { decodeMembers, encodeInput, encodeParameters, toSchemaMembers, WireShapeError } from "../../src/imm/wire.js";
 
 /** Has a parameter of each kind, in both places. */
-const operation = {
+const operation = create({
   action: "Probe",
-  kind: "create",
+  taskType: "Probe",
+  description: "A probe.",
+  hasRequestDefinition: false,
   request: {
-    Name: { type: "string", in: "query" },
-    Flag: { type: "boolean", in: "query" },
-    Count: { type: "integer", in: "query" },
-    List: { type: "array", items: { type: "string" }, in: "query", style: "json" },
-    Range: { type: "object", model: "TimeRange", in: "body", style: "json" },
-    Label: { type: "string", in: "query", style: "json" },
-    Note: { type: "string", in: "body" },
+    ...inQuery({
+      Name: text("A text."),
+      Flag: flag("A boolean."),
+      Count: int32("An integer."),
+      List: texts("A list."),
+      TargetURI: text("A name with an acronym."),
+      Labels: map("Keys of the caller."),
+    }),
+    ...inBody({
+      Range: object("TimeRange", "An object."),
+      Marks: objects("TargetVideoFilterVideoWatermarks", "A list of objects, with a misspelled member."),
+      Note: text("A text."),
+    }),
   },
-  response: {},
-} as const satisfies Operation;
+});
 
 const members = {
   Text: { type: "string" },
@@ -55,10 +74,10 @@ describe("encodeParameters", () => {
     });
   });
 
-  test("writes text as it is, and as JSON where the table says so", () => {
-    expect(encodeParameters(operation, { Name: '"quoted"', Label: '"quoted"' }).query).toEqual({
+  test("writes text as it is, and as JSON inside of what travels as JSON", () => {
+    expect(encodeParameters(operation, { Name: '"quoted"', List: ['"quoted"'] }).query).toEqual({
       Name: '"quoted"',
-      Label: '"\\"quoted\\""',
+      List: '["\\"quoted\\""]',
     });
   });
 
@@ -73,6 +92,70 @@ describe("encodeParameters", () => {
         expect(query["Name"]).toBe(text);
         expect(JSON.parse(query["List"] ?? "")).toEqual(list);
       }),
+    );
+  });
+});
+
+describe("encodeInput", () => {
+  test("spells every member as the wire does, however deep", () => {
+    const marks = [{ fontAlpha: 0.5, uri: "oss://b/o" }, { dx: 1 }];
+    expect(encodeInput(operation, { targetUri: "oss://b/t", range: { start: "s" }, marks })).toEqual({
+      query: { TargetURI: "oss://b/t" },
+      body: { Range: '{"Start":"s"}', Marks: '[{"FontApha":0.5,"URI":"oss://b/o"},{"Dx":1}]' },
+    });
+  });
+
+  test("leaves undefined and null out, and keeps empty text, zero, false and empty lists", () => {
+    expect(
+      encodeInput(operation, {
+        name: "",
+        flag: false,
+        count: 0,
+        list: [],
+        note: null,
+        targetUri: undefined,
+        range: { start: "", end: null },
+      }),
+    ).toEqual({ query: { Name: "", Flag: "false", Count: "0", List: "[]" }, body: { Range: '{"Start":""}' } });
+  });
+
+  test("keeps the keys of maps, whatever they are", () => {
+    const labels = { targetUri: 1, TargetURI: 2, "a b": { c: null } };
+    expect(JSON.parse(encodeInput(operation, { labels }).query["Labels"] ?? "")).toEqual(labels);
+  });
+
+  test.each([{ nmae: "n" }, { Name: "n" }, { range: { begin: "s" } }, { marks: [{ fontApha: 1 }] }])(
+    "refuses a member that the table does not have: %j",
+    (input) => {
+      expect(() => encodeInput(operation, input)).toThrow(/^The table has no member \w+\.$/);
+    },
+  );
+});
+
+describe("toSchemaMembers", () => {
+  test("spells every member as the schema does, however deep, and adds none", () => {
+    const { response } = operations.GetVideoModerationResult;
+    const frames = { TotalCount: 2, BlockFrames: [{ Label: "l", Rate: 0.5 }] };
+    const decoded = decodeMembers(response, {
+      TaskId: "t",
+      ModerationResult: { URI: "oss://b/o", Categories: ["c"], Frames: frames },
+    });
+    expect(toSchemaMembers(response, decoded)).toEqual({
+      taskId: "t",
+      moderationResult: {
+        uri: "oss://b/o",
+        categories: ["c"],
+        frames: { totalCount: 2, blockFrames: [{ label: "l", rate: 0.5 }] },
+      },
+    });
+  });
+
+  test("gives back what was encoded, but for what IMM leaves out", () => {
+    const input = { range: { start: "s" }, marks: [{ fontAlpha: 0.5 }], labels: { aB: 1 }, list: ["x"] };
+    const { query, body } = encodeInput(operation, input);
+    const sent = Object.entries({ ...query, ...body }).map(([name, value]) => [name, JSON.parse(value) as unknown]);
+    expect(toSchemaMembers(operation.request, decodeMembers(operation.request, Object.fromEntries(sent)))).toEqual(
+      input,
     );
   });
 });
@@ -159,7 +242,10 @@ describe("decodeMembers", () => {
     fc.assert(
       fc.property(text, text, (start, end) => {
         const { body } = encodeParameters(operation, { Range: { Start: start, End: end }, Note: start });
-        expect(decodeMembers(models.TimeRange, JSON.parse(body["Range"] ?? ""))).toEqual({ Start: start, End: end });
+        expect(decodeMembers(models.TimeRange.members, JSON.parse(body["Range"] ?? ""))).toEqual({
+          Start: start,
+          End: end,
+        });
         expect(decodeMembers(members, { Text: body["Note"] })).toEqual({ Text: start });
       }),
     );

@@ -1,0 +1,72 @@
+/** The rows of the operations on archives: packing, unpacking, looking inside. All are in public preview. */
+
+import { create, inQuery, model, objects, text, texts } from "./rows.js";
+import { credentialConfig, notification, projectName, userData } from "./shared-members.js";
+
+export const archiveModels = {
+  CreateFileCompressionTaskRequestSources: model(
+    "FileCompressionSource",
+    "One packing rule: which objects, and where they go in the archive.",
+    {
+      URI: text("OSS URI of an object, or of a directory when the mode is `prefix`."),
+      Mode: text("Whether the URI means one object or all that begin with it.", {
+        values: ["prefix", "fullname"],
+        default: "prefix",
+      }),
+      Alias: text("Path or name inside the archive, from `/` on; the path in the bucket when left out."),
+    },
+  ),
+};
+
+export const archiveOperations = {
+  CreateFileCompressionTask: create({
+    action: "CreateFileCompressionTask",
+    taskType: "FileCompression",
+    hasRequestDefinition: true,
+    stage: "public-preview",
+    description: "Packs objects of OSS into one archive.",
+    request: inQuery({
+      ProjectName: projectName,
+      Sources: objects("CreateFileCompressionTaskRequestSources", "What to pack, up to 100 rules.", { maxItems: 100 }),
+      SourceManifestURI: text("OSS URI of a JSON file with the packing rules, where they are too many for a request."),
+      TargetURI: text("OSS URI of the archive to write.", { required: true }),
+      CompressedFormat: text("The archive's format.", { values: ["zip"] }),
+      UserData: userData,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+    rules: [{ kind: "exactlyOneOf", members: ["Sources", "SourceManifestURI"] }],
+  }),
+  CreateFileUncompressionTask: create({
+    action: "CreateFileUncompressionTask",
+    taskType: "FileUncompression",
+    hasRequestDefinition: true,
+    stage: "public-preview",
+    description: "Unpacks an archive into OSS, as a whole or in part.",
+    request: inQuery({
+      ProjectName: projectName,
+      SourceURI: text("OSS URI of the archive.", { required: true }),
+      TargetURI: text("OSS URI of the directory that takes the files."),
+      SelectedFiles: texts("Which files of the archive to unpack; all when left out."),
+      Password: text("What the archive is locked with."),
+      UserData: userData,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+  }),
+  CreateArchiveFileInspectionTask: create({
+    action: "CreateArchiveFileInspectionTask",
+    taskType: "ArchiveFileInspection",
+    hasRequestDefinition: true,
+    stage: "public-preview",
+    description: "Lists what an archive holds, without unpacking it.",
+    request: inQuery({
+      ProjectName: projectName,
+      SourceURI: text("OSS URI of the archive."),
+      Password: text("What the archive is locked with."),
+      UserData: userData,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+  }),
+};

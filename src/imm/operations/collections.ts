@@ -1,0 +1,151 @@
+/** The rows of the operations on whole datasets: faces, similar images, places and days, stories. */
+
+import { create, inBody, inQuery, int64, map, model, object, objects, text, texts } from "./rows.js";
+import { datasetName, notification, projectName, tags, userData } from "./shared-members.js";
+
+export const collectionModels = {
+  CreateFacesSearchingTaskRequestSources: model("FacesSearchingSource", "One image whose faces are looked for.", {
+    URI: text("OSS URI of the image."),
+  }),
+  CreateLocationDateClusteringTaskRequestDateOptions: model("DateClusteringOptions", "How many days make a group.", {
+    MinDays: int64("Days that a group has at least.", { required: true, range: { min: 1, max: 99_999 } }),
+    MaxDays: int64("Days that a group has at most.", { required: true, range: { min: 1, max: 99_999 } }),
+    GapDays: int64("Days without pictures that a group may have.", { required: true, range: { min: 0, max: 99_999 } }),
+  }),
+  CreateLocationDateClusteringTaskRequestLocationOptions: model(
+    "LocationClusteringOptions",
+    "How large an area makes a group.",
+    {
+      LocationDateClusterLevels: texts("The levels of areas to group by, such as `city` and `province`.", {
+        required: true,
+      }),
+    },
+  ),
+  AddressForStory: model("StoryAddress", "Where the pictures of a story were taken.", {
+    Country: text("Country."),
+    Province: text("Province."),
+    City: text("City."),
+    District: text("District."),
+    Township: text("Township."),
+  }),
+};
+
+export const collectionOperations = {
+  CreateFacesSearchingTask: create({
+    action: "CreateFacesSearchingTask",
+    taskType: "FacesSearching",
+    hasRequestDefinition: true,
+    description: "Finds the images of a dataset that show the faces of given images.",
+    request: inQuery({
+      ProjectName: projectName,
+      DatasetName: datasetName,
+      Sources: objects("CreateFacesSearchingTaskRequestSources", "The images with the faces."),
+      MaxResult: int64("How many of the most similar faces to answer.", { range: { min: 0, max: 100 }, default: 5 }),
+      UserData: userData,
+      Notification: notification,
+    }),
+  }),
+  CreateFigureClusteringTask: create({
+    action: "CreateFigureClusteringTask",
+    taskType: "FaceClustering",
+    eventType: "imm:Task:FigureClustering",
+    hasRequestDefinition: true,
+    description: "Groups the faces of a dataset by person.",
+    request: inQuery({
+      ProjectName: projectName,
+      DatasetName: datasetName,
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+    }),
+  }),
+  CreateFigureClustersMergingTask: create({
+    action: "CreateFigureClustersMergingTask",
+    taskType: "FigureClustersMerging",
+    evidence: "inferred",
+    hasRequestDefinition: false,
+    description: "Merges groups of faces that show the same person.",
+    request: inQuery({
+      ProjectName: projectName,
+      DatasetName: datasetName,
+      From: text("The group to merge into the other."),
+      Froms: texts("The groups to merge into the other, up to 100.", { maxItems: 100 }),
+      To: text("The group that stays.", { required: true }),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+    }),
+    rules: [{ kind: "exactlyOneOf", members: ["From", "Froms"] }],
+  }),
+  CreateSimilarImageClusteringTask: create({
+    action: "CreateSimilarImageClusteringTask",
+    taskType: "SimilarImageClustering",
+    evidence: "sdk",
+    hasRequestDefinition: false,
+    description: "Groups the similar images of a dataset.",
+    request: inQuery({
+      ProjectName: projectName,
+      DatasetName: datasetName,
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+    }),
+  }),
+  CreateLocationDateClusteringTask: create({
+    action: "CreateLocationDateClusteringTask",
+    taskType: "LocationDateClustering",
+    hasRequestDefinition: true,
+    description: "Groups the pictures of a dataset by where and when they were taken.",
+    request: inQuery({
+      ProjectName: projectName,
+      DatasetName: datasetName,
+      DateOptions: object(
+        "CreateLocationDateClusteringTaskRequestDateOptions",
+        "How many days make a group; changes the groups that exist, too.",
+        { required: true },
+      ),
+      LocationOptions: object(
+        "CreateLocationDateClusteringTaskRequestLocationOptions",
+        "How large an area makes a group; changes the groups that exist, too.",
+        { required: true },
+      ),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+    }),
+  }),
+  CreateStory: create({
+    action: "CreateStory",
+    taskType: "StoryCreation",
+    hasRequestDefinition: true,
+    description: "Makes a story of a dataset's pictures: of a time, people, a trip or a subject.",
+    request: {
+      ...inBody({
+        ProjectName: projectName,
+        DatasetName: datasetName,
+        StoryType: text("What the story is about.", {
+          required: true,
+          values: ["TimeMemory", "PeopleMemory", "TagMemory", "TravelMemory"],
+        }),
+        StorySubType: text("What the story is about, more closely.", {
+          values: ["Solo", "Food", "Pet", "PetDog", "PetCat", "Scenery"],
+        }),
+        StoryName: text("The story's name."),
+        StoryStartTime: text("Pictures from this instant on, RFC 3339."),
+        StoryEndTime: text("Pictures up to this instant, RFC 3339."),
+        Address: object("AddressForStory", "Where the pictures were taken; for the type `TravelMemory`."),
+        MinFileCount: int64("Pictures that the story has at least; with fewer it stays empty."),
+        MaxFileCount: int64("Pictures that the story has at most."),
+        ObjectId: text("The story's id: made by IMM when left out, and an existing one updates its story."),
+        CustomId: text("An id of yours to find and sort stories by."),
+        CustomLabels: map("Labels of yours to find stories by."),
+        NotifyTopicName: text("The older way to name the topic of the notification."),
+      }),
+      ...inQuery({
+        UserData: userData,
+        Tags: tags,
+        Notification: notification,
+      }),
+    },
+  }),
+};

@@ -1,0 +1,79 @@
+/** The row of the conversion of office documents. */
+
+import { create, flag, inBody, inQuery, int64, model, object, objects, text } from "./rows.js";
+import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+
+export const documentModels = {
+  CreateOfficeConversionTaskRequestSources: model("OfficeConversionSource", "One image to convert.", {
+    URI: text("OSS URI of the image."),
+    Rotate: int64("Degrees to turn it by.", { values: [0, 90, 180, 270], default: 0 }),
+  }),
+  TrimPolicy: model("SheetTrimPolicy", "What is kept of a spreadsheet that would otherwise be trimmed away.", {
+    DisableDeleteEmptyCell: flag("Whether empty cells stay."),
+    DisableDeleteRepeatedStyle: flag("Whether repeated styles stay."),
+    DisableDeleteUnusedPicture: flag("Whether pictures that nothing uses stay."),
+    DisableDeleteUnusedShape: flag("Whether shapes that nothing uses stay."),
+  }),
+};
+
+const TEXT_DOCUMENTS = "doc docx wps wpss docm dotm dot dotx".split(" ");
+const PRESENTATIONS = "pptx ppt pot potx pps ppsx dps dpt pptm potm ppsm dpss".split(" ");
+const SPREADSHEETS = "xls xlt et ett xlsx xltx csv xlsb xlsm xltm ets".split(" ");
+
+const SOURCE_TYPES: readonly string[] = [...TEXT_DOCUMENTS, ...PRESENTATIONS, ...SPREADSHEETS, "pdf"];
+
+export const documentOperations = {
+  CreateOfficeConversionTask: create({
+    action: "CreateOfficeConversionTask",
+    taskType: "OfficeConversion",
+    hasRequestDefinition: false,
+    description: "Converts a text document, presentation, spreadsheet or PDF into images, PDF or plain text.",
+    request: {
+      ...inQuery({
+        ProjectName: projectName,
+        SourceURI: text("OSS URI of the document, at most 200 MB."),
+        SourceType: text("The document's extension, where the object's name has none.", {
+          values: SOURCE_TYPES,
+        }),
+        TargetType: text("What to convert it into.", { required: true, values: ["png", "jpg", "pdf", "txt"] }),
+        TargetURI: text("OSS URI of what is written; it may hold variables such as `{autoext}`."),
+        TargetURIPrefix: text("OSS URI that the names of what is written begin with."),
+        Password: text("What the document is locked with."),
+        Pages: text("Which pages, such as `1,2-4,7`; goes before `startPage` and `endPage`."),
+        StartPage: int64("The first page that becomes an image.", { default: 1 }),
+        EndPage: int64("The last page that becomes an image; -1 for the document's last.", { default: -1 }),
+        FirstPage: flag("Whether only the first image of a spreadsheet is kept; for long pictures.", {
+          default: false,
+        }),
+        Quality: int64("Quality of what is written; chosen by the content when left out.", {
+          range: { min: 0, max: 100 },
+        }),
+        ImageDPI: int64("Resolution of images, in dots per inch.", { range: { min: 96, max: 600 }, default: 96 }),
+        ScalePercentage: int64("Size of what is written, in percent.", { range: { min: 20, max: 199 }, default: 100 }),
+        LongPicture: flag("Whether all pages become one long image, up to 20 pages.", { default: false }),
+        LongText: flag("Whether all text goes into one file instead of one a page.", { default: false }),
+        HoldLineFeed: flag("Whether text keeps its line feeds.", { default: false }),
+        ShowComments: flag("Whether images of a text document show its comments.", { default: false }),
+        SheetIndex: int64("The first sheet of a spreadsheet that becomes images.", { default: 1 }),
+        SheetCount: int64("How many sheets become images; all when left out."),
+        MaxSheetRow: int64("How many rows of a sheet become a long picture; all when left out."),
+        MaxSheetColumn: int64("How many columns of a sheet become a long picture; all when left out."),
+        FitToHeight: flag("Whether all rows of a sheet go on one page.", { default: false }),
+        FitToWidth: flag("Whether all columns of a sheet go on one page.", { default: false }),
+        PaperSize: text("The paper of a sheet that is fitted to pages.", { values: ["A0", "A2", "A4"], default: "A4" }),
+        PaperHorizontal: flag("Whether the paper of a sheet lies on its long side.", { default: false }),
+        TrimPolicy: object("TrimPolicy", "What is kept of a spreadsheet."),
+        UserData: userData,
+        Tags: tags,
+        Notification: notification,
+        CredentialConfig: credentialConfig,
+      }),
+      ...inBody({
+        Sources: objects("CreateOfficeConversionTaskRequestSources", "Images to convert, in this order.", {
+          unpublished: true,
+        }),
+      }),
+    },
+    rules: [{ kind: "exactlyOneOf", members: ["TargetURI", "TargetURIPrefix"] }],
+  }),
+};

@@ -1,0 +1,109 @@
+/** The row of highlights of videos, which accounts are invited to. Everything but the project travels in the body. */
+
+import { create, double, inBody, inQuery, int64, model, object, objects, text } from "./rows.js";
+import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+
+const EFFECT_MODES = ["Auto", "Random", "Sequential", "Closed"] as const;
+
+const weight = int64("How often it is drawn, relative to the others.", { range: { min: 1, max: 100 }, default: 50 });
+
+export const highlightModels = {
+  CreateHighlightTaskRequestSources: model("HighlightSource", "One video that goes in.", {
+    URI: text("OSS URI of the video.", { required: true }),
+    StartTime: double("Where to begin, in seconds; for the type `Concat`."),
+    Duration: double("How many seconds to take, 0 for all that follow; for the type `Concat`.", { default: 0 }),
+  }),
+  CreateHighlightTaskRequestHighlight: model("HighlightSubject", "What makes a moment a highlight.", {
+    // Pets, people, sports, meetings: the service takes the Chinese words.
+    Content: text("The subject to look for, up to 100 characters.", {
+      required: true,
+      values: ["宠物", "人物", "运动", "会议"],
+      maxLength: 100,
+    }),
+  }),
+  CreateHighlightTaskRequestEdit: model("HighlightEdit", "How the moments are put together.", {
+    Mode: text("In which order they come.", { required: true, values: ["Sequential"] }),
+    BackgroundMusicMode: text("How the music is chosen.", {
+      values: ["Random", "Sequential", "Closed"],
+      default: "Closed",
+    }),
+    BackgroundMusics: objects("CreateHighlightTaskRequestEditBackgroundMusics", "The music to choose from, one.", {
+      maxItems: 1,
+    }),
+    TransitionMode: text("How transitions are chosen.", { values: EFFECT_MODES, default: "Closed" }),
+    Transitions: objects("CreateHighlightTaskRequestEditTransitions", "The transitions to choose from, up to 10.", {
+      maxItems: 10,
+    }),
+    VfxEffectMode: text("How effects are chosen.", { values: EFFECT_MODES, default: "Closed" }),
+    VfxEffects: objects("CreateHighlightTaskRequestEditVfxEffects", "The effects to choose from, up to 10.", {
+      maxItems: 10,
+    }),
+  }),
+  CreateHighlightTaskRequestEditBackgroundMusics: model("HighlightBackgroundMusic", "Music behind the moments.", {
+    URI: text("OSS URI of the audio file.", { required: true }),
+    Volume: double("Volume; 1 is the file's own.", { range: { min: 0, max: 10 }, default: 0.2 }),
+  }),
+  CreateHighlightTaskRequestEditTransitions: model("HighlightTransition", "A transition between two moments.", {
+    Transition: text("The transition's name, such as `fade`.", { required: true }),
+    Duration: double("How many seconds it lasts.", { range: { min: 0, max: 5 } }),
+    Weight: weight,
+  }),
+  CreateHighlightTaskRequestEditVfxEffects: model("HighlightEffect", "An effect on a moment.", {
+    VfxEffect: text("The effect's name.", { required: true }),
+    Weight: weight,
+  }),
+  CreateHighlightTaskRequestOutput: model("HighlightOutput", "What comes out.", {
+    URI: text("OSS URI of what is written.", { required: true }),
+    Container: text("The container; needed for the types `Concat` and `Compose`.", {
+      values: ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"],
+    }),
+    MaxDuration: double("Seconds that it lasts at most."),
+    Speed: double("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 }),
+    Video: object("TargetVideo", "What becomes of the video; the first stream is copied when left out."),
+    Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when left out."),
+    Segment: object("CreateHighlightTaskRequestOutputSegment", "Cuts it into segments."),
+  }),
+  CreateHighlightTaskRequestOutputSegment: model("HighlightSegment", "How what comes out is cut into segments.", {
+    Format: text("The protocol to cut for.", { values: ["hls", "dash"] }),
+    Duration: double("Length of a segment in seconds."),
+    StartNumber: int64("Number of the first segment; for hls.", { default: 0 }),
+  }),
+};
+
+export const highlightOperations = {
+  CreateHighlightTask: create({
+    action: "CreateHighlightTask",
+    taskType: "Highlight",
+    evidence: "sdk",
+    eventType: null,
+    retentionDays: null,
+    hasRequestDefinition: false,
+    stage: "invitational-preview",
+    description: "Finds the highlights of videos and makes a video of them.",
+    request: {
+      ...inQuery({ ProjectName: projectName }),
+      ...inBody({
+        Type: text("What to make: the moments alone, the sources joined, or a finished video.", {
+          required: true,
+          values: ["Retrieval", "Concat", "Compose"],
+        }),
+        Mode: text("How moments are told apart: by scene, or in even slices.", {
+          values: ["Scene", "Average"],
+          default: "Average",
+        }),
+        Sources: objects("CreateHighlightTaskRequestSources", "The videos, up to 10.", {
+          required: true,
+          maxItems: 10,
+        }),
+        Highlight: object("CreateHighlightTaskRequestHighlight", "What makes a moment a highlight."),
+        Edit: object("CreateHighlightTaskRequestEdit", "How the moments are put together."),
+        Output: object("CreateHighlightTaskRequestOutput", "What comes out.", { required: true }),
+        // No limit is documented for this operation.
+        UserData: text(userData.description),
+        Tags: tags,
+        Notification: notification,
+        CredentialConfig: credentialConfig,
+      }),
+    },
+  }),
+};

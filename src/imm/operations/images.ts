@@ -1,0 +1,122 @@
+/** The rows of the operations on images and point clouds. */
+
+import { create, double, flag, inQuery, int32, int64, model, object, objects, text, texts } from "./rows.js";
+import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+
+const rotate = int64("Degrees to turn the image by.", { values: [0, 90, 180, 270], default: 0 });
+
+export const imageModels = {
+  CreateImageSplicingTaskRequestSources: model("ImageSplicingSource", "One image of a splice.", {
+    URI: text("OSS URI of the image.", { required: true }),
+    Rotate: rotate,
+  }),
+  CreateImageToPDFTaskRequestSources: model("ImageToPdfSource", "One image, hence one page.", {
+    URI: text("OSS URI of the image.", { required: true }),
+    Rotate: rotate,
+  }),
+  OctreeOption: model("OctreeOption", "How an octree compresses a point cloud.", {
+    LibraryName: text("The library that does it.", { values: ["pcl"], default: "pcl" }),
+    OctreeResolution: double("Edge of the smallest cell.", { default: 0.01 }),
+    PointResolution: double("Precision of the coordinates.", { default: 0.01 }),
+    // The doubled word is the vendor's.
+    DoVoxelGridDownDownSampling: flag("Whether the points of a cell become one, at its centre.", {
+      schemaName: "doVoxelGridDownSampling",
+    }),
+  }),
+  KdtreeOption: model("KdtreeOption", "How a k-d tree compresses a point cloud.", {
+    LibraryName: text("The library that does it.", { values: ["draco"], default: "draco" }),
+    CompressionLevel: int32("How hard to compress.", { range: { min: 0, max: 10 } }),
+    QuantizationBits: int32("Bits that a coordinate is kept in.", { range: { min: 0, max: 31 } }),
+  }),
+};
+
+export const imageOperations = {
+  CreateImageSplicingTask: create({
+    action: "CreateImageSplicingTask",
+    taskType: "ImageSplicing",
+    hasRequestDefinition: true,
+    description: "Joins images into one, below or beside each other.",
+    request: inQuery({
+      ProjectName: projectName,
+      Sources: objects("CreateImageSplicingTaskRequestSources", "The images, in order.", { required: true }),
+      TargetURI: text("OSS URI of the image to write.", { required: true }),
+      Direction: text("Whether the images go below or beside each other.", {
+        values: ["vertical", "horizontal"],
+        default: "vertical",
+      }),
+      Align: int64("Common width (below) or height (beside) in pixels; that of the first image when left out."),
+      ScaleType: text("How an image gets the common width or height.", { values: ["fit", "stretch"], default: "fit" }),
+      Padding: int64("Pixels between the images.", { default: 0 }),
+      Margin: int64("Pixels around all of them.", { default: 0 }),
+      BackgroundColor: text("Colour of padding and margin: `#FFFFFF`, or a name such as `red`."),
+      ImageFormat: text("Format of the image to write.", { values: ["jpg", "png", "webp"], default: "jpg" }),
+      Quality: int64("Quality of a jpg or webp.", { range: { min: 0, max: 100 }, default: 80 }),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+  }),
+  CreateImageToPDFTask: create({
+    action: "CreateImageToPDFTask",
+    taskType: "ImageToPDF",
+    hasRequestDefinition: true,
+    description: "Makes one PDF of images, a page each.",
+    request: inQuery({
+      ProjectName: projectName,
+      Sources: objects("CreateImageToPDFTaskRequestSources", "The images, in order.", { required: true }),
+      TargetURI: text("OSS URI of the PDF to write.", { required: true }),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+  }),
+  CreateDecodeBlindWatermarkTask: create({
+    action: "CreateDecodeBlindWatermarkTask",
+    taskType: "DecodeBlindWatermark",
+    evidence: "sdk",
+    hasRequestDefinition: false,
+    description: "Reads the invisible watermark of an image.",
+    request: inQuery({
+      ProjectName: { ...projectName, description: "The project in which the watermark was put into the image." },
+      SourceURI: text("OSS URI of the image.", { required: true }),
+      WatermarkType: text("What the watermark is.", { values: ["text"] }),
+      StrengthLevel: text("How thoroughly to look.", { values: ["low", "medium", "high"] }),
+      Model: text("The algorithm of the older watermarks; the newer kind is meant when left out.", {
+        values: ["FFT", "FFT_FULL", "DWT", "DWT_IBG"],
+        default: "FFT",
+      }),
+      OriginalImageURI: text("Older watermarks: OSS URI of the image before it was marked."),
+      TargetURI: text("Older watermarks: OSS URI of the image to write."),
+      ImageQuality: int32("Older watermarks: quality of the image to write.", {
+        range: { min: 70, max: 100 },
+        default: 90,
+      }),
+      Notification: notification,
+    }),
+  }),
+  CreateCompressPointCloudTask: create({
+    action: "CreateCompressPointCloudTask",
+    taskType: "PointCloudCompress",
+    eventType: "imm:Task:PointCloudCompression",
+    hasRequestDefinition: true,
+    description: "Compresses a point cloud.",
+    request: inQuery({
+      ProjectName: projectName,
+      SourceURI: text("OSS URI of the point cloud.", { required: true }),
+      TargetURI: text("OSS URI of what is written.", { required: true }),
+      PointCloudFileFormat: text("Format of the point cloud.", { values: ["pcd"], default: "pcd" }),
+      PointCloudFields: texts("Which fields to keep, in which order, such as `xyz` and `intensity`.", {
+        required: true,
+      }),
+      CompressMethod: text("The algorithm.", { required: true, values: ["octree", "kdtree"] }),
+      OctreeOption: object("OctreeOption", "Settings of the algorithm `octree`."),
+      KdtreeOption: object("KdtreeOption", "Settings of the algorithm `kdtree`."),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+  }),
+};

@@ -1,0 +1,132 @@
+/** The row of media conversion: transcoding, joining, packaging, and images of videos. */
+
+import { create, double, flag, float, inQuery, int32, list, model, object, objects, text } from "./rows.js";
+import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+
+const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
+const AUDIO_CONTAINERS = ["mp3", "aac", "flac", "oga", "ac3", "opus"] as const;
+
+const streams = { type: "integer", format: "int32" } as const;
+
+const speed = float("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 });
+const stripMetadata = flag("Whether titles and other metadata are left out.", { default: false });
+const segmentDuration = double("Length of a segment in seconds.");
+const startNumber = int32("Number of the first segment; for hls.", { default: 0 });
+const video = object("TargetVideo", "What becomes of the video; the first stream is copied when left out.");
+const audio = object("TargetAudio", "What becomes of the audio; the first stream is copied when left out.");
+
+export const mediaModels = {
+  CreateMediaConvertTaskRequestSources: model("MediaConvertSource", "One medium that goes in.", {
+    URI: text("OSS URI of the medium."),
+    StartTime: double("Where to begin, in seconds.", { default: 0 }),
+    Duration: double("How many seconds to take; to the end when 0 or left out."),
+    Subtitles: objects("CreateMediaConvertTaskRequestSourcesSubtitles", "Subtitles to add."),
+    DisableVideo: flag("Whether its video is left out.", { default: false }),
+    DisableAudio: flag("Whether its audio is left out.", { default: false }),
+    Attached: flag("Whether it runs beside the others instead of after them; not the one of `alignmentIndex`.", {
+      default: false,
+    }),
+    AlignMode: text("How one that runs beside the others gets their length: not, in a loop, or padded.", {
+      values: ["false", "loop", "pad"],
+      default: "false",
+    }),
+  }),
+  CreateMediaConvertTaskRequestSourcesSubtitles: model("MediaConvertSubtitle", "A file of subtitles to add.", {
+    URI: text("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs."),
+    Language: text("Language of the subtitles, ISO 639-2."),
+    TimeOffset: double("Seconds that the subtitles are late.", { default: 0 }),
+  }),
+  CreateMediaConvertTaskRequestTargets: model(
+    "MediaConvertTarget",
+    "One medium that comes out, or images and subtitles alone.",
+    {
+      URI: text("OSS URI of what is written; without an extension, container and segment give it one."),
+      Container: text("The container.", { values: [...VIDEO_CONTAINERS, ...AUDIO_CONTAINERS] }),
+      Video: video,
+      Audio: audio,
+      Subtitle: object("TargetSubtitle", "What becomes of the subtitles; the first stream is copied when left out."),
+      Image: object("TargetImage", "Images to make of the video."),
+      Segment: object("CreateMediaConvertTaskRequestTargetsSegment", "Cuts what comes out into segments."),
+      Speed: speed,
+      StripMetadata: stripMetadata,
+      AttachedPicture: object(
+        "CreateMediaConvertTaskRequestTargetsAttachedPicture",
+        "Which attached pictures stay; for mp4 and mkv.",
+      ),
+      Data: object("CreateMediaConvertTaskRequestTargetsData", "Which data streams stay; for mp4."),
+    },
+    [
+      { kind: "needs", member: "Container", needs: "URI" },
+      { kind: "needs", member: "URI", needs: "Container" },
+    ],
+  ),
+  CreateMediaConvertTaskRequestTargetsSegment: model("MediaConvertSegment", "How a medium is cut into segments.", {
+    Format: text("The protocol to cut for.", { values: ["hls", "dash"] }),
+    Duration: segmentDuration,
+    StartNumber: startNumber,
+  }),
+  CreateMediaConvertTaskRequestTargetsAttachedPicture: model("AttachedPictures", "Which attached pictures stay.", {
+    Stream: list(streams, "Indexes of the pictures: none when left out, all for -1."),
+  }),
+  CreateMediaConvertTaskRequestTargetsData: model("DataStreams", "Which data streams stay.", {
+    Stream: list(streams, "Indexes of the streams: none when left out, all for -1."),
+  }),
+  CreateMediaConvertTaskRequestTargetGroups: model(
+    "MediaConvertTargetGroup",
+    "One master playlist (HLS) with its variants.",
+    {
+      URI: text("OSS URI of the master playlist."),
+      Targets: objects("CreateMediaConvertTaskRequestTargetGroupsTargets", "The variants."),
+    },
+  ),
+  CreateMediaConvertTaskRequestTargetGroupsTargets: model(
+    "MediaConvertGroupTarget",
+    "One variant of a master playlist.",
+    {
+      URI: text("OSS URI of the variant's playlist, in the directory of the master playlist or below it."),
+      Container: text("The container.", { values: ["mp4", "ts"] }),
+      Video: video,
+      Audio: audio,
+      Subtitle: object("TargetSubtitle", "Subtitles to package; one variant is enough."),
+      Segment: object("CreateMediaConvertTaskRequestTargetGroupsTargetsSegment", "How it is cut into segments."),
+      Speed: speed,
+      StripMetadata: stripMetadata,
+    },
+  ),
+  CreateMediaConvertTaskRequestTargetGroupsTargetsSegment: model(
+    "MediaConvertGroupSegment",
+    "How a variant is cut into segments.",
+    {
+      Format: text("The protocol to cut for.", { values: ["hls"] }),
+      Duration: segmentDuration,
+      StartNumber: startNumber,
+    },
+  ),
+};
+
+export const mediaOperations = {
+  CreateMediaConvertTask: create({
+    action: "CreateMediaConvertTask",
+    taskType: "MediaConvert",
+    hasRequestDefinition: true,
+    description: "Converts media: transcodes, joins, packages, cuts out images and subtitles.",
+    request: inQuery({
+      ProjectName: projectName,
+      Sources: objects("CreateMediaConvertTaskRequestSources", "The media; more than one are joined in this order.", {
+        required: true,
+        maxItems: 11,
+      }),
+      AlignmentIndex: int32("Index of the medium that gives the joined one its resolution and frame rate.", {
+        default: 0,
+      }),
+      Targets: objects("CreateMediaConvertTaskRequestTargets", "What comes out."),
+      TargetGroups: objects("CreateMediaConvertTaskRequestTargetGroups", "Playlists (HLS) that come out."),
+      UserData: userData,
+      Tags: tags,
+      Notification: notification,
+      CredentialConfig: credentialConfig,
+    }),
+    // Each is optional by its flag, but a task needs something to write.
+    rules: [{ kind: "atLeastOneOf", members: ["Targets", "TargetGroups"] }],
+  }),
+};

@@ -1,0 +1,269 @@
+/**
+ * The forms of the table's rows, and small builders that write them. Facts only: what a row means to a wire, a check or a
+ * schema is for those who read it. Every file of the table imports this one; outside the folder it is reached through
+ * `imm/operations.ts`.
+ */
+
+/** How a value is typed on the wire. A `map` has free keys; an `object` has the members of its `model`. */
+export type WireType = "string" | "boolean" | "integer" | "number" | "array" | "object" | "map";
+
+/** The bounds of a number. Both belong to the range unless they are exclusive. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly exclusiveMin?: true;
+  readonly exclusiveMax?: true;
+}
+
+/** What a value may be, whatever it is called. */
+export interface Shape {
+  readonly type: WireType;
+  /** How the service keeps an integer or a number. */
+  readonly format?: "int32" | "int64" | "float" | "double";
+  /** The model's name, when `type` is `object`. */
+  readonly model?: string;
+  /** What an array holds. */
+  readonly items?: Shape;
+  /** Known values. The vocabulary is open unless `closed` is set. */
+  readonly values?: readonly (string | number)[];
+  /** Whether IMM refuses a value that is not among `values`. */
+  readonly closed?: true;
+  readonly range?: Range;
+  /** Bytes of UTF-8 that a text may have. */
+  readonly maxBytes?: number;
+  /** Characters that a text may have. */
+  readonly maxLength?: number;
+  /** Items that an array may have. */
+  readonly maxItems?: number;
+}
+
+/** One member of a model, of a request or of an answer. */
+export interface Member extends Shape {
+  /** One sentence of ours. Range, default and known values are not repeated in it. */
+  readonly description: string;
+  readonly required?: true;
+  /** What IMM takes when the member is left out. */
+  readonly default?: string | number | boolean;
+  /** The name in the schema, where it does not follow from the wire's. */
+  readonly schemaName?: string;
+  /** Whether the vendor lists the member but asks not to use it yet. */
+  readonly unpublished?: true;
+}
+
+export type Members = Readonly<Record<string, Member>>;
+
+/** One request parameter: a member with a place. */
+export interface Parameter extends Member {
+  readonly in: "query" | "body";
+}
+
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+/** What holds between the members of one request or model, beyond what each of them says. Names are the wire's. */
+export type Rule =
+  | { readonly kind: "exactlyOneOf" | "atLeastOneOf" | "atMostOneOf"; readonly members: readonly string[] }
+  | { readonly kind: "needs"; readonly member: string; readonly needs: string };
+
+/** A nested structure that members refer to by name. */
+export interface Model<M extends Members = Members> {
+  /** The noun that the schema calls it by; inputs and outputs are named after it. */
+  readonly schemaName: string;
+  readonly description: string;
+  readonly members: M;
+  readonly rules: readonly Rule[];
+}
+
+/** Who may use an operation. */
+export type Stage = "general" | "public-preview" | "invitational-preview";
+
+/** How sure the spelling of a task type is: printed in the docs, seen in the SDK, or concluded from the event type. */
+export type Evidence = "docs" | "sdk" | "inferred";
+
+/** One operation. All are `POST /` in the RPC style, the action being a header. */
+export interface Operation<Request extends Parameters = Parameters, Response extends Members = Members> {
+  readonly action: string;
+  readonly kind: "get" | "list" | "create" | "result";
+  readonly description: string;
+  readonly stage: Stage;
+  readonly request: Request;
+  readonly response: Response;
+  readonly rules: readonly Rule[];
+}
+
+/** An operation that starts a task. */
+export interface CreateOperation<Request extends Parameters = Parameters> extends Operation<Request, typeof CREATED> {
+  readonly kind: "create";
+  /** The value of `TaskType` of the tasks it starts. It does not follow from the action. */
+  readonly taskType: string;
+  readonly evidence: Evidence;
+  /** Whether GetTask returns the request definition of such a task. */
+  readonly hasRequestDefinition: boolean;
+  /** The type of the completion event: a third vocabulary. Null when none is listed. */
+  readonly eventType: string | null;
+  /** Days after its start when IMM forgets such a task. Null where the docs do not say. */
+  readonly retentionDays: number | null;
+}
+
+/** An operation that reads what tasks of one type came to. */
+export interface ResultOperation<Response extends Members = Members> extends Operation<Parameters, Response> {
+  readonly kind: "result";
+  readonly taskType: string;
+  /** The noun that the schema calls the result by. */
+  readonly schemaName: string;
+  /** The member of the answer that holds the outcome; the others are those of a task. */
+  readonly outcome: keyof Response & string;
+}
+
+/** What every create operation answers. */
+export const CREATED = {
+  TaskId: text("What the task is called; with its project and type it finds the task."),
+  EventId: text("The id of the task's completion event."),
+  RequestId: text("IMM's id of the request, what its support asks for."),
+};
+
+// --- members ---
+
+type Facts = Omit<Member, "type" | "format" | "items" | "model" | "description">;
+
+type Described<S extends Shape, F> = S & { readonly description: string } & F;
+
+type NoFacts = Readonly<Record<never, never>>;
+
+export function text<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "string" }, F> {
+  return described({ type: "string" }, description, facts);
+}
+
+export function flag<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "boolean" }, F> {
+  return described({ type: "boolean" }, description, facts);
+}
+
+export function int32<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "integer"; readonly format: "int32" }, F> {
+  return described({ type: "integer", format: "int32" }, description, facts);
+}
+
+export function int64<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "integer"; readonly format: "int64" }, F> {
+  return described({ type: "integer", format: "int64" }, description, facts);
+}
+
+export function float<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "number"; readonly format: "float" }, F> {
+  return described({ type: "number", format: "float" }, description, facts);
+}
+
+export function double<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "number"; readonly format: "double" }, F> {
+  return described({ type: "number", format: "double" }, description, facts);
+}
+
+/** An object whose keys are the caller's. */
+export function map<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "map" }, F> {
+  return described({ type: "map" }, description, facts);
+}
+
+/** An object with the members of `model`. */
+export function object<const N extends string, const F extends Facts = NoFacts>(
+  model: N,
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "object"; readonly model: N }, F> {
+  return described({ type: "object", model }, description, facts);
+}
+
+/** An array of `items`. */
+export function list<const S extends Shape, const F extends Facts = NoFacts>(
+  items: S,
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "array"; readonly items: S }, F> {
+  return described({ type: "array", items }, description, facts);
+}
+
+/** An array of objects with the members of `model`. */
+export function objects<const N extends string, const F extends Facts = NoFacts>(
+  model: N,
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "array"; readonly items: { readonly type: "object"; readonly model: N } }, F> {
+  return list({ type: "object", model }, description, facts);
+}
+
+/** An array of texts. */
+export function texts<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "array"; readonly items: { readonly type: "string" } }, F> {
+  return list({ type: "string" }, description, facts);
+}
+
+function described<const S extends Shape, F>(shape: S, description: string, facts: F | undefined): Described<S, F> {
+  // Without facts, F has no members.
+  return { ...shape, description, ...facts } as Described<S, F>;
+}
+
+// --- requests, models and operations ---
+
+type Placed<M extends Members, Place extends Parameter["in"]> = {
+  readonly [Name in keyof M]: M[Name] & { readonly in: Place };
+};
+
+/** Parameters that travel in the query string: nearly all. */
+export function inQuery<const M extends Members>(members: M): Placed<M, "query"> {
+  return placed(members, "query");
+}
+
+/** Parameters that travel in the form body. */
+export function inBody<const M extends Members>(members: M): Placed<M, "body"> {
+  return placed(members, "body");
+}
+
+function placed<M extends Members, Place extends Parameter["in"]>(members: M, place: Place): Placed<M, Place> {
+  const entries = Object.entries(members).map(([name, member]) => [name, { ...member, in: place }]);
+  // The entries were made from the very members that the type is made from.
+  return Object.fromEntries(entries) as Placed<M, Place>;
+}
+
+export function model<const M extends Members>(
+  schemaName: string,
+  description: string,
+  members: M,
+  rules: readonly Rule[] = [],
+): Model<M> {
+  return { schemaName, description, members, rules };
+}
+
+type Given<O, Implied extends keyof O> = Omit<O, "kind" | "response" | Implied> & Partial<Pick<O, Implied>>;
+
+/** A create operation; what most of them have in common need not be said. */
+export function create<const Request extends Parameters>(
+  row: Given<CreateOperation<Request>, "stage" | "rules" | "evidence" | "eventType" | "retentionDays">,
+): CreateOperation<Request> {
+  return {
+    kind: "create",
+    stage: "general",
+    evidence: "docs",
+    eventType: `imm:Task:${row.taskType}`,
+    retentionDays: 7,
+    rules: [],
+    response: CREATED,
+    ...row,
+  };
+}
