@@ -15,7 +15,8 @@
  * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON                    | no        |
  * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
  *
- * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it.
+ * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it. A create is
+ * only retried when also `mayHaveArrived` is false: IMM has no token that would make a repeated one harmless.
  * Messages are ours and safe to show; what the vendor wrote never enters them unredacted.
  */
 
@@ -54,6 +55,8 @@ export abstract class GatewayError extends Error {
   abstract readonly code: ErrorCode;
   /** Whether the same read may succeed later. */
   readonly retryable: boolean = false;
+  /** False when IMM certainly did nothing: it refused, or the request never left. Else a create may have started a task. */
+  readonly mayHaveArrived: boolean = false;
   readonly imm: ImmFault | undefined;
   readonly retryAfterMs: number | undefined;
 
@@ -110,14 +113,15 @@ export class UpstreamThrottledError extends GatewayError {
 export class UpstreamTimeoutError extends GatewayError {
   override readonly code = "UPSTREAM_TIMEOUT";
   override readonly retryable = true;
+  override readonly mayHaveArrived = true;
 }
 
 /** Thrown on HTTP 5xx, on a network fault, and while the circuit breaker is open; the last word of a stream that is cut. */
 export class UpstreamUnavailableError extends GatewayError {
   override readonly code = "UPSTREAM_UNAVAILABLE";
   override readonly retryable = true;
-  /** False when the request certainly never left this machine, so that even a create may be sent again. */
-  readonly mayHaveArrived: boolean;
+  /** True unless the request certainly never left this machine. */
+  override readonly mayHaveArrived: boolean;
 
   constructor(message: string, details: GatewayErrorDetails & { readonly mayHaveArrived?: boolean } = {}) {
     super(message, details);
@@ -129,6 +133,7 @@ export class UpstreamUnavailableError extends GatewayError {
 export class UpstreamInvalidResponseError extends GatewayError {
   override readonly code = "UPSTREAM_INVALID_RESPONSE";
   override readonly retryable = true;
+  override readonly mayHaveArrived = true;
 }
 
 /** Thrown when IMM refuses a request with a code that no rule of the house knows. */

@@ -11,17 +11,22 @@ export type { AccessKey, OpenApi, OpenApiHandle, OpenApiOptions } from "./imm/op
 export { endpointOfRegion, parseEndpoint } from "./imm/endpoints.js";
 export type { Endpoint } from "./imm/endpoints.js";
 export type {
+  CreatedTask,
+  CreateTaskInput,
+  CreateTaskRequest,
+  GetResultRequest,
   GetTaskRequest,
   ImmClient,
   ImmTask,
   ImmTaskFields,
   ImmTaskInfo,
   ImmTaskPage,
+  ImmTaskResult,
   ListTasksRequest,
   TimeRange,
 } from "./imm/imm-client.js";
 export { taskTypes } from "./imm/operations.js";
-export type { TaskTypeFacts } from "./imm/operations.js";
+export type { CreateAction, TaskTypeFacts } from "./imm/operations.js";
 
 export { startEmulator } from "./emulator/emulator.js";
 export type {

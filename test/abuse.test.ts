@@ -3,12 +3,10 @@ import { ConfigurationError } from "../src/errors.js";
 import type { ImmClient } from "../src/imm/imm-client.js";
 import { createGateway, type Gateway, type GatewayOptions } from "../src/server/gateway.js";
 import { limitNames, limits, parseLimits, type GatewayLimits } from "../src/server/limits.js";
+import { uncalled } from "./support/uncalled.js";
 
 /** A client that nobody calls. */
-const client: ImmClient = {
-  getTask: () => Promise.reject(new Error("Nobody asked for a task.")),
-  listTasks: () => Promise.reject(new Error("Nobody asked for a list.")),
-};
+const client: ImmClient = uncalled;
 
 const gateways: Gateway[] = [];
 

@@ -2,8 +2,9 @@
  * Limits and retries around any `ImmClient`: what keeps the gateway a good neighbour of a project's other users.
  *
  * Around every attempt, from the outside in: the circuit breaker, the project's budget of calls a second, the bound on
- * calls in flight, the deadline. Around the attempts: retries with full jitter. The primitives are cockatiel's and
- * p-queue's; this file decides what they are applied to. It knows nothing of what the calls mean.
+ * calls in flight, the deadline. Around the attempts: retries with full jitter, of creates only where the attempt before
+ * certainly started nothing. The primitives are cockatiel's and p-queue's; this file decides what they are applied to. It
+ * knows nothing of what the calls mean.
  */
 
 import { setMaxListeners } from "node:events";
@@ -34,10 +35,14 @@ import {
 import {
   CallPriority,
   type CallOptions,
+  type CreatedTask,
+  type CreateTaskRequest,
+  type GetResultRequest,
   type GetTaskRequest,
   type ImmClient,
   type ImmTask,
   type ImmTaskPage,
+  type ImmTaskResult,
   type ListTasksRequest,
 } from "./imm-client.js";
 
@@ -51,7 +56,7 @@ export interface CallPolicyLimits {
   readonly maxCallsPerSecond: number;
   /** Calls of one project that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
   readonly maxQueuedCalls: number;
-  /** Further attempts of a read that failed in passing. `0` turns retries off. */
+  /** Further attempts of a call that failed in passing. `0` turns retries off. */
   readonly maxRetries: number;
   /** Milliseconds: the first retry waits between 0 and this, and the bound doubles with each further one. */
   readonly retryDelayMs: number;
@@ -87,12 +92,13 @@ export class GuardedImmClient implements ImmClient {
   readonly #budgets = new Map<string, PQueue>();
   #callsInFlight = 0;
   readonly #stopping = new AbortController();
-  readonly #retries: IPolicy;
+  readonly #readRetries: IPolicy;
+  readonly #createRetries: IPolicy;
   readonly #breaker: IPolicy;
   readonly #deadline: IPolicy;
 
   constructor(client: ImmClient, { limits, clock, projects }: CallPolicyOptions) {
-    const { maxRetries, retryDelayMs, maxRetryDelayMs } = limits;
+    const { maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
     this.#projects = projects === undefined ? undefined : new Set(projects);
@@ -103,46 +109,54 @@ export class GuardedImmClient implements ImmClient {
       breaker: new ConsecutiveBreaker(limits.breakerThreshold),
       halfOpenAfter: limits.breakerResetMs,
     });
-    // A wait that nobody waits for any more must not hold a stopped process up.
-    this.#retries = retry(
-      handleWhen((error) => isWorthRetrying(error, maxRetryDelayMs)),
-      {
-        maxAttempts: maxRetries,
-        backoff: new DelegateBackoff<IRetryBackoffContext<unknown>>(({ attempt, result }) => {
-          const bound = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (attempt - 1));
-          const asked = "error" in result && result.error instanceof GatewayError ? result.error.retryAfterMs : 0;
-          return (asked ?? 0) + clock.random() * bound;
-        }),
-      },
-    ).dangerouslyUnref();
+    this.#readRetries = createRetries(limits, clock, (error) => isWorthRetrying(error, maxRetryDelayMs));
+    this.#createRetries = createRetries(
+      limits,
+      clock,
+      (error) => isWorthRetrying(error, maxRetryDelayMs) && !mayHaveArrived(error),
+    );
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#read(request.projectName, options, async () => {
-      options?.onAttempt?.();
-      return this.#client.getTask(request, options);
-    });
+    return this.#call(this.#readRetries, request.projectName, options, async () =>
+      this.#client.getTask(request, options),
+    );
   }
 
   async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#read(request.projectName, options, async () => {
-      options?.onAttempt?.();
-      return this.#client.listTasks(request, options);
-    });
+    return this.#call(this.#readRetries, request.projectName, options, async () =>
+      this.#client.listTasks(request, options),
+    );
+  }
+
+  async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
+    return this.#call(this.#readRetries, request.projectName, options, async () =>
+      this.#client.getResult(request, options),
+    );
+  }
+
+  async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
+    return this.#call(this.#createRetries, request.input.projectName, options, async () =>
+      this.#client.createTask(request, options),
+    );
   }
 
   /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */
   dispose(): void {
-    this.#stopping.abort(new StoppedError("The gateway is stopping.", { mayHaveArrived: false }));
+    this.#stopping.abort(stopped({ mayHaveArrived: false }));
   }
 
-  async #read<T>(projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
-    const { priority = CallPriority.query } = options;
+  async #call<T>(retries: IPolicy, projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
+    const { priority = CallPriority.query, onAttempt } = options;
     if (this.#projects?.has(projectName) === false)
       throw new ForbiddenError("The gateway does not serve this project.");
-    return this.#retries.execute(async () => {
+    const attempt = async (): Promise<T> => {
+      onAttempt?.();
+      return call();
+    };
+    return retries.execute(async () => {
       const budget = this.#admit(projectName);
-      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, call));
+      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, attempt));
       if ("refusal" in outcome) throw outcome.refusal;
       return outcome.value;
     });
@@ -179,7 +193,9 @@ export class GuardedImmClient implements ImmClient {
   }
 
   async #takeTurn<T>(projectName: string, budget: PQueue, priority: number, call: () => Promise<T>): Promise<T> {
+    let hasStarted = false;
     const run = async (): Promise<T> => {
+      hasStarted = true;
       this.#takePlace(projectName, budget);
       try {
         return await this.#withDeadline(call);
@@ -187,7 +203,12 @@ export class GuardedImmClient implements ImmClient {
         this.#givePlace();
       }
     };
-    return budget.add(run, { priority, signal: this.#stopping.signal });
+    try {
+      return await budget.add(run, { priority, signal: this.#stopping.signal });
+    } catch (thrown) {
+      if (thrown instanceof StoppedError && hasStarted) throw stopped({ mayHaveArrived: true });
+      throw thrown;
+    }
   }
 
   /** Counts a call in flight. With the last place gone every queue pauses, so that none counts a call it cannot start. */
@@ -242,11 +263,33 @@ export class GuardedImmClient implements ImmClient {
   }
 }
 
+/** Further attempts with full jitter, no earlier than IMM asks for. */
+function createRetries(
+  { maxRetries, retryDelayMs, maxRetryDelayMs }: CallPolicyLimits,
+  clock: Clock,
+  isWorthIt: (error: Error) => boolean,
+): IPolicy {
+  const policy = retry(handleWhen(isWorthIt), {
+    maxAttempts: maxRetries,
+    backoff: new DelegateBackoff<IRetryBackoffContext<unknown>>(({ attempt, result }) => {
+      const bound = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (attempt - 1));
+      const asked = "error" in result && result.error instanceof GatewayError ? result.error.retryAfterMs : 0;
+      return (asked ?? 0) + clock.random() * bound;
+    }),
+  });
+  // A wait that nobody waits for any more must not hold a stopped process up.
+  return policy.dangerouslyUnref();
+}
+
 /** The local budget is spent: trying again at once would only lengthen the queue. */
 class BudgetSpentError extends UpstreamThrottledError {}
 
 /** The gateway stops: there is no later. */
 class StoppedError extends UpstreamUnavailableError {}
+
+function stopped(details: { readonly mayHaveArrived: boolean }): StoppedError {
+  return new StoppedError("The gateway is stopping.", details);
+}
 
 /** The breaker is open: trying again before it closes is pointless. */
 class BreakerOpenError extends UpstreamUnavailableError {}
@@ -261,6 +304,11 @@ function isOutage(error: Error): boolean {
     error instanceof UpstreamTimeoutError ||
     error instanceof UpstreamInvalidResponseError
   );
+}
+
+/** An error that is not the house's says nothing, so the worst is assumed. */
+function mayHaveArrived(error: Error): boolean {
+  return !(error instanceof GatewayError) || error.mayHaveArrived;
 }
 
 function isWorthRetrying(error: Error, maxRetryDelayMs: number): boolean {

@@ -1,11 +1,13 @@
 /**
- * The port through which everything else sees IMM: the reads, and the values that cross it, in camelCase.
+ * The port through which everything else sees IMM: the reads, the creates, and the values that cross it, in camelCase.
  *
  * `OpenApiImmClient` implements it over HTTPS, `GuardedImmClient` wraps any implementation with limits and retries.
  * Implementations throw nothing but `GatewayError`s.
  *
- * @see GetTask and ListTasks of `@alicloud/imm20200930` 5.0.1
+ * @see GetTask, ListTasks, Create…Task and Get…Result of `@alicloud/imm20200930` 5.0.1
  */
+
+import type { CreateAction } from "./operations.js";
 
 /** What GetTask asks for. All three names are needed to find a task. */
 export interface GetTaskRequest {
@@ -79,6 +81,37 @@ export interface ImmTaskPage {
   readonly nextToken: string | undefined;
 }
 
+/** What a task is created with, in the schema's spelling. The table says which members an action takes. */
+export type CreateTaskInput = Readonly<Record<string, unknown>> & { readonly projectName: string };
+
+/** What starts a task. */
+export interface CreateTaskRequest {
+  readonly action: CreateAction;
+  /** Has passed `checkInput`. */
+  readonly input: CreateTaskInput;
+}
+
+/** A task that IMM has accepted. */
+export interface CreatedTask {
+  readonly taskId: string;
+  readonly eventId: string | undefined;
+  readonly requestId: string | undefined;
+}
+
+/** Which task's outcome to read. */
+export interface GetResultRequest {
+  readonly projectName: string;
+  /** One of the types that have a result operation. */
+  readonly taskType: string;
+  readonly taskId: string;
+}
+
+/**
+ * What a result operation answers: the members of its row in the table, in the schema's spelling, the outcome among them.
+ * Members that IMM left out are absent.
+ */
+export type ImmTaskResult = Readonly<Record<string, unknown>>;
+
 /** Whose turn it is when calls have to wait: the higher goes first. */
 export const CallPriority = { progress: 0, confirmation: 1, query: 2 } as const;
 
@@ -90,7 +123,7 @@ export interface CallOptions {
   readonly onAttempt?: (() => void) | undefined;
 }
 
-/** The reads of IMM that the gateway makes. */
+/** The calls of IMM that the gateway makes. */
 export interface ImmClient {
   /**
    * Fetches one task.
@@ -105,4 +138,18 @@ export interface ImmClient {
    * @throws NotFoundError - when IMM knows no such project.
    */
   listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage>;
+  /**
+   * Reads what one task came to.
+   *
+   * @throws BadUserInputError - when tasks of this type have no result to read.
+   * @throws NotFoundError - when IMM knows no such project or task, or the task is older than seven days.
+   */
+  getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult>;
+  /**
+   * Starts one task. IMM has no token that would make a repeated create harmless: the error's `mayHaveArrived` says
+   * whether a task may have been started all the same.
+   *
+   * @throws NotFoundError - when IMM knows no such project.
+   */
+  createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask>;
 }

@@ -8,21 +8,40 @@
 
 import credentialsModule from "@alicloud/credentials";
 import openApiModule from "@alicloud/openapi-core";
-import { ConfigurationError, toError, UpstreamMisconfiguredError } from "../errors.js";
+import { BadUserInputError, ConfigurationError, toError, UpstreamMisconfiguredError } from "../errors.js";
 import type { Endpoint } from "./endpoints.js";
 import type {
+  CreatedTask,
+  CreateTaskRequest,
+  GetResultRequest,
   GetTaskRequest,
   ImmClient,
   ImmTask,
   ImmTaskFields,
   ImmTaskInfo,
   ImmTaskPage,
+  ImmTaskResult,
   ListTasksRequest,
   TimeRange,
 } from "./imm-client.js";
-import { API_VERSION, operations, type models, type Operation } from "./operations.js";
+import {
+  API_VERSION,
+  operations,
+  resultOperationOf,
+  type CreateOperation,
+  type models,
+  type Operation,
+} from "./operations.js";
 import { fromCallFailure } from "./upstream-errors.js";
-import { decodeMembers, encodeParameters, WireShapeError, type Decoded } from "./wire.js";
+import {
+  decodeMembers,
+  encodeInput,
+  encodeParameters,
+  toSchemaMembers,
+  WireShapeError,
+  type Decoded,
+  type WireParameters,
+} from "./wire.js";
 
 // Both packages are CommonJS: under Node's ES module loader the class is the default of the default.
 const { $OpenApiUtil, default: OpenApiClient } = openApiModule;
@@ -147,16 +166,14 @@ export class OpenApiImmClient implements ImmClient {
   async getTask(request: GetTaskRequest): Promise<ImmTask> {
     return this.#call(
       operations.GetTask,
-      {
+      encodeParameters(operations.GetTask, {
         ProjectName: request.projectName,
         TaskType: request.taskType,
         TaskId: request.taskId,
         RequestDefinition: request.requestDefinition === true ? true : undefined,
-      },
+      }),
       (answer) => {
-        if (answer.TaskId !== undefined && answer.TaskId !== request.taskId) {
-          throw new WireShapeError("Expected answer.TaskId to be the id that was asked for.");
-        }
+        checkTaskId(answer.TaskId, request.taskId);
         return { ...toTaskFields(answer, "answer"), requestId: answer.RequestId, eventId: answer.EventId };
       },
     );
@@ -165,7 +182,7 @@ export class OpenApiImmClient implements ImmClient {
   async listTasks(request: ListTasksRequest): Promise<ImmTaskPage> {
     return this.#call(
       operations.ListTasks,
-      {
+      encodeParameters(operations.ListTasks, {
         ProjectName: request.projectName,
         TaskTypes: request.taskTypes,
         Status: request.status,
@@ -177,7 +194,7 @@ export class OpenApiImmClient implements ImmClient {
         MaxResults: request.maxResults,
         NextToken: request.nextToken,
         RequestDefinition: request.requestDefinition === true ? true : undefined,
-      },
+      }),
       (answer) => ({
         requestId: answer.RequestId,
         tasks: (answer.Tasks ?? []).map(toTaskInfo),
@@ -187,12 +204,32 @@ export class OpenApiImmClient implements ImmClient {
     );
   }
 
+  async getResult({ projectName, taskType, taskId }: GetResultRequest): Promise<ImmTaskResult> {
+    const operation = resultOperationOf(taskType);
+    if (operation === undefined) {
+      throw new BadUserInputError("taskType", "Expected `taskType` to be a type whose tasks have a result to read.");
+    }
+    const parameters = encodeParameters(operation, { ProjectName: projectName, TaskType: taskType, TaskId: taskId });
+    return this.#call(operation, parameters, (answer) => {
+      checkTaskId(answer["TaskId"], taskId);
+      return toSchemaMembers(operation.response, answer);
+    });
+  }
+
+  async createTask({ action, input }: CreateTaskRequest): Promise<CreatedTask> {
+    const operation: CreateOperation = operations[action];
+    return this.#call(operation, encodeInput(operation, input), (answer) => ({
+      taskId: required(answer.TaskId, "answer.TaskId"),
+      eventId: answer.EventId,
+      requestId: answer.RequestId,
+    }));
+  }
+
   async #call<O extends Operation, T>(
     operation: O,
-    values: Readonly<Record<string, unknown>>,
+    { query, body }: WireParameters,
     read: (answer: Decoded<O["response"]>) => T,
   ): Promise<T> {
-    const { query, body } = encodeParameters(operation, values);
     const params = new $OpenApiUtil.Params({
       action: operation.action,
       version: API_VERSION,
@@ -243,6 +280,12 @@ function toTaskFields(source: Decoded<typeof models.TaskInfo.members>, path: str
     tags: source.Tags,
     taskRequestDefinition: source.TaskRequestDefinition,
   };
+}
+
+/** IMM may leave the id out of its answer; another id than the one asked for is not this task. */
+function checkTaskId(answered: unknown, asked: string): void {
+  if (answered === undefined || answered === asked) return;
+  throw new WireShapeError("Expected answer.TaskId to be the id that was asked for.");
 }
 
 function required(text: string | undefined, path: string): string {

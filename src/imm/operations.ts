@@ -17,7 +17,7 @@ import { mediaModels, mediaOperations } from "./operations/media.js";
 import { mediaTargetModels } from "./operations/media-targets.js";
 import { moderationOperations } from "./operations/moderation.js";
 import { resultModels, resultOperations } from "./operations/results.js";
-import type { CreateOperation, Evidence, Members, Model, Shape, Stage } from "./operations/rows.js";
+import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape, Stage } from "./operations/rows.js";
 import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
@@ -82,6 +82,11 @@ export type CreateAction = keyof typeof createOperations;
 
 /** The operations that read what a task came to, by action. */
 export { resultOperations };
+
+/** The operation that reads what tasks of a type came to; undefined for a type that has none. */
+export function resultOperationOf(taskType: string): ResultOperation | undefined {
+  return Object.values<ResultOperation>(resultOperations).find((operation) => operation.taskType === taskType);
+}
 
 /** The model that a shape refers to. */
 export function modelOf(shape: Pick<Shape, "model">): Model {

@@ -283,14 +283,20 @@ function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, 
   if (isObjectWith<OpenApi>(upstream.openApi, "callApi")) {
     return new OpenApiImmClient({ openApi: upstream.openApi, callTimeoutMs });
   }
-  if (isObjectWith<ImmClient>(upstream.client, "getTask")) return upstream.client;
+  if (isObjectWith<ImmClient>(upstream.client, "getTask", "listTasks", "getResult", "createTask")) {
+    return upstream.client;
+  }
   throw new ConfigurationError(
     "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
   );
 }
 
-function isObjectWith<T extends object>(value: unknown, method: keyof T & string): value is T {
-  return typeof value === "object" && value !== null && typeof Reflect.get(value, method) === "function";
+function isObjectWith<T extends object>(value: unknown, ...methods: readonly (keyof T & string)[]): value is T {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    methods.every((method) => typeof Reflect.get(value, method) === "function")
+  );
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {

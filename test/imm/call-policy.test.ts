@@ -13,7 +13,17 @@ import {
   UpstreamUnavailableError,
 } from "../../src/errors.js";
 import { GuardedImmClient } from "../../src/imm/call-policy.js";
-import type { GetTaskRequest, ImmClient, ImmTask, ImmTaskPage, ListTasksRequest } from "../../src/imm/imm-client.js";
+import type {
+  CreatedTask,
+  CreateTaskRequest,
+  GetResultRequest,
+  GetTaskRequest,
+  ImmClient,
+  ImmTask,
+  ImmTaskPage,
+  ImmTaskResult,
+  ListTasksRequest,
+} from "../../src/imm/imm-client.js";
 import { parseLimits, type GatewayLimits } from "../../src/server/limits.js";
 
 const request: GetTaskRequest = { projectName: "p", taskType: "FileCompression", taskId: "t" };
@@ -31,6 +41,15 @@ const task: ImmTask = {
   requestId: "R",
   eventId: undefined,
 };
+
+const createRequest: CreateTaskRequest = {
+  action: "CreateFigureClusteringTask",
+  input: { projectName: "p", datasetName: "d" },
+};
+
+const created: CreatedTask = { taskId: "t", eventId: undefined, requestId: "R" };
+
+const result: ImmTaskResult = { content: "c" };
 
 const page: ImmTaskPage = { requestId: "R", tasks: [], nextToken: undefined };
 
@@ -58,6 +77,16 @@ class HeldClient implements ImmClient {
   async listTasks({ projectName }: ListTasksRequest): Promise<ImmTaskPage> {
     await this.#hold(projectName);
     return page;
+  }
+
+  async getResult({ projectName }: GetResultRequest): Promise<ImmTaskResult> {
+    await this.#hold(projectName);
+    return result;
+  }
+
+  async createTask({ input }: CreateTaskRequest): Promise<CreatedTask> {
+    await this.#hold(input.projectName);
+    return created;
   }
 
   startsOf(projectName: string): number[] {
@@ -165,7 +194,9 @@ test("passes the request on and the answer back", async () => {
   held.answer = () => "succeed";
   expect(await client.getTask(request)).toBe(task);
   expect(await client.listTasks({ projectName: "p" })).toBe(page);
-  expect(held.started.map(({ projectName }) => projectName)).toEqual(["p", "p"]);
+  expect(await client.getResult(request)).toBe(result);
+  expect(await client.createTask(createRequest)).toBe(created);
+  expect(held.started.map(({ projectName }) => projectName)).toEqual(["p", "p", "p", "p"]);
 });
 
 describe("calls in flight", () => {
@@ -453,6 +484,97 @@ describe("retries", () => {
     expect(errorOf(outcomes).toExtensions()).toEqual({ code: "UPSTREAM_THROTTLED", retryAfterMs: 2_001 });
     await pass(60_000);
     expect(held.started).toHaveLength(1);
+  });
+});
+
+describe("creates", () => {
+  const later = { retryAfterMs: 700 };
+
+  test.each<[name: string, error: GatewayError]>([
+    ["throttling", new UpstreamThrottledError("slow down")],
+    ["throttling that asks for a wait", new UpstreamThrottledError("slow down", later)],
+    ["a request that never left", new UpstreamUnavailableError("refused", { mayHaveArrived: false })],
+  ])("are tried again after %s: nothing was started", async (_name, error) => {
+    held.answer = (call) => (call === 0 ? error : "succeed");
+    const outcomes = follow([guard({ maxRetryDelayMs: 1_000 }).createTask(createRequest)]);
+    await pass(2_000);
+    expect(outcomes).toEqual([{ state: "done" }]);
+    expect(held.started).toHaveLength(2);
+    expect(error.mayHaveArrived).toBe(false);
+  });
+
+  test.each<[name: string, error: GatewayError]>([
+    ["a timeout", new UpstreamTimeoutError("late")],
+    ["a lost connection", new UpstreamUnavailableError("reset")],
+    ["5xx", new UpstreamUnavailableError("down", { imm: { code: "InternalError", requestId: "R" } })],
+    ["an unreadable answer", new UpstreamInvalidResponseError("not JSON")],
+  ])("are never tried again after %s: a task may have been started, and the error says so", async (_name, error) => {
+    held.answer = () => error;
+    const outcomes = follow([guard().createTask(createRequest)]);
+    await pass(60_000);
+    expect(held.started).toHaveLength(1);
+    expect(errorOf(outcomes)).toBe(error);
+    expect(error.mayHaveArrived).toBe(true);
+  });
+
+  test("are never tried again after the deadline", async () => {
+    const outcomes = follow([guard({ callTimeoutMs: 100 }).createTask(createRequest)]);
+    await pass(60_000);
+    expect(held.started).toHaveLength(1);
+    expect(errorOf(outcomes)).toMatchObject({ code: "UPSTREAM_TIMEOUT", mayHaveArrived: true });
+  });
+
+  test("are not tried again after a failure that is no error of the house", async () => {
+    held.answer = () => new Error("a defect");
+    const outcomes = follow([guard().createTask(createRequest)]);
+    await pass(60_000);
+    expect(outcomes).toMatchObject([{ state: "failed", error: new Error("a defect") }]);
+    expect(held.started).toHaveLength(1);
+  });
+
+  test.each<[name: string, error: GatewayError]>([
+    ["a wrong input", new BadUserInputError("input", "wrong")],
+    ["a missing project", new NotFoundError("gone")],
+    ["a denial", new ForbiddenError("no")],
+    ["wrong credentials", new UpstreamMisconfiguredError("key")],
+    ["an unknown refusal", new UpstreamRejectedError("why")],
+  ])("are over after %s: IMM did nothing", async (_name, error) => {
+    held.answer = () => error;
+    const outcomes = follow([guard().createTask(createRequest)]);
+    await pass(60_000);
+    expect(held.started).toHaveLength(1);
+    expect(errorOf(outcomes).mayHaveArrived).toBe(false);
+  });
+
+  test("that wait when the gateway stops have not arrived; those in flight may have", async () => {
+    const client = guard({ maxConcurrentCalls: 1 });
+    const outcomes = follow([client.createTask(createRequest), client.createTask(createRequest)]);
+    await pass(0);
+    client.dispose();
+    await pass(0);
+    expect(outcomes.map(({ error }) => error)).toMatchObject([
+      { message: "The gateway is stopping.", mayHaveArrived: true },
+      { message: "The gateway is stopping.", mayHaveArrived: false },
+    ]);
+    expect(held.started).toHaveLength(1);
+  });
+
+  test("are refused for a project that the gateway does not serve, as are results", async () => {
+    const client = new GuardedImmClient(held, { limits: parseLimits({}), clock: chance, projects: ["other"] });
+    const outcomes = follow([client.createTask(createRequest), client.getResult(request)]);
+    await pass(0);
+    for (const { error } of outcomes) expect(error).toBeInstanceOf(ForbiddenError);
+    expect(held.started).toEqual([]);
+  });
+});
+
+describe("results", () => {
+  test("are tried again as reads are", async () => {
+    held.answer = (call) => (call === 0 ? new UpstreamTimeoutError("late") : "succeed");
+    const outcomes = follow([guard().getResult(request)]);
+    await pass(10_000);
+    expect(outcomes).toEqual([{ state: "done" }]);
+    expect(held.started).toHaveLength(2);
   });
 });
 

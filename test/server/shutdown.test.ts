@@ -6,6 +6,7 @@ import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
 import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
+import { uncalled } from "../support/uncalled.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
@@ -92,7 +93,7 @@ describe("stopping", () => {
 describe("starting on a port that is in use", () => {
   it("fails with one sentence and leaves nothing behind", async () => {
     const { port, clock } = await startGateway();
-    const second = createGateway({ client: { getTask: neverCalled, listTasks: neverCalled }, port, clock });
+    const second = createGateway({ client: uncalled, port, clock });
     disposeAfterTest(async () => second.stop());
     await expect(second.start()).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
@@ -100,7 +101,3 @@ describe("starting on a port that is in use", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 });
-
-async function neverCalled(): Promise<never> {
-  throw new Error("Nothing should be asked.");
-}

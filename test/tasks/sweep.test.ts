@@ -4,6 +4,7 @@ import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../src/tasks/task.
 import type { WatchStream } from "../../src/tasks/watch-stream.js";
 import { eventually } from "../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
+import { uncalled } from "../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 
@@ -144,6 +145,7 @@ describe("sweeping the watched tasks of a project", () => {
     const running = await startReader({
       maxCachedTasks: 1_000,
       wrapClient: (client) => ({
+        ...uncalled,
         getTask: async (request, options) => client.getTask(request, options),
         listTasks: async (request, options) => {
           if (!failsNext || request.nextToken === undefined) return client.listTasks(request, options);
@@ -200,6 +202,7 @@ describe("sweeping the watched tasks of a project", () => {
     let lists = 0;
     const running = await startReader({
       wrapClient: (client) => ({
+        ...uncalled,
         getTask: async (request, options) => client.getTask(request, options),
         listTasks: async () => {
           lists += 1;

@@ -3,6 +3,7 @@ import { ForbiddenError, NotFoundError, UpstreamThrottledError, UpstreamUnavaila
 import { TaskReader } from "../../src/tasks/task-reader.js";
 import { NO_NEEDS, type TaskKey } from "../../src/tasks/task.js";
 import { actionsOf, startReader } from "../support/start-reader.js";
+import { uncalled } from "../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 const DEFINITION = { ...NO_NEEDS, definition: true };
@@ -224,7 +225,12 @@ describe("the progress of a running task", () => {
     const { client, clock, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     const getTask = client.getTask.bind(client);
-    const reader = new TaskReader({ client: { getTask, listTasks }, clock, taskMaxAgeMs: 0, maxCachedTasks: 10 });
+    const reader = new TaskReader({
+      client: { ...uncalled, getTask, listTasks },
+      clock,
+      taskMaxAgeMs: 0,
+      maxCachedTasks: 10,
+    });
     for (const turn of [1, 2]) {
       const snapshot = await reader.read(keyOf("run"), PROGRESS);
       expect(snapshot.status).toBe("RUNNING");
