@@ -64,7 +64,9 @@ export function decodeParameters<A extends Action>(action: A, sent: ReadonlyMap<
   const decoded = Object.entries(request).map(([name, row]) => [name, decodeParameter(name, row, sent.get(name))]);
   const broken = findBrokenRule(rules, (name) => (sent.get(name) ?? "") !== "");
   if (broken !== undefined) {
-    throw broken.isMissing ? missingParameter(broken.member) : invalidParameter(broken.member, describeBroken(broken));
+    throw broken.fault === "surplus"
+      ? invalidParameter(broken.member, describeBroken(broken))
+      : missingParameter(broken.member);
   }
   // The entries were made from the very rows that the type is made from.
   return Object.fromEntries(decoded) as DecodedParameters<A>;
@@ -176,8 +178,9 @@ function requiredOf(members: Members): readonly string[] {
   return Object.keys(members).filter((name) => members[name]?.required);
 }
 
-function describeBroken({ member, isMissing, because }: BrokenRule): string {
-  return `expected ${isMissing ? member : `no ${member}`} beside ${because.join(", ")}`;
+function describeBroken({ fault, member, others }: BrokenRule): string {
+  if (fault === "noneOf") return `expected one of ${[member, ...others].join(", ")}`;
+  return `expected ${fault === "needed" ? member : `no ${member}`} beside ${others.join(", ")}`;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { decodeParameters } from "../../src/emulator/parameters.js";
 import { Refusal } from "../../src/emulator/refusal.js";
+import { operations, type CreateAction } from "../../src/imm/operations.js";
+import { encodeInput } from "../../src/imm/wire.js";
+import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 
 function decodeList(parameters: Record<string, string>) {
   return decodeParameters("ListTasks", new Map(Object.entries({ ProjectName: "immtest", ...parameters })));
@@ -85,6 +88,56 @@ describe("decodeParameters", () => {
     expect(refusalOf(() => decodeList({ [name]: '["Media' }))).toEqual({
       status: 400,
       code: `InvalidJSON Array parsing error,${name}`,
+    });
+  });
+});
+
+describe("decodeParameters of what starts a task", () => {
+  function decodeCreate(action: CreateAction, parameters: Readonly<Record<string, string>>) {
+    return decodeParameters(action, new Map(Object.entries(parameters)));
+  }
+
+  test.each(createActions)("takes a full %s, and gives back every member", (action) => {
+    for (const variant of EXAMPLE_VARIANTS) {
+      const { query, body } = encodeInput(operations[action], exampleInput(action, variant));
+      const sent = { ...query, ...body };
+      const decoded: Readonly<Record<string, unknown>> = decodeCreate(action, sent);
+      for (const [name, text] of Object.entries(sent)) {
+        expect(decoded[name]).toEqual(typeof decoded[name] === "string" ? text : JSON.parse(text));
+      }
+    }
+  });
+
+  const compression = { ProjectName: "p", Sources: '[{"URI":"oss://b/a"}]', TargetURI: "oss://b/t" };
+  const convert = { ProjectName: "p", Sources: "[{}]" };
+  const highlight = { ProjectName: "p", Type: "Concat", Sources: '[{"URI":"a"}]', Output: '{"URI":"t"}' };
+
+  function mark(members: string): Record<string, string> {
+    return { ...convert, Targets: `[{"Video":{"FilterVideo":{"Watermarks":[${members}]}}}]` };
+  }
+
+  test.each<[action: CreateAction, parameters: Record<string, string>, code: string]>([
+    ["CreateFileCompressionTask", { ...compression, Sources: "" }, "MissingSources"],
+    ["CreateFileCompressionTask", { ...compression, SourceManifestURI: "m" }, "InvalidSourceManifestURI"],
+    ["CreateFileCompressionTask", { ...compression, TargetURI: "" }, "MissingTargetURI"],
+    ["CreateFileCompressionTask", { ...compression, UserData: "ü".repeat(1025) }, "InvalidUserData"],
+    ["CreateFileCompressionTask", { ...compression, Sources: `[${"{},".repeat(100)}{}]` }, "InvalidSources"],
+    ["CreateMediaConvertTask", convert, "MissingTargets"],
+    ["CreateMediaConvertTask", { ...convert, Targets: '[{"Container":"mp4"}]' }, "InvalidTargets"],
+    ["CreateMediaConvertTask", mark('{"FontSize":4}'), "InvalidTargets"],
+    ["CreateMediaConvertTask", mark('{"FontSize":120}'), "InvalidTargets"],
+    ["CreateMediaConvertTask", mark('{"FontApha":0}'), "InvalidTargets"],
+    ["CreateHighlightTask", { ...highlight, Sources: '[{"URI":""}]' }, "InvalidSources"],
+    ["CreateHighlightTask", { ...highlight, Output: "{}" }, "InvalidOutput"],
+    ["CreateHighlightTask", { ...highlight, Tags: "[]" }, "InvalidTags"],
+  ])("refuses %s %j as %s", (action, parameters, code) => {
+    expect(refusalOf(() => decodeCreate(action, parameters))).toEqual({ status: 400, code });
+  });
+
+  test("takes words that the table does not know", () => {
+    expect(decodeCreate("CreateHighlightTask", { ...highlight, Type: "Remix" })).toMatchObject({ Type: "Remix" });
+    expect(decodeCreate("CreateMediaConvertTask", mark('{"FontSize":5,"FontApha":1}'))).toMatchObject({
+      Targets: [{ Video: { FilterVideo: { Watermarks: [{ FontSize: 5, FontApha: 1 }] } } }],
     });
   });
 });

@@ -18,14 +18,13 @@ export function describeRange({ min, max, exclusiveMin, exclusiveMax }: Range): 
   return `${exclusiveMin ? "above" : "from"} ${min} and ${exclusiveMax ? "below" : "up to"} ${max}`;
 }
 
-/** A rule that does not hold: the member at fault, and what is expected of it. */
+/** A rule that does not hold, and the member at fault. Names are the wire's. */
 export interface BrokenRule {
-  /** The wire's name. */
+  /** `needed`: it is missing beside one that needs it. `noneOf`: it, or one of the others. `surplus`: one too many. */
+  readonly fault: "needed" | "noneOf" | "surplus";
   readonly member: string;
-  /** Whether the member has to be there, or must not be. */
-  readonly isMissing: boolean;
-  /** The members that are the reason, by the wire's names. */
-  readonly because: readonly string[];
+  /** The one that needs it, those that could stand for it, or the one that it cannot stand beside. */
+  readonly others: readonly string[];
 }
 
 /** The first rule that does not hold for the members that are there; undefined when all do. */
@@ -41,7 +40,7 @@ function brokenNeed(
   { member, needs }: Extract<Rule, { kind: "needs" }>,
   isThere: (member: string) => boolean,
 ): BrokenRule | undefined {
-  return isThere(member) && !isThere(needs) ? { member: needs, isMissing: true, because: [member] } : undefined;
+  return isThere(member) && !isThere(needs) ? { fault: "needed", member: needs, others: [member] } : undefined;
 }
 
 function brokenChoice(
@@ -50,9 +49,9 @@ function brokenChoice(
 ): BrokenRule | undefined {
   const [first, second] = members.filter(isThere);
   if (first === undefined) {
-    const [member = "", ...because] = members;
-    return kind === "atMostOneOf" ? undefined : { member, isMissing: true, because };
+    const [member = "", ...others] = members;
+    return kind === "atMostOneOf" ? undefined : { fault: "noneOf", member, others };
   }
   if (second === undefined || kind === "atLeastOneOf") return undefined;
-  return { member: second, isMissing: false, because: [first] };
+  return { fault: "surplus", member: second, others: [first] };
 }
