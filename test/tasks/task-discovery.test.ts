@@ -4,6 +4,7 @@ import { NO_NEEDS } from "../../src/tasks/task.js";
 import type { WatchStream } from "../../src/tasks/watch-stream.js";
 import { eventually } from "../support/eventually.js";
 import { startReader, type RunningReader } from "../support/start-reader.js";
+import { uncalled } from "../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 const PROJECT = { projectName: "immtest", needs: PROGRESS };
@@ -178,10 +179,7 @@ describe("a project that cannot be followed", () => {
 
   it("is refused where the account may not list it", async () => {
     const { hub } = await startReader({
-      wrapClient: (client) => ({
-        getTask: async (request) => client.getTask(request),
-        listTasks: async () => Promise.reject(new ForbiddenError("No.")),
-      }),
+      wrapClient: () => ({ ...uncalled, listTasks: async () => Promise.reject(new ForbiddenError("No.")) }),
     });
     const { value } = await hub.watchProject(PROJECT).next();
     expect(value).toMatchObject({ kind: "failure", error: expect.any(ForbiddenError) });
