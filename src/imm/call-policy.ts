@@ -3,8 +3,8 @@
  *
  * Around every attempt, from the outside in: the circuit breaker, the project's budget of calls a second, the bound on
  * calls in flight, the deadline. Around the attempts: retries with full jitter, of creates only where the attempt before
- * certainly started nothing. The primitives are cockatiel's and p-queue's; this file decides what they are applied to. It
- * knows nothing of what the calls mean.
+ * certainly started nothing. The primitives are cockatiel's and `project-budget`'s; this file decides what they are
+ * applied to. It knows nothing of what the calls mean.
  */
 
 import { setMaxListeners } from "node:events";
@@ -21,7 +21,6 @@ import {
   type IPolicy,
   type IRetryBackoffContext,
 } from "cockatiel";
-import PQueue from "p-queue";
 import type { Clock } from "../clock.js";
 import {
   ForbiddenError,
@@ -32,6 +31,7 @@ import {
   UpstreamUnavailableError,
   toError,
 } from "../errors.js";
+import { ProjectBudget } from "./project-budget.js";
 import {
   CallPriority,
   type CallOptions,
@@ -73,11 +73,10 @@ export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
   /** The projects that may be asked for; undefined for all. */
   readonly projects?: readonly string[] | undefined;
-  /** The source of the jitter. The waits themselves are the libraries', on the machine's timers. */
+  /** The source of the jitter, and of the seconds that IMM counts by. Other waits are the libraries', on the machine's timers. */
   readonly clock: Clock;
 }
 
-const RATE_WINDOW_MS = 1_000;
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
@@ -87,9 +86,10 @@ type Outcome<T> = { readonly value: T } | { readonly refusal: Error };
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
+  readonly #clock: Clock;
   readonly #projects: ReadonlySet<string> | undefined;
   /** By project, the one that has waited longest for a place first. */
-  readonly #budgets = new Map<string, PQueue>();
+  readonly #budgets = new Map<string, ProjectBudget>();
   #callsInFlight = 0;
   readonly #stopping = new AbortController();
   readonly #readRetries: IPolicy;
@@ -101,6 +101,7 @@ export class GuardedImmClient implements ImmClient {
     const { maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
+    this.#clock = clock;
     this.#projects = projects === undefined ? undefined : new Set(projects);
     // Every waiting call listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
@@ -144,6 +145,7 @@ export class GuardedImmClient implements ImmClient {
   /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */
   dispose(): void {
     this.#stopping.abort(stopped({ mayHaveArrived: false }));
+    for (const budget of this.#budgets.values()) budget.dispose();
   }
 
   async #call<T>(retries: IPolicy, projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
@@ -163,11 +165,11 @@ export class GuardedImmClient implements ImmClient {
   }
 
   /** The project's queue, unless too many calls wait in it already. */
-  #admit(projectName: string): PQueue {
+  #admit(projectName: string): ProjectBudget {
     const budget = this.#budgetOf(projectName);
-    if (budget.size < this.#limits.maxQueuedCalls) return budget;
+    if (budget.waiting < this.#limits.maxQueuedCalls) return budget;
     throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
-      retryAfterMs: Math.ceil((budget.size / this.#limits.maxCallsPerSecond) * RATE_WINDOW_MS),
+      retryAfterMs: budget.waitMs,
     });
   }
 
@@ -192,7 +194,7 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  async #takeTurn<T>(projectName: string, budget: PQueue, priority: number, call: () => Promise<T>): Promise<T> {
+  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: () => Promise<T>): Promise<T> {
     let hasStarted = false;
     const run = async (): Promise<T> => {
       hasStarted = true;
@@ -204,7 +206,7 @@ export class GuardedImmClient implements ImmClient {
       }
     };
     try {
-      return await budget.add(run, { priority, signal: this.#stopping.signal });
+      return await budget.take(run, { priority, signal: this.#stopping.signal });
     } catch (thrown) {
       if (thrown instanceof StoppedError && hasStarted) throw stopped({ mayHaveArrived: true });
       throw thrown;
@@ -212,19 +214,19 @@ export class GuardedImmClient implements ImmClient {
   }
 
   /** Counts a call in flight. With the last place gone every queue pauses, so that none counts a call it cannot start. */
-  #takePlace(projectName: string, budget: PQueue): void {
+  #takePlace(projectName: string, budget: ProjectBudget): void {
     this.#callsInFlight += 1;
     this.#budgets.delete(projectName);
     this.#budgets.set(projectName, budget);
     if (this.#hasPlace()) return;
-    for (const queue of this.#budgets.values()) queue.pause();
+    for (const other of this.#budgets.values()) other.pause();
   }
 
   #givePlace(): void {
     this.#callsInFlight -= 1;
-    for (const queue of Array.from(this.#budgets.values())) {
+    for (const budget of Array.from(this.#budgets.values())) {
       if (!this.#hasPlace()) return;
-      queue.start();
+      budget.resume();
     }
   }
 
@@ -241,16 +243,12 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  #budgetOf(projectName: string): PQueue {
+  #budgetOf(projectName: string): ProjectBudget {
     let budget = this.#budgets.get(projectName);
     if (budget === undefined) {
       if (this.#budgets.size >= MAX_IDLE_BUDGETS) this.#forgetIdleBudgets();
-      budget = new PQueue({
-        autoStart: this.#hasPlace(),
-        interval: RATE_WINDOW_MS,
-        intervalCap: this.#limits.maxCallsPerSecond,
-        strict: true,
-      });
+      const { maxCallsPerSecond } = this.#limits;
+      budget = new ProjectBudget({ clock: this.#clock, maxCallsPerSecond, isPaused: !this.#hasPlace() });
       this.#budgets.set(projectName, budget);
     }
     return budget;
@@ -258,7 +256,7 @@ export class GuardedImmClient implements ImmClient {
 
   #forgetIdleBudgets(): void {
     for (const [projectName, budget] of this.#budgets) {
-      if (budget.size === 0 && budget.pending === 0) this.#budgets.delete(projectName);
+      if (budget.isIdle) this.#budgets.delete(projectName);
     }
   }
 }

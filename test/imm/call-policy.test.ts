@@ -586,7 +586,8 @@ describe("the breaker", () => {
     held.answer = () => error;
     for (let failed = 0; failed < times; failed += 1) {
       follow(getTasks(client, 1));
-      await pass(0);
+      // After throttling the second has to be waited out.
+      await pass(error instanceof UpstreamThrottledError ? 1_000 : 0);
     }
     held.answer = () => "succeed";
   }

@@ -6,6 +6,7 @@ import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
 import { keyArguments, query, type QueryError } from "../support/query.js";
+import { withTimePassing } from "../support/manual-clock.js";
 import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
@@ -193,14 +194,14 @@ describe("what IMM refuses or fails", () => {
     ["truncated", "UPSTREAM_INVALID_RESPONSE"],
     ["emptyBody", "UPSTREAM_INVALID_RESPONSE"],
   ] as const)("is retried, then answered: %s as %s", async (kind, code) => {
-    const { url, emulator } = await startGateway({ gateway: { maxRetries: 2 } });
-    emulator.addTask(RUN);
+    const { url, emulator, clock } = await startGateway({ gateway: { maxRetries: 2 } });
+    emulator.addTask({ ...RUN, durationMs: Infinity });
     emulator.injectFault({ kind });
-    expect((await query(url, DOCUMENT)).errors).toMatchObject([{ extensions: { code } }]);
+    expect((await withTimePassing(clock, query(url, DOCUMENT))).errors).toMatchObject([{ extensions: { code } }]);
     expect(emulator.calls).toHaveLength(3);
     emulator.clearFaults();
     emulator.injectFault({ kind, times: 2 });
-    expect((await query(url, DOCUMENT)).data).toEqual({ task: { status: "RUNNING" } });
+    expect((await withTimePassing(clock, query(url, DOCUMENT))).data).toEqual({ task: { status: "RUNNING" } });
   });
 
   it("is UPSTREAM_TIMEOUT for a call that stalls", async () => {

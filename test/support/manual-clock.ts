@@ -73,3 +73,13 @@ export class ManualClock implements Clock {
 async function settle(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
+
+/** The outcome of `work`, with time passing until it is there: for what waits for IMM's next second. */
+export async function withTimePassing<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const outcome = work.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await clock.advance(100);
+  return outcome;
+}
