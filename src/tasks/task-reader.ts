@@ -126,6 +126,11 @@ export class TaskReader {
     });
   }
 
+  /** Keeps what somebody else has read, and answers with all that is known of the task now. */
+  learn(snapshot: TaskSnapshot): TaskSnapshot {
+    return this.#keep(snapshot);
+  }
+
   /** Calls `listener` with every snapshot that is newly known. */
   listen(listener: SnapshotListener): void {
     this.#listeners.add(listener);
