@@ -4,6 +4,7 @@ import "reflect-metadata";
 import { printSchema, type GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
 import { AwaitTaskResolver } from "./await-task.resolver.js";
+import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
 import { WatchTaskResolver } from "./watch-task.resolver.js";
@@ -30,7 +31,7 @@ const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
 /** Builds the schema. */
 export function createSchema(): GraphQLSchema {
   const schema = buildSchemaSync({
-    resolvers: [TaskResolver, AwaitTaskResolver, TaskTypeResolver, WatchTaskResolver],
+    resolvers: [TaskResolver, ListTasksResolver, AwaitTaskResolver, TaskTypeResolver, WatchTaskResolver],
     pubSub: unusedPubSub,
     // The checks that GraphQL's types cannot make are in `arguments.ts`; class-validator is not installed.
     validate: false,

@@ -5,6 +5,7 @@
 import type { Clock } from "../clock.js";
 import type { CallTally } from "../tasks/call-tally.js";
 import type { PollBounds } from "../tasks/poll-schedule.js";
+import type { TaskLister } from "../tasks/task-lister.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
@@ -15,6 +16,8 @@ export interface GatewayContext {
   readonly taskLoader: TaskLoader;
   /** Counts what the operation costs IMM; undefined when nobody wants to know. */
   readonly tally: CallTally | undefined;
+  /** The process's lists. */
+  readonly taskLister: TaskLister;
   /** The process's watches. */
   readonly watchHub: WatchHub;
   readonly clock: Clock;
@@ -30,4 +33,6 @@ export interface GatewayContext {
   readonly redactDefinitions: boolean;
   /** How many keys or ids one list argument may hold. */
   readonly maxKeys: number;
+  /** How many tasks one list may give. */
+  readonly maxListedTasks: number;
 }

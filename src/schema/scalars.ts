@@ -1,14 +1,15 @@
 /**
  * The scalars of the schema. JSON and JSONObject are graphql-scalars'; DateTime is ours, because IMM's nanoseconds must
- * leave as they came.
+ * leave, and arrive, as they came.
  */
 
-import { GraphQLScalarType } from "graphql";
+import { GraphQLError, GraphQLScalarType } from "graphql";
+import { GraphQLDateTime as GraphQLMillisecondTime } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
 
 export { GraphQLJSON, GraphQLJSONObject } from "graphql-scalars";
 
-/** An instant as RFC 3339 text. Output only: no argument takes one. */
+/** An instant as RFC 3339 text, in and out. */
 export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
@@ -18,4 +19,18 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
     if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return value;
     throw new UpstreamInvalidResponseError("IMM gave a time that is not RFC 3339 text.");
   },
+  parseValue(value) {
+    if (typeof value === "string" && isInstant(value)) return value;
+    throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");
+  },
 });
+
+/** By the library's rules, which know how long the months are. */
+function isInstant(text: string): boolean {
+  try {
+    GraphQLMillisecondTime.parseValue(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -23,7 +23,10 @@ const NEEDS_BY_FIELD: Readonly<Record<string, TaskNeeds>> = {
   eventId: { ...NO_NEEDS, eventId: true },
 };
 
-/** What the selections below the present field, which yields tasks, need beyond the plain fields. */
+/** The fields that stand between a list and its tasks. */
+const WAYS_TO_TASKS: ReadonlySet<string> = new Set(["edges", "node", "nodes"]);
+
+/** What the selections below the present field, which yields tasks or a list of them, need beyond the plain fields. */
 export function selectedNeeds(info: SelectionInfo): TaskNeeds {
   const seen = new Set<string>();
   return info.fieldNodes.map((node) => needsBelow(node, info, seen)).reduce(mergeNeeds, NO_NEEDS);
@@ -45,6 +48,7 @@ function needsBelow(
 function needsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string>): TaskNeeds {
   switch (selection.kind) {
     case Kind.FIELD:
+      if (WAYS_TO_TASKS.has(selection.name.value)) return needsBelow(selection, info, seen);
       return NEEDS_BY_FIELD[selection.name.value] ?? NO_NEEDS;
     case Kind.INLINE_FRAGMENT:
       return needsBelow(selection, info, seen);

@@ -1,13 +1,15 @@
 /**
  * The Task of the schema: a snapshot seen through GraphQL. Every field is read off the snapshot, so an event of a watch
- * resolves from its own payload and a task costs nothing beyond the read that brought it.
+ * resolves from its own payload and a task costs nothing beyond the read that brought it. The one exception is the event
+ * id of a listed task, which a list does not tell.
  */
 
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import { parseDefinition, redactDefinitionText } from "../tasks/request-definition.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
-import { elapsedMs, expiresAtMs, isFinal, type TaskSnapshot } from "../tasks/task.js";
+import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../tasks/task.js";
+import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
@@ -28,12 +30,17 @@ export interface TaskView {
 export class Task extends Node {
   readonly #snapshot: TaskSnapshot;
   readonly #view: TaskView;
+  readonly #loader: TaskLoader | undefined;
   #definition: { readonly value: unknown } | undefined;
 
-  constructor(snapshot: TaskSnapshot, view: TaskView) {
+  /**
+   * @param loader - loads what the snapshot was not made to hold; left out where it holds all that was selected.
+   */
+  constructor(snapshot: TaskSnapshot, view: TaskView, loader?: TaskLoader) {
     super();
     this.#snapshot = snapshot;
     this.#view = view;
+    this.#loader = loader;
   }
 
   @Field(() => ID, { description: "Global id, made of project, type and task id. Good for `node` and for caches." })
@@ -119,9 +126,14 @@ export class Task extends Node {
     return expiresAt === null ? null : new Date(expiresAt).toISOString();
   }
 
-  @Field(() => String, { nullable: true, description: "The id of the task's event, as IMM gave it." })
-  get eventId(): string | null {
-    return this.#snapshot.eventId;
+  @Field(() => String, {
+    nullable: true,
+    description: "The id of the task's event, as IMM gave it. Selecting it in a list costs a GetTask for each task.",
+  })
+  get eventId(): string | null | Promise<string | null> {
+    const { key, eventId, hasAskedEventId } = this.#snapshot;
+    if (hasAskedEventId || this.#loader === undefined) return eventId;
+    return this.#loader.load(key, { ...NO_NEEDS, eventId: true }).then((complete) => complete.eventId);
   }
 
   @Field(() => String, {
@@ -154,7 +166,7 @@ export class Task extends Node {
   @Field(() => GraphQLJSON, {
     nullable: true,
     description:
-      "The parameters the task was created with, parsed, passwords and role names redacted. Null for the types whose definition IMM does not give; an error when IMM's text is not JSON.",
+      "The parameters the task was created with, parsed, passwords and role names redacted. Null where IMM does not give it, as for some types; an error when IMM's text is not JSON.",
   })
   get requestDefinition(): unknown {
     // Parsed once, under however many aliases it is asked for.

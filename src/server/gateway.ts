@@ -15,6 +15,7 @@ import { silentLogger, type Logger } from "../log.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
 import { CallTally } from "../tasks/call-tally.js";
+import { TaskLister } from "../tasks/task-lister.js";
 import { TaskLoader } from "../tasks/task-loader.js";
 import { TaskReader } from "../tasks/task-reader.js";
 import { WatchHub } from "../tasks/watch-hub.js";
@@ -114,6 +115,7 @@ class ApolloGateway implements Gateway {
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
   readonly #reader: TaskReader;
+  readonly #lister: TaskLister;
   readonly #hub: WatchHub;
   #phase: Phase = { name: "created" };
 
@@ -128,6 +130,11 @@ class ApolloGateway implements Gateway {
     this.#logger = logger;
     this.#client = new GuardedImmClient(upstream, { limits, clock, projects: options.projects });
     this.#reader = new TaskReader({ ...limits, client: this.#client, clock });
+    this.#lister = new TaskLister({
+      client: this.#client,
+      clock,
+      learn: (snapshot) => this.#reader.learn(snapshot),
+    });
     const { maxWatchedTasks } = limits;
     this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits, maxWatchedTasks });
   }
@@ -230,6 +237,7 @@ class ApolloGateway implements Gateway {
         maxTasksPerOperation: this.#limits.maxTasksPerOperation,
         tally,
       }),
+      taskLister: this.#lister,
       watchHub: this.#hub,
       clock: this.#clock,
       signal,
@@ -238,6 +246,7 @@ class ApolloGateway implements Gateway {
       typicalDurations: this.#reader.typicalDurations,
       redactDefinitions: this.#options.redactDefinitions ?? true,
       maxKeys: this.#limits.maxKeys,
+      maxListedTasks: this.#limits.maxListedTasks,
     };
   }
 }

@@ -25,6 +25,7 @@ export interface GatewayLimits extends CallPolicyLimits, PollBounds {
   readonly maxWatchedTasks: number;
   readonly maxTasksPerOperation: number;
   readonly maxKeys: number;
+  readonly maxListedTasks: number;
   readonly maxRequestBytes: number;
   readonly maxQueryTokens: number;
   readonly maxOperationCost: number;
@@ -123,6 +124,12 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     effect: "different tasks in one query; further ones fail with BAD_USER_INPUT",
   },
   maxKeys: { min: 1, max: 100_000, default: 100, effect: "items in an argument that is a list of keys or ids" },
+  maxListedTasks: {
+    min: 1,
+    max: 100_000,
+    default: 1_000,
+    effect: "the most that `first` of a list may be; each hundred is a call to IMM",
+  },
   maxRequestBytes: {
     min: 1_024,
     max: 100_000_000,
@@ -134,7 +141,7 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     min: 10,
     max: 10_000_000,
     default: 20_000,
-    effect: "selected fields of an operation, those below a list argument counted once per item",
+    effect: "selected fields of an operation, those below a list argument or `first` counted once per item",
   },
   maxAwaitMs: {
     min: 1,

@@ -1,10 +1,11 @@
 /**
- * What an operation means at most: its selected fields, fragments written out, those below a list argument once per item.
- * A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed.
+ * What an operation means at most: its selected fields, fragments written out, those below a list argument or `first`
+ * once per item. A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed.
  */
 
 import { getOperationAST, getVariableValues, GraphQLError, type DocumentNode, type GraphQLSchema } from "graphql";
 import { toError } from "../errors.js";
+import { DEFAULT_FIRST } from "../tasks/list-query.js";
 // Its ES modules load a second copy of graphql, whose types are not those of the schema.
 import { getComplexity, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";
 
@@ -40,7 +41,7 @@ export function refuseCostly(
     if (!TOO_MANY_NODES.test(toError(thrown).message)) throw thrown;
   }
   return new GraphQLError(
-    `Expected an operation of at most ${maxCost} fields, those below a list argument counted once per item.`,
+    `Expected an operation of at most ${maxCost} fields, those below a list argument or \`first\` counted once per item.`,
     { extensions: { code: "BAD_USER_INPUT", argument: null, http: { status: 400 } } },
   );
 }
@@ -48,10 +49,9 @@ export function refuseCostly(
 /** How the counting says that it gave up. */
 const TOO_MANY_NODES = /maximum allowed number of nodes/;
 
-function estimate({ args, childComplexity }: ComplexityEstimatorArgs): number {
-  const items = Object.values(args).reduce<number>(
-    (most, value) => Math.max(most, Array.isArray(value) ? value.length : 1),
-    1,
-  );
-  return 1 + items * childComplexity;
+function estimate({ field, args, childComplexity }: ComplexityEstimatorArgs): number {
+  const lengths = Object.values(args).map((value) => (Array.isArray(value) ? value.length : 1));
+  const isPaged = field.args.some(({ name }) => name === "first");
+  const first: unknown = isPaged ? (args["first"] ?? DEFAULT_FIRST) : 1;
+  return 1 + Math.max(1, Number(first), ...lengths) * childComplexity;
 }

@@ -287,7 +287,7 @@ describe("a document that is small and means much", () => {
     const { status, errors } = await query(url, `query ($ids: [ID!]!) { nodes(ids: $ids) { ${fields} } }`, { ids });
     expect([status, errors[0]?.message]).toEqual([
       400,
-      "Expected an operation of at most 20000 fields, those below a list argument counted once per item.",
+      "Expected an operation of at most 20000 fields, those below a list argument or `first` counted once per item.",
     ]);
     expect(emulator.calls).toHaveLength(0);
   });

@@ -2,12 +2,13 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { EmulatedTask, Emulator } from "../../src/emulator/emulator.js";
 import { ForbiddenError, UpstreamInvalidResponseError } from "../../src/errors.js";
-import type { ImmClient, ImmTaskPage, ListTasksRequest } from "../../src/imm/imm-client.js";
+import type { ImmTaskPage, ListTasksRequest } from "../../src/imm/imm-client.js";
 import { parseListQuery, type TaskFilter, type TaskOrder } from "../../src/tasks/list-query.js";
 import { TaskLister, type TaskListing } from "../../src/tasks/task-lister.js";
 import { NO_NEEDS, type TaskSnapshot } from "../../src/tasks/task.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
+import { uncalled } from "../support/uncalled.js";
 
 const SECOND_MS = 1_000;
 const ALL = parseListQuery("immtest", null, null);
@@ -204,11 +205,11 @@ describe("what a list has shown", () => {
 
 /** A client whose lists are made by a function; the port's other half is never asked. */
 function createLister(listTasks: (request: ListTasksRequest) => Promise<ImmTaskPage>): TaskLister {
-  const client: ImmClient = {
-    getTask: () => Promise.reject(new Error("Nobody asked for a task.")),
-    listTasks,
-  };
-  return new TaskLister({ client, clock: new ManualClock(), learn: (snapshot: TaskSnapshot) => snapshot });
+  return new TaskLister({
+    client: { ...uncalled, listTasks },
+    clock: new ManualClock(),
+    learn: (snapshot: TaskSnapshot) => snapshot,
+  });
 }
 
 describe("a list that IMM gives in an unusual way", () => {

@@ -1,0 +1,59 @@
+/** Listing the tasks of a project. What a list does not tell is loaded by the operation's own loader, in one batch. */
+
+import type { GraphQLResolveInfo } from "graphql";
+import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
+import { parseFirst, parseListQuery } from "../tasks/list-query.js";
+import type { GatewayContext } from "./context.js";
+import { selectedNeeds } from "./selected-needs.js";
+import { TaskConnection } from "./task-connection.type.js";
+import { TaskFilter } from "./task-filter.input.js";
+import { TaskOrder } from "./task-order.input.js";
+import { Task } from "./task.type.js";
+
+@ArgsType()
+class ListTasksArgs {
+  @Field(() => String, { description: "The IMM project, for example immtest." })
+  readonly projectName!: string;
+
+  @Field(() => TaskFilter, { nullable: true, description: "Which tasks; all when left out." })
+  readonly filter?: TaskFilter | null;
+
+  @Field(() => TaskOrder, { nullable: true, description: "In which order; by task id, ascending, when left out." })
+  readonly orderBy?: TaskOrder | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "The most tasks to give: 1 to 1000 unless configured otherwise, 100 when left out. Each hundred costs a call to IMM.",
+  })
+  readonly first?: number | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "A cursor of the same project, filter and order, to go on behind its task. `first` may differ.",
+  })
+  readonly after?: string | null;
+}
+
+@Resolver()
+export class ListTasksResolver {
+  @Query(() => TaskConnection, {
+    description:
+      "The tasks of a project, at most seven days old. Read forwards only: IMM has no way back and no count. `eventId` costs a GetTask for each task.",
+  })
+  async tasks(
+    @Args() { projectName, filter, orderBy, first, after }: ListTasksArgs,
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<TaskConnection> {
+    const { taskLister, taskLoader, maxListedTasks, signal } = context;
+    const listing = await taskLister.list(parseListQuery(projectName, filter, orderBy), {
+      first: parseFirst(first, maxListedTasks),
+      after: after ?? undefined,
+      definition: selectedNeeds(info).definition,
+      signal,
+    });
+    const hasPreviousPage = after !== undefined && after !== null;
+    return new TaskConnection(listing, hasPreviousPage, ({ snapshot }) => new Task(snapshot, context, taskLoader));
+  }
+}
