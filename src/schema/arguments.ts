@@ -1,7 +1,6 @@
 /** Checks of arguments that GraphQL's types cannot make. Each refusal names the argument and what was expected. */
 
 import { BadUserInputError } from "../errors.js";
-import { parseName } from "../tasks/task.js";
 
 /**
  * A list argument of 1 to `max` items.
@@ -11,22 +10,6 @@ import { parseName } from "../tasks/task.js";
 export function parseListArgument<T>(argument: string, items: readonly T[], max: number): readonly T[] {
   if (items.length >= 1 && items.length <= max) return items;
   throw new BadUserInputError(argument, `Expected \`${argument}\` to hold 1 to ${max} items, got ${items.length}.`);
-}
-
-const MAX_TASK_TYPES = 100;
-
-/**
- * A filter by task types, or undefined when it was not given.
- *
- * @throws BadUserInputError - when it is empty or too long, or a type is no name.
- */
-export function parseTaskTypes(
-  argument: string,
-  types: readonly string[] | null | undefined,
-): readonly string[] | undefined {
-  if (types === null || types === undefined) return undefined;
-  const names = parseListArgument(argument, types, MAX_TASK_TYPES).map((type) => parseName(argument, type));
-  return [...new Set(names)];
 }
 
 /** An hour: a subscriber who is content with less does not need a subscription. */

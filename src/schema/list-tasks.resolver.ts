@@ -46,12 +46,13 @@ export class ListTasksResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<TaskConnection> {
-    const { taskLister, taskLoader, maxListedTasks, signal } = context;
+    const { taskLister, taskLoader, maxListedTasks, signal, tally } = context;
     const listing = await taskLister.list(parseListQuery(projectName, filter, orderBy), {
       first: parseFirst(first, maxListedTasks),
       after: after ?? undefined,
       definition: selectedNeeds(info).definition,
       signal,
+      tally,
     });
     const hasPreviousPage = after !== undefined && after !== null;
     return new TaskConnection(listing, hasPreviousPage, ({ snapshot }) => new Task(snapshot, context, taskLoader));

@@ -1,6 +1,7 @@
 /** The arguments of the subscriptions. */
 
 import { ArgsType, Field, InputType, Int } from "type-graphql";
+import { TagInput } from "./task-filter.input.js";
 import { TaskKeyInput } from "./task-key.input.js";
 
 const STALENESS_DESCRIPTION =
@@ -25,9 +26,12 @@ export class TasksProgressArgs {
 export class ProjectProgressFilter {
   @Field(() => [String], {
     nullable: true,
-    description: "Task types as IMM spells them, 1 to 100, for example FileCompression. All types when left out.",
+    description: "One of these types, as IMM spells them; 1 to 50. All types when left out.",
   })
   readonly taskTypes?: string[] | null;
+
+  @Field(() => TagInput, { nullable: true, description: "This tag. IMM documents no way to ask for several." })
+  readonly tag?: TagInput | null;
 }
 
 @ArgsType()

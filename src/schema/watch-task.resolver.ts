@@ -7,9 +7,10 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, Ctx, Resolver, Root, Subscription } from "type-graphql";
-import { parseName, parseTaskKey, type TaskKey } from "../tasks/task.js";
+import { parseListQuery } from "../tasks/list-query.js";
+import { parseTaskKey, type TaskKey } from "../tasks/task.js";
 import type { WatchEvent, WatchStream } from "../tasks/watch-stream.js";
-import { parseListArgument, parseMaxStaleness, parseTaskTypes } from "./arguments.js";
+import { parseListArgument, parseMaxStaleness } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { Task } from "./task.type.js";
@@ -47,13 +48,11 @@ export class WatchTaskResolver {
   @Subscription(() => Task, {
     description:
       "Follows every task of a project that runs, and those that start from now on. Of each its present snapshot comes first, then an event per change, then its final snapshot. The stream goes on until the client leaves; a project that cannot be followed is an event with its error, then the end.",
-    subscribe: ({ args, context, info }: SubscribeData<ProjectProgressArgs>) =>
-      context.watchHub.watchProject({
-        projectName: parseName("projectName", args.projectName),
-        filter: { taskTypes: parseTaskTypes("filter.taskTypes", args.filter?.taskTypes) },
-        needs: selectedNeeds(info),
-        maxStalenessMs: parseMaxStaleness(args.maxStalenessMs),
-      }),
+    subscribe: ({ args, context, info }: SubscribeData<ProjectProgressArgs>) => {
+      const { projectName, sort: _sort, order: _order, ...filter } = parseListQuery(args.projectName, args.filter);
+      const maxStalenessMs = parseMaxStaleness(args.maxStalenessMs);
+      return context.watchHub.watchProject({ projectName, filter, needs: selectedNeeds(info), maxStalenessMs });
+    },
   })
   projectProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: ProjectProgressArgs): Task {
     return toTask(event, context);

@@ -42,6 +42,11 @@ export class CallTally {
     this.#sharedTasks += tasks;
   }
 
+  /** A page of a list, which would have taken a call of its own anywhere. */
+  countPage(): void {
+    this.#callsOfItsOwn += 1;
+  }
+
   /** A field of the operation has been given this answer. By itself it would have taken GetTask, and a list for its progress. */
   countAnswer(snapshot: TaskSnapshot, needs: TaskNeeds): void {
     const isRunning = !isFinal(snapshot);

@@ -45,11 +45,7 @@ const STATUSES = { RUNNING: "Running", SUCCEEDED: "Succeeded", FAILED: "Failed" 
  *
  * @throws BadUserInputError - naming the argument, such as `filter.tag.key`, and what was expected.
  */
-export function parseListQuery(
-  projectName: string,
-  filter: TaskFilter | null | undefined,
-  order: TaskOrder | null | undefined,
-): ListQuery {
+export function parseListQuery(projectName: string, filter?: TaskFilter | null, order?: TaskOrder | null): ListQuery {
   const { taskTypes, status, tag, startTime, endTime } = filter ?? {};
   const { field, direction } = order ?? DEFAULT_ORDER;
   return {

@@ -13,7 +13,7 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { Pace } from "./pace.js";
-import { TaskDiscovery, type Findings, type TaskFilter } from "./task-discovery.js";
+import { TaskDiscovery, type DiscoveryFilter, type Findings } from "./task-discovery.js";
 import { TaskWatch, type Wish } from "./task-watch.js";
 import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
 import type { WatchStream } from "./watch-stream.js";
@@ -72,8 +72,8 @@ export class ProjectWatch {
   }
 
   /** Lets a subscriber follow every task that runs, and those that start. */
-  joinAll(stream: WatchStream, wish: Wish, filter: TaskFilter): void {
-    const filterText = JSON.stringify(filter.taskTypes?.toSorted() ?? null);
+  joinAll(stream: WatchStream, wish: Wish, filter: DiscoveryFilter): void {
+    const filterText = JSON.stringify(filter);
     let discovery = this.#discoveries.get(filterText);
     if (discovery === undefined) {
       const hasRoomFor = (tasks: readonly TaskSnapshot[]): boolean => this.#hasRoomFor(tasks);

@@ -10,6 +10,7 @@
 import type { Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
 import { CallPriority, type ListTasksRequest } from "../imm/imm-client.js";
+import type { ListQuery } from "./list-query.js";
 import type { PollBounds } from "./poll-schedule.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import type { TaskReader } from "./task-reader.js";
@@ -17,16 +18,13 @@ import type { Wish } from "./task-watch.js";
 import { isFinal, toEpochMs, toKeyText, type TaskSnapshot } from "./task.js";
 import type { WatchStream } from "./watch-stream.js";
 
-/** Which tasks of a project somebody follows. */
-export interface TaskFilter {
-  /** IMM's spelling; undefined for all. */
-  readonly taskTypes?: readonly string[] | undefined;
-}
+/** Which tasks of a project somebody follows; what is left out does not filter. */
+export type DiscoveryFilter = Pick<ListQuery, "taskTypes" | "tagSelector">;
 
 /** What a `TaskDiscovery` works with. */
 export interface TaskDiscoveryOptions {
   readonly projectName: string;
-  readonly filter: TaskFilter;
+  readonly filter: DiscoveryFilter;
   readonly reader: TaskReader;
   readonly clock: Clock;
   readonly bounds: PollBounds;
@@ -192,9 +190,8 @@ export class TaskDiscovery {
     request: Partial<ListTasksRequest>,
   ): Promise<{ readonly snapshots: readonly TaskSnapshot[]; readonly nextToken: string | undefined }> {
     const { projectName, filter, reader } = this.#options;
-    const { taskTypes } = filter;
     return reader.list(
-      { projectName, maxResults: PAGE_SIZE, ...(taskTypes !== undefined && { taskTypes }), ...request },
+      { projectName, maxResults: PAGE_SIZE, ...filter, ...request },
       { priority: CallPriority.progress },
     );
   }

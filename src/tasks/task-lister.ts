@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.js";
 import { BadUserInputError, UpstreamInvalidResponseError } from "../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../imm/imm-client.js";
+import type { CallTally } from "./call-tally.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
@@ -31,6 +32,8 @@ export interface ListPart {
   readonly definition: boolean;
   /** Aborted when nobody wants the rest. */
   readonly signal: AbortSignal;
+  /** Counts what the list costs. @default nobody counts */
+  readonly tally?: CallTally | undefined;
 }
 
 /** One task of a list. */
@@ -88,19 +91,20 @@ export class TaskLister {
    * @throws BadUserInputError - naming `after` when it is no cursor of this list, or the argument that IMM refuses.
    * @throws NotFoundError - when IMM knows no such project.
    */
-  async list(query: ListQuery, { first, after, definition, signal }: ListPart): Promise<TaskListing> {
+  async list(query: ListQuery, { first, after, definition, signal, tally }: ListPart): Promise<TaskListing> {
     const digest = digestOf(query);
     const items: ListedTask[] = [];
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
     for (let pages = 0; pages < maxPages && !signal.aborted; pages += 1) {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
-      const page = await this.#page({
+      const request = {
         ...query,
         maxResults: Math.min(PAGE_SIZE, toSkip + first - items.length),
         ...(token !== undefined && { nextToken: token }),
         ...(definition && { requestDefinition: true }),
-      });
+      };
+      const page = await this.#page(request, tally);
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
       const end = Math.min(page.tasks.length, count + first - items.length);
       for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
@@ -118,20 +122,21 @@ export class TaskLister {
   }
 
   /** One page, shared by all who ask for it while it is being read. */
-  async #page(request: ListTasksRequest): Promise<Page> {
+  async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<Page> {
     const text = JSON.stringify(request);
     const underWay = this.#flights.get(text);
+    tally?.countPage();
     if (underWay !== undefined) return underWay;
-    const page = this.#read(request).finally(() => this.#flights.delete(text));
+    const page = this.#read(request, tally).finally(() => this.#flights.delete(text));
     this.#flights.set(text, page);
     return page;
   }
 
-  async #read(request: ListTasksRequest): Promise<Page> {
+  async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<Page> {
     const { client, clock, learn } = this.#options;
     const observedAt = clock.now();
     const { tasks, requestId, nextToken } = await client
-      .listTasks(request, { priority: CallPriority.query })
+      .listTasks(request, { priority: CallPriority.query, onAttempt: tally?.countCall })
       .catch((thrown: unknown) => {
         throw toArgumentError(thrown);
       });

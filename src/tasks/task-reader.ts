@@ -126,9 +126,9 @@ export class TaskReader {
     });
   }
 
-  /** Keeps what somebody else has read, and answers with all that is known of the task now. */
+  /** Takes what a list shows, and answers with all that is known of the task now. */
   learn(snapshot: TaskSnapshot): TaskSnapshot {
-    return this.#keep(snapshot);
+    return this.#keepListed(snapshot, false);
   }
 
   /** Calls `listener` with every snapshot that is newly known. */

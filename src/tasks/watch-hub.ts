@@ -12,7 +12,7 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
-import type { TaskFilter } from "./task-discovery.js";
+import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
 import { WatchStream } from "./watch-stream.js";
 
@@ -47,7 +47,7 @@ export interface WatchRequest extends FollowRequest {
 /** Which project one subscriber wants to follow. */
 export interface WatchProjectRequest extends FollowRequest {
   readonly projectName: string;
-  readonly filter?: TaskFilter;
+  readonly filter?: DiscoveryFilter;
 }
 
 /** Shares watches among subscribers. */

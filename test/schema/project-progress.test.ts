@@ -44,7 +44,7 @@ describe("projectProgress", () => {
 
   it.each([
     ["projectName", { projectName: " " }, "Expected `projectName` to be a non-empty string"],
-    ["filter.taskTypes", { projectName: "immtest", filter: { taskTypes: [] } }, "to hold 1 to 100 items, got 0"],
+    ["filter.taskTypes", { projectName: "immtest", filter: { taskTypes: [] } }, "to hold 1 to 50 items, got 0"],
     ["filter.taskTypes", { projectName: "immtest", filter: { taskTypes: [""] } }, "to be a non-empty string"],
     ["maxStalenessMs", { projectName: "immtest", maxStalenessMs: 0 }, "to be from 1 to 3600000"],
   ])("refuses a wrong `%s` without a call", async (argument, variables, message) => {

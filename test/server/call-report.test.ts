@@ -97,6 +97,19 @@ describe("extensions.imm", () => {
     expect(imm).toMatchObject({ savedCalls: 80 - imm.calls });
   });
 
+  it("counts the pages of a list", async () => {
+    const { url, emulator } = await startGateway();
+    for (let index = 0; index < 250; index += 1) {
+      emulator.addTask({ taskType: "FileCompression", taskId: `task-${index}` });
+    }
+    const document =
+      '{ a: tasks(projectName: "immtest", first: 250) { nodes { id } } b: tasks(projectName: "immtest") { nodes { id } } }';
+    const report = await extensionsOf(url, document, ASKING);
+    expect(emulator.calls).toHaveLength(3);
+    // The second list is the first page of the first.
+    expect(report).toMatchObject({ imm: { calls: 3, savedCalls: 1 } });
+  });
+
   it("is the same over SSE and over a WebSocket whose handshake asks for it", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });

@@ -116,6 +116,15 @@ describe("following a project", () => {
     for (const { parameters } of emulator.calls) expect(parameters["TaskTypes"]).toBe('["MediaConvert"]');
   });
 
+  it("asks for the tag of the filter only", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "MediaConvert", taskId: "a", durationMs: Infinity, tags: { team: "video" } });
+    emulator.addTask({ taskType: "MediaConvert", taskId: "b", durationMs: Infinity });
+    const stream = hub.watchProject({ ...PROJECT, filter: { tagSelector: "team=video" } });
+    expect(await read(stream, 1)).toEqual(["a RUNNING 0"]);
+    for (const { parameters } of emulator.calls) expect(parameters["TagSelector"]).toBe("team=video");
+  });
+
   it("reads every page of a project with many tasks, at the pace of its subscribers", async () => {
     const running = await startReader({ maxCachedTasks: 1_000 });
     const { emulator, hub, clock } = running;
