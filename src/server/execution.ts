@@ -23,6 +23,7 @@ import { withCallReport } from "./call-report.js";
 import type { GatewayContext } from "../schema/context.js";
 import type { FormatError } from "./format-error.js";
 import { refuseCostly } from "./operation-cost.js";
+import type { ResultStream } from "./result-stream.js";
 
 /** What the doors execute with. */
 export interface ExecutionOptions {
@@ -64,7 +65,7 @@ export type Preparation = {
 );
 
 /** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
-export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
+export type Outcome = ExecutionResult | ResultStream;
 
 /**
  * Parses and validates within the gateway's limits.
@@ -115,11 +116,6 @@ export async function run(
 /** Executes what is no subscription. */
 export async function executeQuery(args: ReadyArguments): Promise<ExecutionResult> {
   return withCallReport(await execute(args), args.contextValue);
-}
-
-/** Whether an outcome is a stream of results. */
-export function isEvents(outcome: Outcome): outcome is AsyncIterableIterator<ExecutionResult> {
-  return Symbol.asyncIterator in outcome;
 }
 
 /** A result as it leaves. Without `data` it was refused before anything was executed. */

@@ -26,6 +26,7 @@ import { createFormatError } from "./format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
 import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
 import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
+import { SerializedResults } from "./serialized-results.js";
 import { SharedSubscriptions } from "./shared-subscriptions.js";
 import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
 
@@ -157,11 +158,13 @@ class ApolloGateway implements Gateway {
     const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
     const origins = corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const subscriptions = new SharedSubscriptions();
+    const formatError = createFormatError(this.#logger);
     const shared = {
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
       schema: createSchema(),
       createContext: (caller: Caller) => this.#createContext(caller),
-      formatError: createFormatError(this.#logger),
+      formatError,
+      serialized: new SerializedResults(formatError),
       logger: this.#logger,
       clock: this.#clock,
       hasIntrospection: explorer,

@@ -25,6 +25,7 @@ import { createMultipartDoor } from "./multipart.js";
 import { refuseCostly } from "./operation-cost.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
+import type { SerializedResults } from "./serialized-results.js";
 import { registerSseDoor, STREAM_PATH } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
 
@@ -36,6 +37,7 @@ const HEALTH_PATH = "/healthz";
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions extends ExecutionOptions {
   readonly formatError: FormatError;
+  readonly serialized: SerializedResults;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;

@@ -1,26 +1,29 @@
 /**
  * HTTP answers that go on for as long as a subscription does: what the SSE and the multipart door have in common.
  *
- * The next event is asked for only when the client has taken the last one, so that a slow client finds the newest
- * snapshot instead of a queue. A client that goes is a `return()` at once. A stop of the gateway breaks the answers off;
+ * The next events are written only when the client has taken the last ones, so that a slow client finds the newest
+ * snapshot of each task instead of a queue. A client that goes follows nothing from then on. A stop of the gateway breaks the answers off;
  * none of them then says that its task is over.
  */
 
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
-import type { ExecutionResult, FormattedExecutionResult, GraphQLFormattedError } from "graphql";
+import type { ExecutionResult, GraphQLFormattedError } from "graphql";
 import type { Clock, Timer } from "../clock.js";
 import { UpstreamUnavailableError } from "../errors.js";
-import { formatResult, isEvents, type Outcome } from "./execution.js";
+import type { Outcome } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { STOPPING } from "./refusal.js";
+import { ResultStream } from "./result-stream.js";
+import type { SerializedResults } from "./serialized-results.js";
 
 /** How a protocol writes. No text but `breakOff` may be empty. */
 export interface Wire {
   readonly contentType: string;
   /** Sent at once, so that the client knows that it is being served. */
   readonly opening: string;
-  event(result: FormattedExecutionResult): string;
+  /** @param json - a formatted result; it is in one line. */
+  event(json: string): string;
   /** Sent every `heartbeatMs`, so that no proxy takes the connection for dead. */
   readonly heartbeat: string;
   readonly heartbeatMs: number;
@@ -33,6 +36,7 @@ export interface Wire {
 export interface StreamedAnswersOptions {
   readonly clock: Clock;
   readonly formatError: FormatError;
+  readonly serialized: SerializedResults;
 }
 
 /** All streamed answers of one gateway. */
@@ -52,21 +56,22 @@ export class StreamedAnswers {
    * @param start - what it throws is a defect: logged, masked, and the answer breaks off.
    */
   async send(reply: FastifyReply, wire: Wire, start: () => Promise<Outcome>): Promise<void> {
-    const { clock, formatError } = this.#options;
+    const { clock, formatError, serialized } = this.#options;
     reply.hijack();
     const answer = new StreamedAnswer(reply, wire, clock, () => this.#isStopping);
+    const toEvent = (result: ExecutionResult): string => wire.event(serialized.of(result));
     if (answer.isOver()) return;
     try {
       const outcome = await start();
-      if (!isEvents(outcome)) {
-        answer.tell(formatResult(outcome, formatError));
-        answer.end(wire.completion);
+      if (!(outcome instanceof ResultStream)) {
+        answer.end(toEvent(outcome) + wire.completion);
         return;
       }
       // A query may finish while the gateway stops; a subscription has no end to wait for.
       this.#subscriptions.add(answer);
       if (this.#isStopping) this.#breakOff(answer);
-      await answer.follow(outcome, (result) => formatResult(result, formatError));
+      await answer.follow(outcome, toEvent);
+      answer.end(wire.completion);
     } catch (thrown) {
       answer.end(wire.breakOff(formatError(thrown)));
     } finally {
@@ -92,9 +97,8 @@ class StreamedAnswer {
   readonly #clock: Clock;
   readonly #isStopping: () => boolean;
   #phase: "open" | "over" = "open";
-  #events: AsyncIterator<ExecutionResult> | undefined;
+  #results: ResultStream | undefined;
   #heartbeat: Timer | undefined;
-  #wake: (() => void) | undefined;
 
   constructor(reply: FastifyReply, wire: Wire, clock: Clock, isStopping: () => boolean) {
     const response = reply.raw;
@@ -108,7 +112,6 @@ class StreamedAnswer {
       return;
     }
     response.once("close", () => this.#leave());
-    response.on("drain", () => this.#wake?.());
     // A write to a client that has just gone; "close" follows.
     response.on("error", () => undefined);
     // What the hooks have set, those of CORS among it: Fastify no longer sends it.
@@ -130,30 +133,17 @@ class StreamedAnswer {
     return this.#phase === "over";
   }
 
-  /** Writes one event. False when the client must take it before there is another. */
-  tell(result: FormattedExecutionResult): boolean {
-    return this.#phase === "over" || this.#response.write(this.wire.event(result));
-  }
-
-  /** Tells all events, each when the one before has been taken. */
-  async follow(
-    events: AsyncIterator<ExecutionResult>,
-    format: (result: ExecutionResult) => FormattedExecutionResult,
-  ): Promise<void> {
-    this.#events = events;
-    if (this.isOver()) {
-      await events.return?.();
-      return;
-    }
-    for (;;) {
-      const next = await events.next();
-      if (this.isOver()) return;
-      if (next.done === true) {
-        this.end(this.wire.completion);
-        return;
-      }
-      if (!this.tell(format(next.value))) await this.#taken();
-    }
+  /** Tells everything, and comes back when there is nothing more or nobody to tell it to. */
+  async follow(results: ResultStream, toEvent: (result: ExecutionResult) => string): Promise<void> {
+    this.#results = results;
+    if (this.isOver()) results.close();
+    await new Promise<void>((resolve, reject) => {
+      results.read({
+        send: (batch, onTaken) => void this.#response.write(batch.map(toEvent).join(""), onTaken),
+        end: resolve,
+        fail: reject,
+      });
+    });
   }
 
   /** Writes the last words, if there are any. Harmless when the answer is over. */
@@ -171,9 +161,7 @@ class StreamedAnswer {
     if (this.isOver()) return;
     this.#phase = "over";
     this.#heartbeat?.cancel();
-    this.#wake?.();
-    // It cannot fail in a way that anybody still listens for.
-    void this.#events?.return?.().catch(() => undefined);
+    this.#results?.close();
   }
 
   #planHeartbeat(): void {
@@ -182,13 +170,5 @@ class StreamedAnswer {
       if (!this.#response.writableNeedDrain) this.#response.write(this.wire.heartbeat);
       this.#planHeartbeat();
     });
-  }
-
-  async #taken(): Promise<void> {
-    if (!this.#response.writableNeedDrain) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
   }
 }

@@ -12,16 +12,19 @@ import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import { executeQuery, isEvents, prepare, type ExecutionOptions, type ReadyArguments } from "./execution.js";
+import { executeQuery, prepare, type ExecutionOptions, type ReadyArguments } from "./execution.js";
 import type { FormatError } from "./format-error.js";
-import { SerializedResults, SocketDelivery, type Receiver } from "./socket-delivery.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
+import { ResultStream } from "./result-stream.js";
+import type { SerializedResults } from "./serialized-results.js";
+import { SocketDelivery, type Receiver } from "./socket-delivery.js";
 
 /** What the WebSocket door is made of. */
 export interface WebSocketDoorOptions extends ExecutionOptions {
   readonly server: Server;
   readonly path: string;
   readonly formatError: FormatError;
+  readonly serialized: SerializedResults;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
@@ -38,7 +41,7 @@ export interface WebSocketDoor {
 
 /** Opens the door on a server that may or may not listen yet. */
 export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
-  const { server, formatError, logger, clock } = options;
+  const { server, formatError, serialized, logger, clock } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxRequestBytes });
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, options);
@@ -54,7 +57,6 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
   server.on("upgrade", onUpgrade);
 
   const operations = new OpenOperations();
-  const serialized = new SerializedResults(formatError);
   const receivers = new WeakMap<ExecutionArgs, Receiver>();
   const protocol = useServer(
     {
@@ -73,9 +75,9 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       execute: async (args) => executeQuery(args as ReadyArguments),
       subscribe: async (args) => {
         const outcome = await options.subscribe(args);
-        const receiver = receivers.get(args);
-        if (!isEvents(outcome) || receiver === undefined) return outcome;
-        return new SocketDelivery(outcome, receiver, serialized);
+        if (!(outcome instanceof ResultStream)) return outcome;
+        // The cast: these are the arguments that `onSubscribe` has returned.
+        return new SocketDelivery(outcome, receivers.get(args) as Receiver, serialized);
       },
       onComplete: (socket, id) => operations.end(socket, id),
       onDisconnect: (socket) => operations.endAll(socket),

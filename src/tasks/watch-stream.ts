@@ -6,7 +6,7 @@
  * hub writes, the transport reads.
  */
 
-import type { TaskKey, TaskSnapshot } from "./task.js";
+import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
 
 /** What happened to a followed task. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =
@@ -16,6 +16,12 @@ export type WatchEvent =
 
 /** Where the failure of the whole stream waits; no key text is empty. */
 const WHOLE_STREAM = "";
+
+/** Equal for events of which a later one replaces an earlier one: the key text of their task. */
+export function keyTextOf(event: WatchEvent): string {
+  const key = event.kind === "snapshot" ? event.snapshot.key : event.key;
+  return key === null ? WHOLE_STREAM : toKeyText(key);
+}
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
@@ -37,6 +43,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#open = new Set(keyTexts);
     this.#onLeave = onLeave;
     this.#isEndless = isEndless;
+  }
+
+  /** Whether it goes on when all its tasks have ended. */
+  get isEndless(): boolean {
+    return this.#isEndless;
   }
 
   /** The key texts of the tasks whose last event has not come. */

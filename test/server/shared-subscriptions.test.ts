@@ -1,44 +1,105 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, parse, type ExecutionResult } from "graphql";
 import type { Outcome } from "../../src/server/execution.js";
+import { ResultStream, type ResultReader } from "../../src/server/result-stream.js";
 import { SharedSubscriptions } from "../../src/server/shared-subscriptions.js";
+import type { TaskSnapshot } from "../../src/tasks/task.js";
+import type { WatchEvent } from "../../src/tasks/watch-stream.js";
 
 /** A source that the test moves by hand, and what was made of it. */
-class Source implements AsyncIterableIterator<number> {
+class Source implements AsyncIterableIterator<WatchEvent> {
+  readonly isEndless = false;
   returned = 0;
-  readonly #values: (number | Error | null)[] = [];
+  readonly #steps: (WatchEvent | Error | null)[] = [];
   #wake: (() => void) | undefined;
 
-  /** A value, an error, or null for the end. */
-  give(value: number | Error | null): void {
-    this.#values.push(value);
-    this.#wake?.();
+  /** The progress of a task. */
+  give(progress: number, taskId = "a"): void {
+    // The cast: nothing here looks at more of a snapshot.
+    const snapshot = { key: toKey(taskId), status: "RUNNING", progress } as TaskSnapshot;
+    this.#step({ kind: "snapshot", snapshot });
   }
 
-  async next(): Promise<IteratorResult<number>> {
-    while (this.#values.length === 0) {
+  /** A task that cannot be followed. */
+  giveUp(taskId: string): void {
+    this.#step({ kind: "failure", key: toKey(taskId), error: new Error(`no ${taskId}`) });
+  }
+
+  end(): void {
+    this.#step(null);
+  }
+
+  break(): void {
+    this.#step(new Error("broken"));
+  }
+
+  async next(): Promise<IteratorResult<WatchEvent>> {
+    while (this.#steps.length === 0) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const value = this.#values.shift() ?? null;
-    if (value instanceof Error) throw value;
-    return value === null ? { done: true, value: undefined } : { done: false, value };
+    const step = this.#steps.shift() ?? null;
+    if (step instanceof Error) throw step;
+    return step === null ? { done: true, value: undefined } : { done: false, value: step };
   }
 
-  async return(): Promise<IteratorResult<number>> {
+  async return(): Promise<IteratorResult<WatchEvent>> {
     this.returned += 1;
-    this.give(null);
+    this.end();
     return { done: true, value: undefined };
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
+
+  #step(step: WatchEvent | Error | null): void {
+    this.#steps.push(step);
+    this.#wake?.();
+  }
+}
+
+function toKey(taskId: string): TaskSnapshot["key"] {
+  return { projectName: "p", taskType: "t", taskId };
+}
+
+/** A client, and what it has seen: the progress of a task, what went wrong, or the end. */
+class Reader implements ResultReader {
+  readonly seen: unknown[] = [];
+  readonly stream: ResultStream;
+  #onTaken: (() => void) | undefined;
+  isSlow = false;
+
+  constructor(stream: ResultStream) {
+    this.stream = stream;
+    stream.read(this);
+  }
+
+  send(results: readonly ExecutionResult[], onTaken: () => void): void {
+    if (this.#onTaken !== undefined) throw new Error("The last results have not been taken.");
+    this.seen.push(...results.map(({ data, errors }) => errors?.[0]?.message ?? Object.values(data ?? {})[0]));
+    this.#onTaken = onTaken;
+    if (!this.isSlow) this.take();
+  }
+
+  take(): void {
+    const onTaken = this.#onTaken;
+    this.#onTaken = undefined;
+    onTaken?.();
+  }
+
+  end(): void {
+    this.seen.push("end");
+  }
+
+  fail(error: unknown): void {
+    this.seen.push(error instanceof Error ? error.message : error);
+  }
 }
 
 let sources: Source[];
-let resolved: number;
+let executions: number;
 let shared: SharedSubscriptions;
 
 const field = {
@@ -50,9 +111,10 @@ const field = {
     sources.push(source);
     return source;
   },
-  resolve: (value: number) => {
-    resolved += 1;
-    return value;
+  resolve: (event: WatchEvent) => {
+    executions += 1;
+    if (event.kind === "failure") throw event.error;
+    return event.snapshot.progress;
   },
 };
 
@@ -63,27 +125,22 @@ const schema = new GraphQLSchema({
 
 beforeEach(() => {
   sources = [];
-  resolved = 0;
+  executions = 0;
   shared = new SharedSubscriptions();
 });
 
-async function follow(
+async function ask(
   text: string,
   variableValues: Record<string, unknown> | null = null,
-): Promise<AsyncIterableIterator<ExecutionResult>> {
-  const outcome: Outcome = await shared.subscribe({
-    schema,
-    document: parse(text),
-    variableValues,
-    operationName: null,
-  });
-  if (!(Symbol.asyncIterator in outcome)) throw new Error("Expected a stream.");
-  return outcome;
+  operationName: string | null = null,
+): Promise<Outcome> {
+  return shared.subscribe({ schema, document: parse(text), variableValues, operationName });
 }
 
-async function valueOf(stream: AsyncIterableIterator<ExecutionResult>): Promise<unknown> {
-  const { done, value } = await stream.next();
-  return done === true ? "done" : Object.values(value.data ?? {})[0];
+async function follow(...question: Parameters<typeof ask>): Promise<Reader> {
+  const outcome = await ask(...question);
+  if (!(outcome instanceof ResultStream)) throw new Error("Expected a stream.");
+  return new Reader(outcome);
 }
 
 /** Lets all that is ready happen. */
@@ -95,43 +152,57 @@ const TEXT = "subscription { taskProgress }";
 
 describe("subscribers who ask the same", () => {
   it("share one execution of each change", async () => {
-    const streams = await Promise.all(Array.from({ length: 100 }, async () => follow(TEXT)));
-    const reads = streams.map(valueOf);
+    const readers = await Promise.all(Array.from({ length: 100 }, async () => follow(TEXT)));
     sources[0]?.give(1);
-    expect(await Promise.all(reads)).toEqual(streams.map(() => 1));
-    expect([sources.length, resolved]).toEqual([1, 1]);
+    await settle();
+    expect(readers.map(({ seen }) => seen)).toEqual(readers.map(() => [1]));
+    expect([sources.length, executions]).toEqual([1, 1]);
   });
 
-  it("begin with the last result, however late they come", async () => {
+  it("begin with the last result of each task, however late they come", async () => {
     const first = await follow(TEXT);
-    sources[0]?.give(1);
-    expect(await valueOf(first)).toBe(1);
+    sources[0]?.give(1, "a");
+    sources[0]?.give(50, "b");
+    sources[0]?.give(2, "a");
+    await settle();
     const late = await follow(TEXT);
-    expect(await valueOf(late)).toBe(1);
-    sources[0]?.give(2);
-    expect([await valueOf(first), await valueOf(late)]).toEqual([2, 2]);
-    expect(resolved).toBe(2);
+    expect(late.seen).toEqual([2, 50]);
+    sources[0]?.give(51, "b");
+    sources[0]?.end();
+    await settle();
+    expect([first.seen, late.seen]).toEqual([
+      [1, 50, 2, 51, "end"],
+      [2, 50, 51, "end"],
+    ]);
+    expect(executions).toBe(4);
   });
 
-  it("hold the newest result that they have not taken, and take it before the end", async () => {
+  it("hold the newest result of each task that they have not taken, and take it before the end", async () => {
     const [quick, slow] = [await follow(TEXT), await follow(TEXT)];
-    for (const value of [1, 2, 3]) {
-      sources[0]?.give(value);
-      expect(await valueOf(quick)).toBe(value);
+    slow.isSlow = true;
+    sources[0]?.give(1, "a");
+    for (const progress of [2, 3, 4]) {
+      sources[0]?.give(progress, "a");
+      sources[0]?.give(progress * 10, "b");
     }
-    sources[0]?.give(null);
-    expect(await valueOf(quick)).toBe("done");
-    expect([await valueOf(slow), await valueOf(slow)]).toEqual([3, "done"]);
+    sources[0]?.end();
+    await settle();
+    expect(quick.seen).toEqual([1, 2, 20, 3, 30, 4, 40, "end"]);
+    expect(slow.seen).toEqual([1]);
+    slow.take();
+    expect(slow.seen).toEqual([1, 4, 40]);
+    slow.take();
+    expect(slow.seen).toEqual([1, 4, 40, "end"]);
   });
 
   it("leave one by one; the last one ends the execution, and the next one begins anew", async () => {
     const [one, two] = [await follow(TEXT), await follow(TEXT)];
-    const pending = one.next();
-    await one.return?.();
-    expect(await pending).toEqual({ done: true, value: undefined });
+    one.stream.close();
+    expect(one.seen).toEqual(["end"]);
+    sources[0]?.give(1);
     await settle();
-    expect(sources[0]?.returned).toBe(0);
-    await two.return?.();
+    expect([one.seen, two.seen, sources[0]?.returned]).toEqual([["end"], [1], 0]);
+    two.stream.close();
     await settle();
     expect(sources[0]?.returned).toBe(1);
     await follow(TEXT);
@@ -140,32 +211,45 @@ describe("subscribers who ask the same", () => {
 
   it("all hear of a source that breaks", async () => {
     const [one, two] = [await follow(TEXT), await follow(TEXT)];
-    const reads = Promise.allSettled([one.next(), two.next()]);
+    sources[0]?.break();
     await settle();
-    sources[0]?.give(new Error("broken"));
-    expect((await reads).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    expect(await valueOf(one)).toBe("done");
+    expect([one.seen, two.seen]).toEqual([["broken"], ["broken"]]);
+  });
+
+  it("do not hand on the failure of a task to those who ask later", async () => {
+    const [one, slow] = [await follow(TEXT), await follow(TEXT)];
+    slow.isSlow = true;
+    sources[0]?.give(1, "a");
+    sources[0]?.giveUp("b");
+    await settle();
+    const late = await follow(TEXT);
+    expect(sources).toHaveLength(2);
+    sources[0]?.end();
+    sources[1]?.give(1, "b");
+    await settle();
+    slow.take();
+    expect([one.seen, slow.seen, late.seen]).toEqual([[1, "no b", "end"], [1, "no b"], [1]]);
   });
 });
 
 describe("subscribers who ask something else", () => {
-  it.each([
-    ["another document", [TEXT, "subscription { taskProgress  }"], [null, null]],
-    [
-      "other variables",
-      ["subscription ($n: Int) { taskProgress(n: $n) }", "subscription ($n: Int) { taskProgress(n: $n) }"],
-      [{ n: 1 }, { n: 2 }],
-    ],
-    ["a field that is not shared", ["subscription { tasksProgress }", "subscription { tasksProgress }"], [null, null]],
-  ])("are executed by themselves: %s", async (_what, texts, variables) => {
-    for (const [index, text] of texts.entries()) await follow(text, variables[index] ?? null);
+  const WITH_VARIABLE = "subscription ($n: Int) { taskProgress(n: $n) }";
+  const TWO = "subscription A { taskProgress } subscription B { tasksProgress }";
+
+  it.each<[what: string, one: Parameters<typeof ask>, other: Parameters<typeof ask>]>([
+    ["another document", [TEXT], ["subscription { taskProgress  }"]],
+    ["other variables", [WITH_VARIABLE, { n: 1 }], [WITH_VARIABLE, { n: 2 }]],
+    ["another operation", [TWO, null, "A"], [TWO, null, "B"]],
+  ])("are executed by themselves: %s", async (_what, one, other) => {
+    await follow(...one);
+    await follow(...other);
+    await follow(...other);
     expect(sources).toHaveLength(2);
   });
 
   it("are refused together, and may ask again", async () => {
     const text = "subscription { taskProgress(n: -1) }";
-    const ask = async (): Promise<Outcome> => shared.subscribe({ schema, document: parse(text) });
-    for (const outcome of [...(await Promise.all([ask(), ask()])), await ask()]) {
+    for (const outcome of [...(await Promise.all([ask(text), ask(text)])), await ask(text)]) {
       expect(outcome).toMatchObject({ errors: [{ message: "refused" }] });
     }
   });

@@ -1,0 +1,98 @@
+/**
+ * What one subscriber reads of a shared execution: results are put into its hands as they come, one batch at a time.
+ *
+ * `shared-subscriptions.ts` writes, a door reads. While the client has not taken the last batch, the newest result of each
+ * task waits here, and nothing else does. Nothing in it is awaited: a change reaches thousands of subscribers in one loop.
+ */
+
+import type { ExecutionResult } from "graphql";
+
+/** A door, on behalf of one client. */
+export interface ResultReader {
+  /**
+   * Sends results, at least one, in this order. There are no more until `onTaken` is called.
+   *
+   * @param onTaken - to be called when the connection has let go of them.
+   */
+  send(results: readonly ExecutionResult[], onTaken: () => void): void;
+  /** Nothing more comes, since all was sent or the stream was closed. Called once, unless `fail` is. */
+  end(): void;
+  /** Nothing more comes, since the execution broke. */
+  fail(error: unknown): void;
+}
+
+type Ending = { readonly failure?: { readonly error: unknown } };
+
+/** One subscriber's results. */
+export class ResultStream {
+  readonly #onLeave: (stream: ResultStream) => void;
+  /** By task, in the order in which a task first had news. */
+  readonly #unread: Map<string, ExecutionResult>;
+  #reader: ResultReader | undefined;
+  #phase: "busy" | "ready" | "over" = "busy";
+  #ending: Ending | undefined;
+
+  /**
+   * @param unread - what there is to begin with, by task.
+   * @param onLeave - called once, when the stream is over for whatever reason.
+   */
+  constructor(unread: ReadonlyMap<string, ExecutionResult>, onLeave: (stream: ResultStream) => void) {
+    this.#unread = new Map(unread);
+    this.#onLeave = onLeave;
+  }
+
+  /** Begins to read. Called at most once. */
+  read(reader: ResultReader): void {
+    this.#reader = reader;
+    if (this.#phase === "over") reader.end();
+    else this.#goOn();
+  }
+
+  /** Puts a result in the place of an unread older one of the same task. Ignored once the stream has been ended. */
+  push(taskText: string, result: ExecutionResult): void {
+    if (this.#ending !== undefined) return;
+    if (this.#phase === "ready") this.#send([result]);
+    else this.#unread.set(taskText, result);
+  }
+
+  /** Nothing more will be pushed; what is unread is still sent. */
+  end(ending: Ending = {}): void {
+    this.#ending ??= ending;
+    if (this.#phase === "ready") this.#leave();
+  }
+
+  /** Leaves at once, with what is unread. */
+  close(): void {
+    this.#ending = {};
+    this.#leave();
+  }
+
+  #send(results: readonly ExecutionResult[]): void {
+    this.#phase = "busy";
+    this.#reader?.send(results, this.#onTaken);
+  }
+
+  readonly #onTaken = (): void => {
+    if (this.#phase === "busy") this.#goOn();
+  };
+
+  #goOn(): void {
+    if (this.#unread.size > 0) {
+      const results = [...this.#unread.values()];
+      this.#unread.clear();
+      this.#send(results);
+      return;
+    }
+    this.#phase = "ready";
+    if (this.#ending !== undefined) this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#unread.clear();
+    if (this.#ending?.failure === undefined) this.#reader?.end();
+    else this.#reader?.fail(this.#ending.failure.error);
+    this.#onLeave(this);
+  }
+}
