@@ -1,0 +1,78 @@
+/** Subscribers of tasks over WebSocket, as many on a socket as a benchmark wants, and what they have received. */
+
+import { createClient, type Client } from "graphql-ws";
+import { WebSocket } from "ws";
+
+export const DOCUMENT = `subscription ($taskId: String!, $maxStalenessMs: Int) {
+  taskProgress(projectName: "immtest", taskType: "FileCompression", taskId: $taskId, maxStalenessMs: $maxStalenessMs) {
+    id status progress
+  }
+}`;
+
+interface Progress {
+  readonly taskProgress: { readonly status: string; readonly progress: number | null };
+}
+
+export class Subscribers {
+  readonly #url: string;
+  readonly #clients: Client[] = [];
+  events = 0;
+  finals = 0;
+  onEvent: (subscriber: number, progress: number) => void = () => undefined;
+
+  /** @param url - of the server: a gateway, or what is measured beside it. */
+  constructor(url: string) {
+    this.#url = `${url.replace("http", "ws")}/graphql`;
+  }
+
+  /**
+   * Opens a subscription for each of these tasks, and comes back when each has had its first snapshot. The sockets are
+   * opened a hundred at a time: more at once than the system lets wait are refused.
+   */
+  async subscribe(taskIds: readonly string[], maxStalenessMs: number, onSocket = 100): Promise<void> {
+    for (let begin = 0; begin < taskIds.length; begin += 100 * onSocket) {
+      const portion = taskIds.slice(begin, begin + 100 * onSocket);
+      await Promise.all(
+        portion.map(async (taskId, index) => {
+          const subscriber = begin + index;
+          const client = this.#clients[Math.floor(subscriber / onSocket)] ?? this.connect();
+          return this.#follow(client, subscriber, { taskId, maxStalenessMs });
+        }),
+      );
+    }
+  }
+
+  /** Settles with the first snapshot. */
+  async #follow(client: Client, subscriber: number, variables: Record<string, unknown>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      client.subscribe<Progress>(
+        { query: DOCUMENT, variables },
+        {
+          next: ({ data }) => {
+            this.events += 1;
+            if (data?.taskProgress.status === "SUCCEEDED") this.finals += 1;
+            this.onEvent(subscriber, data?.taskProgress.progress ?? -1);
+            resolve();
+          },
+          error: (error) => {
+            // One that is lost later would make the numbers better than they are.
+            process.exitCode = 1;
+            reject(new Error("A subscription failed.", { cause: error }));
+          },
+          complete: () => undefined,
+        },
+      );
+    });
+  }
+
+  /** One more socket. */
+  connect(): Client {
+    const client = createClient({ url: this.#url, webSocketImpl: WebSocket });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async dispose(): Promise<void> {
+    for (const client of this.#clients) await client.dispose();
+  }
+}
