@@ -59,7 +59,7 @@ function addWish(wishes: Wishes, { needs, maxStalenessMs }: Wish): Wishes {
 type Phase =
   /** Somebody waits for an answer: look as soon as possible. */
   | { readonly name: "urgent" }
-  | { readonly name: "asking"; readonly needs: TaskNeeds }
+  | { readonly name: "asking"; readonly needs: TaskNeeds; readonly askedAt: number }
   | { readonly name: "waiting"; readonly delayMs: number }
   | { readonly name: "ended" };
 
@@ -80,7 +80,7 @@ export class TaskWatch {
   #snapshot: TaskSnapshot | undefined;
   /** What the last look asked for. */
   #askedNeeds: TaskNeeds = NO_NEEDS;
-  /** When the last look was over. */
+  /** From when on the next look is planned: how old the last one's answer is, or when it failed. */
   #lookedAt: number;
   #startedAt: number;
   #unchangedPolls = 0;
@@ -160,15 +160,16 @@ export class TaskWatch {
   /** Begins a look, and says what it has to bring. */
   ask(): TaskNeeds {
     const { needs } = this.#wishesOfAll();
-    this.#phase = { name: "asking", needs };
+    this.#phase = { name: "asking", needs, askedAt: this.#clock.now() };
     return needs;
   }
 
   /** Ends the look that `ask` began. */
   answer(result: TaskSnapshot | Error): void {
     if (this.#phase.name !== "asking") return;
-    this.#lookedAt = this.#clock.now();
-    this.#askedNeeds = this.#phase.needs;
+    const { needs, askedAt } = this.#phase;
+    this.#lookedAt = result instanceof Error ? this.#clock.now() : askedAt;
+    this.#askedNeeds = needs;
     if (result instanceof Error) {
       this.#handleFailure(result);
       return;
@@ -184,7 +185,7 @@ export class TaskWatch {
     if (this.#phase.name !== "waiting" || this.#snapshot === undefined) return;
     const isAsGoodAsALook = satisfies(snapshot, this.#askedNeeds, this.#lookedAt + 1);
     if (!isAsGoodAsALook && !hasChanged(this.#snapshot, snapshot, this.#askedNeeds)) return;
-    if (isAsGoodAsALook) this.#lookedAt = this.#clock.now();
+    if (isAsGoodAsALook) this.#lookedAt = snapshot.observedAt;
     this.#publish(snapshot);
   }
 

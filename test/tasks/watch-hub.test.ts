@@ -4,6 +4,7 @@ import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../src/tasks/task.
 import type { WatchStream } from "../../src/tasks/watch-stream.js";
 import { eventually } from "../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
+import { uncalled } from "../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 
@@ -383,5 +384,28 @@ describe("the rhythm", () => {
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1 }));
     expect(clock.nextTimerInMs).toBe(1_000);
+  });
+
+  it("counts from when IMM was asked, however long its answer takes", async () => {
+    let answer: (() => void) | undefined;
+    const running = await startReader({
+      wrapClient: (client) => ({
+        ...uncalled,
+        getTask: async (request) => {
+          const task = await client.getTask(request);
+          await new Promise<void>((resolve) => (answer = resolve));
+          return task;
+        },
+      }),
+    });
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 2_000 });
+    await eventually(() => answer !== undefined);
+    await clock.advance(300);
+    answer?.();
+    await nextSnapshot(stream);
+    await eventually(() => clock.pendingTimers === 1);
+    expect(clock.nextTimerInMs).toBe(1_700);
   });
 });
