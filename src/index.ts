@@ -30,13 +30,16 @@ export type { CreateAction, TaskTypeFacts } from "./imm/operations.js";
 
 export { startEmulator } from "./emulator/emulator.js";
 export type {
+  CreateRequest,
   EmulatedTask,
   Emulator,
   EmulatorOptions,
   FaultKind,
   FaultRule,
+  LifePlanner,
   NewTask,
   ReceivedCall,
+  TaskLife,
   TaskOutcome,
 } from "./emulator/emulator.js";
 export { demoTasks, startDemo } from "./emulator/demo.js";

@@ -2,24 +2,27 @@
  * An HTTP server that speaks the wire protocol of IMM's task APIs, so that everything runs without an account.
  *
  * `startEmulator` joins the parts and returns the handle with which tests, benchmarks and the command line drive it:
- * tasks are added with their whole life planned, and time does the rest. The answers are made in `imm-service.ts`,
+ * tasks are added, or created by clients, with their whole life planned, and time does the rest. The answers are made in `imm-service.ts`,
  * the HTTP side in `http-door.ts`. Nothing here ever calls out.
  */
 
-import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../clock.js";
 import { ConfigurationError } from "../errors.js";
 import { Authenticator } from "./authenticator.js";
 import { CallLog, type ReceivedCall } from "./call-log.js";
+import type { LifePlanner } from "./created-tasks.js";
 import { type FaultRule, Faults } from "./faults.js";
 import { HttpDoor } from "./http-door.js";
 import { ImmService } from "./imm-service.js";
-import { type Pace, type Task, taskAt, type TaskIdentity, type TaskOutcome } from "./task-life.js";
+import { type Task, taskAt, type TaskIdentity, type TaskOutcome } from "./task-life.js";
+import { type NewTask, planTask } from "./task-plan.js";
 import { TaskStore } from "./task-store.js";
 
 export type { ReceivedCall } from "./call-log.js";
+export type { CreateRequest, LifePlanner, TaskLife } from "./created-tasks.js";
 export type { FaultKind, FaultRule } from "./faults.js";
 export type { Pace, TaskOutcome } from "./task-life.js";
+export type { NewTask } from "./task-plan.js";
 
 /** How the emulator behaves. */
 export interface EmulatorOptions {
@@ -48,38 +51,16 @@ export interface EmulatorOptions {
   readonly maxRequestsPerSecond?: number;
   /** Answers GetTask with `Progress`, as IMM did before June 2026. @default false */
   readonly progressInGetTask?: boolean;
-  /** Divides the durations of the tasks added: 10 makes them ten times faster. @default 1 */
+  /** Divides the durations of the tasks added or created: 10 makes them ten times faster. @default 1 */
   readonly timeScale?: number;
-}
-
-/** A task to add, with its whole life planned. */
-export interface NewTask {
-  /** @default the emulator's first project */
-  readonly projectName?: string;
-  readonly taskType: string;
-  /** Unique in the whole emulator. @default `${taskType}-${uuid}` */
-  readonly taskId?: string;
-  /** How long it runs, before `timeScale`; `Infinity` runs until it is finished or failed. @default 20_000 // 20 seconds */
-  readonly durationMs?: number;
-  /** How long ago it started; `timeScale` does not apply. @default 0 */
-  readonly startedAgoMs?: number;
   /**
-   * Starts it at the first GetTask that names it, instead of `startedAgoMs`. ListTasks does not show it before, nor
-   * do the seven days begin. IMM has no such task: it is for a demo that has to work whenever someone first looks.
+   * How the tasks that clients create live; called for each, after the request has passed all checks. What it leaves out
+   * is as by default: some seconds, as long as suits the type; success, or `ResourceNotFound` after two seconds when the
+   * name of a source object holds "missing"; a plausible result.
    *
-   * @default false
+   * @example createdTasks: () => ({ durationMs: Infinity }) // until finishTask or failTask
    */
-  readonly startsWhenFirstSeen?: boolean;
-  /** How it ends. @default { status: "Succeeded" } */
-  readonly outcome?: TaskOutcome;
-  /** How progress spreads over the duration. @default "steady" */
-  readonly pace?: Pace;
-  /** The parameters it was created with: JSON text as IMM stores it, or deliberately not JSON. @default none */
-  readonly requestDefinition?: string;
-  /** @default none */
-  readonly userData?: string;
-  /** @default none */
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly createdTasks?: LifePlanner;
 }
 
 /** A task that was added. The members are live: they change when the task starts, is finished or failed. */
@@ -155,6 +136,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     maxRequestsPerSecond = 100,
     progressInGetTask = false,
     timeScale = 1,
+    createdTasks,
   } = options;
   checkOptions({ projects, maxClockSkewMs, maxRequestsPerSecond, timeScale });
   const stores = new Map(projects.map((name) => [name, new TaskStore()]));
@@ -163,7 +145,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const door = new HttpDoor({
     clock,
     authenticator: new Authenticator({ accessKeyId, accessKeySecret, securityToken, maxClockSkewMs }, clock),
-    service: new ImmService({ clock, projects: stores, maxRequestsPerSecond, progressInGetTask }),
+    service: new ImmService({
+      clock,
+      projects: stores,
+      maxRequestsPerSecond,
+      progressInGetTask,
+      timeScale,
+      createdTasks,
+    }),
     faults,
     log,
   });
@@ -298,29 +287,4 @@ class RunningEmulator implements Emulator {
     if (status !== "Running") throw new Error(`The task \`${taskId}\` has already ended: ${status}`);
     return found;
   }
-}
-
-function planTask(newTask: NewTask, projectName: string, timeScale: number, now: number): Task {
-  const { taskType, durationMs = 20_000, startedAgoMs = 0, startsWhenFirstSeen = false } = newTask;
-  if (!(durationMs >= 0)) throw new RangeError(`Expected \`durationMs\` to be 0 or more, got \`${durationMs}\``);
-  if (!(startedAgoMs >= 0 && startedAgoMs < Infinity)) {
-    throw new RangeError(`Expected \`startedAgoMs\` to be 0 or more and finite, got \`${startedAgoMs}\``);
-  }
-  // Instants are whole milliseconds: IMM prints them, and ranges compare with what it printed.
-  const scaledMs = Math.round(durationMs / timeScale);
-  const startedAt = startsWhenFirstSeen ? Infinity : Math.round(now - startedAgoMs);
-  return {
-    projectName,
-    taskType,
-    taskId: newTask.taskId ?? `${taskType}-${randomUUID()}`,
-    durationMs: scaledMs,
-    startedAt,
-    endsAt: startedAt + scaledMs,
-    outcome: newTask.outcome ?? { status: "Succeeded" },
-    pace: newTask.pace ?? "steady",
-    pinnedProgress: null,
-    requestDefinition: newTask.requestDefinition,
-    userData: newTask.userData,
-    tags: newTask.tags,
-  };
 }

@@ -9,7 +9,8 @@ import type { Clock } from "../clock.js";
  *
  * - `latency`: answered as usual, but `delayMs` later;
  * - `stall`: received and never answered, until the client leaves or the emulator closes;
- * - `reset`: the connection is reset without an answer;
+ * - `reset`: the connection is reset without an answer, and nothing is done;
+ * - `answerLost`: everything is done, then the connection is reset instead of the answer: a create has started its task;
  * - `serverError`: HTTP 503 `ServiceUnavailable`;
  * - `throttle`: HTTP 400 `Throttling.User`, with `x-acs-retry-after` when `retryAfterMs` is given;
  * - `notJson`: HTTP 200 with an HTML page, as a proxy in between would answer;
@@ -17,7 +18,7 @@ import type { Clock } from "../clock.js";
  * - `emptyBody`: HTTP 200 without a body.
  */
 export type FaultKind =
-  "latency" | "stall" | "reset" | "serverError" | "throttle" | "notJson" | "truncated" | "emptyBody";
+  "latency" | "stall" | "reset" | "answerLost" | "serverError" | "throttle" | "notJson" | "truncated" | "emptyBody";
 
 /** Calls that shall go wrong. */
 export interface FaultRule {

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../clock.js";
 import { assertNever, toError, toListenError } from "../errors.js";
-import { operations } from "../imm/operations.js";
+import { type Operation, operations } from "../imm/operations.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallLog, OpenCall } from "./call-log.js";
 import type { FaultKind, FaultRule, Faults } from "./faults.js";
@@ -122,6 +122,10 @@ export class HttpDoor {
         return this.#answer(request);
       case "stall":
         return null;
+      case "answerLost":
+        this.#answer(request);
+        incoming.socket.resetAndDestroy();
+        return null;
       case "reset":
         incoming.socket.resetAndDestroy();
         return null;
@@ -168,7 +172,7 @@ const JSON_TYPE = "application/json;charset=utf-8";
 function openCall(request: ReceivedRequest, at: number, fault: FaultKind | undefined): OpenCall {
   return {
     action: request.action,
-    parameters: Object.fromEntries(request.parameters),
+    parameters: Object.fromEntries([...request.sent.query, ...request.sent.form]),
     at,
     status: null,
     accessKeyId: request.accessKeyId,
@@ -186,7 +190,11 @@ function checkTarget({ path, method, action, isTooLarge }: ReceivedRequest): voi
   if (isTooLarge) throw new Refusal(413, "RequestBodyTooLarge", "The request body is too large.");
 }
 
-const reads: ReadonlySet<string> = new Set([operations.GetTask.action, operations.ListTasks.action]);
+const reads: ReadonlySet<string> = new Set(
+  Object.values<Operation>(operations)
+    .filter(({ kind }) => kind !== "create")
+    .map(({ action }) => action),
+);
 
 function jsonAnswer(status: number, members: Readonly<Record<string, unknown>>): Answer {
   const requestId = randomUUID().toUpperCase();

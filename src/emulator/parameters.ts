@@ -51,12 +51,37 @@ export type DecodedParameters<A extends Action> = {
     ValueOf<(typeof operations)[A]["request"][N]> | AbsenceOf<(typeof operations)[A]["request"][N]>;
 };
 
+/** The texts of a request by name, from each of the two places they travel in. A name given twice keeps its last value. */
+export interface SentParameters {
+  readonly query: ReadonlyMap<string, string>;
+  readonly form: ReadonlyMap<string, string>;
+}
+
+/**
+ * The texts of the parameters of `action`, each from the place that the table gives it. What the table does not know is
+ * left out.
+ *
+ * @throws Refusal - `Invalid{Name}` for the first that travelled in the other place. IMM may well be milder; a client
+ *   that is wrong about the place shall learn of it here.
+ */
+export function takeInPlace(action: Action, { query, form }: SentParameters): ReadonlyMap<string, string> {
+  const { request }: Operation = operations[action];
+  const inPlace = new Map<string, string>();
+  for (const [name, { in: place }] of Object.entries(request)) {
+    const [right, wrong] = place === "query" ? [query, form] : [form, query];
+    if (wrong.has(name)) throw invalidParameter(name, `expected it in the ${place}`);
+    const text = right.get(name);
+    if (text !== undefined) inPlace.set(name, text);
+  }
+  return inPlace;
+}
+
 /**
  * The parameters of `action` as values, defaults filled in. Parameters the table does not know are ignored, and an
  * empty text counts as left out. Closed vocabularies are matched case-insensitively and answered in the table's
  * spelling, since IMM's own pages print `RUNNING` beside `Running`.
  *
- * @param sent the texts by name, from the query and the form body alike
+ * @param sent the texts by name
  * @throws Refusal - `Missing{Name}`, `Invalid{Name}` or `InvalidJSON Array parsing error,{Name}`, for the first at fault
  */
 export function decodeParameters<A extends Action>(action: A, sent: ReadonlyMap<string, string>): DecodedParameters<A> {

@@ -3,6 +3,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import type { SentParameters } from "./parameters.js";
 import { parseAuthorization, type SignableRequest } from "./signature.js";
 
 /** The largest body that is kept. IMM's own limit is not documented; its parameters travel in the query. */
@@ -15,8 +16,7 @@ export interface ReceivedRequest extends SignableRequest {
   readonly isTooLarge: boolean;
   readonly action: string;
   readonly version: string;
-  /** Query and form body together; a name given twice keeps its last value. */
-  readonly parameters: ReadonlyMap<string, string>;
+  readonly sent: SentParameters;
   readonly accessKeyId: string | null;
 }
 
@@ -40,7 +40,7 @@ export async function readRequest(request: IncomingMessage): Promise<ReceivedReq
     isTooLarge: body.isTooLarge,
     action: headers["x-acs-action"] ?? "",
     version: headers["x-acs-version"] ?? "",
-    parameters: new Map([...query, ...form]),
+    sent: { query: new Map(query), form: new Map(form) },
     accessKeyId: parseAuthorization(headers["authorization"] ?? "")?.accessKeyId ?? null,
   };
 }

@@ -5,9 +5,10 @@
  * | code                                        | HTTP | thrown when                                  | evidence  |
  * | ------------------------------------------- | ---- | -------------------------------------------- | --------- |
  * | Missing{Name}, Invalid{Name}                | 400  | a parameter is absent or malformed           | docs      |
+ * | Invalid{Name}                               | 400  | a parameter travels in the wrong place       | inferred  |
  * | InvalidJSON Array parsing error,{Name}      | 400  | a JSON parameter does not parse              | docs      |
  * | ResourceNotFound                            | 400  | no such project or task, or no longer        | docs      |
- * | Throttling.User                             | 400  | over the project's requests per second       | support   |
+ * | Throttling.User                             | 400  | over the requests per second                 | support   |
  * | SignatureDoesNotMatch, SignatureNonceUsed   | 400  | the signature is wrong, or used before       | generic   |
  * | InvalidTimeStamp.Expired, MissingParameter  | 400  | the date is too far off; a header is absent  | generic   |
  * | InvalidAccessKeyId.NotFound                 | 404  | the access key is not known                  | generic   |
@@ -53,7 +54,7 @@ export function resourceNotFound(resource: "project" | "TaskId"): Refusal {
   return new Refusal(400, "ResourceNotFound", `The specified resource ${resource} is not found.`);
 }
 
-/** More requests than the project may make in a second. */
+/** More requests than are granted in a second. */
 export function throttled(): Refusal {
   return new Refusal(400, "Throttling.User", "Request was denied due to user flow control.");
 }

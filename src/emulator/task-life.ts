@@ -27,7 +27,9 @@ export interface TaskIdentity {
   readonly pace: Pace;
   readonly requestDefinition: string | undefined;
   readonly userData: string | undefined;
-  readonly tags: Readonly<Record<string, string>> | undefined;
+  readonly tags: Readonly<Record<string, unknown>> | undefined;
+  /** What the result operation of its type answers once it has succeeded; the other types have none. */
+  readonly result?: unknown;
 }
 
 /** A task with the members that the emulator's drive methods change; only `TaskStore` writes them. */

@@ -34,12 +34,12 @@ describe("a genuine request", () => {
   });
 
   test("may carry its parameters in a form body, which the signature covers", async () => {
-    const body = "ProjectName=immtest";
+    const body = "ProjectName=immtest&DatasetName=d&StoryType=TravelMemory";
     const headers = { "content-type": "application/x-www-form-urlencoded" };
-    const signed = await sendSigned(emulator, { body, headers });
+    const signed = await sendSigned(emulator, { body, headers }, { action: "CreateStory" });
     expect(signed.status).toBe(200);
-    const tampered = signedHeaders(emulator, { body, headers });
-    const refused = await send(emulator, { body: "ProjectName=immTEST", headers: tampered });
+    const tampered = signedHeaders(emulator, { body, headers }, { action: "CreateStory" });
+    const refused = await send(emulator, { body: body.replace("=d", "=D"), headers: tampered });
     expect(codeOf(refused)).toBe("SignatureDoesNotMatch");
   });
 });

@@ -66,10 +66,20 @@ describe("an injected fault, as a client sees it", () => {
     expect(await stalled).toMatchObject({ code: "ECONNRESET" });
   });
 
-  test("reset: the connection breaks without an answer", async () => {
+  test("reset: the connection breaks without an answer, and nothing is done", async () => {
     emulator.injectFault({ kind: "reset" });
     await expect(sendSigned(emulator, listRequest)).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(emulator.calls).toMatchObject([{ fault: "reset", status: null }]);
+  });
+
+  test("answerLost: the connection breaks after everything was done", async () => {
+    emulator.injectFault({ kind: "answerLost", times: 1 });
+    emulator.addTask({ taskType: "MediaConvert", taskId: "a", startsWhenFirstSeen: true });
+    const query = { ProjectName: "immtest", TaskType: "MediaConvert", TaskId: "a" };
+    await expect(sendSigned(emulator, { query }, { action: "GetTask" })).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(emulator.calls).toMatchObject([{ fault: "answerLost", status: null }]);
+    // Had nothing been done, the task would still wait to be seen.
+    expect((await listTasks(emulator)).Tasks).toMatchObject([{ TaskId: "a", Status: "Running" }]);
   });
 
   test("serverError: HTTP 503", async () => {

@@ -43,9 +43,9 @@ export class EmulatedImmClient extends OpenApiImmClient {
         this.calls.push({ action, taskId: query["TaskId"] ?? null });
         const failure = this.failures.shift();
         if (failure !== undefined) throw toError(failure);
-        const parameters = new Map(Object.entries(query));
-        if (parameters.has("MaxResults")) parameters.set("MaxResults", String(maxPage));
-        return { statusCode: 200, body: { RequestId: "emulated", ...service.answer({ action, version, parameters }) } };
+        const sent = { query: new Map(Object.entries(query)), form: new Map<string, string>() };
+        if (sent.query.has("MaxResults")) sent.query.set("MaxResults", String(maxPage));
+        return { statusCode: 200, body: { RequestId: "emulated", ...service.answer({ action, version, sent }) } };
       },
     };
     super({ openApi, callTimeoutMs: 1_000 });
