@@ -30,7 +30,7 @@ interface Span {
   readonly maxMs: number;
 }
 
-/** One image or archive is looked at. */
+/** One image or one archive is looked at. */
 const SHORT: Span = { minMs: 4_000, maxMs: 8_000 };
 /** Something is written. */
 const MEDIUM: Span = { minMs: 8_000, maxMs: 20_000 };
@@ -41,8 +41,6 @@ const LONG: Span = { minMs: 20_000, maxMs: 40_000 };
 const spans: Readonly<Record<string, Span>> = {
   ArchiveFileInspection: SHORT,
   DecodeBlindWatermark: SHORT,
-  FacesSearching: SHORT,
-  FigureClustersMerging: SHORT,
   ImageModeration: SHORT,
   FaceClustering: LONG,
   Highlight: LONG,

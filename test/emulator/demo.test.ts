@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
+import { type ResultOperation, resultOperations } from "../../src/imm/operations.js";
 import { ManualClock } from "../support/manual-clock.js";
-import { getTask, listTasks, type TaskItem } from "./emulator-client.js";
+import { callAs, getTask, listTasks, type TaskItem } from "./emulator-client.js";
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 60 * 60 * SECOND_MS;
@@ -66,6 +67,19 @@ describe("the well-known tasks", () => {
     const none = await getTask(emulator, "OfficeConversion", id, withDefinition);
     expect(none).not.toHaveProperty("TaskRequestDefinition");
     expect(none["UserData"]).toBe("quarterly report, second draft");
+  });
+
+  test("hold a result of each type that has one", async () => {
+    for (const { action, taskType, outcome } of Object.values<ResultOperation>(resultOperations)) {
+      const finished = demoTasks.find(
+        (task) => task.taskType === taskType && task.taskId !== "VideoModeration-demo-slow",
+      );
+      const query = { ProjectName: "immtest", TaskType: taskType, TaskId: String(finished?.taskId) };
+      expect(await callAs(emulator, {}, action, query)).toMatchObject({
+        Status: "Succeeded",
+        [outcome]: expect.anything(),
+      });
+    }
   });
 
   test("are all to be found under the ids that the catalogue names", async () => {
