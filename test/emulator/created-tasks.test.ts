@@ -198,6 +198,16 @@ describe("the life of a created task", () => {
     expect(await lifeOf("CreateFileCompressionTask", query)).toMatchObject({ Status: "Succeeded" });
   });
 
+  test("keeps the definition as it was sent, without what defaults add", async () => {
+    const query = { ProjectName: "immtest", Sources: '[{"URI":"oss://b/a.png"}]', TargetURI: "oss://b/t.jpg" };
+    await create("CreateImageSplicingTask", { ...query, ImageFormat: "", Colour: "red" });
+    const { Tasks } = await listTasks(emulator, { RequestDefinition: "true" });
+    expect(JSON.parse(String(Tasks[0]?.["TaskRequestDefinition"]))).toEqual({
+      ...query,
+      Sources: [{ URI: "oss://b/a.png" }],
+    });
+  });
+
   test("is as whoever started the emulator says, by what is asked for", async () => {
     await restart({
       createdTasks: ({ action, taskType, parameters }) =>
@@ -242,7 +252,7 @@ describe("the same create again", () => {
   });
 });
 
-describe("what a user may ask for in a second", () => {
+describe("what may be asked for in a second", () => {
   const conversion = { ...moderation, TargetType: "pdf", TargetURI: "oss://b/t.pdf" };
 
   function convert(count: number): Promise<unknown[]> {
@@ -252,9 +262,18 @@ describe("what a user may ask for in a second", () => {
     return Promise.all(calls).then((answers) => answers.map(codeOf));
   }
 
-  test("is fifty office conversions, and others beside them", async () => {
-    clock = new ManualClock(Math.ceil(Date.now() / 1_000) * 1_000);
-    await restart({});
+  test("is what the project grants, also where it is named in the body", async () => {
+    await restart({ maxRequestsPerSecond: 1 });
+    const client = await connectTo(emulator);
+    const story = { projectName: "immtest", datasetName: "d", storyType: "TravelMemory" };
+    await client.createTask({ action: "CreateStory", input: story });
+    await expect(client.createTask({ action: "CreateStory", input: story })).rejects.toMatchObject({
+      code: "UPSTREAM_THROTTLED",
+      mayHaveArrived: false,
+    });
+  });
+
+  test("is fifty office conversions of a user, and others beside them", async () => {
     const codes = await convert(53);
     expect(codes.filter((code) => code === undefined)).toHaveLength(50);
     expect(codes.filter((code) => code === "Throttling.User")).toHaveLength(3);
