@@ -243,7 +243,7 @@ function endOf(findings: Findings): Error | null {
     case "found":
       return null;
     case "failed":
-      return findings.error.retryable ? null : findings.error;
+      return findings.error instanceof GatewayError && findings.error.retryable ? null : findings.error;
     case "overfull":
       return new UpstreamThrottledError("The project has more running tasks than the gateway may watch.", {
         retryAfterMs: FULL_RETRY_MS,

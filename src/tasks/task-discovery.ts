@@ -37,7 +37,7 @@ export type Findings =
   | { readonly kind: "found"; readonly tasks: readonly TaskSnapshot[] }
   /** There is more to follow than may be watched. */
   | { readonly kind: "overfull" }
-  | { readonly kind: "failed"; readonly error: GatewayError; readonly tasks: readonly TaskSnapshot[] };
+  | { readonly kind: "failed"; readonly error: Error; readonly tasks: readonly TaskSnapshot[] };
 
 /** How often new tasks are looked for when nobody asks for more. */
 const DEFAULT_INTERVAL_MS = 5_000;
@@ -109,10 +109,9 @@ export class TaskDiscovery {
       this.#retryAfterMs = 0;
       return hasRoom ? { kind: "found", tasks: found } : { kind: "overfull" };
     } catch (thrown) {
-      if (!(thrown instanceof GatewayError)) throw toError(thrown);
       this.#failedLooks += 1;
-      this.#retryAfterMs = thrown.retryAfterMs ?? 0;
-      return { kind: "failed", error: thrown, tasks: found };
+      this.#retryAfterMs = (thrown instanceof GatewayError ? thrown.retryAfterMs : undefined) ?? 0;
+      return { kind: "failed", error: toError(thrown), tasks: found };
     } finally {
       this.#isLooking = false;
       this.#lookedAt = clock.now();

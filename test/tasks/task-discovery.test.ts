@@ -186,6 +186,16 @@ describe("a project that cannot be followed", () => {
     expect(await told).toEqual(["a RUNNING 0"]);
   });
 
+  it("ends with the error of a client that is broken", async () => {
+    const broken = new TypeError("A defect.");
+    const { hub, clock } = await startReader({
+      wrapClient: () => ({ ...uncalled, listTasks: async () => Promise.reject(broken) }),
+    });
+    const { value } = await hub.watchProject(PROJECT).next();
+    expect(value).toMatchObject({ kind: "failure", error: broken });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it("is refused where the account may not list it", async () => {
     const { hub } = await startReader({
       wrapClient: () => ({ ...uncalled, listTasks: async () => Promise.reject(new ForbiddenError("No.")) }),
