@@ -88,6 +88,11 @@ export function resultOperationOf(taskType: string): ResultOperation | undefined
   return Object.values<ResultOperation>(resultOperations).find((operation) => operation.taskType === taskType);
 }
 
+/** The operation that starts tasks of a type; undefined for a type that none is known to start. */
+export function createOperationOf(taskType: string): CreateOperation | undefined {
+  return Object.values<CreateOperation>(createOperations).find((operation) => operation.taskType === taskType);
+}
+
 /** The model that a shape refers to. */
 export function modelOf(shape: Pick<Shape, "model">): Model {
   const model = modelsByName.get(shape.model ?? "");

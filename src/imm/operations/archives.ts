@@ -29,7 +29,7 @@ export const archiveOperations = {
       ProjectName: projectName,
       Sources: objects("CreateFileCompressionTaskRequestSources", "What to pack, up to 100 rules.", { maxItems: 100 }),
       SourceManifestURI: text("OSS URI of a JSON file with the packing rules, where they are too many for a request."),
-      TargetURI: text("OSS URI of the archive to write.", { required: true }),
+      TargetURI: text("OSS URI of the archive to write.", { required: true, isOutput: true }),
       CompressedFormat: text("The archive's format.", { values: ["zip"] }),
       UserData: userData,
       Notification: notification,
@@ -46,7 +46,7 @@ export const archiveOperations = {
     request: inQuery({
       ProjectName: projectName,
       SourceURI: text("OSS URI of the archive.", { required: true }),
-      TargetURI: text("OSS URI of the directory that takes the files."),
+      TargetURI: text("OSS URI of the directory that takes the files.", { isOutput: true }),
       SelectedFiles: texts("Which files of the archive to unpack; all when left out."),
       Password: text("What the archive is locked with."),
       UserData: userData,

@@ -53,7 +53,7 @@ export const highlightModels = {
     Weight: weight,
   }),
   CreateHighlightTaskRequestOutput: model("HighlightOutput", "What comes out.", {
-    URI: text("OSS URI of what is written.", { required: true }),
+    URI: text("OSS URI of what is written.", { required: true, isOutput: true }),
     Container: text("The container; needed for the types `Concat` and `Compose`.", {
       values: ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"],
     }),

@@ -39,7 +39,7 @@ export const imageOperations = {
     request: inQuery({
       ProjectName: projectName,
       Sources: objects("CreateImageSplicingTaskRequestSources", "The images, in order.", { required: true }),
-      TargetURI: text("OSS URI of the image to write.", { required: true }),
+      TargetURI: text("OSS URI of the image to write.", { required: true, isOutput: true }),
       Direction: text("Whether the images go below or beside each other.", {
         values: ["vertical", "horizontal"],
         default: "vertical",
@@ -65,7 +65,7 @@ export const imageOperations = {
     request: inQuery({
       ProjectName: projectName,
       Sources: objects("CreateImageToPDFTaskRequestSources", "The images, in order.", { required: true }),
-      TargetURI: text("OSS URI of the PDF to write.", { required: true }),
+      TargetURI: text("OSS URI of the PDF to write.", { required: true, isOutput: true }),
       UserData: userData,
       Tags: tags,
       Notification: notification,
@@ -88,7 +88,7 @@ export const imageOperations = {
         default: "FFT",
       }),
       OriginalImageURI: text("Older watermarks: OSS URI of the image before it was marked."),
-      TargetURI: text("Older watermarks: OSS URI of the image to write."),
+      TargetURI: text("Older watermarks: OSS URI of the image to write.", { isOutput: true }),
       ImageQuality: int32("Older watermarks: quality of the image to write.", {
         range: { min: 70, max: 100 },
         default: 90,
@@ -105,7 +105,7 @@ export const imageOperations = {
     request: inQuery({
       ProjectName: projectName,
       SourceURI: text("OSS URI of the point cloud.", { required: true }),
-      TargetURI: text("OSS URI of what is written.", { required: true }),
+      TargetURI: text("OSS URI of what is written.", { required: true, isOutput: true }),
       PointCloudFileFormat: text("Format of the point cloud.", { values: ["pcd"], default: "pcd" }),
       PointCloudFields: texts("Which fields to keep, in which order, such as `xyz` and `intensity`.", {
         required: true,

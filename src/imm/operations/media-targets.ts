@@ -69,7 +69,9 @@ const subtitleModels = {
   }),
   TargetSubtitleExtractSubtitle: model("SubtitleExtraction", "How subtitles are written to files of their own.", {
     Format: text("Format of the files.", { values: ["ass", "srt", "webvtt"] }),
-    URI: text("OSS URI that the files' names begin with; the stream's index and the extension follow."),
+    URI: text("OSS URI that the files' names begin with; the stream's index and the extension follow.", {
+      isOutput: true,
+    }),
   }),
 };
 
@@ -82,7 +84,7 @@ const imageModels = {
     Animations: objects("TargetImageAnimations", "Animated images."),
   }),
   TargetImageSnapshots: model("Snapshots", "Single frames, each written as an image.", {
-    URI: text("OSS URI that the images are written to.", { required: true }),
+    URI: text("OSS URI that the images are written to.", { required: true, isOutput: true }),
     Format: text("Format of the images, such as `jpg` or `png`.", { required: true }),
     Mode: text("How the frames are chosen."),
     Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
@@ -94,7 +96,7 @@ const imageModels = {
     ScaleType: text("How a frame gets its size, such as `stretch`, `crop`, `fill` or `fit`."),
   }),
   TargetImageSprites: model("SpriteSheet", "Many small frames in one image.", {
-    URI: text("OSS URI that the image is written to.", { required: true }),
+    URI: text("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `jpg` or `png`.", { required: true }),
     Mode: text("How the frames are chosen."),
     Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
@@ -110,7 +112,7 @@ const imageModels = {
     Margin: int32("Space around all of them; 2 when left out."),
   }),
   TargetImageAnimations: model("AnimatedImage", "An animated image of a part of the video.", {
-    URI: text("OSS URI that the image is written to.", { required: true }),
+    URI: text("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `gif` or `webp`.", { required: true }),
     StartTime: double("Where the first frame is taken, in seconds; the beginning when left out."),
     Interval: double("Seconds between the frames that are taken."),

@@ -40,7 +40,9 @@ export const mediaModels = {
     "MediaConvertTarget",
     "One medium that comes out, or images and subtitles alone.",
     {
-      URI: text("OSS URI of what is written; without an extension, container and segment give it one."),
+      URI: text("OSS URI of what is written; without an extension, container and segment give it one.", {
+        isOutput: true,
+      }),
       Container: text("The container.", { values: [...VIDEO_CONTAINERS, ...AUDIO_CONTAINERS] }),
       Video: video,
       Audio: audio,
@@ -75,7 +77,7 @@ export const mediaModels = {
     "MediaConvertTargetGroup",
     "One master playlist (HLS) with its variants.",
     {
-      URI: text("OSS URI of the master playlist."),
+      URI: text("OSS URI of the master playlist.", { isOutput: true }),
       Targets: objects("CreateMediaConvertTaskRequestTargetGroupsTargets", "The variants."),
     },
   ),
@@ -83,7 +85,9 @@ export const mediaModels = {
     "MediaConvertGroupTarget",
     "One variant of a master playlist.",
     {
-      URI: text("OSS URI of the variant's playlist, in the directory of the master playlist or below it."),
+      URI: text("OSS URI of the variant's playlist, in the directory of the master playlist or below it.", {
+        isOutput: true,
+      }),
       Container: text("The container.", { values: ["mp4", "ts"] }),
       Video: video,
       Audio: audio,

@@ -46,6 +46,8 @@ export interface Member extends Shape {
   readonly default?: string | number | boolean;
   /** The name in the schema, where it does not follow from the wire's. */
   readonly schemaName?: string;
+  /** Whether the value is an OSS URI that the task writes to, or that the names of what it writes begin with. */
+  readonly isOutput?: true;
   /** Whether the vendor lists the member but asks not to use it yet. */
   readonly unpublished?: true;
 }
