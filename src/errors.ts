@@ -7,6 +7,7 @@
  * | NotFoundError                | NOT_FOUND                 | IMM knows no such project or task, or no longer          | no        |
  * | ForbiddenError               | FORBIDDEN                 | IMM denies the gateway's account the operation           | no        |
  * | UpstreamThrottledError       | UPSTREAM_THROTTLED        | IMM throttles after retries, or the local budget is spent | yes      |
+ * | OutcomeUnknownError          | OUTCOME_UNKNOWN           | a create's answer was lost: it may have started a task   | no        |
  * | UpstreamTimeoutError         | UPSTREAM_TIMEOUT          | no answer within the gateway's own deadline              | yes       |
  * | UpstreamUnavailableError     | UPSTREAM_UNAVAILABLE      | 5xx, a network fault, or the breaker is open             | yes       |
  * | UpstreamInvalidResponseError | UPSTREAM_INVALID_RESPONSE | an answer that is not JSON or not of the documented shape | yes      |
@@ -27,6 +28,7 @@ export type ErrorCode =
   | "BAD_USER_INPUT"
   | "NOT_FOUND"
   | "FORBIDDEN"
+  | "OUTCOME_UNKNOWN"
   | "UPSTREAM_THROTTLED"
   | "UPSTREAM_TIMEOUT"
   | "UPSTREAM_UNAVAILABLE"
@@ -107,6 +109,30 @@ export class ForbiddenError extends GatewayError {
 export class UpstreamThrottledError extends GatewayError {
   override readonly code = "UPSTREAM_THROTTLED";
   override readonly retryable = true;
+}
+
+/**
+ * Thrown when a create's answer was lost, now or at the first use of its idempotency key: a task may have been started,
+ * and it is not known which. Trying again without a key may start another.
+ */
+export class OutcomeUnknownError extends GatewayError {
+  override readonly code = "OUTCOME_UNKNOWN";
+  override readonly mayHaveArrived = true;
+  readonly #reason: ErrorCode | null;
+
+  /** @param cause - what became of the create, when that was now. */
+  constructor(message: string, cause?: GatewayError, details: GatewayErrorDetails = {}) {
+    super(message, { imm: cause?.imm, ...details });
+    this.#reason = cause?.code ?? null;
+  }
+
+  override toExtensions(): Record<string, unknown> {
+    return {
+      ...super.toExtensions(),
+      mayHaveStarted: true,
+      ...(this.#reason !== null && { reason: this.#reason }),
+    };
+  }
 }
 
 /** Thrown when IMM did not answer within the gateway's own deadline. */

@@ -23,6 +23,7 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   BAD_USER_INPUT: true,
   NOT_FOUND: true,
   FORBIDDEN: true,
+  OUTCOME_UNKNOWN: true,
   UPSTREAM_THROTTLED: true,
   UPSTREAM_TIMEOUT: true,
   UPSTREAM_UNAVAILABLE: true,
@@ -48,9 +49,9 @@ describe("the manual", () => {
     expect(rows.filter(([first]) => first === `\`${code}\``)).toHaveLength(1);
   });
 
-  it("names every field of the query and the subscription", () => {
+  it("names every field of the query, the mutation and the subscription", () => {
     const schema = createSchema();
-    const fields = [schema.getQueryType(), schema.getSubscriptionType()].flatMap((type) =>
+    const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
       Object.keys(type?.getFields() ?? {}),
     );
     for (const field of fields) expect(readme).toContain(`\`${field}`);

@@ -32,6 +32,11 @@ export class CallTally {
     this.#calls += 1;
   };
 
+  /** A field of the operation takes a call by itself. */
+  countOwnCall(): void {
+    this.#callsOfItsOwn += 1;
+  }
+
   /** Tasks were answered from memory. */
   countCached(tasks: number): void {
     this.#cachedTasks += tasks;

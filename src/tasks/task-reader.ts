@@ -163,6 +163,11 @@ export class TaskReader {
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
   }
 
+  /** Takes in what a create has told of its task, and answers with all that is known of it now. */
+  learnCreated(snapshot: TaskSnapshot): TaskSnapshot {
+    return this.#keep(snapshot);
+  }
+
   /** One task: what `readEach` does for many. */
   async read(key: TaskKey, needs: TaskNeeds, maxAgeMs?: number): Promise<TaskSnapshot> {
     return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, {}));

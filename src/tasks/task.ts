@@ -6,7 +6,7 @@
  */
 
 import { BadUserInputError, type GatewayError } from "../errors.js";
-import type { ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
+import type { CreatedTask, CreateTaskInput, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations.js";
 
 /** What identifies a task. The id alone does not: IMM finds a task by all three. */
@@ -52,6 +52,8 @@ export interface TaskSnapshot {
   readonly definition: string | null;
   /** Whether the definition was asked for, so that null means "there is none". */
   readonly hasAskedDefinition: boolean;
+  /** Whether a read has shown it. What only its create has said completes a snapshot, and never answers alone. */
+  readonly hasBeenRead: boolean;
   /** Whether GetTask was asked, so that a null event id means "there is none". */
   readonly hasAskedEventId: boolean;
   /** When the progress was last asked for, in milliseconds since the epoch, or null. */
@@ -125,6 +127,7 @@ export function isFinal(snapshot: TaskSnapshot): boolean {
  * been observed, and its progress asked for, at `notBefore` or later.
  */
 export function satisfies(snapshot: TaskSnapshot, needs: TaskNeeds, notBefore: number): boolean {
+  if (!snapshot.hasBeenRead) return false;
   if (needs.definition && !snapshot.hasAskedDefinition) return false;
   if (needs.eventId && !snapshot.hasAskedEventId) return false;
   if (isFinal(snapshot)) return true;
@@ -201,6 +204,7 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observedAt: number): Ta
     userData: textOrNull(fields.userData),
     tags: fields.tags ?? null,
     definition: textOrNull(fields.taskRequestDefinition),
+    hasBeenRead: true,
     hasAskedDefinition: false,
     hasAskedEventId: false,
     progressAskedAt: null,
@@ -208,6 +212,40 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observedAt: number): Ta
     progressError: null,
   };
 }
+
+/** The snapshot of a task that was just started, as far as its create tells. */
+export function fromCreatedTask(
+  taskType: string,
+  input: CreateTaskInput,
+  { taskId, eventId, requestId }: CreatedTask,
+  observedAt: number,
+): TaskSnapshot {
+  const { projectName, userData, tags } = input;
+  const started: ImmTaskFields = {
+    ...NOTHING_KNOWN,
+    status: "Running",
+    userData: typeof userData === "string" ? userData : undefined,
+    tags: typeof tags === "object" && tags !== null ? { ...tags } : undefined,
+  };
+  return {
+    ...fromFields({ projectName, taskType, taskId }, started, observedAt),
+    eventId: textOrNull(eventId),
+    hasAskedEventId: textOrNull(eventId) !== null,
+    requestId: textOrNull(requestId),
+    hasBeenRead: false,
+  };
+}
+
+const NOTHING_KNOWN: Omit<ImmTaskFields, "status"> = {
+  progress: undefined,
+  code: undefined,
+  message: undefined,
+  startTime: undefined,
+  endTime: undefined,
+  userData: undefined,
+  tags: undefined,
+  taskRequestDefinition: undefined,
+};
 
 /**
  * One snapshot out of two of the same task. The later observation says how the task stands, but a final state is never
@@ -229,6 +267,7 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     userData: newer.userData ?? older.userData,
     tags: newer.tags ?? older.tags,
     definition: newer.definition ?? older.definition,
+    hasBeenRead: newer.hasBeenRead || older.hasBeenRead,
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
     progressAskedAt: latest(newer.progressAskedAt, older.progressAskedAt),

@@ -1,0 +1,98 @@
+/**
+ * From a task's recorded definition back to the input of the create that would start it again. Pure. What it reads holds
+ * the secrets of the definition: it goes into a create's input and nowhere else, and no error repeats a value.
+ */
+
+import { BadUserInputError } from "../errors.js";
+import { checkInput } from "../imm/check-input.js";
+import type { CreateTaskInput } from "../imm/imm-client.js";
+import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
+import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
+import { withoutMark } from "./idempotency-mark.js";
+import { parseDefinition } from "./request-definition.js";
+import type { TaskSnapshot } from "./task.js";
+
+/**
+ * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
+ *
+ * @throws BadUserInputError - naming `id`, when the definition is not there or holds what the operation does not take.
+ * @throws InvalidDefinitionError - when it is not JSON.
+ */
+export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
+  const { request } = operation;
+  const definition = parseDefinition(snapshot.definition, false);
+  if (!isRecord(definition)) throw unfit("whose definition IMM has recorded as an object");
+  const { projectName } = snapshot.key;
+  const recorded = {
+    ...(request["UserData"] !== undefined && { UserData: snapshot.userData }),
+    ...(request["Tags"] !== undefined && { Tags: snapshot.tags }),
+    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => !isLeftOut(value))),
+    ProjectName: projectName,
+  };
+  const wire = toWireValues(request, recorded, "");
+  const { tags: _tags, ...others } = toSchemaMembers(request, decode(request, wire));
+  const tags = withoutMark(wire["Tags"]);
+  const input = { ...others, ...(tags !== undefined && { tags }), projectName };
+  const violation = checkInput(operation, input);
+  if (violation !== null) {
+    throw unfit(`whose definition has \`${violation.path}\` as ${violation.expected}`);
+  }
+  return input;
+}
+
+/** The members that have a value, nested JSON text read. Refuses those that the table does not know: none may be lost. */
+function toWireValues(
+  members: Members,
+  recorded: Readonly<Record<string, unknown>>,
+  path: string,
+): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(recorded)) {
+    if (isLeftOut(value)) continue;
+    const member = members[name];
+    if (member === undefined) throw unfit(`whose definition is without \`${path}${name}\`, which no create takes`);
+    wire[name] = toWireValue(member, value, path + name);
+  }
+  return wire;
+}
+
+function toWireValue(shape: Shape, recorded: unknown, path: string): unknown {
+  const { type, items } = shape;
+  // Parameters with members travel as JSON text, and may be recorded as they travelled.
+  const value = typeof recorded === "string" && type !== "string" ? parseOrKeep(recorded) : recorded;
+  if (type === "array" && items !== undefined && Array.isArray(value)) {
+    return value.map((item, index) => toWireValue(items, item, `${path}[${index}]`));
+  }
+  if (type === "object" && isRecord(value)) return toWireValues(modelOf(shape).members, value, `${path}.`);
+  return value;
+}
+
+/** IMM takes an empty text or list for one that was left out. */
+function isLeftOut(value: unknown): boolean {
+  return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  try {
+    return decodeMembers(request, wire, "definition");
+  } catch (thrown) {
+    if (!(thrown instanceof WireShapeError)) throw thrown;
+    throw unfit("whose definition has its members in the documented types");
+  }
+}
+
+function unfit(expected: string): BadUserInputError {
+  return new BadUserInputError("id", `Expected \`id\` to be that of a task ${expected}.`);
+}
+
+function parseOrKeep(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,207 @@
+/**
+ * Starts tasks, each at most once for an idempotency key. IMM has no token that makes a repeated create harmless, so the
+ * gateway remembers the keys, and marks the tasks of those types that take tags: such a task is found again by its tag
+ * when its answer was lost, and after a restart.
+ *
+ * The mutations call it, it calls the `ImmClient` and the `TaskReader`. It never repeats a create of its own accord.
+ */
+
+import type { Clock } from "../clock.js";
+import { GatewayError, OutcomeUnknownError } from "../errors.js";
+import type { CreateTaskRequest, ImmClient } from "../imm/imm-client.js";
+import { createOperations, type CreateAction, type CreateOperation } from "../imm/operations.js";
+import { IdempotencyKeys, KEY_LIFETIME_MS, type KeyUse } from "./idempotency-keys.js";
+import {
+  checkSameInput,
+  hasKeyOf,
+  INPUT_TAG,
+  KEY_TAG,
+  markOf,
+  withMark,
+  type IdempotencyMark,
+} from "./idempotency-mark.js";
+import { fromCreatedTask, type TaskSnapshot } from "./task.js";
+import type { ReadOptions, TaskReader } from "./task-reader.js";
+
+/** What a `TaskStarter` is made of. */
+export interface TaskStarterOptions {
+  readonly client: ImmClient;
+  readonly reader: TaskReader;
+  readonly clock: Clock;
+  /** Idempotency keys remembered at once; the least recently used go first. Minimum: `1`. */
+  readonly maxIdempotencyKeys: number;
+}
+
+/** One task to start. */
+export interface StartRequest extends CreateTaskRequest {
+  readonly idempotencyKey?: string | undefined;
+  /** Whose key it is: two callers do not share theirs. */
+  readonly caller: string;
+}
+
+/** A task that was started, now or by the same key before. */
+export interface StartOutcome {
+  readonly snapshot: TaskSnapshot;
+  readonly isNew: boolean;
+  /** Of the create's answer; null when that is not known. */
+  readonly requestId: string | null;
+  readonly eventId: string | null;
+}
+
+/** When a task whose answer was lost is looked for, in milliseconds after the one before: IMM's lists may lag behind. */
+const SEARCH_DELAYS_MS = [0, 1_000, 2_000] as const;
+
+/** After this long a create that no list shows has certainly started nothing. */
+const SETTLING_MS = 60_000;
+
+/** Starts tasks for the whole process. */
+export class TaskStarter {
+  readonly #client: ImmClient;
+  readonly #reader: TaskReader;
+  readonly #clock: Clock;
+  readonly #keys: IdempotencyKeys<StartOutcome>;
+
+  constructor({ client, reader, clock, maxIdempotencyKeys }: TaskStarterOptions) {
+    this.#client = client;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#keys = new IdempotencyKeys(maxIdempotencyKeys, clock);
+  }
+
+  /**
+   * Starts a task, unless its key has started it before.
+   *
+   * @throws BadUserInputError - when the key was used with another input.
+   * @throws OutcomeUnknownError - when a task may have been started, and it is not known which.
+   * @throws GatewayError - for everything else that went wrong: then no task was started.
+   */
+  async start({ idempotencyKey, ...request }: StartRequest, options: ReadOptions = {}): Promise<StartOutcome> {
+    options.tally?.countOwnCall();
+    if (idempotencyKey === undefined) return this.#create(request, options);
+    const mark = markOf({ ...request, idempotencyKey });
+    const use = this.#keys.use(mark);
+    if (use.attempt !== undefined) {
+      options.tally?.countShared(1);
+      return { ...(await use.attempt), isNew: false };
+    }
+    const attempt = this.#startOnce(request, mark, use, options);
+    use.attempt = attempt;
+    try {
+      return await attempt;
+    } catch (thrown) {
+      use.attempt = undefined;
+      if (use.lostAt === null) this.#keys.free(mark);
+      throw thrown;
+    }
+  }
+
+  async #startOnce(
+    { action, input }: CreateTaskRequest,
+    mark: IdempotencyMark,
+    use: KeyUse<StartOutcome>,
+    options: ReadOptions,
+  ): Promise<StartOutcome> {
+    const search = findableBy(action, input.projectName, mark);
+    const before = search && (await this.#find(search, options));
+    if (before !== undefined) return foundAgain(before, { isNew: false });
+    if (use.lostAt !== null) this.#refuseUnlessSettled(use.lostAt, search);
+    const marked = search === undefined ? input : withMark(input, mark);
+    try {
+      const outcome = await this.#create({ action, input: marked }, options);
+      use.lostAt = null;
+      return outcome;
+    } catch (thrown) {
+      use.lostAt = isCertain(thrown) ? null : this.#clock.now();
+      if (use.lostAt === null || search === undefined) throw thrown;
+      const started = await this.#findLater(search, options);
+      if (started === undefined) throw thrown;
+      use.lostAt = null;
+      return foundAgain(started, { isNew: true });
+    }
+  }
+
+  async #create({ action, input }: CreateTaskRequest, options: ReadOptions): Promise<StartOutcome> {
+    try {
+      const created = await this.#client.createTask({ action, input }, { onAttempt: options.tally?.countCall });
+      const snapshot = fromCreatedTask(createOperations[action].taskType, input, created, this.#clock.now());
+      const { eventId, requestId } = snapshot;
+      return { snapshot: this.#reader.learnCreated(snapshot), isNew: true, eventId, requestId };
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError) || !thrown.mayHaveArrived) throw thrown;
+      throw new OutcomeUnknownError(
+        "IMM's answer was lost: a task may have been started, and it is not known which. List the project's tasks before starting it again.",
+        thrown,
+      );
+    }
+  }
+
+  /** The task of this mark, if a list shows it. */
+  async #find({ projectName, taskType, mark }: Search, options: ReadOptions): Promise<TaskSnapshot | undefined> {
+    const { snapshots } = await this.#reader.list(
+      {
+        projectName,
+        taskTypes: [taskType],
+        tagSelector: `${KEY_TAG}=${mark.key}`,
+        startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
+      },
+      options,
+    );
+    const found = snapshots.find((snapshot) => hasKeyOf(snapshot, mark));
+    if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], mark);
+    return found;
+  }
+
+  /** Looks again a few times. A list that cannot be had shows nothing. */
+  async #findLater(search: Search, options: ReadOptions): Promise<TaskSnapshot | undefined> {
+    for (const delayMs of SEARCH_DELAYS_MS) {
+      if (delayMs > 0) await this.#wait(delayMs);
+      const found = await this.#find(search, options).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** @throws OutcomeUnknownError - while a create whose answer was lost may still turn out to have started a task. */
+  #refuseUnlessSettled(lostAt: number, search: Search | undefined): void {
+    if (search === undefined) {
+      throw new OutcomeUnknownError(
+        "IMM's answer to this key's first create was lost, and tasks of this type cannot be found again. List the project's tasks: if it is not among them, start it with another key.",
+      );
+    }
+    const restMs = lostAt + SETTLING_MS - this.#clock.now();
+    if (restMs <= 0) return;
+    throw new OutcomeUnknownError(
+      "IMM's answer to this key's first create was lost, and no list shows its task yet. Repeat it with the same key later.",
+      undefined,
+      { retryAfterMs: restMs },
+    );
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#clock.setTimer(delayMs, resolve);
+    });
+  }
+}
+
+/** Where a marked task is looked for. */
+interface Search {
+  readonly projectName: string;
+  readonly taskType: string;
+  readonly mark: IdempotencyMark;
+}
+
+/** Undefined for the types that take no tags. */
+function findableBy(action: CreateAction, projectName: string, mark: IdempotencyMark): Search | undefined {
+  const { request, taskType }: CreateOperation = createOperations[action];
+  return request["Tags"] === undefined ? undefined : { projectName, taskType, mark };
+}
+
+function foundAgain(snapshot: TaskSnapshot, { isNew }: { readonly isNew: boolean }): StartOutcome {
+  return { snapshot, isNew, requestId: null, eventId: snapshot.eventId };
+}
+
+/** Whether a create that failed has certainly started nothing. An error that is not the house's says nothing. */
+function isCertain(thrown: unknown): boolean {
+  return thrown instanceof GatewayError && !thrown.mayHaveArrived;
+}
