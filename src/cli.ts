@@ -69,6 +69,7 @@ async function serve(flags: OptionValues): Promise<void> {
       example: EXAMPLE,
       corsOrigins: parsed.corsOrigins,
       projects: parsed.projects,
+      readOnly: parsed.readOnly,
       redactDefinitions: parsed.redactDefinitions,
       reportCalls: parsed.reportCalls,
       ...parsed.limits,

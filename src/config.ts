@@ -39,6 +39,7 @@ export interface Settings {
   readonly explorer: boolean;
   readonly corsOrigins: readonly string[];
   readonly projects: readonly string[] | undefined;
+  readonly readOnly: boolean;
   readonly redactDefinitions: boolean;
   readonly reportCalls: boolean;
   readonly logLevel: string;
@@ -175,6 +176,13 @@ const ownSettings = {
     fallback: "localhost, or none if NODE_ENV=production",
     effect: "which web pages may use the gateway, over HTTP and WebSocket",
   },
+  readOnly: {
+    env: "READ_ONLY",
+    flag: "read-only",
+    ...toggle,
+    fallback: "false",
+    effect: "refuse the mutations, which start tasks and cost money, with FORBIDDEN and without a call",
+  },
   redactDefinitions: {
     env: "REDACT_DEFINITIONS",
     flag: "redact-definitions",
@@ -247,6 +255,7 @@ export function parseSettings(given: GivenTexts): Settings {
     explorer: own.explorer ?? !isProduction,
     corsOrigins: own.corsOrigins ?? (isProduction ? [] : [LOCAL_ORIGINS]),
     projects: own.projects,
+    readOnly: own.readOnly ?? false,
     redactDefinitions: own.redactDefinitions ?? true,
     reportCalls: own.reportCalls ?? false,
     logLevel: own.logLevel ?? "info",

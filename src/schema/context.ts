@@ -7,6 +7,8 @@ import type { CallTally } from "../tasks/call-tally.js";
 import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLister } from "../tasks/task-lister.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
+import type { TaskResults } from "../tasks/task-results.js";
+import type { TaskStarter } from "../tasks/task-starter.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
 
@@ -18,6 +20,12 @@ export interface GatewayContext {
   readonly tally: CallTally | undefined;
   /** The process's lists. */
   readonly taskLister: TaskLister;
+  /** Reads what tasks came to, for the whole process. */
+  readonly taskResults: TaskResults;
+  /** Starts tasks, for the whole process. */
+  readonly taskStarter: TaskStarter;
+  /** Whether the mutations are refused. */
+  readonly isReadOnly: boolean;
   /** The process's watches. */
   readonly watchHub: WatchHub;
   readonly clock: Clock;

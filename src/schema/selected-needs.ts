@@ -19,6 +19,7 @@ type SelectionInfo = Pick<GraphQLResolveInfo, "fieldNodes" | "fragments" | "vari
 const NEEDS_BY_FIELD: Readonly<Record<string, TaskNeeds>> = {
   requestDefinition: { ...NO_NEEDS, definition: true },
   requestDefinitionText: { ...NO_NEEDS, definition: true },
+  outputs: { ...NO_NEEDS, definition: true },
   progress: { ...NO_NEEDS, progress: true },
   eventId: { ...NO_NEEDS, eventId: true },
 };

@@ -7,20 +7,30 @@
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import { parseDefinition, redactDefinitionText } from "../tasks/request-definition.js";
+import type { CallTally } from "../tasks/call-tally.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
 import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../tasks/task.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
+import { outputsOf } from "../tasks/task-outputs.js";
+import type { TaskResults } from "../tasks/task-results.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
 import { TaskError } from "./task-error.type.js";
+import { TaskResult, toTaskResult } from "./task-result.union.js";
 import { TaskStatus } from "./task-status.enum.js";
 
-/** How tasks are shown, the same for all tasks of the process. */
+/** A value that a task has only after a read, where its snapshot was not made to hold it. */
+type Later<T> = T | Promise<T>;
+
+/** How tasks are shown, and what reads their results. */
 export interface TaskView {
   readonly pollBounds: PollBounds;
   readonly typicalDurations: TypicalDurations;
   readonly redactDefinitions: boolean;
+  readonly taskResults: TaskResults;
+  /** Counts what the operation costs; undefined when nobody wants to know. */
+  readonly tally: CallTally | undefined;
 }
 
 @ObjectType({
@@ -78,7 +88,7 @@ export class Task extends Node {
     description:
       "Percent, 0 to 100; 100 once SUCCEEDED; null when IMM does not say. Selecting it on a running task costs a ListTasks call.",
   })
-  get progress(): number | null {
+  get progress(): Later<number | null> {
     if (this.#snapshot.progressError !== null) throw this.#snapshot.progressError;
     return this.#snapshot.progress;
   }
@@ -100,7 +110,7 @@ export class Task extends Node {
   }
 
   @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started, as IMM wrote it." })
-  get startTime(): string | null {
+  get startTime(): Later<string | null> {
     return this.#snapshot.startTime;
   }
 
@@ -113,7 +123,7 @@ export class Task extends Node {
     nullable: true,
     description: "Milliseconds from the start to the end, or to `observedAt` while the task runs.",
   })
-  get elapsedMs(): number | null {
+  get elapsedMs(): Later<number | null> {
     return elapsedMs(this.#snapshot);
   }
 
@@ -121,7 +131,7 @@ export class Task extends Node {
     nullable: true,
     description: "When IMM forgets the task: seven days after its start.",
   })
-  get expiresAt(): string | null {
+  get expiresAt(): Later<string | null> {
     const expiresAt = expiresAtMs(this.#snapshot);
     return expiresAt === null ? null : new Date(expiresAt).toISOString();
   }
@@ -130,7 +140,7 @@ export class Task extends Node {
     nullable: true,
     description: "The id of the task's event, as IMM gave it. Selecting it in a list costs a GetTask for each task.",
   })
-  get eventId(): string | null | Promise<string | null> {
+  get eventId(): Later<string | null> {
     const { key, eventId, hasAskedEventId } = this.#snapshot;
     if (hasAskedEventId || this.#loader === undefined) return eventId;
     return this.#loader.load(key, { ...NO_NEEDS, eventId: true }).then((complete) => complete.eventId);
@@ -169,9 +179,7 @@ export class Task extends Node {
       "The parameters the task was created with, parsed, passwords and role names redacted. Null where IMM does not give it, as for some types; an error when IMM's text is not JSON.",
   })
   get requestDefinition(): unknown {
-    // Parsed once, under however many aliases it is asked for.
-    this.#definition ??= { value: parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions) };
-    return this.#definition.value;
+    return this.#parsedDefinition();
   }
 
   @Field(() => String, {
@@ -179,9 +187,29 @@ export class Task extends Node {
     description:
       "The same as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
-  get requestDefinitionText(): string | null {
+  get requestDefinitionText(): Later<string | null> {
     const { definition } = this.#snapshot;
     return this.#view.redactDefinitions ? redactDefinitionText(definition) : definition;
+  }
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      "The OSS URIs that the task writes to, or that the names of what it writes begin with, by its definition. Null for the types whose definition IMM does not give.",
+  })
+  get outputs(): Later<readonly string[] | null> {
+    return outputsOf(this.#snapshot.key.taskType, this.#parsedDefinition());
+  }
+
+  @Field(() => TaskResult, {
+    nullable: true,
+    description:
+      "What the task came to: null before it has SUCCEEDED, and for the types that IMM tells nothing of. Selecting it costs one call for each task, whoever asks and however often.",
+  })
+  async result(): Promise<object | null> {
+    const { taskType } = this.#snapshot.key;
+    const result = await this.#view.taskResults.load(this.#snapshot, this.#view.tally);
+    return result === null ? null : toTaskResult(taskType, result);
   }
 
   @Field(() => GraphQLDateTime, {
@@ -207,6 +235,12 @@ export class Task extends Node {
   })
   get pollAfterMs(): number | null {
     return isFinal(this.#snapshot) ? null : nextPollDelayMs(this.#pollView(), this.#view.pollBounds, 0.5);
+  }
+
+  /** Parsed once, under however many aliases it is asked for. */
+  #parsedDefinition(): unknown {
+    this.#definition ??= { value: parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions) };
+    return this.#definition.value;
   }
 
   #pollView(): PollView {

@@ -22,17 +22,16 @@ import {
 import { withCallReport } from "./call-report.js";
 import type { GatewayContext } from "../schema/context.js";
 import type { FormatError } from "./format-error.js";
-import { refuseCostly } from "./operation-cost.js";
 import type { ResultStream } from "./result-stream.js";
+import { refuseOperation, type CostLimits } from "./operation-cost.js";
 
 /** What the doors execute with. */
-export interface ExecutionOptions {
+export interface ExecutionOptions extends CostLimits {
   readonly schema: GraphQLSchema;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   readonly hasIntrospection: boolean;
   readonly maxQueryTokens: number;
-  readonly maxOperationCost: number;
   /** Begins a subscription. */
   readonly subscribe: (args: ExecutionArgs) => Promise<Outcome>;
 }
@@ -73,7 +72,7 @@ export type Outcome = ExecutionResult | ResultStream;
  * @param identify - says who asks; called only for what will be executed.
  */
 export function prepare(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
-  const { schema, hasIntrospection, maxQueryTokens, maxOperationCost, createContext } = options;
+  const { schema, hasIntrospection, maxQueryTokens, createContext } = options;
   let document: DocumentNode;
   try {
     document = parse(request.query, { maxTokens: maxQueryTokens });
@@ -94,7 +93,7 @@ export function prepare(request: OperationRequest, options: ExecutionOptions, id
     return { operation, kind: "refused", errors: [withCode(error, "OPERATION_RESOLUTION_FAILURE")] };
   }
   const variableValues = request.variables ?? null;
-  const refusal = refuseCostly({ schema, document, operationName, variables: variableValues }, maxOperationCost);
+  const refusal = refuseOperation({ schema, document, operationName, variables: variableValues }, options);
   if (refusal !== null) return { operation, kind: "refused", errors: [refusal] };
   return {
     operation,

@@ -18,6 +18,8 @@ import { CallTally } from "../tasks/call-tally.js";
 import { TaskLister } from "../tasks/task-lister.js";
 import { TaskLoader } from "../tasks/task-loader.js";
 import { TaskReader } from "../tasks/task-reader.js";
+import { TaskResults } from "../tasks/task-results.js";
+import { TaskStarter } from "../tasks/task-starter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
 import type { ExampleOperations } from "./explorer.js";
 import { asksForReport } from "./call-report.js";
@@ -66,6 +68,8 @@ export type GatewayOptions = Upstream &
     readonly corsOrigins?: readonly string[];
     /** The projects that may be asked for; others are FORBIDDEN without a call. @default all that the account may read */
     readonly projects?: readonly string[] | undefined;
+    /** Whether the mutations, which start tasks and cost money, are FORBIDDEN without a call. @default false */
+    readonly readOnly?: boolean;
     /** Whether secrets in request definitions are redacted. @default true */
     readonly redactDefinitions?: boolean;
     /** Whether every answer says in `extensions.imm` what it cost; else those whose request asks for it. @default false */
@@ -117,6 +121,8 @@ class ApolloGateway implements Gateway {
   readonly #client: GuardedImmClient;
   readonly #reader: TaskReader;
   readonly #lister: TaskLister;
+  readonly #results: TaskResults;
+  readonly #starter: TaskStarter;
   readonly #hub: WatchHub;
   #phase: Phase = { name: "created" };
 
@@ -136,7 +142,9 @@ class ApolloGateway implements Gateway {
       clock,
       learn: (snapshot) => this.#reader.learn(snapshot),
     });
-    const { maxWatchedTasks } = limits;
+    const { maxWatchedTasks, maxIdempotencyKeys, maxCachedResults } = limits;
+    this.#results = new TaskResults({ client: this.#client, maxCachedResults });
+    this.#starter = new TaskStarter({ client: this.#client, reader: this.#reader, clock, maxIdempotencyKeys });
     this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits, maxWatchedTasks });
   }
 
@@ -173,6 +181,7 @@ class ApolloGateway implements Gateway {
       maxRequestBytes: this.#limits.maxRequestBytes,
       maxQueryTokens: this.#limits.maxQueryTokens,
       maxOperationCost: this.#limits.maxOperationCost,
+      maxCreatesPerOperation: this.#limits.maxCreatesPerOperation,
       isDraining: () => this.#phase.name === "draining",
     };
     const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example });
@@ -241,6 +250,9 @@ class ApolloGateway implements Gateway {
         tally,
       }),
       taskLister: this.#lister,
+      taskResults: this.#results,
+      taskStarter: this.#starter,
+      isReadOnly: this.#options.readOnly ?? false,
       watchHub: this.#hub,
       clock: this.#clock,
       signal,
@@ -269,6 +281,7 @@ const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight
   example: ["an object", (value) => typeof value === "object" && value !== null],
   corsOrigins: ["an array of strings", isStrings],
   projects: ["an array of strings", isStrings],
+  readOnly: ["a boolean", (value) => typeof value === "boolean"],
   redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
   reportCalls: ["a boolean", (value) => typeof value === "boolean"],
 };

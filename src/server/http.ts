@@ -22,7 +22,7 @@ import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperati
 import type { ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { createMultipartDoor } from "./multipart.js";
-import { refuseCostly } from "./operation-cost.js";
+import { refuseOperation, type CostLimits } from "./operation-cost.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
 import type { SerializedResults } from "./serialized-results.js";
@@ -146,7 +146,7 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
     ApolloServerPluginCacheControlDisabled(),
     createLandingPage(hasExplorer, example),
     refuseSubscriptions,
-    createCostGuard(options.maxOperationCost),
+    createCostGuard(options),
     reportCalls,
   ];
   return new ApolloServer<GatewayContext>({
@@ -168,13 +168,13 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
   });
 }
 
-/** Applies here the limit that `execution.ts` applies at the other doors. */
-function createCostGuard(maxOperationCost: number): ApolloServerPlugin<GatewayContext> {
+/** Applies here the limits that `execution.ts` applies at the other doors. */
+function createCostGuard(limits: CostLimits): ApolloServerPlugin<GatewayContext> {
   return {
     async requestDidStart() {
       return {
         async didResolveOperation({ schema, document, operationName, request: { variables } }) {
-          const refusal = refuseCostly({ schema, document, operationName, variables }, maxOperationCost);
+          const refusal = refuseOperation({ schema, document, operationName, variables }, limits);
           if (refusal !== null) throw refusal;
         },
       };

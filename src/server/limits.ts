@@ -22,8 +22,11 @@ export interface Limit {
 export interface GatewayLimits extends CallPolicyLimits, PollBounds {
   readonly taskMaxAgeMs: number;
   readonly maxCachedTasks: number;
+  readonly maxCachedResults: number;
   readonly maxWatchedTasks: number;
   readonly maxTasksPerOperation: number;
+  readonly maxCreatesPerOperation: number;
+  readonly maxIdempotencyKeys: number;
   readonly maxKeys: number;
   readonly maxListedTasks: number;
   readonly maxRequestBytes: number;
@@ -61,6 +64,12 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     max: 10_000_000,
     default: 10_000,
     effect: "snapshots kept in memory; the least recently used go first",
+  },
+  maxCachedResults: {
+    min: 1,
+    max: 10_000_000,
+    default: 1_000,
+    effect: "results of tasks kept in memory; the least recently used go first",
   },
   maxWatchedTasks: {
     min: 1,
@@ -122,6 +131,18 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     max: 100_000,
     default: 200,
     effect: "different tasks in one query; further ones fail with BAD_USER_INPUT",
+  },
+  maxCreatesPerOperation: {
+    min: 1,
+    max: 1_000,
+    default: 10,
+    effect: "mutations in one operation; one with more is refused as a whole with BAD_USER_INPUT, and starts nothing",
+  },
+  maxIdempotencyKeys: {
+    min: 1,
+    max: 10_000_000,
+    default: 10_000,
+    effect: "idempotency keys remembered for 24 hours; the least recently used go first",
   },
   maxKeys: { min: 1, max: 100_000, default: 100, effect: "items in an argument that is a list of keys or ids" },
   maxListedTasks: {

@@ -1,13 +1,23 @@
 /**
  * What an operation means at most: its selected fields, fragments written out, those below a list argument or `first`
- * once per item. A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed.
+ * once per item. A document of a kilobyte can ask for an answer of gigabytes; every door refuses it before it is executed. A
+ * mutation counts by itself as well: it starts a task that somebody pays for.
  */
 
-import { getOperationAST, getVariableValues, GraphQLError, type DocumentNode, type GraphQLSchema } from "graphql";
+import {
+  getOperationAST,
+  getVariableValues,
+  GraphQLError,
+  OperationTypeNode,
+  type DocumentNode,
+  type OperationDefinitionNode,
+  type GraphQLSchema,
+} from "graphql";
 import { toError } from "../errors.js";
 import { DEFAULT_FIRST } from "../tasks/list-query.js";
+import { refuseVariables } from "./variables.js";
 // Its ES modules load a second copy of graphql, whose types are not those of the schema.
-import { getComplexity, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";
+import { getComplexity, type ComplexityEstimator, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";
 
 /** An operation that is about to be executed. */
 export interface CostlyOperation {
@@ -17,41 +27,84 @@ export interface CostlyOperation {
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** Why the operation is refused, or null when it costs at most `maxCost`. */
-export function refuseCostly(
-  { schema, document, operationName, variables }: CostlyOperation,
-  maxCost: number,
+/** What an operation may cost. */
+export interface CostLimits {
+  /** Selected fields, those below a list argument or `first` counted once per item. */
+  readonly maxOperationCost: number;
+  /** Mutations, each of which starts a task that somebody pays for. */
+  readonly maxCreatesPerOperation: number;
+}
+
+/** Why the operation is refused before it is executed, or null when its variables fit and it stays within the limits. */
+export function refuseOperation(
+  operation: CostlyOperation,
+  { maxOperationCost, maxCreatesPerOperation }: CostLimits,
 ): GraphQLError | null {
-  const operation = getOperationAST(document, operationName);
-  const given = { ...variables };
-  // Variables that do not fit are reported by the execution, in its own words.
-  if (!operation || getVariableValues(schema, operation.variableDefinitions ?? [], given).errors) return null;
-  const name = operation.name?.value;
+  const { schema, document, operationName } = operation;
+  const variables = { ...operation.variables };
+  const root = getOperationAST(document, operationName);
+  // The execution says in its own words what it misses.
+  if (!root) return null;
+  const isMutation = root.operation === OperationTypeNode.MUTATION;
+  const badVariable = isMutation ? refuseVariables(schema, root, variables) : null;
+  if (badVariable !== null) return badVariable;
+  // Those of other operations are reported by the execution, in its own words.
+  if (getVariableValues(schema, root.variableDefinitions ?? [], variables).errors) return null;
+  const exceeds = (max: number, estimate: ComplexityEstimator): boolean => {
+    const cost = costOf({ schema, document, root, variables, estimate, maxNodes: maxOperationCost });
+    return cost > max;
+  };
+  if (exceeds(maxOperationCost, estimateFields)) {
+    return refusal(
+      `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item.`,
+    );
+  }
+  return isMutation && exceeds(maxCreatesPerOperation, estimateMutations)
+    ? refusal(`Expected an operation of at most ${maxCreatesPerOperation} mutations.`)
+    : null;
+}
+
+interface Estimation {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly root: OperationDefinitionNode;
+  readonly variables: Record<string, unknown>;
+  readonly estimate: ComplexityEstimator;
+  /** Selections looked at; with more of them the cost is without bound. */
+  readonly maxNodes: number;
+}
+
+function costOf({ schema, document, root, variables, estimate, maxNodes }: Estimation): number {
+  const operationName = root.name?.value;
   try {
-    const cost = getComplexity({
+    return getComplexity({
       schema,
       query: document,
-      variables: given,
+      variables,
       estimators: [estimate],
-      maxQueryNodes: maxCost,
-      ...(name !== undefined && { operationName: name }),
+      maxQueryNodes: maxNodes,
+      ...(operationName !== undefined && { operationName }),
     });
-    if (cost <= maxCost) return null;
   } catch (thrown) {
     if (!TOO_MANY_NODES.test(toError(thrown).message)) throw thrown;
+    return Infinity;
   }
-  return new GraphQLError(
-    `Expected an operation of at most ${maxCost} fields, those below a list argument or \`first\` counted once per item.`,
-    { extensions: { code: "BAD_USER_INPUT", argument: null, http: { status: 400 } } },
-  );
+}
+
+function refusal(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: "BAD_USER_INPUT", argument: null, http: { status: 400 } } });
 }
 
 /** How the counting says that it gave up. */
 const TOO_MANY_NODES = /maximum allowed number of nodes/;
 
-function estimate({ field, args, childComplexity }: ComplexityEstimatorArgs): number {
+function estimateFields({ field, args, childComplexity }: ComplexityEstimatorArgs): number {
   const lengths = Object.values(args).map((value) => (Array.isArray(value) ? value.length : 1));
   const isPaged = field.args.some(({ name }) => name === "first");
   const first: unknown = isPaged ? (args["first"] ?? DEFAULT_FIRST) : 1;
   return 1 + Math.max(1, Number(first), ...lengths) * childComplexity;
+}
+
+function estimateMutations({ type, childComplexity }: ComplexityEstimatorArgs): number {
+  return type.name === "Mutation" ? 1 : childComplexity;
 }

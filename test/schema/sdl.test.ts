@@ -54,6 +54,8 @@ describe("the schema", () => {
       "tags",
       "requestDefinition",
       "requestDefinitionText",
+      "outputs",
+      "result",
       "estimatedEndAt",
       "observedAt",
       "pollAfterMs",

@@ -127,7 +127,7 @@ describe("errors over SSE", () => {
       "BAD_USER_INPUT",
     ],
     ["two operations and no name", "query A { __typename } query B { __typename }", "OPERATION_RESOLUTION_FAILURE"],
-    ["a mutation", "mutation { nothing }", "BAD_USER_INPUT"],
+    ["a mutation", "mutation { nothing }", "GRAPHQL_VALIDATION_FAILED"],
   ])("are an event and completion for %s, and no call", async (_what, document, code) => {
     const { url, emulator, clock } = await startGateway();
     const stream = await subscribeBySse(url, document);

@@ -1,0 +1,123 @@
+/**
+ * The mutations that start tasks: one for each create operation of the table, its input checked by the table before any
+ * call. None of them is ever repeated by the gateway where a task may have been started.
+ */
+
+import { Arg, Ctx, Field, ID, Mutation, Resolver, type ClassType } from "type-graphql";
+import { BadUserInputError, ForbiddenError } from "../errors.js";
+import { checkInput } from "../imm/check-input.js";
+import type { CreateTaskInput } from "../imm/imm-client.js";
+import {
+  createOperationOf,
+  createOperations,
+  toCamelCase,
+  type CreateAction,
+  type CreateOperation,
+} from "../imm/operations.js";
+import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
+import { toRerunInput } from "../tasks/rerun-input.js";
+import { parseGlobalTaskId } from "../tasks/task-id.js";
+import type { StartRequest } from "../tasks/task-starter.js";
+import { NO_NEEDS, parseName } from "../tasks/task.js";
+import type { GatewayContext } from "./context.js";
+import { CreateTaskPayload } from "./create-task.payload.js";
+import { capitalize, makeInputType } from "./table-types.js";
+
+/** A create's input as it comes in: the members of the operation, and one that is the gateway's. */
+type GivenInput = CreateTaskInput & { readonly idempotencyKey?: string | null };
+
+const STAGE_NOTES = {
+  general: "",
+  "public-preview": " In public preview.",
+  "invitational-preview": " Only for accounts that IMM has invited.",
+} as const;
+
+const IDEMPOTENCY_KEY =
+  "A text of yours, such as a UUID, that makes repeating safe: for 24 hours the same key with the same input answers the task that it started first, instead of starting another. With another input it is an error.";
+
+@Resolver()
+export class CreateTaskResolver {
+  @Mutation(() => CreateTaskPayload, {
+    nullable: true,
+    description:
+      "Starts a task once more, from its recorded definition. Only for the types whose definition IMM gives: see `taskTypes`. What the definition holds of secrets is passed on and not shown.",
+  })
+  async rerunTask(
+    @Arg("id", () => ID, { description: "The global id of the task that is the pattern." }) id: string,
+    @Arg("idempotencyKey", () => String, { nullable: true, description: IDEMPOTENCY_KEY })
+    idempotencyKey: string | null | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<CreateTaskPayload> {
+    refuseWhenReadOnly(context);
+    const parsedKey = parseIdempotencyKey("idempotencyKey", idempotencyKey);
+    const key = parseGlobalTaskId(id);
+    const operation = createOperationOf(key.taskType);
+    if (operation?.hasRequestDefinition !== true) {
+      throw new BadUserInputError("id", "Expected `id` to be that of a task of a type whose definition IMM gives.");
+    }
+    const snapshot = await context.taskLoader.load(key, { ...NO_NEEDS, definition: true });
+    const input = toRerunInput(operation, snapshot);
+    return startTask({ action: operation.action as CreateAction, input, idempotencyKey: parsedKey }, context);
+  }
+}
+
+for (const [action, operation] of Object.entries(createOperations)) addMutation(action as CreateAction, operation);
+
+function addMutation(action: CreateAction, operation: CreateOperation): void {
+  const name = toCamelCase(action);
+  const resolvers: object = CreateTaskResolver.prototype;
+  const resolver: PropertyDescriptor = {
+    value: async (input: GivenInput, context: GatewayContext) => createTask(action, operation, input, context),
+  };
+  Object.defineProperty(resolvers, name, resolver);
+  const Input = makeCreateInput(operation);
+  Arg("input", () => Input, { description: "What the task is to do." })(resolvers, name, 0);
+  Ctx()(resolvers, name, 1);
+  Mutation(() => CreateTaskPayload, {
+    // One of several creates that fails must not take the ids of the others, which run and are paid for, with it.
+    nullable: true,
+    description: `${operation.description}${STAGE_NOTES[operation.stage]}`,
+  })(resolvers, name, resolver);
+}
+
+function makeCreateInput({ action, description, request, rules }: CreateOperation): ClassType {
+  const name = `${capitalize(toCamelCase(action))}Input`;
+  const Input = makeInputType({ name, description, members: request, rules });
+  Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })(Input.prototype, "idempotencyKey");
+  return Input;
+}
+
+async function createTask(
+  action: CreateAction,
+  operation: CreateOperation,
+  { idempotencyKey, ...input }: GivenInput,
+  context: GatewayContext,
+): Promise<CreateTaskPayload> {
+  refuseWhenReadOnly(context);
+  const violation = checkInput(operation, input);
+  if (violation !== null) {
+    const argument = `input.${violation.path}`;
+    throw new BadUserInputError(argument, `Expected \`${argument}\` to be ${violation.expected}.`);
+  }
+  parseName("input.projectName", input.projectName);
+  checkOwnTags(input);
+  const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
+  return startTask({ action, input, idempotencyKey: parsedKey }, context);
+}
+
+async function startTask(
+  request: Omit<StartRequest, "caller">,
+  { taskStarter, tally }: GatewayContext,
+): Promise<CreateTaskPayload> {
+  return new CreateTaskPayload(await taskStarter.start({ ...request, caller: EVERYBODY }, { tally }));
+}
+
+/** @throws ForbiddenError - when the gateway was set up to start no tasks. */
+function refuseWhenReadOnly({ isReadOnly }: GatewayContext): void {
+  if (isReadOnly) throw new ForbiddenError("This gateway is read-only: it starts no tasks.");
+}
+
+/** @throws BadUserInputError - when it is empty, too long, or holds control characters. */
+function parseIdempotencyKey(argument: string, key: string | null | undefined): string | undefined {
+  return key === null || key === undefined ? undefined : parseName(argument, key);
+}

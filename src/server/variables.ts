@@ -1,0 +1,80 @@
+/**
+ * Checks the variables of a mutation against their types before graphql-js does: its own words repeat the value, which may
+ * be a password, and do not say in a form for programs which argument is at fault.
+ */
+
+import {
+  getNullableType,
+  GraphQLError,
+  isInputObjectType,
+  isInputType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  typeFromAST,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from "graphql";
+
+/** The first thing that is wrong with a variable. */
+interface Fault {
+  /** From the variable's name on: `input.sources[3].uri`. */
+  readonly path: string;
+  /** What would be right, as the end of "Expected `…` to be". Never holds the value. */
+  readonly expected: string;
+}
+
+/** Why the operation is refused, or null when its variables are of their types. */
+export function refuseVariables(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): GraphQLError | null {
+  for (const { variable, type: typeNode, defaultValue } of variableDefinitions) {
+    const name = variable.name.value;
+    const type = typeFromAST(schema, typeNode);
+    if (!isInputType(type) || (variables[name] === undefined && defaultValue !== undefined)) continue;
+    const fault = findFault(type, variables[name], name);
+    if (fault === null) continue;
+    return new GraphQLError(`Expected \`${fault.path}\` to be ${fault.expected}.`, {
+      extensions: { code: "BAD_USER_INPUT", argument: fault.path, http: { status: 400 } },
+    });
+  }
+  return null;
+}
+
+function findFault(declared: GraphQLInputType, value: unknown, path: string): Fault | null {
+  if (value === undefined || value === null) return isNonNullType(declared) ? { path, expected: "given" } : null;
+  const type = getNullableType(declared);
+  if (isListType(type)) {
+    if (!Array.isArray(value)) return findFault(type.ofType, value, path);
+    return firstOf(value.entries(), ([index, item]) => findFault(type.ofType, item, `${path}[${index}]`));
+  }
+  if (isLeafType(type)) {
+    try {
+      return type.parseValue(value) === undefined ? { path, expected: `of the type ${type.name}` } : null;
+    } catch {
+      return { path, expected: `of the type ${type.name}` };
+    }
+  }
+  if (!isInputObjectType(type)) return null;
+  if (typeof value !== "object") return { path, expected: `an object of the type ${type.name}` };
+  const members = value as Readonly<Record<string, unknown>>;
+  const fields = type.getFields();
+  const unknown = Object.keys(members).find((name) => !Object.hasOwn(fields, name));
+  if (unknown !== undefined) return { path: `${path}.${unknown}`, expected: "left out, since there is no such member" };
+  return firstOf(Object.values(fields), (field) =>
+    members[field.name] === undefined && field.defaultValue !== undefined
+      ? null
+      : findFault(field.type, members[field.name], `${path}.${field.name}`),
+  );
+}
+
+function firstOf<T>(items: Iterable<T>, find: (item: T) => Fault | null): Fault | null {
+  for (const item of items) {
+    const fault = find(item);
+    if (fault !== null) return fault;
+  }
+  return null;
+}

@@ -1,0 +1,417 @@
+import { describe, expect, it, test } from "@jest/globals";
+import type { ReceivedCall } from "../../src/emulator/emulator.js";
+import {
+  createOperations,
+  modelOf,
+  schemaNameOf,
+  toCamelCase,
+  type CreateAction,
+  type CreateOperation,
+  type Members,
+  type Shape,
+} from "../../src/imm/operations.js";
+import { encodeInput } from "../../src/imm/wire.js";
+import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
+import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
+import { withTimePassing } from "../support/manual-clock.js";
+import { keyArguments, query, type QueryAnswer } from "../support/query.js";
+import { startGateway, type RunningGateway, type StartOptions } from "../support/start-gateway.js";
+import { connect, subscribe } from "../support/subscribe.js";
+
+interface Payload {
+  readonly task: {
+    readonly id: string;
+    readonly projectName: string;
+    readonly taskType: string;
+    readonly taskId: string;
+    readonly status: string;
+  };
+  readonly requestId: string | null;
+  readonly eventId: string | null;
+  readonly isNew: boolean;
+}
+
+interface Created {
+  readonly payload: Payload | null;
+}
+
+const WHOLE_PAYLOAD = "task { id projectName taskType taskId status } requestId eventId isNew";
+
+const FOREVER = { createdTasks: () => ({ durationMs: Infinity }) };
+
+async function start(options: StartOptions = {}): Promise<RunningGateway> {
+  return startGateway({
+    ...options,
+    emulator: { projects: ["immtest", "example-project"], ...FOREVER, ...options.emulator },
+    gateway: { ...EVERY_SECOND, ...options.gateway },
+  });
+}
+
+function mutationOf(action: CreateAction, selection = WHOLE_PAYLOAD): string {
+  const field = toCamelCase(action);
+  const input = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
+  return `mutation ($input: ${input}!) { payload: ${field}(input: $input) { ${selection} } }`;
+}
+
+async function create(
+  { url }: RunningGateway,
+  action: CreateAction,
+  input: object,
+  selection?: string,
+): Promise<QueryAnswer<Created>> {
+  return query<Created>(url, mutationOf(action, selection), { input });
+}
+
+/** What the schema takes of an example: the vendor asks not to use some members yet. */
+function publishedInput(action: CreateAction, variant: 0 | 1): ReturnType<typeof exampleInput> {
+  const { request }: CreateOperation = createOperations[action];
+  const unpublished = Object.entries(request).filter(([, member]) => member.unpublished);
+  const names = new Set(unpublished.map(([wireName, member]) => schemaNameOf(wireName, member)));
+  const members = Object.entries(exampleInput(action, variant)).filter(([name]) => !names.has(name));
+  return { ...Object.fromEntries(members), projectName: "example-project" };
+}
+
+function callsOf(calls: readonly ReceivedCall[], action: string): readonly ReceivedCall[] {
+  return calls.filter((call) => call.action === action);
+}
+
+const everyInput = createActions.flatMap((action) => EXAMPLE_VARIANTS.map((variant) => [action, variant] as const));
+
+describe("each create", () => {
+  test.each(everyInput)(
+    "%s, example %i: arrives in full, in its place, and runs to its end",
+    async (action, variant) => {
+      const running = await start();
+      const { url, emulator } = running;
+      const operation: CreateOperation = createOperations[action];
+      const input = publishedInput(action, variant);
+      const { data, errors } = await create(running, action, input);
+      expect(errors).toEqual([]);
+      const payload = data?.payload;
+      expect(payload).toEqual({
+        task: {
+          id: expect.any(String),
+          projectName: "example-project",
+          taskType: operation.taskType,
+          taskId: expect.any(String),
+          status: "RUNNING",
+        },
+        requestId: expect.any(String),
+        eventId: expect.any(String),
+        isNew: true,
+      });
+      // The emulator refuses a parameter that travels in the other place.
+      const { query: inQuery, body } = encodeInput(operation, input);
+      expect(emulator.calls).toMatchObject([{ action, parameters: { ...inQuery, ...body }, status: 200 }]);
+      expect(Object.keys(emulator.calls[0]?.parameters ?? {})).toHaveLength(
+        Object.keys({ ...inQuery, ...body }).length,
+      );
+
+      const { taskId = "" } = payload?.task ?? {};
+      const stream = subscribe<{ taskProgress: { id: string; status: string } }>(
+        connect(url),
+        `subscription { taskProgress(${keyArguments({ projectName: "example-project", taskType: operation.taskType, taskId })}) { id status } }`,
+      );
+      expect(await stream.next()).toEqual({ data: { taskProgress: { id: payload?.task.id, status: "RUNNING" } } });
+      emulator.finishTask(taskId);
+      await lookAgain(running);
+      expect(await stream.rest()).toEqual([{ data: { taskProgress: { id: payload?.task.id, status: "SUCCEEDED" } } }]);
+    },
+  );
+
+  test.each(createActions)("%s names each required member that is missing, and asks nothing of IMM", async (action) => {
+    const running = await start();
+    const full = publishedInput(action, 0);
+    const { request }: CreateOperation = createOperations[action];
+    const required = Object.entries(request).filter(([, member]) => member.required);
+    expect(required.length).toBeGreaterThan(0);
+    for (const [wireName, member] of required) {
+      const name = schemaNameOf(wireName, member);
+      const argument = `input.${name}`;
+      for (const value of [undefined, null, ...(member.type === "string" ? [""] : [])]) {
+        const { errors } = await create(running, action, { ...full, [name]: value });
+        expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument } }]);
+        expect(errors[0]?.message).toMatch(new RegExp(`^Expected \`${argument}\` to be `));
+      }
+    }
+    expect(running.emulator.calls).toEqual([]);
+  });
+
+  test.each(createActions)(
+    "%s names each member that is out of its range, however deep, and asks nothing",
+    async (action) => {
+      const running = await start();
+      for (const variant of EXAMPLE_VARIANTS) {
+        const { request }: CreateOperation = createOperations[action];
+        for (const { path, input } of inputsOutOfRange(request, publishedInput(action, variant), "input")) {
+          const { errors } = await create(running, action, input);
+          expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: path } }]);
+          expect(errors[0]?.message).toContain(`Expected \`${path}\` to be `);
+        }
+      }
+      expect(running.emulator.calls).toEqual([]);
+    },
+    20_000,
+  );
+});
+
+/** Copies of an input, each with one number or text that is too much for the table. */
+function inputsOutOfRange(
+  members: Members,
+  input: Readonly<Record<string, unknown>>,
+  path: string,
+): { readonly path: string; readonly input: Record<string, unknown> }[] {
+  return Object.entries(members).flatMap(([wireName, member]) => {
+    const name = schemaNameOf(wireName, member);
+    if (input[name] === undefined) return [];
+    return wrongValues(member, input[name], `${path}.${name}`).map(({ path, value }) => ({
+      path,
+      input: { ...input, [name]: value },
+    }));
+  });
+}
+
+function wrongValues(shape: Shape, value: unknown, path: string): { readonly path: string; readonly value: unknown }[] {
+  const { items, range, maxBytes, maxLength, maxItems } = shape;
+  if (range !== undefined) return [{ path, value: range.max + 1 }];
+  if (maxBytes !== undefined) return [{ path, value: "x".repeat(maxBytes + 1) }];
+  if (maxLength !== undefined) return [{ path, value: "x".repeat(maxLength + 1) }];
+  if (shape.type === "object") {
+    const inner = inputsOutOfRange(modelOf(shape).members, value as Record<string, unknown>, path);
+    return inner.map(({ path, input }) => ({ path, value: input }));
+  }
+  if (shape.type !== "array" || items === undefined || !Array.isArray(value)) return [];
+  const [first] = value as readonly unknown[];
+  // The last of them, so that the index shows.
+  const index = value.length - 1;
+  const before = value.slice(0, index) as readonly unknown[];
+  const wrong = wrongValues(items, first, `${path}[${index}]`).map(({ path, value }) => ({
+    path,
+    value: [...before, value],
+  }));
+  return maxItems === undefined ? wrong : [...wrong, { path, value: Array(maxItems + 1).fill(first) }];
+}
+
+const compression = { projectName: "immtest", sources: [{ uri: "oss://b/a" }], targetUri: "oss://b/t.zip" };
+
+describe("the input of a create", () => {
+  it.each([
+    [{}, "input.sources", "given, or `sourceManifestUri` instead"],
+    [{ sources: [], sourceManifestUri: "oss://b/rules.json" }, "input.sourceManifestUri", "left out beside `sources`"],
+  ])("holds exactly one of two members where IMM says so: %j", async (members, argument, expected) => {
+    const running = await start();
+    const { projectName, targetUri } = compression;
+    const { errors } = await create(running, "CreateFileCompressionTask", { projectName, targetUri, ...members });
+    expect(errors).toMatchObject([
+      { message: `Expected \`${argument}\` to be ${expected}.`, extensions: { code: "BAD_USER_INPUT", argument } },
+    ]);
+    expect(running.emulator.calls).toEqual([]);
+  });
+
+  it.each([
+    ["a member that is not there", { ...compression, targetURI: "x" }, "input.targetURI"],
+    ["a value of another type", { ...compression, sources: [{ uri: "a" }, { uri: 7 }] }, "input.sources[1].uri"],
+    ["a project that is no name", { ...compression, projectName: " " }, "input.projectName"],
+    ["an idempotency key that is empty", { ...compression, idempotencyKey: "" }, "input.idempotencyKey"],
+    ["no object at all", "everything", "input"],
+  ])("with %s is refused by its name, and its values are not repeated", async (_case, input, argument) => {
+    const running = await start();
+    const secret = typeof input === "object" ? { ...input, userData: "s3cret" } : input;
+    const { errors, text } = await create(running, "CreateFileCompressionTask", secret as object);
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument } }]);
+    expect(text).not.toContain("s3cret");
+    expect(text).not.toContain("everything");
+    expect(running.emulator.calls).toEqual([]);
+  });
+
+  it("may hold words that the table does not know", async () => {
+    const running = await start();
+    const { errors } = await create(running, "CreateFileCompressionTask", { ...compression, compressedFormat: "7z" });
+    expect(errors).toEqual([]);
+    expect(running.emulator.calls).toMatchObject([{ parameters: { CompressedFormat: "7z" } }]);
+  });
+});
+
+describe("the task of a payload", () => {
+  const PLAIN =
+    "task { id status isDone userData userDataJson tags eventId requestId observedAt code message error { code } endTime pollAfterMs }";
+  const moderation = {
+    projectName: "immtest",
+    sourceUri: "oss://b/a.jpg",
+    userData: '{"a":1}',
+    tags: { team: "web" },
+  };
+
+  it("is told from the create alone where that says enough", async () => {
+    const running = await start();
+    const { data, errors } = await create(
+      running,
+      "CreateImageModerationTask",
+      moderation,
+      `${PLAIN} eventId requestId`,
+    );
+    expect(errors).toEqual([]);
+    const payload = data?.payload;
+    expect(payload?.task).toMatchObject({
+      status: "RUNNING",
+      isDone: false,
+      userData: '{"a":1}',
+      userDataJson: { a: 1 },
+      tags: { team: "web" },
+      eventId: payload?.eventId,
+      requestId: payload?.requestId,
+      endTime: null,
+      error: null,
+    });
+    expect(running.emulator.calls.map(({ action }) => action)).toEqual(["CreateImageModerationTask"]);
+  });
+
+  it("is read, once, where a field is selected that the create does not tell", async () => {
+    const running = await start();
+    const selection = `task { startTime elapsedMs expiresAt progress again: progress requestDefinition requestDefinitionText }`;
+    const { data, errors } = await create(running, "CreateFileCompressionTask", compression, selection);
+    expect(errors).toEqual([]);
+    expect(data?.payload?.task).toMatchObject({
+      startTime: expect.any(String),
+      elapsedMs: 0,
+      expiresAt: expect.any(String),
+      progress: 0,
+      again: 0,
+      requestDefinition: { TargetURI: "oss://b/t.zip" },
+      requestDefinitionText: expect.stringContaining("oss://b/t.zip"),
+    });
+    const actions = running.emulator.calls.map(({ action }) => action);
+    expect(actions).toEqual(["CreateFileCompressionTask", "GetTask", "ListTasks"]);
+  });
+
+  it("keeps its id when that read fails: the error stands at the fields", async () => {
+    const running = await start({ gateway: { maxRetries: 0 } });
+    running.emulator.injectFault({ kind: "serverError", action: "GetTask" });
+    const { data, errors } = await create(
+      running,
+      "CreateFileCompressionTask",
+      compression,
+      "task { taskId status startTime requestDefinition } requestId",
+    );
+    expect(data?.payload).toMatchObject({
+      task: { taskId: expect.stringMatching(/^FileCompression-/), status: "RUNNING", startTime: null },
+      requestId: expect.any(String),
+    });
+    expect(errors.map(({ path, extensions }) => [path?.join("."), extensions["code"]])).toEqual([
+      ["payload.task.startTime", "UPSTREAM_UNAVAILABLE"],
+      ["payload.task.requestDefinition", "UPSTREAM_UNAVAILABLE"],
+    ]);
+  });
+
+  it("is the one that a query finds right after it", async () => {
+    const running = await start();
+    const { data } = await create(running, "CreateImageModerationTask", moderation);
+    const { taskId = "", id } = data?.payload?.task ?? {};
+    const found = await query(
+      running.url,
+      `{ task(${keyArguments({ taskType: "ImageModeration", taskId })}) { id status startTime eventId tags } }`,
+    );
+    expect(found.data).toEqual({
+      task: {
+        id,
+        status: "RUNNING",
+        startTime: expect.any(String),
+        eventId: data?.payload?.eventId,
+        tags: { team: "web" },
+      },
+    });
+  });
+});
+
+describe("several creates in one operation", () => {
+  const input = '{ projectName: "immtest", sourceUri: "oss://b/a.jpg" }';
+  const aliased = (count: number): string =>
+    Array.from(
+      { length: count },
+      (_, index) => `c${index}: createImageModerationTask(input: ${input}) { task { taskId } }`,
+    ).join(" ");
+
+  it("run one after the other, and one that fails takes nothing from the others", async () => {
+    const { url, emulator } = await start();
+    const { data, errors } = await query(
+      url,
+      `mutation { ${aliased(1)} bad: createImageModerationTask(input: { projectName: "nowhere", sourceUri: "x" }) { task { id } } last: createImageModerationTask(input: ${input}) { task { taskId } } }`,
+    );
+    expect(data).toEqual({
+      c0: { task: { taskId: expect.any(String) } },
+      bad: null,
+      last: { task: { taskId: expect.any(String) } },
+    });
+    expect(errors).toMatchObject([{ path: ["bad"], extensions: { code: "NOT_FOUND" } }]);
+    expect(emulator.calls).toHaveLength(3);
+    expect(emulator.maxConcurrentCalls).toBe(1);
+  });
+
+  it("are refused as a whole when they are too many, also through fragments", async () => {
+    const { url, emulator } = await start({ gateway: { maxCreatesPerOperation: 3 } });
+    expect((await query(url, `mutation { ${aliased(3)} }`)).errors).toEqual([]);
+    emulator.clearCalls();
+    for (const document of [
+      `mutation { ${aliased(4)} }`,
+      `mutation { ...F last: createImageModerationTask(input: ${input}) { isNew } } fragment F on Mutation { ${aliased(3)} }`,
+    ]) {
+      const { status, errors } = await query(url, document);
+      expect(status).toBe(400);
+      expect(errors).toMatchObject([
+        { message: "Expected an operation of at most 3 mutations.", extensions: { code: "BAD_USER_INPUT" } },
+      ]);
+    }
+    expect(emulator.calls).toEqual([]);
+  });
+});
+
+describe("a create that fails", () => {
+  it.each(["answerLost", "serverError", "notJson", "truncated"] as const)(
+    "by %s is not repeated, and says that a task may have been started",
+    async (kind) => {
+      const running = await start();
+      running.emulator.injectFault({ kind, action: "CreateFileCompressionTask" });
+      const { data, errors } = await create(running, "CreateFileCompressionTask", compression);
+      expect(data).toEqual({ payload: null });
+      expect(errors).toMatchObject([{ extensions: { code: "OUTCOME_UNKNOWN", mayHaveStarted: true } }]);
+      expect(running.emulator.calls).toHaveLength(1);
+    },
+  );
+
+  it("by throttling is repeated, since nothing was started", async () => {
+    const running = await start();
+    running.emulator.injectFault({ kind: "throttle", action: "CreateFileCompressionTask", times: 2 });
+    const { errors } = await withTimePassing(running.clock, create(running, "CreateFileCompressionTask", compression));
+    expect(errors).toEqual([]);
+    expect(callsOf(running.emulator.calls, "CreateFileCompressionTask")).toHaveLength(3);
+  });
+
+  it("by a refusal says why, and not that a task may run", async () => {
+    const running = await start();
+    const { errors } = await create(running, "CreateFileCompressionTask", { ...compression, projectName: "nowhere" });
+    expect(errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
+    expect(errors[0]?.extensions).not.toHaveProperty("mayHaveStarted");
+  });
+
+  it("never shows a password, nor does the log", async () => {
+    const running = await start({ gateway: { maxRetries: 0 } });
+    const input = { projectName: "immtest", sourceUri: "oss://b/a.zip", password: "s3cret" };
+    for (const kind of ["answerLost", "serverError", "notJson", "throttle"] as const) {
+      running.emulator.injectFault({ kind, action: "CreateFileUncompressionTask", times: 1 });
+      const { text, errors } = await withTimePassing(
+        running.clock,
+        create(running, "CreateFileUncompressionTask", input),
+      );
+      expect(errors).toHaveLength(1);
+      expect(text).not.toContain("s3cret");
+    }
+    const selection = "task { requestDefinition requestDefinitionText }";
+    const { data, text } = await withTimePassing(
+      running.clock,
+      create(running, "CreateFileUncompressionTask", input, selection),
+    );
+    expect(data?.payload?.task).toMatchObject({ requestDefinition: { Password: "[redacted]" } });
+    expect(text).not.toContain("s3cret");
+    expect(JSON.stringify(running.logger)).not.toContain("s3cret");
+  });
+});

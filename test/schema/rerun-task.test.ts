@@ -1,0 +1,162 @@
+import { describe, expect, it, test } from "@jest/globals";
+import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
+import { toGlobalTaskId } from "../../src/tasks/task-id.js";
+import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
+import { encodeInput } from "../../src/imm/wire.js";
+import { query, type QueryAnswer } from "../support/query.js";
+import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+
+interface Rerun {
+  readonly rerunTask: { readonly isNew: boolean; readonly task: { readonly taskId: string } } | null;
+}
+
+async function rerun(
+  url: string,
+  taskType: string,
+  taskId = "a",
+  idempotencyKey?: string,
+): Promise<QueryAnswer<Rerun>> {
+  return query<Rerun>(
+    url,
+    "mutation ($id: ID!, $idempotencyKey: String) { rerunTask(id: $id, idempotencyKey: $idempotencyKey) { isNew task { taskId requestDefinition } } }",
+    { id: toGlobalTaskId({ projectName: "example-project", taskType, taskId }), idempotencyKey },
+  );
+}
+
+async function start(): Promise<RunningGateway> {
+  return startGateway({
+    emulator: { projects: ["example-project"], createdTasks: () => ({ durationMs: Infinity }) },
+  });
+}
+
+const rerunnable = createActions.flatMap((action) => {
+  const operation: CreateOperation = createOperations[action];
+  return operation.hasRequestDefinition ? EXAMPLE_VARIANTS.map((variant) => [action, variant] as const) : [];
+});
+
+/** What IMM would record: the parameters by the wire's names, those with members as values. */
+function definitionOf(action: (typeof createActions)[number], variant: 0 | 1): Record<string, unknown> {
+  const operation: CreateOperation = createOperations[action];
+  const { query: inQuery, body } = encodeInput(operation, exampleInput(action, variant));
+  return Object.fromEntries(
+    Object.entries({ ...inQuery, ...body }).map(([name, text]) => [
+      name,
+      operation.request[name]?.type === "string" ? text : (JSON.parse(text) as unknown),
+    ]),
+  );
+}
+
+describe("a task that is run again", () => {
+  test.each(rerunnable)("%s, example %i: is created with what the first was created with", async (action, variant) => {
+    const { url, emulator } = await start();
+    const operation: CreateOperation = createOperations[action];
+    const definition = definitionOf(action, variant);
+    emulator.addTask({
+      projectName: "example-project",
+      taskType: operation.taskType,
+      taskId: "a",
+      requestDefinition: JSON.stringify(definition, null, "\t"),
+    });
+    const { data, errors } = await rerun(url, operation.taskType);
+    expect(errors).toEqual([]);
+    expect(data?.rerunTask).toMatchObject({ isNew: true, task: { taskId: expect.stringMatching(/./) } });
+    expect(data?.rerunTask?.task.taskId).not.toBe("a");
+    const { query: inQuery, body } = encodeInput(operation, exampleInput(action, variant));
+    expect(emulator.calls[1]).toMatchObject({ action, status: 200 });
+    expect(emulator.calls[1]?.parameters).toEqual({ ...inQuery, ...body });
+  });
+
+  it("is read from JSON text in members, without what was left empty, with user data and tags that only the task has", async () => {
+    const { url, emulator } = await start();
+    emulator.addTask({
+      projectName: "example-project",
+      taskType: "ImageToPDF",
+      taskId: "a",
+      userData: "mine",
+      tags: { team: "web", "imm-graphql-idempotency": "0", "imm-graphql-input": "0" },
+      requestDefinition: JSON.stringify({
+        ProjectName: "another",
+        Sources: '[{"URI":"oss://b/a","Rotate":"90"}]',
+        TargetURI: "oss://b/t.pdf",
+        UserData: "",
+        Notification: null,
+        CredentialConfig: {},
+      }),
+    });
+    expect((await rerun(url, "ImageToPDF")).errors).toEqual([]);
+    expect(emulator.calls[1]?.parameters).toEqual({
+      ProjectName: "example-project",
+      Sources: '[{"URI":"oss://b/a","Rotate":90}]',
+      TargetURI: "oss://b/t.pdf",
+      UserData: "mine",
+      Tags: '{"team":"web"}',
+      CredentialConfig: "{}",
+    });
+  });
+
+  it("passes a password on without showing it", async () => {
+    const { url, emulator, logger } = await start();
+    const definition = { SourceURI: "oss://b/a.zip", Password: "s3cret" };
+    const requestDefinition = JSON.stringify(definition);
+    emulator.addTask({ projectName: "example-project", taskType: "FileUncompression", taskId: "a", requestDefinition });
+    const { text, errors } = await rerun(url, "FileUncompression");
+    expect(errors).toEqual([]);
+    expect(emulator.calls[1]?.parameters["Password"]).toBe("s3cret");
+    expect(text).not.toContain("s3cret");
+    expect(JSON.stringify(logger)).not.toContain("s3cret");
+  });
+
+  it("is started once for an idempotency key", async () => {
+    const { url, emulator } = await start();
+    const requestDefinition = JSON.stringify({ SourceURI: "oss://b/a.zip" });
+    emulator.addTask({ projectName: "example-project", taskType: "FileUncompression", taskId: "a", requestDefinition });
+    const first = (await rerun(url, "FileUncompression", "a", "key")).data?.rerunTask;
+    const again = (await rerun(url, "FileUncompression", "a", "key")).data?.rerunTask;
+    expect(again).toMatchObject({ isNew: false, task: { taskId: first?.task.taskId } });
+    expect(emulator.calls.filter(({ action }) => action === "CreateFileUncompressionTask")).toHaveLength(1);
+  });
+});
+
+const NOT_FIT = { code: "BAD_USER_INPUT", argument: "id" };
+
+describe("a task that cannot be run again", () => {
+  it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {
+    const { url, emulator } = await start();
+    const { errors } = await rerun(url, taskType);
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+    expect(emulator.calls).toEqual([]);
+  });
+
+  it.each([
+    ["is not there", undefined, NOT_FIT],
+    ["is not JSON", "s3cret", { code: "UPSTREAM_INVALID_RESPONSE" }],
+    ["is no object", '["s3cret"]', NOT_FIT],
+    ["has a member that no create takes", '{"SourceURI":"a","Fresh":"s3cret"}', NOT_FIT],
+    ["has such a member further down", '{"SourceURI":"a","Notification":{"Fresh":"s3cret"}}', NOT_FIT],
+    ["has a member of another type", '{"SourceURI":["s3cret"]}', NOT_FIT],
+    ["lacks what a create needs", '{"Password":"s3cret"}', NOT_FIT],
+  ])(
+    "is one whose definition %s: nothing is created, and no value is shown",
+    async (_case, requestDefinition, extensions) => {
+      const { url, emulator } = await start();
+      emulator.addTask({
+        projectName: "example-project",
+        taskType: "FileUncompression",
+        taskId: "a",
+        ...(requestDefinition !== undefined && { requestDefinition }),
+      });
+      const { errors, text, data } = await rerun(url, "FileUncompression");
+      expect(data).toEqual({ rerunTask: null });
+      expect(errors).toMatchObject([{ extensions }]);
+      expect(text).not.toContain("s3cret");
+      expect(emulator.calls.map(({ action }) => action)).toEqual(["GetTask"]);
+    },
+  );
+
+  it("is one that IMM does not know, or whose id is none", async () => {
+    const { url } = await start();
+    expect((await rerun(url, "FileUncompression")).errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
+    const { errors } = await query(url, 'mutation { rerunTask(id: "x") { isNew } }');
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+  });
+});
