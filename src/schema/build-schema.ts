@@ -1,11 +1,12 @@
 /** The executable schema and its text. Built once per process; holds no state and makes no call. */
 
 import "reflect-metadata";
-import { printSchema, type GraphQLSchema } from "graphql";
+import type { GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
 import { AwaitTaskResolver } from "./await-task.resolver.js";
 import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create-task.resolver.js";
+import { printPricedSchema } from "./sdl.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
 import { WatchTaskResolver } from "./watch-task.resolver.js";
@@ -56,5 +57,5 @@ export function createSchema(): GraphQLSchema {
 
 /** The schema as `schema.graphql` holds it. */
 export function printGatewaySchema(): string {
-  return `${printSchema(createSchema())}\n`;
+  return printPricedSchema(createSchema());
 }
