@@ -71,6 +71,7 @@ async function serve(flags: OptionValues): Promise<void> {
       projects: parsed.projects,
       readOnly: parsed.readOnly,
       redactDefinitions: parsed.redactDefinitions,
+      federation: parsed.federation,
       reportCalls: parsed.reportCalls,
       ...parsed.limits,
     });
@@ -182,8 +183,8 @@ function parseNumber(flag: string, text: unknown, min: number, max: number, isIn
   );
 }
 
-function printOrCheckSchema({ check }: OptionValues): void {
-  const schema = printGatewaySchema();
+function printOrCheckSchema({ check, federation }: OptionValues): void {
+  const schema = printGatewaySchema({ federation: federation === true });
   if (check === undefined) {
     process.stdout.write(schema);
     return;
@@ -262,6 +263,7 @@ function createProgram(): Command {
   program
     .command("schema")
     .description("Print the schema.")
+    .option("--federation", "as a subgraph of Apollo Federation 2, for the composition of a supergraph")
     .option("--check <file>", "print nothing; fail when the file is not the schema")
     .action(printOrCheckSchema);
   return program;

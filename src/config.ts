@@ -41,6 +41,7 @@ export interface Settings {
   readonly projects: readonly string[] | undefined;
   readonly readOnly: boolean;
   readonly redactDefinitions: boolean;
+  readonly federation: boolean;
   readonly reportCalls: boolean;
   readonly logLevel: string;
   readonly limits: GatewayLimits;
@@ -190,6 +191,13 @@ const ownSettings = {
     fallback: "true",
     effect: "replace passwords and role names in request definitions",
   },
+  federation: {
+    env: "FEDERATION",
+    flag: "federation",
+    ...toggle,
+    fallback: "false",
+    effect: "serve the schema as a subgraph of Apollo Federation 2",
+  },
   reportCalls: {
     env: "REPORT_CALLS",
     flag: "report-calls",
@@ -257,6 +265,7 @@ export function parseSettings(given: GivenTexts): Settings {
     projects: own.projects,
     readOnly: own.readOnly ?? false,
     redactDefinitions: own.redactDefinitions ?? true,
+    federation: own.federation ?? false,
     reportCalls: own.reportCalls ?? false,
     logLevel: own.logLevel ?? "info",
     limits: parseLimits(parseAll(limitSettings, given)),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { settings } from "../src/config.js";
+import { printGatewaySchema } from "../src/schema/build-schema.js";
 import { keyArguments, query } from "./support/query.js";
 
 // The test runs from dist/test/: the command lies beside it, the schema two folders up.
@@ -97,6 +98,12 @@ const example = keyArguments({ taskType: "FileCompression", taskId: "FileCompres
 describe("schema", () => {
   test("prints exactly the schema that is committed", async () => {
     expect(await run(["schema"])).toEqual({ code: 0, stdout: readFileSync(schemaFile, "utf8"), stderr: "" });
+  });
+
+  test("--federation prints it as a subgraph", async () => {
+    const { code, stdout, stderr } = await run(["schema", "--federation"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(printGatewaySchema({ federation: true }));
   });
 
   test("--check passes on that file, and prints nothing", async () => {

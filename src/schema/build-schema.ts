@@ -4,9 +4,10 @@ import "reflect-metadata";
 import type { GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
 import { AwaitTaskResolver } from "./await-task.resolver.js";
+import { EntitiesResolver } from "./entities.resolver.js";
 import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create-task.resolver.js";
-import { printPricedSchema } from "./sdl.js";
+import { printPricedSchema, printSubgraph } from "./sdl.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
 import { WatchTaskResolver } from "./watch-task.resolver.js";
@@ -31,17 +32,25 @@ const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   Subscription: "What can be followed. All subscribers of a task share one watch of it.",
 };
 
+/** Which schema. */
+export interface SchemaOptions {
+  /** Whether it is a subgraph of Apollo Federation 2. @default false */
+  readonly federation?: boolean | undefined;
+}
+
+const RESOLVERS = [
+  TaskResolver,
+  ListTasksResolver,
+  AwaitTaskResolver,
+  TaskTypeResolver,
+  CreateTaskResolver,
+  WatchTaskResolver,
+] as const;
+
 /** Builds the schema. */
-export function createSchema(): GraphQLSchema {
+export function createSchema({ federation = false }: SchemaOptions = {}): GraphQLSchema {
   const schema = buildSchemaSync({
-    resolvers: [
-      TaskResolver,
-      ListTasksResolver,
-      AwaitTaskResolver,
-      TaskTypeResolver,
-      CreateTaskResolver,
-      WatchTaskResolver,
-    ],
+    resolvers: federation ? [...RESOLVERS, EntitiesResolver] : RESOLVERS,
     pubSub: unusedPubSub,
     // The checks that GraphQL's types cannot make are in `arguments.ts`; class-validator is not installed.
     validate: false,
@@ -55,7 +64,8 @@ export function createSchema(): GraphQLSchema {
   return schema;
 }
 
-/** The schema as `schema.graphql` holds it. */
-export function printGatewaySchema(): string {
-  return printPricedSchema(createSchema());
+/** The schema as `schema.graphql` holds it; of a subgraph, as `_service { sdl }` answers it. */
+export function printGatewaySchema({ federation = false }: SchemaOptions = {}): string {
+  const schema = createSchema();
+  return federation ? printSubgraph(schema) : printPricedSchema(schema);
 }

@@ -2,11 +2,11 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Args, Ctx, ID, Info, Query, Resolver } from "type-graphql";
-import { toError } from "../errors.js";
 import { parseGlobalTaskId } from "../tasks/task-id.js";
-import { parseTaskKey, type TaskKey, type TaskNeeds } from "../tasks/task.js";
+import { parseTaskKey } from "../tasks/task.js";
 import { parseListArgument } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
+import { loadTask, settleAll } from "./load-task.js";
 import { Node } from "./node.type.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskKeyInput } from "./task-key.input.js";
@@ -69,13 +69,4 @@ export class TaskResolver {
       loadTask(parseGlobalTaskId(id, "ids"), needs, context),
     );
   }
-}
-
-async function loadTask(key: TaskKey, needs: TaskNeeds, context: GatewayContext): Promise<Task> {
-  return new Task(await context.taskLoader.load(key, needs), context);
-}
-
-/** All results in order, each failure in its place: graphql-js turns an Error in a list into an error at that index. */
-async function settleAll<T, R>(items: readonly T[], load: (item: T) => Promise<R>): Promise<(R | Error)[]> {
-  return Promise.all(items.map(async (item) => load(item).catch(toError)));
 }

@@ -72,6 +72,8 @@ export type GatewayOptions = Upstream &
     readonly readOnly?: boolean;
     /** Whether secrets in request definitions are redacted. @default true */
     readonly redactDefinitions?: boolean;
+    /** Whether the schema is served as a subgraph of Apollo Federation 2. @default false */
+    readonly federation?: boolean;
     /** Whether every answer says in `extensions.imm` what it cost; else those whose request asks for it. @default false */
     readonly reportCalls?: boolean;
   };
@@ -169,7 +171,7 @@ class ApolloGateway implements Gateway {
     const formatError = createFormatError(this.#logger);
     const shared = {
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
-      schema: createSchema(),
+      schema: createSchema({ federation: this.#options.federation }),
       createContext: (caller: Caller) => this.#createContext(caller),
       formatError,
       serialized: new SerializedResults(formatError),
@@ -283,6 +285,7 @@ const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight
   projects: ["an array of strings", isStrings],
   readOnly: ["a boolean", (value) => typeof value === "boolean"],
   redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
+  federation: ["a boolean", (value) => typeof value === "boolean"],
   reportCalls: ["a boolean", (value) => typeof value === "boolean"],
 };
 

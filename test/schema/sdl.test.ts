@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
-import { isObjectType, Kind, parse, visit, type ObjectTypeDefinitionNode } from "graphql";
+import { isObjectType, Kind, parse, printSchema, visit, type ObjectTypeDefinitionNode } from "graphql";
 import { createSchema, printGatewaySchema } from "../../src/schema/build-schema.js";
 
 /** The elements that can be described. */
@@ -20,6 +20,7 @@ describe("the schema", () => {
 
   it.each([
     ["as it is printed", () => printGatewaySchema()],
+    ["as a subgraph serves it", () => printSchema(createSchema({ federation: true }))],
   ])("describes every element, %s", (_form, printed) => {
     const silent: string[] = [];
     let described = 0;

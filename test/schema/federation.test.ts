@@ -1,0 +1,260 @@
+import { composeServices as composeByApollo } from "@apollo/composition";
+import { describe, expect, it, jest } from "@jest/globals";
+import { composeServices as composeByTheGuild } from "@theguild/federation-composition";
+import { buildSchema } from "graphql";
+import { printGatewaySchema } from "../../src/schema/build-schema.js";
+import { toGlobalTaskId } from "../../src/tasks/task-id.js";
+import { ALBUMS_SDL, serveAlbums } from "../support/albums-subgraph.js";
+import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
+import { keyArguments, query } from "../support/query.js";
+import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+import { actionsOf } from "../support/start-reader.js";
+import { compose, startRouter } from "../support/start-router.js";
+import { openStream, SseStream } from "../support/stream-request.js";
+import { connect, subscribe } from "../support/subscribe.js";
+
+// Hive Gateway takes some seconds to be loaded.
+jest.setTimeout(60_000);
+
+const RUN = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
+const ENTITIES = `query Entities($representations: [_Any!]!) {
+  _entities(representations: $representations) { ... on Task { taskId status } }
+}`;
+
+async function startSubgraph(maxKeys = 100): Promise<RunningGateway> {
+  const running = await startGateway({ gateway: { federation: true, explorer: false, maxKeys, ...EVERY_SECOND } });
+  running.emulator.addTask({ ...RUN, durationMs: 60_000, requestDefinition: '{"TargetURI":"oss://bucket/target"}' });
+  return running;
+}
+
+async function entities(url: string, representations: readonly unknown[]): ReturnType<typeof query> {
+  return query(url, ENTITIES, { representations });
+}
+
+async function startSupergraph(): Promise<RunningGateway & { readonly router: string }> {
+  const running = await startSubgraph();
+  const albums = Array.from({ length: 100 }, (_, index) => ({ title: `Album ${index}`, conversion: RUN }));
+  const subgraphs = [
+    { name: "imm", sdl: printGatewaySchema({ federation: true }), url: `${running.url}/graphql` },
+    { name: "albums", sdl: ALBUMS_SDL, url: await serveAlbums(albums) },
+  ];
+  return { ...running, router: await startRouter(compose(subgraphs)) };
+}
+
+describe("the subgraph", () => {
+  it("gives its schema with the keys of a task, without what every subgraph has", async () => {
+    const { url } = await startSubgraph();
+    const { data } = await query<{ _service: { sdl: string } }>(url, "{ _service { sdl } }");
+    const sdl = data?._service.sdl ?? "";
+    expect(sdl).toBe(printGatewaySchema({ federation: true }));
+    expect(sdl).toContain(
+      'type Task implements Node @key(fields: "id") @key(fields: "projectName taskType taskId") @cost(weight: 0) {',
+    );
+    expect(sdl).toContain("type PageInfo @shareable @cost(weight: 0) {");
+    expect(sdl).toContain("type Subscription {");
+    expect(sdl).not.toMatch(/\b_(Any|Entity|Service|entities|service)\b/);
+    // The rest of the text is what graphql-js prints: it reads it, link and directives aside.
+    expect(() => buildSchema(sdl, { assumeValidSDL: true })).not.toThrow();
+  });
+
+  it("is there only when it is asked for", async () => {
+    const { url } = await startGateway();
+    const { status, errors } = await query(url, "{ _service { sdl } }");
+    expect(status).toBe(400);
+    expect(errors).toMatchObject([{ extensions: { code: "GRAPHQL_VALIDATION_FAILED" } }]);
+  });
+
+  it("finds tasks by either key, in the order of the representations", async () => {
+    const { url, emulator } = await startSubgraph();
+    emulator.addTask({ taskType: "MediaConvert", taskId: "other" });
+    emulator.finishTask("other");
+    const other = { projectName: "immtest", taskType: "MediaConvert", taskId: "other" };
+    const { data, errors } = await entities(url, [
+      { __typename: "Task", id: toGlobalTaskId(other) },
+      { __typename: "Task", ...RUN },
+    ]);
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      _entities: [
+        { taskId: "other", status: "SUCCEEDED" },
+        { taskId: "run", status: "RUNNING" },
+      ],
+    });
+  });
+
+  it("answers 100 representations of one task by one call", async () => {
+    const { url, emulator } = await startSubgraph();
+    const byNames = { __typename: "Task", ...RUN };
+    const byId = { __typename: "Task", id: toGlobalTaskId(RUN) };
+    const { data } = await entities(
+      url,
+      Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? byNames : byId)),
+    );
+    expect(data).toEqual({ _entities: Array.from({ length: 100 }, () => ({ taskId: "run", status: "RUNNING" })) });
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+  });
+
+  it("asks for what the fragments select, and for nothing else", async () => {
+    const { url, emulator } = await startSubgraph();
+    const { data } = await query(
+      url,
+      `query ($representations: [_Any!]!) { _entities(representations: $representations) { ...Definition } }
+       fragment Definition on Task { requestDefinition }`,
+      { representations: [{ __typename: "Task", ...RUN }] },
+    );
+    expect(data).toEqual({ _entities: [{ requestDefinition: { TargetURI: "oss://bucket/target" } }] });
+    expect(emulator.calls.map(({ action, parameters }) => [action, parameters["RequestDefinition"]])).toEqual([
+      ["GetTask", "true"],
+    ]);
+  });
+
+  it("puts an error in the place of each representation that fails", async () => {
+    const { url, emulator } = await startSubgraph();
+    const { data, errors } = await entities(url, [
+      { __typename: "Album", title: "Trip" },
+      { __typename: "Task", ...RUN },
+      { __typename: "Task", projectName: "immtest", taskType: "FileCompression" },
+      { __typename: "Task", id: "no-id" },
+      "Task",
+      { __typename: "Task", ...RUN, taskId: "unknown" },
+      { __typename: "Task", ...RUN, taskId: "" },
+    ]);
+    expect(data).toEqual({ _entities: [null, { taskId: "run", status: "RUNNING" }, null, null, null, null, null] });
+    const shown = errors.map(({ path, message, extensions: { code, argument } }) => [
+      path?.[1],
+      code,
+      argument,
+      code === "NOT_FOUND" ? "" : message,
+    ]);
+    const notTask = "Expected each of `representations` to be an object of `__typename` Task.";
+    expect(shown.toSorted(([a], [b]) => Number(a) - Number(b))).toEqual([
+      [0, "BAD_USER_INPUT", "representations", notTask],
+      [
+        2,
+        "BAD_USER_INPUT",
+        "representations",
+        "Expected each of `representations` to be an object with an `id`, or with `projectName`, `taskType` and `taskId`, all of them strings.",
+      ],
+      [3, "BAD_USER_INPUT", "representations", "Expected `representations` to be the id of a Task, got another text."],
+      [4, "BAD_USER_INPUT", "representations", notTask],
+      [5, "NOT_FOUND", undefined, ""],
+      [
+        6,
+        "BAD_USER_INPUT",
+        "taskId",
+        "Expected `taskId` to be a non-empty string of at most 512 characters, got an empty one.",
+      ],
+    ]);
+    expect(actionsOf(emulator)).toEqual(["GetTask", "GetTask"]);
+  });
+
+  it("refuses more representations than keys, without a call", async () => {
+    const { url, emulator } = await startSubgraph(2);
+    const { data, errors } = await entities(
+      url,
+      Array.from({ length: 3 }, () => ({ __typename: "Task", ...RUN })),
+    );
+    expect(data).toBeNull();
+    expect(errors).toMatchObject([
+      {
+        message: "Expected `representations` to hold 1 to 2 items, got 3.",
+        extensions: { code: "BAD_USER_INPUT", argument: "representations" },
+      },
+    ]);
+    expect(emulator.calls).toEqual([]);
+  });
+
+  it("keeps its subscriptions", async () => {
+    const { url, emulator } = await startSubgraph();
+    const events = subscribe<{ taskProgress: unknown }>(
+      connect(url),
+      `subscription { taskProgress(${keyArguments(RUN)}) { status } }`,
+    );
+    expect(await events.next()).toEqual({ data: { taskProgress: { status: "RUNNING" } } });
+    emulator.finishTask("run");
+  });
+});
+
+describe("a Hive Gateway in front", () => {
+  it("joins 100 albums with their task by one call to IMM", async () => {
+    const { router, emulator } = await startSupergraph();
+    const { data, errors } = await query(router, "{ albums { title conversion { id status startTime } } }");
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      albums: Array.from({ length: 100 }, (_, index) => ({
+        title: `Album ${index}`,
+        conversion: { id: toGlobalTaskId(RUN), status: "RUNNING", startTime: expect.any(String) },
+      })),
+    });
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
+  });
+
+  it("joins a listed task with its album", async () => {
+    const { router, emulator } = await startSupergraph();
+    const { data, errors } = await query(
+      router,
+      '{ tasks(projectName: "immtest", first: 10) { nodes { taskId status album { title } } pageInfo { hasNextPage } } }',
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      tasks: {
+        nodes: [{ taskId: "run", status: "RUNNING", album: { title: "Album 99" } }],
+        pageInfo: { hasNextPage: false },
+      },
+    });
+    expect(actionsOf(emulator)).toEqual(["ListTasks"]);
+  });
+
+  it("passes a subscription through to its end, each event joined with the album", async () => {
+    const running = await startSupergraph();
+    // The same protocol as the gateway's own, at the path where Hive has it.
+    const text = await openStream(`${running.router}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify({ query: `subscription { taskProgress(${keyArguments(RUN)}) { status album { title } } }` }),
+    });
+    const events = new SseStream(text);
+    const album = { title: "Album 99" };
+    expect((await events.result()).data).toEqual({ taskProgress: { status: "RUNNING", album } });
+    running.emulator.finishTask("run");
+    await lookAgain(running);
+    expect((await events.result()).data).toEqual({ taskProgress: { status: "SUCCEEDED", album } });
+    expect(await events.rest()).toEqual([{ event: "complete", data: null }]);
+  });
+});
+
+describe("the prices, as Hive Gateway reckons", () => {
+  const project = 'projectName: "immtest"';
+  it.each([
+    ["a task", `{ task(${keyArguments(RUN)}) { status startTime } }`, 1, ["GetTask"]],
+    ["a task with its progress", `{ task(${keyArguments(RUN)}) { status progress } }`, 2, ["GetTask", "ListTasks"]],
+    ["tasks by key, at most", `{ tasksByKey(keys: [{ ${keyArguments(RUN)} }]) { status } }`, 100, ["GetTask"]],
+    ["a page of a list", `{ tasks(${project}, first: 10) { nodes { status progress } } }`, 11, ["ListTasks"]],
+    ["a page, and what it lacks", `{ tasks(${project}, first: 1) { nodes { eventId } } }`, 2, ["ListTasks", "GetTask"]],
+    ["the catalogue", "{ taskTypes { name } }", 0, []],
+  ])("foresee %s", async (_what, document, estimated, calls) => {
+    const { router, emulator } = await startSupergraph();
+    const { text } = await query(router, document);
+    const { data, errors, extensions } = JSON.parse(text) as Record<string, unknown>;
+    expect({ errors, extensions }).toEqual({ errors: undefined, extensions: { cost: { estimated } } });
+    expect(data).not.toBeNull();
+    expect(actionsOf(emulator)).toEqual(calls);
+  });
+});
+
+describe("the schema of the subgraph", () => {
+  const subgraphs = [
+    { name: "imm", sdl: printGatewaySchema({ federation: true }), url: "http://imm" },
+    { name: "albums", sdl: ALBUMS_SDL, url: "http://albums" },
+  ];
+  it.each([
+    ["Apollo", composeByApollo],
+    ["The Guild", composeByTheGuild],
+  ])("composes with another one, its prices included, by the rules of %s", (_whose, composeServices) => {
+    const supergraph = compose(subgraphs, composeServices);
+    expect(supergraph).toContain('@join__type(graph: IMM, key: "projectName taskType taskId")');
+    expect(supergraph).toContain("album: Album @join__field(graph: ALBUMS)");
+    expect(supergraph).toMatch(/\): Task @join__field\(graph: IMM\) @cost\(weight: 1\)/);
+    expect(supergraph).toContain('slicingArguments: ["first"]');
+  });
+});
