@@ -48,6 +48,8 @@ const prices: Readonly<Record<string, Price>> = {
   "Subscription.taskProgress": ONE_CALL,
   "Subscription.tasksProgress": { weight: 100 },
   "Subscription.projectProgress": ONE_CALL,
+  // What it starts again it reads first.
+  "Mutation.rerunTask": { weight: 2 },
   "CreateTaskPayload.task": ONE_CALL,
   // A ListTasks beside the GetTask, a GetTask beside the ListTasks, and the operation that reads the outcome.
   "Task.progress": ONE_CALL,
