@@ -18,6 +18,7 @@ import { parseEndpoint } from "./imm/endpoints.js";
 import { printGatewaySchema } from "./schema/build-schema.js";
 import { createGateway } from "./server/gateway.js";
 import type { ExampleOperations } from "./server/explorer.js";
+import { parseManifest } from "./server/operation-manifest.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -70,6 +71,9 @@ async function serve(flags: OptionValues): Promise<void> {
       corsOrigins: parsed.corsOrigins,
       projects: parsed.projects,
       readOnly: parsed.readOnly,
+      persistedOperations: readManifest(parsed.persistedOperations),
+      persistedOperationsSource: parsed.persistedOperations,
+      onlyPersistedOperations: parsed.onlyPersistedOperations,
       redactDefinitions: parsed.redactDefinitions,
       federation: parsed.federation,
       reportCalls: parsed.reportCalls,
@@ -83,6 +87,13 @@ async function serve(flags: OptionValues): Promise<void> {
     await stop();
     throw thrown;
   }
+}
+
+function readManifest(path: string | undefined): ReadonlyMap<string, string> | undefined {
+  if (path === undefined) return undefined;
+  const text = readIfThere(path);
+  if (text === null) throw new ConfigurationError(`${path}: cannot be read.`);
+  return parseManifest(text, path);
 }
 
 /** The client to talk through, and one line about who answers. */

@@ -40,6 +40,9 @@ export interface Settings {
   readonly corsOrigins: readonly string[];
   readonly projects: readonly string[] | undefined;
   readonly readOnly: boolean;
+  /** The path of the manifest. */
+  readonly persistedOperations: string | undefined;
+  readonly onlyPersistedOperations: boolean;
   readonly redactDefinitions: boolean;
   readonly federation: boolean;
   readonly reportCalls: boolean;
@@ -167,7 +170,7 @@ const ownSettings = {
     env: "EXPLORER",
     flag: "explorer",
     ...toggle,
-    fallback: "true, unless NODE_ENV=production",
+    fallback: "true, unless NODE_ENV=production or ONLY_PERSISTED_OPERATIONS=true",
     effect: "Apollo Sandbox at /graphql, GraphiQL at /graphiql, introspection",
   },
   corsOrigins: {
@@ -183,6 +186,21 @@ const ownSettings = {
     ...toggle,
     fallback: "false",
     effect: "refuse the mutations, which start tasks and cost money, with FORBIDDEN and without a call",
+  },
+  persistedOperations: {
+    env: "PERSISTED_OPERATIONS",
+    flag: "persisted-operations",
+    ...text,
+    placeholder: "<file>",
+    fallback: "none",
+    effect: "a manifest of documents that clients may name by id: Apollo's, or an object of documents by id",
+  },
+  onlyPersistedOperations: {
+    env: "ONLY_PERSISTED_OPERATIONS",
+    flag: "only-persisted-operations",
+    ...toggle,
+    fallback: "false",
+    effect: "execute nothing but the documents of the manifest, through any door",
   },
   redactDefinitions: {
     env: "REDACT_DEFINITIONS",
@@ -257,13 +275,16 @@ type Parsed<Table> = { readonly [Name in keyof Table]: Table[Name] extends Setti
 export function parseSettings(given: GivenTexts): Settings {
   const own = parseAll(ownSettings, given);
   const isProduction = own.nodeEnv === "production";
+  const onlyPersistedOperations = own.onlyPersistedOperations ?? false;
   return {
     host: own.host ?? "127.0.0.1",
     port: own.port ?? 4_000,
-    explorer: own.explorer ?? !isProduction,
+    explorer: own.explorer ?? !(isProduction || onlyPersistedOperations),
     corsOrigins: own.corsOrigins ?? (isProduction ? [] : [LOCAL_ORIGINS]),
     projects: own.projects,
     readOnly: own.readOnly ?? false,
+    persistedOperations: own.persistedOperations,
+    onlyPersistedOperations,
     redactDefinitions: own.redactDefinitions ?? true,
     federation: own.federation ?? false,
     reportCalls: own.reportCalls ?? false,

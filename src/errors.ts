@@ -34,6 +34,9 @@ export type ErrorCode =
   | "UPSTREAM_UNAVAILABLE"
   | "UPSTREAM_INVALID_RESPONSE"
   | "UPSTREAM_MISCONFIGURED"
+  | "PERSISTED_QUERY_NOT_FOUND"
+  | "PERSISTED_QUERY_ID_REQUIRED"
+  | "PERSISTED_QUERY_NOT_SUPPORTED"
   | "INTERNAL_SERVER_ERROR";
 
 /** What IMM called its refusal: enough to open a support case, nothing that is secret. */

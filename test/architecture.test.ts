@@ -27,7 +27,7 @@ const emulator = {
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
   [/^@alicloud\//, ["imm/openapi-client.ts"]],
   [/^dataloader$/, ["tasks/task-loader.ts"]],
-  [/^lru-cache$/, ["tasks/"]],
+  [/^lru-cache$/, ["tasks/", "server/persisted-operations.ts"]],
   [/^type-graphql$/, ["schema/"]],
   [
     /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,

@@ -8,30 +8,25 @@ import {
   execute,
   getOperationAST,
   GraphQLError,
-  NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
-  parse,
-  specifiedRules,
-  validate,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
-  type GraphQLSchema,
 } from "graphql";
 import { withCallReport } from "./call-report.js";
+import { checkDocument, withCode, type DocumentRules } from "./check-document.js";
 import type { GatewayContext } from "../schema/context.js";
 import type { FormatError } from "./format-error.js";
+import type { PersistedOperations } from "./persisted-operations.js";
 import type { ResultStream } from "./result-stream.js";
 import { refuseOperation, type CostLimits } from "./operation-cost.js";
 
 /** What the doors execute with. */
-export interface ExecutionOptions extends CostLimits {
-  readonly schema: GraphQLSchema;
+export interface ExecutionOptions extends DocumentRules, CostLimits {
+  /** What clients may name instead of sending it. */
+  readonly persisted: PersistedOperations;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
-  readonly hasIntrospection: boolean;
-  readonly maxQueryTokens: number;
   /** Begins a subscription. */
   readonly subscribe: (args: ExecutionArgs) => Promise<Outcome>;
 }
@@ -67,27 +62,17 @@ export type Preparation = {
 export type Outcome = ExecutionResult | ResultStream;
 
 /**
- * Parses and validates within the gateway's limits.
+ * Parses and validates within the gateway's limits, where that was not done at the start.
  *
  * @param identify - says who asks; called only for what will be executed.
  */
 export function prepare(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
-  const { schema, hasIntrospection, maxQueryTokens, createContext } = options;
-  let document: DocumentNode;
-  try {
-    document = parse(request.query, { maxTokens: maxQueryTokens });
-  } catch (thrown) {
-    if (!(thrown instanceof GraphQLError)) throw thrown;
-    return { operation: undefined, kind: "refused", errors: [withCode(thrown, "GRAPHQL_PARSE_FAILED")] };
-  }
+  const { schema, createContext } = options;
+  const { document, errors } = options.persisted.find(request.query) ?? checkDocument(request.query, options);
+  if (document === undefined) return { operation: undefined, kind: "refused", errors };
   const operationName = request.operationName ?? null;
   const operation = getOperationAST(document, operationName)?.operation;
-  const rules = hasIntrospection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-  const errors = validate(schema, document, rules);
-  if (errors.length > 0) {
-    const shown = hasIntrospection ? errors : errors.map(withoutSuggestion);
-    return { operation, kind: "refused", errors: shown.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
-  }
+  if (errors.length > 0) return { operation, kind: "refused", errors };
   if (operation === undefined) {
     const error = new GraphQLError("Expected `operationName` to name one of the operations of the document.");
     return { operation, kind: "refused", errors: [withCode(error, "OPERATION_RESOLUTION_FAILURE")] };
@@ -122,16 +107,4 @@ export function formatResult(result: ExecutionResult, formatError: FormatError):
   return result.errors === undefined
     ? (result as FormattedExecutionResult)
     : { ...result, errors: result.errors.map(formatError) };
-}
-
-/** The error without graphql-js's guess at what was meant, which tells what the schema has. */
-function withoutSuggestion(error: GraphQLError): GraphQLError {
-  const message = error.message.replace(/ ?Did you mean .*$/s, "");
-  return new GraphQLError(message, { ...(error.nodes !== undefined && { nodes: error.nodes }) });
-}
-
-/** Gives an error the code that Apollo gives it. */
-function withCode(error: GraphQLError, code: string): GraphQLError {
-  error.extensions["code"] ??= code;
-  return error;
 }

@@ -28,6 +28,8 @@ import { createFormatError } from "./format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
 import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
 import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
+import { toDocuments, type OperationManifest } from "./operation-manifest.js";
+import { PersistedOperations } from "./persisted-operations.js";
 import { SerializedResults } from "./serialized-results.js";
 import { SharedSubscriptions } from "./shared-subscriptions.js";
 import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
@@ -70,6 +72,12 @@ export type GatewayOptions = Upstream &
     readonly projects?: readonly string[] | undefined;
     /** Whether the mutations, which start tasks and cost money, are FORBIDDEN without a call. @default false */
     readonly readOnly?: boolean;
+    /** Documents that clients may name by id instead of sending them; checked against the schema at the start. */
+    readonly persistedOperations?: OperationManifest | undefined;
+    /** What errors call that manifest: the name of its file. @default "persistedOperations" */
+    readonly persistedOperationsSource?: string | undefined;
+    /** Whether nothing but the manifest's documents is executed, through any door. Not beside the explorer. @default false */
+    readonly onlyPersistedOperations?: boolean;
     /** Whether secrets in request definitions are redacted. @default true */
     readonly redactDefinitions?: boolean;
     /** Whether the schema is served as a subgraph of Apollo Federation 2. @default false */
@@ -105,6 +113,9 @@ type Phase =
   | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketDoor }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
 
+/** What errors call a manifest that has no name of its own. */
+const MANIFEST = "persistedOperations";
+
 const NO_EXAMPLE: ExampleOperations = {
   query: "{ taskTypes { name createdBy } }",
   subscription: 'subscription { taskProgress(projectName: "", taskType: "", taskId: "") { status progress } }',
@@ -126,6 +137,7 @@ class ApolloGateway implements Gateway {
   readonly #results: TaskResults;
   readonly #starter: TaskStarter;
   readonly #hub: WatchHub;
+  readonly #documents: ReadonlyMap<string, string> | undefined;
   #phase: Phase = { name: "created" };
 
   constructor(options: GatewayOptions) {
@@ -135,6 +147,7 @@ class ApolloGateway implements Gateway {
     const upstream = chooseClient(options, limits.callTimeoutMs);
     this.#options = options;
     this.#limits = limits;
+    this.#documents = chooseDocuments(options, limits);
     this.#clock = clock;
     this.#logger = logger;
     this.#client = new GuardedImmClient(upstream, { limits, clock, projects: options.projects });
@@ -169,19 +182,26 @@ class ApolloGateway implements Gateway {
     const origins = corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const subscriptions = new SharedSubscriptions();
     const formatError = createFormatError(this.#logger);
+    const schema = createSchema({ federation: this.#options.federation });
+    const rules = { schema, hasIntrospection: explorer, maxQueryTokens: this.#limits.maxQueryTokens };
     const shared = {
+      ...rules,
+      persisted: new PersistedOperations({
+        documents: this.#documents,
+        source: this.#options.persistedOperationsSource ?? MANIFEST,
+        isExclusive: this.#options.onlyPersistedOperations ?? false,
+        maxAutomaticQueryBytes: this.#limits.maxAutomaticQueryBytes,
+        rules,
+      }),
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
-      schema: createSchema({ federation: this.#options.federation }),
       createContext: (caller: Caller) => this.#createContext(caller),
       formatError,
       serialized: new SerializedResults(formatError),
       logger: this.#logger,
       clock: this.#clock,
-      hasIntrospection: explorer,
       allowsOrigin: createAllowsOrigin(origins),
       allowsHost: createAllowsHost(host, origins),
       maxRequestBytes: this.#limits.maxRequestBytes,
-      maxQueryTokens: this.#limits.maxQueryTokens,
       maxOperationCost: this.#limits.maxOperationCost,
       maxCreatesPerOperation: this.#limits.maxCreatesPerOperation,
       isDraining: () => this.#phase.name === "draining",
@@ -284,6 +304,9 @@ const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight
   corsOrigins: ["an array of strings", isStrings],
   projects: ["an array of strings", isStrings],
   readOnly: ["a boolean", (value) => typeof value === "boolean"],
+  persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],
+  persistedOperationsSource: ["a string", (value) => typeof value === "string" && value !== ""],
+  onlyPersistedOperations: ["a boolean", (value) => typeof value === "boolean"],
   redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
   federation: ["a boolean", (value) => typeof value === "boolean"],
   reportCalls: ["a boolean", (value) => typeof value === "boolean"],
@@ -302,6 +325,22 @@ function checkOptions(options: Readonly<Record<string, unknown>>): void {
     const [expected, isRight] = check;
     if (!isRight(value)) throw new ConfigurationError(`Expected \`${name}\` to be ${expected}, got ${typeof value}.`);
   }
+}
+
+/** The documents of the manifest, if there is one and nothing contradicts it. */
+function chooseDocuments(
+  { persistedOperations, persistedOperationsSource = MANIFEST, onlyPersistedOperations, explorer }: GatewayOptions,
+  { maxAutomaticQueryBytes }: GatewayLimits,
+): ReadonlyMap<string, string> | undefined {
+  if (onlyPersistedOperations === true) {
+    const refuse = (reason: string): never => {
+      throw new ConfigurationError(`\`onlyPersistedOperations\` ${reason}.`);
+    };
+    if (persistedOperations === undefined) refuse("needs a manifest in `persistedOperations`");
+    if (explorer === true) refuse("contradicts `explorer`, whose documents are in no manifest");
+    if (maxAutomaticQueryBytes > 0) refuse("contradicts `maxAutomaticQueryBytes`, which lets clients add documents");
+  }
+  return persistedOperations && toDocuments(persistedOperations, persistedOperationsSource);
 }
 
 function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, callTimeoutMs: number): ImmClient {

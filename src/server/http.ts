@@ -22,6 +22,7 @@ import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperati
 import type { ExecutionOptions } from "./execution.js";
 import type { FormatError } from "./format-error.js";
 import { createMultipartDoor } from "./multipart.js";
+import { insertNamedDocument } from "./named-document.js";
 import { refuseOperation, type CostLimits } from "./operation-cost.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
@@ -101,6 +102,13 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
+    preHandler: async (request, reply) => {
+      const unresolved = insertNamedDocument(request, options.persisted);
+      if (unresolved === null) return;
+      // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
+      reply.header("cache-control", "no-store").status(toStatus(unresolved));
+      await reply.send({ errors: [options.formatError(unresolved)] });
+    },
     handler: async (request, reply) =>
       (await answerInParts(request, reply)) ? reply : answerByApollo.call(app, request, reply),
   });
@@ -166,6 +174,11 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
       error: (message) => logger.error({}, String(message)),
     },
   });
+}
+
+/** The status that an error of the house asks for. */
+function toStatus({ extensions }: GraphQLError): number {
+  return (extensions["http"] as { readonly status: number }).status;
 }
 
 /** Applies here the limits that `execution.ts` applies at the other doors. */

@@ -32,6 +32,7 @@ export interface GatewayLimits extends CallPolicyLimits, PollBounds {
   readonly maxRequestBytes: number;
   readonly maxQueryTokens: number;
   readonly maxOperationCost: number;
+  readonly maxAutomaticQueryBytes: number;
   readonly maxAwaitMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -163,6 +164,13 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     max: 10_000_000,
     default: 20_000,
     effect: "selected fields of an operation, those below a list argument or `first` counted once per item",
+  },
+  maxAutomaticQueryBytes: {
+    min: 0,
+    max: 1_000_000_000,
+    default: 0,
+    effect:
+      "bytes of documents that clients may register (automatic persisted queries), the least recently used go first; 0 turns that off",
   },
   maxAwaitMs: {
     min: 1,

@@ -11,6 +11,7 @@ import { OperationTypeNode } from "graphql";
 import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
 import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions } from "./execution.js";
+import { insertNamedDocument } from "./named-document.js";
 import { isForeignPage, type AllowsOrigin } from "./origins.js";
 import { toRefusal } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
@@ -63,6 +64,8 @@ export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): 
         reply.status(status).send(toRefusal(status, maxRequestBytes));
       if (isForeignPage(request.headers, options.allowsOrigin)) return refuse(403);
       if (!acceptsEventStream(request.headers.accept)) return refuse(406);
+      const unresolved = insertNamedDocument(request, options.persisted);
+      if (unresolved !== null) return answers.send(reply, wire, async () => ({ errors: [unresolved] }));
       const context: Reading = {};
       const [, { status }] = await read(toSseRequest(request, context));
       if (context.params === undefined) return refuse(status);

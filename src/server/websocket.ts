@@ -63,13 +63,16 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
       onSubscribe: (socket, id, payload) => {
-        const preparation = prepare(payload, options, () => ({
+        const named = options.persisted.resolve(payload);
+        if (named.kind === "refused") return [named.error];
+        const request = named.kind === "named" ? { ...payload, query: named.text } : payload;
+        const preparation = prepare(request, options, () => ({
           headers: socket.extra.request.headers,
           signal: operations.begin(socket, id),
         }));
         if (preparation.kind === "refused") return preparation.errors;
-        const { socket: webSocket, request } = socket.extra;
-        receivers.set(preparation.args, { webSocket, connection: request.socket, id });
+        const { socket: webSocket, request: handshake } = socket.extra;
+        receivers.set(preparation.args, { webSocket, connection: handshake.socket, id });
         return preparation.args;
       },
       execute: async (args) => executeQuery(args as ReadyArguments),
