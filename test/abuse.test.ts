@@ -107,9 +107,35 @@ describe("a gateway", () => {
     [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got object."],
     [{ corsOrigins: "https://app.example.com" }, "Expected `corsOrigins` to be an array of strings, got string."],
     [{ projects: [1] }, "Expected `projects` to be an array of strings, got object."],
+    [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got string."],
+    [{ persistedOperations: { a: 1 } }, 'persistedOperations: expected a document under "a", got number.'],
+    [
+      { persistedOperations: new Map([[1, "{ a }"]]) },
+      "persistedOperations: expected every `id` to be a text that is not empty.",
+    ],
+    [{ onlyPersistedOperations: true }, "`onlyPersistedOperations` needs a manifest in `persistedOperations`."],
+    [
+      { onlyPersistedOperations: true, persistedOperations: {}, explorer: true },
+      "`onlyPersistedOperations` contradicts `explorer`, whose documents are in no manifest.",
+    ],
+    [
+      { onlyPersistedOperations: true, persistedOperations: {}, maxAutomaticQueryBytes: 1 },
+      "`onlyPersistedOperations` contradicts `maxAutomaticQueryBytes`, which lets clients add documents.",
+    ],
     [{ maxRetrys: 3 }, "There is no option `maxRetrys`."],
   ])("refuses the option %j", (options, sentence) => {
     expect(refusalOf(() => createGateway({ client, ...options } as unknown as GatewayOptions))).toBe(sentence);
+  });
+
+  test.each([
+    ["does not parse", "{", "Syntax Error: Expected Name, found <EOF>."],
+    ["does not fit the schema", "{ nothing }", 'Cannot query field "nothing" on type "Query".'],
+    ["asks for the schema", "{ __schema { description } }", "GraphQL introspection has been disabled"],
+    ["has too many tokens", `{ ${"__typename ".repeat(20)} }`, "Syntax Error: Document contains more that 20 tokens"],
+  ])("does not start with a document in its manifest that %s", async (_what, document, reason) => {
+    const documents = { good: "{ __typename }", bad: document };
+    const gateway = create({ persistedOperations: documents, persistedOperationsSource: "m.json", maxQueryTokens: 20 });
+    await expect(gateway.start()).rejects.toThrow(`m.json: the document "bad" cannot be executed: ${reason}`);
   });
 
   test("starts only once", async () => {

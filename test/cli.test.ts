@@ -183,6 +183,42 @@ describe("serve", () => {
     expect(code).toBe(0);
   });
 
+  test("executes nothing but the documents of the manifest, and shows no explorer", async () => {
+    const manifest = fileURLToPath(new URL("../../examples/persisted-operations.json", import.meta.url));
+    const serving = new Run(["serve", "--port", "0", "--only-persisted-operations", "true"], {
+      PERSISTED_OPERATIONS: manifest,
+    });
+    const url = await serving.prints(served);
+    const named = await fetch(`${url}/graphql?documentId=taskTypes`, { headers: { "apollo-require-preflight": "1" } });
+    expect(await named.json()).toMatchObject({ data: { taskTypes: expect.any(Array) } });
+    expect((await query(url, "{ taskTypes { name } }")).errors).toMatchObject([
+      { extensions: { code: "PERSISTED_QUERY_ID_REQUIRED" } },
+    ]);
+    serving.kill("SIGTERM");
+    expect((await serving.finished).stdout).not.toContain("Explorers");
+  });
+
+  test.each([
+    ["has no such file", null, "cannot be read."],
+    ["is no JSON", "{", "expected JSON."],
+    ["has an id twice", '{"a":"{ __typename }","a":"{ __typename }"}', '"a" is there twice.'],
+    [
+      "does not fit the schema",
+      '{"a":"{ nothing }"}',
+      'the document "a" cannot be executed: Cannot query field "nothing" on type "Query".',
+    ],
+  ])("refuses a manifest that %s, by the name of its file", async (_what, text, reason) => {
+    const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+    folders.push(folder);
+    const manifest = join(folder, "manifest.json");
+    if (text !== null) writeFileSync(manifest, text);
+    expect(await run(["serve", "--port", "0", "--persisted-operations", manifest])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `imm-graphql: ${manifest}: ${reason}\n`,
+    });
+  });
+
   test("says in one sentence that the port is taken", async () => {
     const serving = new Run(["serve", "--port", "0"]);
     const port = portOf(await serving.prints(served));

@@ -25,6 +25,7 @@ describe("without any setting", () => {
       explorer: true,
       corsOrigins: ["localhost"],
       readOnly: false,
+      onlyPersistedOperations: false,
       redactDefinitions: true,
       federation: false,
       reportCalls: false,
@@ -43,6 +44,8 @@ describe("each setting", () => {
       EXPLORER: "false",
       CORS_ORIGINS: "https://app.example.com, http://localhost:3000",
       READ_ONLY: "true",
+      PERSISTED_OPERATIONS: "manifest.json",
+      ONLY_PERSISTED_OPERATIONS: "true",
       REDACT_DEFINITIONS: "0",
       FEDERATION: "true",
       REPORT_CALLS: "1",
@@ -55,6 +58,8 @@ describe("each setting", () => {
       explorer: false,
       corsOrigins: ["https://app.example.com", "http://localhost:3000"],
       readOnly: true,
+      persistedOperations: "manifest.json",
+      onlyPersistedOperations: true,
       redactDefinitions: false,
       federation: true,
       reportCalls: true,
@@ -91,6 +96,8 @@ describe("each setting", () => {
     ["PORT", "0x10", "an integer from 0 to 65535"],
     ["PORT", " 80", "an integer from 0 to 65535"],
     ["HOST", "", "a text that is not empty"],
+    ["PERSISTED_OPERATIONS", "", "a text that is not empty"],
+    ["ONLY_PERSISTED_OPERATIONS", "always", "true or false"],
     ["EXPLORER", "yes", "true or false"],
     ["REDACT_DEFINITIONS", "off", "true or false"],
     ["IMM_EMULATOR", "maybe", "true or false"],
@@ -110,6 +117,12 @@ describe("each setting", () => {
     ["MIN_POLL_INTERVAL_MS", "1s", "an integer from 100 to 3600000"],
   ])("%s=%j is refused by its name and what was expected", (env, text, expected) => {
     expect(refusalOf({ [env]: text })).toBe(`${env}: expected ${expected}, got "${text}".`);
+  });
+
+  test("that allows persisted operations only turns the explorers off unless they are asked for", () => {
+    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "true" }).explorer).toBe(false);
+    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "false" }).explorer).toBe(true);
+    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "true", EXPLORER: "true" }).explorer).toBe(true);
   });
 
   test("is repeated no further than a hundred characters", () => {
