@@ -132,13 +132,18 @@ async function startDemoEmulator(
   return emulator;
 }
 
-function startMessage(url: string, { data }: OpenUpstream, { explorer, upstream }: Settings): string {
+function startMessage(url: string, { data }: OpenUpstream, parsed: Settings): string {
+  const { explorer, upstream, persistedOperations, onlyPersistedOperations } = parsed;
   const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
+  if (persistedOperations !== undefined) {
+    const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
+    lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);
+  }
   if (explorer) {
     lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
     lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);
   }
-  if (upstream.kind === "emulator") {
+  if (upstream.kind === "emulator" && !onlyPersistedOperations) {
     lines.push("", "A query to paste:", "", indent(EXAMPLE.query), "", "A subscription to paste:", "");
     lines.push(indent(EXAMPLE.subscription));
   }
