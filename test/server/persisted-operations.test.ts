@@ -5,6 +5,9 @@ import { describe, expect, it } from "@jest/globals";
 import { print, type FormattedExecutionResult } from "graphql";
 import { createClient } from "graphql-sse";
 import type { SubscribePayload } from "graphql-ws";
+import { createSchema } from "../../src/schema/build-schema.js";
+import { prepare, type Caller, type ExecutionOptions } from "../../src/server/execution.js";
+import { PersistedOperations } from "../../src/server/persisted-operations.js";
 import { eventually } from "../support/eventually.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
 import { keyArguments, query, type QueryError } from "../support/query.js";
@@ -303,6 +306,31 @@ describe("automatic persisted queries", () => {
     await post(url, { query: third, ...byHash(third) });
     expect(await post(url, byHash(OTHER))).toMatchObject({ codes: ["PERSISTED_QUERY_NOT_FOUND"] });
     expect(await post(url, byHash(LOOK))).toMatchObject({ data: { task: SEEN } });
+  });
+});
+
+describe("the documents of the manifest", () => {
+  it("are parsed and validated once, at the start, however they are asked for", () => {
+    const rules = { schema: createSchema(), hasIntrospection: false, maxQueryTokens: 1_000 };
+    const persisted = new PersistedOperations({
+      documents: new Map([["look", LOOK]]),
+      source: "m.json",
+      isExclusive: false,
+      maxAutomaticQueryBytes: 0,
+      rules,
+    });
+    const identify = (): Caller => ({ headers: {}, signal: new AbortController().signal });
+    // The cast: nothing is executed.
+    const options = {
+      ...rules,
+      persisted,
+      maxOperationCost: 100,
+      createContext: () => ({}),
+    } as unknown as ExecutionOptions;
+    const preparations = [1, 2].map(() => prepare({ query: LOOK }, options, identify));
+    const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
+    expect(documents[0]).toBe(persisted.find(LOOK)?.document);
+    expect(documents[1]).toBe(documents[0]);
   });
 });
 
