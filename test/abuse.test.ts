@@ -119,6 +119,10 @@ describe("a gateway", () => {
       "`onlyPersistedOperations` contradicts `explorer`, whose documents are in no manifest.",
     ],
     [
+      { onlyPersistedOperations: true, persistedOperations: {}, federation: true },
+      "`onlyPersistedOperations` contradicts `federation`, whose router writes documents of its own.",
+    ],
+    [
       { onlyPersistedOperations: true, persistedOperations: {}, maxAutomaticQueryBytes: 1 },
       "`onlyPersistedOperations` contradicts `maxAutomaticQueryBytes`, which lets clients add documents.",
     ],

@@ -329,7 +329,13 @@ function checkOptions(options: Readonly<Record<string, unknown>>): void {
 
 /** The documents of the manifest, if there is one and nothing contradicts it. */
 function chooseDocuments(
-  { persistedOperations, persistedOperationsSource = MANIFEST, onlyPersistedOperations, explorer }: GatewayOptions,
+  {
+    persistedOperations,
+    persistedOperationsSource = MANIFEST,
+    onlyPersistedOperations,
+    explorer,
+    federation,
+  }: GatewayOptions,
   { maxAutomaticQueryBytes }: GatewayLimits,
 ): ReadonlyMap<string, string> | undefined {
   if (onlyPersistedOperations === true) {
@@ -338,6 +344,7 @@ function chooseDocuments(
     };
     if (persistedOperations === undefined) refuse("needs a manifest in `persistedOperations`");
     if (explorer === true) refuse("contradicts `explorer`, whose documents are in no manifest");
+    if (federation === true) refuse("contradicts `federation`, whose router writes documents of its own");
     if (maxAutomaticQueryBytes > 0) refuse("contradicts `maxAutomaticQueryBytes`, which lets clients add documents");
   }
   return persistedOperations && toDocuments(persistedOperations, persistedOperationsSource);

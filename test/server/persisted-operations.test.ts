@@ -206,6 +206,18 @@ describe("over HTTP", () => {
     expect(await read(causedByAnyPage)).toMatchObject({ status: 400, codes: ["BAD_REQUEST"] });
   });
 
+  it("a mutation that is named starts a task by POST, and never by GET", async () => {
+    const input = '{ projectName: "immtest", sourceUri: "oss://b/a.jpg" }';
+    const create = `mutation { createImageModerationTask(input: ${input}) { isNew } }`;
+    const { url, emulator } = await startExclusive({ persistedOperations: { create } });
+    expect(await get(url, "documentId=create")).toMatchObject({ status: 405, codes: ["BAD_REQUEST"] });
+    expect((await fetch(`${url}/graphql/stream?documentId=create`)).status).toBe(405);
+    expect(emulator.calls).toHaveLength(0);
+    const started = { data: { createImageModerationTask: { isNew: true } } };
+    expect(await post(url, { documentId: "create" })).toMatchObject(started);
+    expect(actionsOf(emulator)).toEqual(["CreateImageModerationTask"]);
+  });
+
   it("a named document is bounded by its cost like any other", async () => {
     const { url } = await startExclusive({
       persistedOperations: { many: "query Many($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { status } }" },
