@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +6,7 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { settings } from "../src/config.js";
 import { printGatewaySchema } from "../src/schema/build-schema.js";
 import { keyArguments, query } from "./support/query.js";
+import { endRuns, Run, type Finished } from "./support/run.js";
 
 // The test runs from dist/test/: the command lies beside it, the schema two folders up.
 const command = fileURLToPath(new URL("../src/cli.js", import.meta.url));
@@ -22,69 +21,19 @@ const key = {
   ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token",
 };
 
-const children: ChildProcess[] = [];
 const folders: string[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
+  await endRuns();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A running command: what it has written so far, and what becomes of it. */
-class Run {
-  readonly #child: ChildProcess;
-  readonly finished: Promise<Finished>;
-  stdout = "";
-  stderr = "";
-
-  constructor(parameters: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, [command, ...parameters], {
-      env: { PATH: process.env["PATH"], ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    children.push(child);
-    this.#child = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      this.stdout += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.stderr += text;
-    });
-    this.finished = once(child, "close").then(() => ({
-      code: child.exitCode,
-      stdout: this.stdout,
-      stderr: this.stderr,
-    }));
-  }
-
-  /** The first match in standard output, once it is there. Fails when the command ends before. */
-  async prints(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = pattern.exec(this.stdout)?.[1];
-      if (found !== undefined) return found;
-      const { stdout } = this.#child;
-      if (stdout === null || stdout.readableEnded) throw new Error(`It ended without a match: ${this.stderr}`);
-      await Promise.race([once(stdout, "data"), once(stdout, "end")]);
-    }
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
+function start(parameters: readonly string[], env?: Readonly<Record<string, string>>): Run {
+  return new Run([command, ...parameters], env);
 }
 
 async function run(parameters: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished> {
-  return new Run(parameters, env).finished;
+  return start(parameters, env).finished;
 }
 
 /** The port in a URL, which a later start shall find taken. */
@@ -125,7 +74,7 @@ describe("schema", () => {
 
 describe("serve", () => {
   test("answers queries on the port that it prints, and ends cleanly on SIGTERM", async () => {
-    const serving = new Run(["serve", "--port", "0"], key);
+    const serving = start(["serve", "--port", "0"], key);
     const url = await serving.prints(served);
     const answer = await query(url, `{ task(${example}) { status taskId } }`);
     expect(answer).toMatchObject({
@@ -141,7 +90,7 @@ describe("serve", () => {
   });
 
   test("ends on SIGINT as well, with its log as JSON on standard error", async () => {
-    const serving = new Run(["serve", "--port", "0"]);
+    const serving = start(["serve", "--port", "0"]);
     await serving.prints(served);
     serving.kill("SIGINT");
     const { code, stderr } = await serving.finished;
@@ -154,9 +103,9 @@ describe("serve", () => {
   });
 
   test("talks to the endpoint that is set, with the key that is set", async () => {
-    const emulating = new Run(["emulator", "--port", "0"]);
+    const emulating = start(["emulator", "--port", "0"]);
     const endpoint = await emulating.prints(/serves (http:\/\/\S+)/);
-    const serving = new Run(["serve", "--port=0", `--imm-endpoint=${endpoint}`, "--max-retries=0"], key);
+    const serving = start(["serve", "--port=0", `--imm-endpoint=${endpoint}`, "--max-retries=0"], key);
     const url = await serving.prints(served);
     const refused = await query(url, `{ task(${example}) { status } }`);
     expect(refused.data).toEqual({ task: null });
@@ -170,7 +119,7 @@ describe("serve", () => {
   });
 
   test("lets a flag win over its variable, and takes an empty variable for none", async () => {
-    const serving = new Run(["serve", "--port", "0", "--explorer", "false"], {
+    const serving = start(["serve", "--port", "0", "--explorer", "false"], {
       PORT: "abc",
       EXPLORER: "true",
       HOST: "",
@@ -222,7 +171,7 @@ describe("serve", () => {
   });
 
   test("says in one sentence that the port is taken", async () => {
-    const serving = new Run(["serve", "--port", "0"]);
+    const serving = start(["serve", "--port", "0"]);
     const port = portOf(await serving.prints(served));
     expect(await run(["serve", "--port", port])).toEqual({
       code: 1,
@@ -262,7 +211,7 @@ describe("serve", () => {
 
 describe("emulator", () => {
   test("prints where it is and how to use it, answers there, and ends on SIGTERM", async () => {
-    const emulating = new Run(["emulator", "--port", "0"]);
+    const emulating = start(["emulator", "--port", "0"]);
     const url = await emulating.prints(/^The IMM emulator serves (http:\/\/127\.0\.0\.1:\d+) with made-up data/m);
     const answer = await fetch(url, { method: "POST" });
     expect(answer.status).toBe(400);
@@ -286,7 +235,7 @@ describe("emulator", () => {
   });
 
   test("says in one sentence that the port is taken", async () => {
-    const emulating = new Run(["emulator", "--port", "0"]);
+    const emulating = start(["emulator", "--port", "0"]);
     const port = portOf(await emulating.prints(/serves (http:\/\/\S+)/));
     const { code, stdout, stderr } = await run(["emulator", "--port", port]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { createGateway, type Gateway } from "../../src/server/gateway.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { startEmulator, type Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
+import { launchChromium } from "../support/chromium.js";
 
 const KEY = `projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running"`;
 const example = {
@@ -12,8 +13,6 @@ const example = {
   subscription: `subscription Follow { taskProgress(${KEY}) { status progress } }`,
 };
 
-/** Where Debian puts it; another place can be named in the environment. */
-const CHROMIUM = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
 const TIMEOUT_MS = 60_000;
 
 let browser: Browser;
@@ -27,10 +26,7 @@ let page: Page;
 let outside: string[];
 
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  });
+  browser = await launchChromium();
 }, TIMEOUT_MS);
 
 afterAll(async () => browser.close());
