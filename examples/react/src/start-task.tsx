@@ -1,0 +1,46 @@
+import { useMutation } from "@apollo/client/react";
+import { graphql } from "./gql";
+import { listTask } from "./list-task.ts";
+
+const START = graphql(`
+  mutation Start($input: CreateFileCompressionTaskInput!) {
+    createFileCompressionTask(input: $input) {
+      task {
+        id
+        ...TaskRow_task
+      }
+    }
+  }
+`);
+
+/** Starts the compression of a folder. */
+export function StartTask({ projectName }: { projectName: string }) {
+  const [start, { loading, error }] = useMutation(START, {
+    // A task that was started is listed, even when reading its progress failed.
+    errorPolicy: "all",
+    update: (cache, { data }) => {
+      const task = data?.createFileCompressionTask?.task;
+      if (task) listTask(cache, task);
+    },
+  });
+
+  async function submit(form: FormData) {
+    const { source, target } = Object.fromEntries(form) as Record<"source" | "target", string>;
+    await start({ variables: { input: { projectName, sources: [{ uri: source }], targetUri: target } } });
+  }
+
+  return (
+    <form action={submit}>
+      <label>
+        Folder to compress
+        <input name="source" required defaultValue="oss://examplebucket/reports/" />
+      </label>
+      <label>
+        Archive to write
+        <input name="target" required defaultValue="oss://examplebucket/archives/reports.zip" />
+      </label>
+      <button disabled={loading}>Start</button>
+      {error && <p role="alert">{error.message}</p>}
+    </form>
+  );
+}
