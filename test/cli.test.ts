@@ -134,7 +134,7 @@ describe("serve", () => {
 
   test("executes nothing but the documents of the manifest, and shows no explorer", async () => {
     const manifest = fileURLToPath(new URL("../../examples/persisted-operations.json", import.meta.url));
-    const serving = new Run(["serve", "--port", "0", "--only-persisted-operations", "true"], {
+    const serving = start(["serve", "--port", "0", "--only-persisted-operations", "true"], {
       PERSISTED_OPERATIONS: manifest,
     });
     const url = await serving.prints(served);
