@@ -54,14 +54,20 @@ export function refuseOperation(
     const cost = costOf({ schema, document, root, variables, estimate, maxNodes: maxOperationCost });
     return cost > max;
   };
-  if (exceeds(maxOperationCost, estimateFields)) {
-    return refusal(
-      `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item.`,
-    );
+  try {
+    if (exceeds(maxOperationCost, estimateFields)) {
+      return refusal(
+        `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item.`,
+      );
+    }
+    return isMutation && exceeds(maxCreatesPerOperation, estimateMutations)
+      ? refusal(`Expected an operation of at most ${maxCreatesPerOperation} mutations.`)
+      : null;
+  } catch (thrown) {
+    // A variable that is null for an argument with no room for null: what cannot be counted is not executed.
+    if (thrown instanceof GraphQLError) return refusal(thrown.message);
+    throw thrown;
   }
-  return isMutation && exceeds(maxCreatesPerOperation, estimateMutations)
-    ? refusal(`Expected an operation of at most ${maxCreatesPerOperation} mutations.`)
-    : null;
 }
 
 interface Estimation {

@@ -243,6 +243,24 @@ describe("the WebSocket door", () => {
     ]);
   });
 
+  it("refuses a null where there is no room for one by itself, as the other doors do, and keeps the socket", async () => {
+    const { url } = await startGateway();
+    const client = connect(url);
+    const document = "query ($keys: [TaskKeyInput!] = []) { tasksByKey(keys: $keys) { id } }";
+    const expected = {
+      message: 'Argument "keys" of non-null type "[TaskKeyInput!]!" must not be null.',
+      extensions: { code: "BAD_USER_INPUT" },
+    };
+    expect(await subscribe(client, document, { keys: null }).failure()).toMatchObject([expected]);
+    expect(await subscribe(client, "{ __typename }").rest()).toEqual([{ data: { __typename: "Query" } }]);
+    expect(await query(url, document, { keys: null })).toMatchObject({ status: 400, errors: [expected] });
+    const directive = "query ($isThere: Boolean = true) { taskTypes { name @include(if: $isThere) } }";
+    expect(await query(url, directive, { isThere: null })).toMatchObject({ status: 400 });
+    expect(await subscribe(client, directive, { isThere: null }).failure()).toMatchObject([
+      { extensions: { code: "BAD_USER_INPUT" } },
+    ]);
+  });
+
   it.each([
     ["nonsense", "graphql-transport-ws", "nonsense", 4_400],
     [
