@@ -33,5 +33,10 @@ export function parseGlobalTaskId(id: string, argument = "id"): TaskKey {
   const key = { projectName, taskType, taskId };
   // One task, one id: a second spelling would be a second entry in a client's cache.
   if (typeName !== TYPE_NAME || toGlobalTaskId(key) !== id) throw refusal;
-  return parseTaskKey(key);
+  try {
+    return parseTaskKey(key);
+  } catch {
+    // It would name an argument that the client has not given.
+    throw refusal;
+  }
 }

@@ -36,6 +36,8 @@ describe("a global task id", () => {
   });
 
   it("names the argument that holds it", () => {
-    expect(() => parseGlobalTaskId("x", "ids")).toThrow("Expected `ids` to be the id of a Task, got another text.");
+    for (const id of ["x", Buffer.from('["Task","","b","c"]').toString("base64url")]) {
+      expect(() => parseGlobalTaskId(id, "ids")).toThrow("Expected `ids` to be the id of a Task, got another text.");
+    }
   });
 });
