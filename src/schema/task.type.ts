@@ -12,7 +12,7 @@ import { toGlobalTaskId } from "../tasks/task-id.js";
 import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../tasks/task.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import { outputsOf } from "../tasks/task-outputs.js";
-import type { TaskResults } from "../tasks/task-results.js";
+import { hasResult, type TaskResults } from "../tasks/task-results.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
@@ -207,9 +207,11 @@ export class Task extends Node {
       "What the task came to: null before it has SUCCEEDED, and for the types that IMM tells nothing of. Selecting it costs one call for each task, whoever asks and however often.",
   })
   async result(): Promise<object | null> {
-    const { taskType } = this.#snapshot.key;
+    const { key } = this.#snapshot;
+    // A list gives many more tasks than an operation may ask for one by one.
+    if (hasResult(this.#snapshot)) this.#loader?.admit(key);
     const result = await this.#view.taskResults.load(this.#snapshot, this.#view.tally);
-    return result === null ? null : toTaskResult(taskType, result);
+    return result === null ? null : toTaskResult(key.taskType, result);
   }
 
   @Field(() => GraphQLDateTime, {

@@ -34,8 +34,9 @@ export class TaskResults {
    *
    * @throws GatewayError - when it cannot be read. The next one who asks causes a call again.
    */
-  async load({ key, status }: TaskSnapshot, tally?: CallTally): Promise<ImmTaskResult | null> {
-    if (status !== "SUCCEEDED" || resultOperationOf(key.taskType) === undefined) return null;
+  async load(snapshot: TaskSnapshot, tally?: CallTally): Promise<ImmTaskResult | null> {
+    const { key } = snapshot;
+    if (!hasResult(snapshot)) return null;
     tally?.countOwnCall();
     const keyText = toKeyText(key);
     const known = this.#reads.get(keyText);
@@ -51,6 +52,11 @@ export class TaskResults {
       throw thrown;
     }
   }
+}
+
+/** Whether IMM tells what the task came to. */
+export function hasResult({ key, status }: TaskSnapshot): boolean {
+  return status === "SUCCEEDED" && resultOperationOf(key.taskType) !== undefined;
 }
 
 /** Whether nobody will decide otherwise. */

@@ -156,6 +156,22 @@ describe("the result of a task", () => {
     expect(resultCalls(running)).toEqual(["GetImageModerationResult"]);
   });
 
+  it("counts, below a list, towards what an operation may ask for", async () => {
+    const running = await startGateway({ gateway: { maxTasksPerOperation: 3 } });
+    const { emulator, url } = running;
+    for (const taskId of ["a", "b", "c", "d", "e"]) {
+      emulator.addTask({ ...ended, taskType: "DecodeBlindWatermark", taskId, result: taskId });
+    }
+    emulator.addTask({ ...ended, taskType: "FileCompression", taskId: "0" });
+    const document = `{ tasks(projectName: "immtest") { nodes { taskId result { __typename } } edges { node { result { __typename } } } } }`;
+    const { data, errors } = await query(url, document);
+    expect(data).toMatchObject({ tasks: { nodes: [{}, {}, {}, {}, {}, {}] } });
+    expect(errors.filter(({ path }) => path?.[1] === "nodes")).toMatchObject(
+      [4, 5].map((index) => ({ path: ["tasks", "nodes", index, "result"], extensions: { code: "BAD_USER_INPUT" } })),
+    );
+    expect(resultCalls(running)).toHaveLength(3);
+  });
+
   it("is told in the report of what an operation cost", async () => {
     const running = await startGateway({ gateway: { reportCalls: true } });
     addOutcomes(running);
