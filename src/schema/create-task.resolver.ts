@@ -10,9 +10,11 @@ import type { CreateTaskInput } from "../imm/imm-client.js";
 import {
   createOperationOf,
   createOperations,
+  schemaNameOf,
   toCamelCase,
   type CreateAction,
   type CreateOperation,
+  type Members,
 } from "../imm/operations.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
 import { toRerunInput } from "../tasks/rerun-input.js";
@@ -57,7 +59,8 @@ export class CreateTaskResolver {
     }
     const snapshot = await context.taskLoader.load(key, { ...NO_NEEDS, definition: true });
     const input = toRerunInput(operation, snapshot);
-    return startTask({ action: operation.action as CreateAction, input, idempotencyKey: parsedKey }, context);
+    const request = { action: operation.action as CreateAction, input, idempotencyKey: parsedKey };
+    return startTask(request, context, (name) => (name === "idempotencyKey" ? name : "id"));
   }
 }
 
@@ -102,14 +105,35 @@ async function createTask(
   parseName("input.projectName", input.projectName);
   checkOwnTags(input);
   const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
-  return startTask({ action, input, idempotencyKey: parsedKey }, context);
+  return startTask(
+    { action, input, idempotencyKey: parsedKey },
+    context,
+    (name) => `input.${toMember(operation, name)}`,
+  );
 }
 
+/** @param toArgument - from the name that a refusal gives, by IMM or for the key, to the mutation's argument. */
 async function startTask(
   request: Omit<StartRequest, "caller">,
   { taskStarter, tally }: GatewayContext,
+  toArgument: (name: string) => string,
 ): Promise<CreateTaskPayload> {
-  return new CreateTaskPayload(await taskStarter.start({ ...request, caller: EVERYBODY }, { tally }));
+  try {
+    return new CreateTaskPayload(await taskStarter.start({ ...request, caller: EVERYBODY }, { tally }));
+  } catch (thrown) {
+    if (!(thrown instanceof BadUserInputError) || thrown.argument === null) throw thrown;
+    const argument = toArgument(thrown.argument);
+    const message = thrown.message.replace(`\`${thrown.argument}\``, () => `\`${argument}\``);
+    throw new BadUserInputError(argument, message, { imm: thrown.imm });
+  }
+}
+
+/** The member of the input that IMM's refusal names: `sourceURI` is `sourceUri`. */
+function toMember({ request }: CreateOperation, name: string): string {
+  const members: Members = request;
+  const wireName = capitalize(name);
+  const member = members[wireName];
+  return member === undefined ? name : schemaNameOf(wireName, member);
 }
 
 /** @throws ForbiddenError - when the gateway was set up to start no tasks. */

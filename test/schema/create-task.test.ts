@@ -10,13 +10,17 @@ import {
   type Members,
   type Shape,
 } from "../../src/imm/operations.js";
+import type { ImmClient } from "../../src/imm/imm-client.js";
+import { fromRefusal } from "../../src/imm/upstream-errors.js";
+import { createGateway } from "../../src/server/gateway.js";
 import { encodeInput } from "../../src/imm/wire.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
 import { withTimePassing } from "../support/manual-clock.js";
 import { keyArguments, query, type QueryAnswer } from "../support/query.js";
-import { startGateway, type RunningGateway, type StartOptions } from "../support/start-gateway.js";
+import { disposeAfterTest, startGateway, type RunningGateway, type StartOptions } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
+import { uncalled } from "../support/uncalled.js";
 
 interface Payload {
   readonly task: {
@@ -413,5 +417,28 @@ describe("a create that fails", () => {
     expect(data?.payload?.task).toMatchObject({ requestDefinition: { Password: "[redacted]" } });
     expect(text).not.toContain("s3cret");
     expect(JSON.stringify(running.logger)).not.toContain("s3cret");
+  });
+});
+
+describe("what IMM refuses of an input", () => {
+  it("is named as the client has given it", async () => {
+    const refusal = { httpStatus: 400, message: null, requestId: null, retryAfterMs: undefined };
+    const client: ImmClient = {
+      ...uncalled,
+      createTask: async () => {
+        throw fromRefusal({ ...refusal, code: "InvalidSourceURI" });
+      },
+    };
+    const gateway = createGateway({ port: 0, client });
+    disposeAfterTest(async () => gateway.stop());
+    const input = { projectName: "immtest", sourceUri: "oss://b/a.jpg" };
+    const { url } = await gateway.start();
+    const { errors } = await query(url, mutationOf("CreateImageModerationTask"), { input });
+    expect(errors).toMatchObject([
+      {
+        message: "IMM refused `input.sourceUri` (InvalidSourceURI).",
+        extensions: { code: "BAD_USER_INPUT", argument: "input.sourceUri", imm: { code: "InvalidSourceURI" } },
+      },
+    ]);
   });
 });

@@ -95,7 +95,7 @@ describe.each([
     await create(url, keyed);
     emulator.clearCalls();
     const { errors } = await create(url, { ...keyed, userData: "other" });
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "idempotencyKey" } }]);
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.idempotencyKey" } }]);
     expect(emulator.calls).toEqual([]);
   });
 
@@ -222,7 +222,7 @@ describe("after a restart", () => {
     const again = await moderate(url, keyed);
     expect(again.data?.payload).toMatchObject({ isNew: false, task: { taskId: first?.task.taskId } });
     const other = await moderate(url, { ...keyed, userData: "other" });
-    expect(other.errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "idempotencyKey" } }]);
+    expect(other.errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.idempotencyKey" } }]);
     expect(createsOf(running.emulator)).toBe(1);
   });
 
