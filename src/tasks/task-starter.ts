@@ -7,8 +7,8 @@
  */
 
 import type { Clock } from "../clock.js";
-import { GatewayError, OutcomeUnknownError } from "../errors.js";
-import type { CreateTaskRequest, ImmClient } from "../imm/imm-client.js";
+import { GatewayError, OutcomeUnknownError, UpstreamInvalidResponseError } from "../errors.js";
+import type { CreateTaskRequest, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { createOperations, type CreateAction, type CreateOperation } from "../imm/operations.js";
 import { IdempotencyKeys, KEY_LIFETIME_MS, type KeyUse } from "./idempotency-keys.js";
 import {
@@ -50,6 +50,9 @@ export interface StartOutcome {
 
 /** When a task whose answer was lost is looked for, in milliseconds after the one before: IMM's lists may lag behind. */
 const SEARCH_DELAYS_MS = [0, 1_000, 2_000] as const;
+
+/** Pages that a search reads. IMM may give empty ones with more behind them; a key's own tasks fit on one. */
+const MAX_SEARCH_PAGES = 10;
 
 /** After this long a create that no list shows has certainly started nothing. */
 const SETTLING_MS = 60_000;
@@ -135,20 +138,27 @@ export class TaskStarter {
     }
   }
 
-  /** The task of this mark, if a list shows it. */
+  /**
+   * The task of this mark, if a list shows it.
+   *
+   * @throws UpstreamInvalidResponseError - when the list has no end, so that nothing is known.
+   */
   async #find({ projectName, taskType, mark }: Search, options: ReadOptions): Promise<TaskSnapshot | undefined> {
-    const { snapshots } = await this.#reader.list(
-      {
-        projectName,
-        taskTypes: [taskType],
-        tagSelector: `${KEY_TAG}=${mark.key}`,
-        startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
-      },
-      options,
-    );
-    const found = snapshots.find((snapshot) => hasKeyOf(snapshot, mark));
-    if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], mark);
-    return found;
+    const request: ListTasksRequest = {
+      projectName,
+      taskTypes: [taskType],
+      tagSelector: `${KEY_TAG}=${mark.key}`,
+      startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
+    };
+    let place: Pick<ListTasksRequest, "nextToken"> = {};
+    for (let page = 0; page < MAX_SEARCH_PAGES; page += 1) {
+      const { snapshots, nextToken } = await this.#reader.list({ ...request, ...place }, options);
+      const found = snapshots.find((snapshot) => hasKeyOf(snapshot, mark));
+      if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], mark);
+      if (found !== undefined || nextToken === undefined) return found;
+      place = { nextToken };
+    }
+    throw new UpstreamInvalidResponseError("IMM's list of the tasks with this key's tag does not end.");
   }
 
   /** Looks again a few times. A list that cannot be had shows nothing. */

@@ -3,6 +3,8 @@ import type { Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
+import type { ImmClient } from "../../src/imm/imm-client.js";
+import { connectTo } from "../support/emulator-imm-client.js";
 import { eventually } from "../support/eventually.js";
 import { withTimePassing } from "../support/manual-clock.js";
 import { query, type QueryAnswer } from "../support/query.js";
@@ -163,6 +165,42 @@ describe("a key whose create lost its answer, for a type with tags", () => {
     const found = await withTimePassing(clock, moderate(url, keyed));
     expect(found.data?.payload).toMatchObject({ isNew: false, task: { status: "RUNNING" } });
     expect(createsOf(emulator)).toBe(1);
+  });
+
+  it("is found behind pages that are empty", async () => {
+    const { emulator, clock } = await start();
+    const imm = await connectTo(emulator);
+    const client: ImmClient = {
+      getTask: async (request) => imm.getTask(request),
+      getResult: async (request) => imm.getResult(request),
+      createTask: async (request) => imm.createTask(request),
+      listTasks: async ({ nextToken, ...request }) =>
+        nextToken === "there" ? imm.listTasks(request) : { requestId: "1", tasks: [], nextToken: "there" },
+    };
+    const gateway = createGateway({ port: 0, ...QUICK_LIMITS, client, clock });
+    disposeAfterTest(async () => gateway.stop());
+    const { url } = await gateway.start();
+    emulator.injectFault({ kind: "answerLost", action: "CreateImageModerationTask", times: 1 });
+    const { data } = await withTimePassing(clock, moderate(url, keyed));
+    expect(data?.payload).toMatchObject({ isNew: true });
+    expect(createsOf(emulator)).toBe(1);
+  });
+
+  it("starts nothing while the list in which its task may be has no end", async () => {
+    const { emulator, clock } = await start();
+    const imm = await connectTo(emulator);
+    const client: ImmClient = {
+      getTask: async (request) => imm.getTask(request),
+      getResult: async (request) => imm.getResult(request),
+      createTask: async (request) => imm.createTask(request),
+      listTasks: async () => ({ requestId: "1", tasks: [], nextToken: "on" }),
+    };
+    const gateway = createGateway({ port: 0, ...QUICK_LIMITS, client, clock });
+    disposeAfterTest(async () => gateway.stop());
+    const { url } = await gateway.start();
+    const { errors } = await moderate(url, keyed);
+    expect(errors).toMatchObject([{ extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
+    expect(emulator.calls).toEqual([]);
   });
 
   it("starts no other task within a minute when no list shows one, and one after that", async () => {
