@@ -59,7 +59,11 @@ function checkMembers(
     if (violation !== null) return violation;
   }
   const toName = (wireName: string): string => schemaNameOf(wireName, members[wireName] ?? {});
-  const broken = findBrokenRule(rules, (wireName) => isThere(value[toName(wireName)]));
+  // IMM takes an empty text for one that was left out.
+  const broken = findBrokenRule(
+    rules,
+    (wireName) => isThere(value[toName(wireName)]) && value[toName(wireName)] !== "",
+  );
   return broken === undefined
     ? null
     : { path: path + toName(broken.member), expected: expectationOf(broken, broken.others.map(toName)) };
@@ -67,8 +71,7 @@ function checkMembers(
 
 function checkMember(member: Member, value: unknown, path: string): Violation | null {
   if (isThere(value)) {
-    // IMM takes an empty text for one that was left out.
-    const isMissing = member.required && value === "";
+    const isMissing = member.required && (value === "" || (Array.isArray(value) && value.length === 0));
     return isMissing ? { path, expected: describe(member) } : checkValue(member, value, path);
   }
   return member.required ? { path, expected: describe(member) } : null;
@@ -140,7 +143,7 @@ function describe(shape: Shape & Pick<Member, "required">): string {
     case "number":
       return `${type === "integer" ? "an integer" : "a number"}${range === undefined ? "" : ` ${describeRange(range)}`}`;
     case "array":
-      return `a list${maxItems === undefined ? "" : ` of at most ${maxItems} items`}`;
+      return `a ${required ? "non-empty " : ""}list${maxItems === undefined ? "" : ` of at most ${maxItems} items`}`;
     case "object":
     case "map":
       return "an object";

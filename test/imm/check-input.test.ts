@@ -57,6 +57,22 @@ describe("a full input", () => {
   });
 });
 
+describe("what is empty", () => {
+  const { sources: _sources, ...without } = compression;
+
+  test("counts as left out between members that exclude or replace each other", () => {
+    expect(check("CreateFileCompressionTask", { ...without, sourceManifestUri: "" })?.path).toBe("sources");
+    expect(check("CreateFileCompressionTask", { ...compression, sourceManifestUri: "" })).toBeNull();
+  });
+
+  test("is no list that is required", () => {
+    expect(check("CreateImageSplicingTask", { ...splicing, sources: [] })).toEqual({
+      path: "sources",
+      expected: "a non-empty list",
+    });
+  });
+});
+
 describe("what is required", () => {
   test.each<[action: CreateAction, input: Input, violation: Violation]>([
     [
@@ -64,7 +80,7 @@ describe("what is required", () => {
       { ...compression, targetUri: "" },
       { path: "targetUri", expected: "a non-empty string" },
     ],
-    ["CreateImageSplicingTask", { ...splicing, sources: null }, { path: "sources", expected: "a list" }],
+    ["CreateImageSplicingTask", { ...splicing, sources: null }, { path: "sources", expected: "a non-empty list" }],
     [
       "CreateImageSplicingTask",
       { ...splicing, sources: [{ uri: "a" }, { rotate: 90 }] },
@@ -84,7 +100,7 @@ describe("what is required", () => {
     [
       "CreateCompressPointCloudTask",
       { projectName: "p", sourceUri: "s", targetUri: "t", compressMethod: "octree" },
-      { path: "pointCloudFields", expected: "a list" },
+      { path: "pointCloudFields", expected: "a non-empty list" },
     ],
   ])("is missed in %s %j", (action, input, violation) => {
     expect(check(action, input)).toEqual(violation);
@@ -191,7 +207,7 @@ describe("types and ranges", () => {
       expected: "a list of at most 100 items",
     });
     expect(check("CreateHighlightTask", { ...highlight, sources: sources(11) })?.expected).toBe(
-      "a list of at most 10 items",
+      "a non-empty list of at most 10 items",
     );
   });
 });
