@@ -59,8 +59,9 @@ export function hasResult({ key, status }: TaskSnapshot): boolean {
   return status === "SUCCEEDED" && resultOperationOf(key.taskType) !== undefined;
 }
 
-/** Whether nobody will decide otherwise. */
+/** Whether the outcome is there, and nobody will decide otherwise. */
 function isSettled(taskType: string, result: ImmTaskResult): boolean {
   const outcome = result[toCamelCase(resultOperationOf(taskType)?.outcome ?? "")];
+  if (outcome === undefined) return false;
   return typeof outcome !== "object" || outcome === null || Reflect.get(outcome, "suggestion") !== "review";
 }

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
+import type { ImmClient } from "../../src/imm/imm-client.js";
+import { fromCreatedTask, type TaskSnapshot } from "../../src/tasks/task.js";
+import { TaskResults } from "../../src/tasks/task-results.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
 import { withTimePassing } from "../support/manual-clock.js";
 import { keyArguments, query } from "../support/query.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
+import { uncalled } from "../support/uncalled.js";
 
 const RESULT = `result {
   __typename
@@ -133,6 +137,18 @@ describe("the result of a task", () => {
       });
       expect(resultCalls(running)).toHaveLength(round);
     }
+  });
+
+  it("that is not there yet is asked for anew by each request", async () => {
+    const contents = [undefined, "mine"];
+    const client: ImmClient = { ...uncalled, getResult: async () => ({ content: contents.shift() }) };
+    const results = new TaskResults({ client, maxCachedResults: 1 });
+    const key = { projectName: "immtest", taskType: "DecodeBlindWatermark", taskId: "a" };
+    const created = { taskId: "a", eventId: undefined, requestId: undefined };
+    const started = fromCreatedTask(key.taskType, { projectName: "immtest" }, created, 0);
+    const succeeded: TaskSnapshot = { ...started, status: "SUCCEEDED" };
+    const asked = [await results.load(succeeded), await results.load(succeeded), await results.load(succeeded)];
+    expect(asked.map((result) => result?.["content"])).toEqual([undefined, "mine", "mine"]);
   });
 
   it("comes with the last event of a subscription, by one call for all subscribers", async () => {
