@@ -143,7 +143,7 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     min: 1,
     max: 10_000_000,
     default: 10_000,
-    effect: "idempotency keys remembered for 24 hours; the least recently used go first",
+    effect: "idempotency keys remembered for 24 hours; the least recently used of those answered go first",
   },
   maxKeys: { min: 1, max: 100_000, default: 100, effect: "items in an argument that is a list of keys or ids" },
   maxListedTasks: {

@@ -1,10 +1,12 @@
 /**
- * The keys that creates were started with in the last 24 hours, and what became of each. In memory and bounded: the least
- * recently used go first. The `TaskStarter` owns it; it makes no call and sets no timer.
+ * The keys that creates were started with in the last 24 hours, and what became of each. In memory and bounded: of those
+ * that were answered the least recently used go first; those that are under way or whose answer was lost never go, or the
+ * next one with such a key would start another task. The `TaskStarter` owns it; it makes no call and sets no timer.
  */
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.js";
+import { UpstreamThrottledError } from "../errors.js";
 import { checkSameInput, type IdempotencyMark } from "./idempotency-mark.js";
 
 /** How long a key holds, from its first use on. */
@@ -22,12 +24,16 @@ export interface KeyUse<T> {
 
 /** Remembers keys. */
 export class IdempotencyKeys<T> {
-  readonly #uses: LRUCache<string, KeyUse<T>>;
+  readonly #answered: LRUCache<string, KeyUse<T>>;
+  /** Under way, or lost. */
+  readonly #open = new Map<string, KeyUse<T>>();
+  readonly #maxKeys: number;
   readonly #clock: Clock;
 
-  /** @param maxKeys - how many keys are remembered at once. */
+  /** @param maxKeys - how many keys are remembered at once, of those that were answered and of the others. */
   constructor(maxKeys: number, clock: Clock) {
-    this.#uses = new LRUCache({ max: maxKeys });
+    this.#answered = new LRUCache({ max: maxKeys });
+    this.#maxKeys = maxKeys;
     this.#clock = clock;
   }
 
@@ -35,21 +41,42 @@ export class IdempotencyKeys<T> {
    * What became of a key; a new use of it when it was not used before.
    *
    * @throws BadUserInputError - when it was used with another input.
+   * @throws UpstreamThrottledError - when too many others are under way or lost.
    */
   use(mark: IdempotencyMark): KeyUse<T> {
     const now = this.#clock.now();
-    const known = this.#uses.get(mark.key);
+    const known = this.#open.get(mark.key) ?? this.#answered.get(mark.key);
     if (known !== undefined && known.expiresAt > now) {
       checkSameInput(known.input, mark);
       return known;
     }
+    this.#makeRoom(now);
     const use = { input: mark.input, expiresAt: now + KEY_LIFETIME_MS, attempt: undefined, lostAt: null };
-    this.#uses.set(mark.key, use);
+    this.#answered.delete(mark.key);
+    this.#open.set(mark.key, use);
     return use;
+  }
+
+  /** Takes down that a key's create was answered: from now on it may be forgotten. */
+  settle(mark: IdempotencyMark, use: KeyUse<T>): void {
+    if (this.#open.get(mark.key) !== use) return;
+    this.#open.delete(mark.key);
+    this.#answered.set(mark.key, use);
   }
 
   /** Frees a key whose create certainly started nothing. */
   free(mark: IdempotencyMark): void {
-    this.#uses.delete(mark.key);
+    this.#open.delete(mark.key);
+  }
+
+  #makeRoom(now: number): void {
+    if (this.#open.size < this.#maxKeys) return;
+    for (const [key, { expiresAt }] of this.#open) {
+      if (expiresAt <= now) this.#open.delete(key);
+    }
+    if (this.#open.size < this.#maxKeys) return;
+    throw new UpstreamThrottledError(
+      "Too many creates with an idempotency key are under way or have lost their answer.",
+    );
   }
 }

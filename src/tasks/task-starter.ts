@@ -90,7 +90,9 @@ export class TaskStarter {
     const attempt = this.#startOnce(request, mark, use, options);
     use.attempt = attempt;
     try {
-      return await attempt;
+      const outcome = await attempt;
+      this.#keys.settle(mark, use);
+      return outcome;
     } catch (thrown) {
       use.attempt = undefined;
       if (use.lostAt === null) this.#keys.free(mark);

@@ -240,6 +240,32 @@ describe("a key whose create lost its answer, for a type without tags", () => {
   });
 });
 
+describe("when there is room for one key", () => {
+  it("one that is under way is not forgotten", async () => {
+    const { url, emulator } = await start({ maxIdempotencyKeys: 1 });
+    emulator.injectFault({ kind: "stall", action: "CreateFileUncompressionTask", times: 1 });
+    const first = unpack(url, { ...unpacking, idempotencyKey: "key-1" });
+    await eventually(() => emulator.calls.length === 1);
+    const other = await unpack(url, { ...unpacking, idempotencyKey: "key-2" });
+    expect(other.errors).toMatchObject([{ extensions: { code: "UPSTREAM_THROTTLED" } }]);
+    expect(createsOf(emulator)).toBe(1);
+    void first.catch(() => undefined);
+  });
+
+  it("one whose answer was lost is not forgotten, and makes room after 24 hours", async () => {
+    const { url, emulator, clock } = await start({ maxIdempotencyKeys: 1 });
+    emulator.injectFault({ kind: "answerLost", action: "CreateFileUncompressionTask", times: 1 });
+    await unpack(url, { ...unpacking, idempotencyKey: "key-1" });
+    const other = { ...unpacking, idempotencyKey: "key-2" };
+    expect((await unpack(url, other)).errors).toMatchObject([{ extensions: { code: "UPSTREAM_THROTTLED" } }]);
+    const again = await unpack(url, { ...unpacking, idempotencyKey: "key-1" });
+    expect(again.errors).toMatchObject([{ extensions: { code: "OUTCOME_UNKNOWN" } }]);
+    expect(createsOf(emulator)).toBe(1);
+    await clock.advance(DAY_MS);
+    expect((await unpack(url, other)).data?.payload?.isNew).toBe(true);
+  });
+});
+
 describe("after a restart", () => {
   async function restarted({ emulator, clock }: RunningGateway): Promise<string> {
     const { openApi } = await createOpenApi({
