@@ -38,8 +38,10 @@ class ListTasksArgs {
 @Resolver()
 export class ListTasksResolver {
   @Query(() => TaskConnection, {
+    // A project that cannot be listed must not take the other fields of the operation with it.
+    nullable: true,
     description:
-      "The tasks of a project, at most seven days old. Read forwards only: IMM has no way back and no count. `eventId` costs a GetTask for each task.",
+      "The tasks of a project, at most seven days old; null, with an error, when it cannot be listed. Read forwards only: IMM has no way back and no count. `eventId` costs a GetTask for each task.",
   })
   async tasks(
     @Args() { projectName, filter, orderBy, first, after }: ListTasksArgs,

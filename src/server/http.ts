@@ -8,7 +8,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
-import { ApolloServerPluginCacheControlDisabled } from "@apollo/server/plugin/disabled";
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+} from "@apollo/server/plugin/disabled";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
@@ -152,6 +155,8 @@ function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
   const plugins: ApolloServerPlugin<GatewayContext>[] = [
     // The default plugin hooks every field of every answer for cache hints that this schema does not have.
     ApolloServerPluginCacheControlDisabled(),
+    // On by itself in a subgraph: whoever sent a header would be told how long each field took.
+    ApolloServerPluginInlineTraceDisabled(),
     createLandingPage(hasExplorer, example),
     refuseSubscriptions,
     createCostGuard(options),

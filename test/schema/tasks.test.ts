@@ -455,4 +455,14 @@ describe("a list that is refused", () => {
     expect(errors[0]?.message).toContain("below a list argument or `first` counted once per item");
     expect(emulator.calls).toHaveLength(0);
   });
+
+  it("takes no other field of the operation with it when a project cannot be listed", async () => {
+    const { url } = await startGateway();
+    const { data, errors } = await query(
+      url,
+      '{ a: tasks(projectName: "nowhere") { nodes { id } } taskTypes { name } }',
+    );
+    expect(data).toMatchObject({ a: null, taskTypes: expect.any(Array) });
+    expect(errors).toMatchObject([{ path: ["a"], extensions: { code: "NOT_FOUND" } }]);
+  });
 });

@@ -48,7 +48,7 @@ export function TaskBoard({ projectName }: { projectName: string }) {
           </tr>
         </thead>
         <tbody>
-          {board.data?.tasks.nodes.map((task) => (
+          {board.data?.tasks?.nodes.map((task) => (
             <TaskRow key={task.id} task={task} />
           ))}
         </tbody>
