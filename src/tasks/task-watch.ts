@@ -197,9 +197,10 @@ export class TaskWatch {
     const answered = [...this.#followers.values()].filter(
       ({ needs }) => satisfies(snapshot, needs, 0) || includesNeeds(this.#askedNeeds, needs),
     );
+    const areAllAnswered = answered.length === this.#followers.size;
     for (const follower of answered) this.#tell(follower, snapshot);
     // Whoever joined during the look and needs more than it asked for is next, at once.
-    if (answered.length < this.#followers.size) this.#phase = { name: "urgent" };
+    if (!areAllAnswered) this.#phase = { name: "urgent" };
     else if (isFinal(snapshot)) this.end();
     else this.#plan();
   }
@@ -208,6 +209,10 @@ export class TaskWatch {
     if (follower.told !== undefined && !hasChanged(follower.told, snapshot, follower.needs)) return;
     follower.told = snapshot;
     follower.stream.push(this.#keyText, { kind: "snapshot", snapshot }, isFinal(snapshot));
+    if (!isFinal(snapshot)) return;
+    // Its stream no longer names this task when it leaves; it must not keep the watch.
+    this.#followers.delete(follower.stream);
+    this.#wishes = undefined;
   }
 
   /** A failure that may pass delays the next look; any other ends the watch with its error. */

@@ -85,6 +85,18 @@ describe("following one task", () => {
     expect(await nextSnapshot(plain)).toMatchObject({ status: "FAILED" });
   });
 
+  it("asks no more for a task when whoever has not been told of its end has left", async () => {
+    const { emulator, hub, clock } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
+    const plain = hub.watch({ keys: [keyOf("done")], needs: NO_NEEDS });
+    // The look that is under way does not ask for this.
+    const curious = hub.watch({ keys: [keyOf("done")], needs: { ...NO_NEEDS, definition: true } });
+    expect(await nextSnapshot(plain)).toMatchObject({ status: "SUCCEEDED" });
+    expect((await plain.next()).done).toBe(true);
+    await curious.return();
+    expect([hub.watchedTasks, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
   it("does without ListTasks when nobody selected progress", async () => {
     const running = await startReader();
     const { emulator, hub } = running;
