@@ -3,10 +3,19 @@
  * Additive increase and multiplicative decrease, so that all who share the project's budget come to share it evenly.
  */
 
+import type { PollBounds } from "./poll-schedule.js";
+
 /** The least share of full speed. */
 const MIN_SHARE = 1 / 32;
 /** What each answer without throttling adds to the share. */
 const STEP = 0.1;
+/** However much IMM throttles, the next look comes within so many of the longest intervals. */
+const MAX_SLOWED_INTERVALS = 4;
+
+/** A planned delay at the project's pace; one that was planned beyond the bound stays as it is. */
+export function slowedDelayMs(delayMs: number, slowdown: number, { maxPollIntervalMs }: PollBounds): number {
+  return Math.min(delayMs * slowdown, Math.max(delayMs, maxPollIntervalMs * MAX_SLOWED_INTERVALS));
+}
 
 /** One project's pace. */
 export class Pace {

@@ -11,6 +11,7 @@ import type { Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
 import { CallPriority, type ListTasksRequest } from "../imm/imm-client.js";
 import type { ListQuery } from "./list-query.js";
+import { slowedDelayMs } from "./pace.js";
 import type { PollBounds } from "./poll-schedule.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import type { TaskReader } from "./task-reader.js";
@@ -84,7 +85,7 @@ export class TaskDiscovery {
   /**
    * When the next look is due, in milliseconds since the epoch; `Infinity` while one is under way.
    *
-   * @param slowdown - by what the planned delay is multiplied.
+   * @param slowdown - by what the planned delay is multiplied, see `slowedDelayMs`; IMM's own wish to wait is not.
    */
   dueAt(slowdown: number): number {
     if (this.#isLooking) return Infinity;
@@ -95,7 +96,7 @@ export class TaskDiscovery {
       wishes.reduce((a, b) => Math.min(a, b), Infinity),
     );
     const delayMs = Math.min(intervalMs * 2 ** this.#failedLooks, Math.max(intervalMs, maxPollIntervalMs));
-    return this.#lookedAt + Math.max(delayMs * slowdown, this.#retryAfterMs);
+    return this.#lookedAt + Math.max(slowedDelayMs(delayMs, slowdown, this.#options.bounds), this.#retryAfterMs);
   }
 
   /** Looks once. What was found before a failure is told with it. */

@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.js";
 import { GatewayError, UpstreamThrottledError } from "../errors.js";
+import { slowedDelayMs } from "./pace.js";
 import { nextPollDelayMs, type PollBounds } from "./poll-schedule.js";
 import {
   hasChanged,
@@ -63,9 +64,6 @@ type Phase =
   | { readonly name: "waiting"; readonly delayMs: number }
   | { readonly name: "ended" };
 
-/** However much IMM throttles, a task is looked at again within so many of the longest intervals. */
-const MAX_SLOWED_INTERVALS = 4;
-
 /** Keeps one task's followers informed. */
 export class TaskWatch {
   readonly key: TaskKey;
@@ -100,24 +98,20 @@ export class TaskWatch {
   /**
    * When the next look is due, in milliseconds since the epoch: `-Infinity` at once, `Infinity` not now.
    *
-   * @param slowdown - by what the planned delay is multiplied, up to `MAX_SLOWED_INTERVALS` of the longest interval; IMM's
-   * own wish to wait is not.
+   * @param slowdown - by what the planned delay is multiplied, see `slowedDelayMs`; IMM's own wish to wait is not.
    */
   dueAt(slowdown: number): number {
     switch (this.#phase.name) {
       case "urgent":
         return -Infinity;
       case "waiting":
-        return this.#lookedAt + Math.max(this.#slowed(this.#phase.delayMs, slowdown), this.#retryAfterMs ?? 0);
+        return (
+          this.#lookedAt + Math.max(slowedDelayMs(this.#phase.delayMs, slowdown, this.#bounds), this.#retryAfterMs ?? 0)
+        );
       case "asking":
       case "ended":
         return Infinity;
     }
-  }
-
-  #slowed(delayMs: number, slowdown: number): number {
-    const most = Math.max(delayMs, this.#bounds.maxPollIntervalMs * MAX_SLOWED_INTERVALS);
-    return Math.min(delayMs * slowdown, most);
   }
 
   /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */

@@ -186,6 +186,20 @@ describe("a project that cannot be followed", () => {
     expect(await told).toEqual(["a RUNNING 0"]);
   });
 
+  it("is looked at again within four of the longest intervals, however much IMM throttles", async () => {
+    const { emulator, hub, clock } = await startReader();
+    const heal = emulator.injectFault({ kind: "throttle" });
+    const stream = hub.watchProject(PROJECT);
+    for (let look = 1; look <= 8; look += 1) {
+      await eventually(() => emulator.calls.length === look && clock.pendingTimers === 1);
+      await clock.advance(clock.nextTimerInMs ?? 0);
+    }
+    await eventually(() => emulator.calls.length === 9 && clock.pendingTimers === 1);
+    expect(clock.nextTimerInMs).toBe(60_000);
+    heal();
+    await stream.return();
+  });
+
   it("ends with the error of a client that is broken", async () => {
     const broken = new TypeError("A defect.");
     const { hub, clock } = await startReader({
