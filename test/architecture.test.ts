@@ -34,7 +34,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
     ["server/"],
   ],
   [/^cockatiel$/, ["imm/call-policy.ts"]],
-  [/^p-queue$/, ["imm/project-budget.ts"]],
+  [/^p-queue$/, ["imm/project-budget.ts", "imm/turn-order.ts"]],
   [/^(commander|pino)$/, ["cli.ts"]],
   [/^(valibot|zod)$/, ["config.ts"]],
   [/^pure-rand(\/|$)/, ["emulator/"]],

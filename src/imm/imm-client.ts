@@ -112,7 +112,7 @@ export interface GetResultRequest {
  */
 export type ImmTaskResult = Readonly<Record<string, unknown>>;
 
-/** Whose turn it is when calls have to wait: the higher goes first. */
+/** Whose turn it is when calls have to wait: the higher goes first, and leaves the others one turn in five. */
 export const CallPriority = { progress: 0, confirmation: 1, query: 2 } as const;
 
 /** How one call is to be made. */

@@ -1,15 +1,16 @@
 /**
- * What one project may be asked: so many calls in any second, fewer while IMM throttles, the most urgent first.
+ * What one project may be asked: so many calls in any second, fewer while IMM throttles, in their turn.
  *
- * `call-policy` makes one per project and puts every attempt through it. Order and the configured rate are p-queue's. When
- * IMM throttles, the rest of the second is waited out, and the calls granted in each further second are halved; each
- * second without throttling grants one more, until the configured rate is reached again. Whoever else uses the project
- * is throttled as well, so that all come to share what IMM grants.
+ * `call-policy` makes one per project and puts every attempt through it. The order is `turn-order`'s, the configured rate
+ * p-queue's. When IMM throttles, the rest of the second is waited out, and the calls granted in each further second are
+ * halved; each second without throttling grants one more, until the configured rate is reached again. Whoever else uses
+ * the project is throttled as well, so that all come to share what IMM grants.
  */
 
 import PQueue from "p-queue";
 import type { Clock, Timer } from "../clock.js";
 import { UpstreamThrottledError } from "../errors.js";
+import { TurnOrder } from "./turn-order.js";
 
 /** What a `ProjectBudget` is made of. */
 export interface ProjectBudgetOptions {
@@ -22,7 +23,7 @@ export interface ProjectBudgetOptions {
 
 /** How one call takes its turn. */
 export interface TurnOptions {
-  /** The higher goes first. */
+  /** The higher goes first; see `turn-order`. */
   readonly priority: number;
   /** Takes a waiting call out of the queue, and fails one that is in flight. */
   readonly signal: AbortSignal;
@@ -33,7 +34,7 @@ const WINDOW_MS = 1_000;
 
 /** One project's budget. */
 export class ProjectBudget {
-  readonly #queue: PQueue;
+  readonly #queue: PQueue<TurnOrder>;
   readonly #clock: Clock;
   readonly #maxCallsPerSecond: number;
   /** Calls a second that IMM is believed to grant; null for as many as are configured. */
@@ -54,6 +55,7 @@ export class ProjectBudget {
       interval: WINDOW_MS,
       intervalCap: maxCallsPerSecond,
       strict: true,
+      queueClass: TurnOrder,
     });
   }
 

@@ -87,6 +87,24 @@ describe("the budget of a project", () => {
     expect(world.reached[1]?.slice(0, 3)).toEqual(["query", "confirmation", "progress"]);
   });
 
+  it("keeps nobody waiting for good, however many calls that are more urgent come", async () => {
+    const world = new World();
+    world.granted = 5;
+    world.calls(10);
+    await world.clock.advance(0);
+    world.call("progress", 0);
+    world.call("confirmation", 1);
+    for (let second = 0; second < 10; second += 1) {
+      for (let query = 0; query < 10; query += 1) world.call(`query-${second}-${query}`, 2);
+      await world.countsOf(second + 1);
+    }
+    const order = world.reached.slice(1).flat();
+    expect(order).toEqual(expect.arrayContaining(["confirmation", "progress"]));
+    expect(order.filter((name) => name.startsWith("query")).length).toBe(order.length - 2);
+    // Those that come first still go first.
+    expect(order[0]).toBe("query-0-0");
+  });
+
   it("starts nothing while it is paused, though the second is over, nor when it is resumed within it", async () => {
     const world = new World();
     world.granted = 2;
