@@ -54,7 +54,7 @@ export interface CallPolicyLimits {
   readonly maxConcurrentCalls: number;
   /** Attempts for one project in any window of a second. IMM's own limit is 100 for everybody together. */
   readonly maxCallsPerSecond: number;
-  /** Calls of one project that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
+  /** Calls of one project and urgency that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
   readonly maxQueuedCalls: number;
   /** Further attempts of a call that failed in passing. `0` turns retries off. */
   readonly maxRetries: number;
@@ -157,17 +157,17 @@ export class GuardedImmClient implements ImmClient {
       return call();
     };
     return retries.execute(async () => {
-      const budget = this.#admit(projectName);
+      const budget = this.#admit(projectName, priority);
       const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, attempt));
       if ("refusal" in outcome) throw outcome.refusal;
       return outcome.value;
     });
   }
 
-  /** The project's queue, unless too many calls wait in it already. */
-  #admit(projectName: string): ProjectBudget {
+  /** The project's queue, unless too many calls of the same urgency wait in it already. */
+  #admit(projectName: string, priority: number): ProjectBudget {
     const budget = this.#budgetOf(projectName);
-    if (budget.waiting < this.#limits.maxQueuedCalls) return budget;
+    if (budget.waitingAt(priority) < this.#limits.maxQueuedCalls) return budget;
     throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
       retryAfterMs: budget.waitMs,
     });

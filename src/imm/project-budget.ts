@@ -64,6 +64,11 @@ export class ProjectBudget {
     return this.#queue.size;
   }
 
+  /** How many of them are of this urgency. */
+  waitingAt(priority: number): number {
+    return this.#queue.sizeBy({ priority });
+  }
+
   /** Whether nothing waits and nothing is in flight. */
   get isIdle(): boolean {
     return this.#queue.size === 0 && this.#queue.pending === 0;

@@ -94,7 +94,7 @@ export const limits: Readonly<Record<keyof GatewayLimits, Limit>> = {
     min: 1,
     max: 1_000_000,
     default: 500,
-    effect: "calls of one project that may wait for their turn; further ones fail with UPSTREAM_THROTTLED",
+    effect: "calls of one project and urgency that may wait for their turn; further ones fail with UPSTREAM_THROTTLED",
   },
   callTimeoutMs: {
     min: 1,

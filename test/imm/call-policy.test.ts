@@ -13,16 +13,17 @@ import {
   UpstreamUnavailableError,
 } from "../../src/errors.js";
 import { GuardedImmClient } from "../../src/imm/call-policy.js";
-import type {
-  CreatedTask,
-  CreateTaskRequest,
-  GetResultRequest,
-  GetTaskRequest,
-  ImmClient,
-  ImmTask,
-  ImmTaskPage,
-  ImmTaskResult,
-  ListTasksRequest,
+import {
+  CallPriority,
+  type CreatedTask,
+  type CreateTaskRequest,
+  type GetResultRequest,
+  type GetTaskRequest,
+  type ImmClient,
+  type ImmTask,
+  type ImmTaskPage,
+  type ImmTaskResult,
+  type ListTasksRequest,
 } from "../../src/imm/imm-client.js";
 import { parseLimits, type GatewayLimits } from "../../src/server/limits.js";
 
@@ -325,6 +326,22 @@ describe("the budget of a project", () => {
     // Neither the refused call nor a retry of it ever reached the client.
     await pass(60_000);
     expect(held.startsOf("p")).toHaveLength(5);
+  });
+
+  test("counts the calls of each urgency by themselves: those that watch keep no query out, nor the other way round", async () => {
+    const client = guard({ maxCallsPerSecond: 2, maxQueuedCalls: 3 });
+    held.answer = () => "succeed";
+    const ofUrgency = (priority: number): Outcome[] =>
+      follow(Array.from({ length: 4 }, async () => client.getTask(request, { priority })));
+    follow(getTasks(client, 2));
+    await pass(0);
+    const outcomes = Object.values(CallPriority).map(ofUrgency);
+    await pass(10_000);
+    expect(outcomes.map((each) => [countOf(each, "done"), countOf(each, "failed")])).toEqual([
+      [3, 1],
+      [3, 1],
+      [3, 1],
+    ]);
   });
 
   test("bounds the calls that wait for a place in flight as well", async () => {
