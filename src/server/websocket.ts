@@ -7,7 +7,8 @@
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExecutionArgs } from "graphql";
+import { GraphQLError, type ExecutionArgs } from "graphql";
+import { CloseCode } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.js";
@@ -39,6 +40,8 @@ export interface WebSocketDoor {
   close(timeoutMs: number): Promise<void>;
 }
 
+const ID_IN_USE = "The last operation with this id has not ended yet.";
+
 /** Opens the door on a server that may or may not listen yet. */
 export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
   const { server, formatError, serialized, logger, clock } = options;
@@ -63,6 +66,13 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       // Close reasons do not describe the gateway's insides, in development either.
       isProd: true,
       onSubscribe: (socket, id, payload) => {
+        // The library knows operations by their ids alone: it would take the one that is still ending for the new one, and
+        // leave it running for good.
+        if (operations.has(socket, id)) {
+          operations.end(socket, id);
+          socket.extra.socket.close(CloseCode.SubscriberAlreadyExists, ID_IN_USE);
+          return [new GraphQLError(ID_IN_USE)];
+        }
         const named = options.persisted.resolve(payload);
         if (named.kind === "refused") return [named.error];
         const request = named.kind === "named" ? { ...payload, query: named.text } : payload;
@@ -79,7 +89,10 @@ export function openWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor 
       subscribe: async (args) => {
         const outcome = await options.subscribe(args);
         if (!(outcome instanceof ResultStream)) return outcome;
-        // The cast: these are the arguments that `onSubscribe` has returned.
+        // The casts: these are the arguments that `onSubscribe` has returned.
+        const { signal } = (args as ReadyArguments).contextValue;
+        if (signal.aborted) outcome.close();
+        else signal.addEventListener("abort", () => outcome.close());
         return new SocketDelivery(outcome, receivers.get(args) as Receiver, serialized);
       },
       onComplete: (socket, id) => operations.end(socket, id),
@@ -118,6 +131,10 @@ class OpenOperations {
     const controller = new AbortController();
     ofSocket.set(id, controller);
     return controller.signal;
+  }
+
+  has(socket: object, id: string): boolean {
+    return this.#bySocket.get(socket)?.has(id) === true;
   }
 
   end(socket: object, id: string): void {

@@ -1,4 +1,5 @@
 import { connect as connectTcp } from "node:net";
+import type { Socket } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { WebSocket } from "ws";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
@@ -315,6 +316,33 @@ describe("the WebSocket door", () => {
     const failure = JSON.stringify(await subscribe(connect(url), "{ tasc }").failure());
     expect(failure).toContain("Cannot query field");
     expect(failure).not.toContain("Did you mean");
+  });
+
+  it("closes for a client that gives away the id of an operation which has not ended, and leaves no watch", async () => {
+    const { url, emulator, gateway } = await startGateway();
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    emulator.addTask({ ...RUN, taskId: "other", durationMs: Infinity });
+    const { socket } = openSocket(url, "graphql-transport-ws", url);
+    const received: string[] = [];
+    socket.on("message", (data: Buffer) => received.push(data.toString()));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const follow = (taskId: string): void => {
+      const text = `subscription { taskProgress(${keyArguments({ ...RUN, taskId })}) { taskId } }`;
+      socket.send(JSON.stringify({ id: "1", type: "subscribe", payload: { query: text } }));
+    };
+    await new Promise((resolve) => socket.once("open", resolve));
+    socket.send(JSON.stringify({ type: "connection_init" }));
+    await eventually(() => received.length === 1);
+    // What is corked arrives at once.
+    const connection = Reflect.get(socket, "_socket") as Socket;
+    connection.cork();
+    follow(RUN.taskId);
+    socket.send(JSON.stringify({ id: "1", type: "complete" }));
+    follow("other");
+    connection.uncork();
+    expect(await closed).toBe(4409);
+    expect(received.filter((text) => text.includes('"complete"'))).toEqual([]);
+    await eventually(() => gateway.watchedTasks === 0);
   });
 
   it("watches no more tasks than it may, and tells one too many when to come back", async () => {
