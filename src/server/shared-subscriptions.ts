@@ -13,7 +13,7 @@ import type { Outcome } from "./execution.js";
 import { ResultStream } from "./result-stream.js";
 
 /** What a subscription resolves to. */
-type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless">;
+type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent">;
 
 /** Shares executions among the subscribers of one gateway. */
 export class SharedSubscriptions {
@@ -44,6 +44,8 @@ class SharedSubscription {
   readonly #streams = new Set<ResultStream>();
   /** The last result of each task. */
   readonly #last = new Map<string, ExecutionResult>();
+  /** The event that a result was renewed by: each is executed once. */
+  readonly #renewedBy = new WeakMap<ExecutionResult, WatchEvent>();
 
   /** @param onClosed - called when nobody can join any more, and perhaps again. */
   constructor(args: ExecutionArgs, onClosed: () => void) {
@@ -58,7 +60,23 @@ class SharedSubscription {
     const stream = new ResultStream(this.#last, (left) => this.#leave(left));
     this.#streams.add(stream);
     const source = await this.#source;
-    return isFollowable(source) ? stream : source;
+    if (!isFollowable(source)) return source;
+    await this.#renew(source);
+    for (const [taskText, result] of this.#last) stream.push(taskText, result);
+    return stream;
+  }
+
+  /** Makes the last results as young as the last look: those who follow were told of no change, a newcomer sees the time. */
+  async #renew(source: Source): Promise<void> {
+    for (const [taskText, last] of this.#last) {
+      const event = source.renewedEvent(taskText);
+      if (event === undefined || event === this.#renewedBy.get(last)) continue;
+      const result = await execute({ ...this.#args, rootValue: event });
+      // What was told meanwhile is younger still.
+      if (this.#last.get(taskText) !== last) continue;
+      this.#renewedBy.set(result, event);
+      this.#last.set(taskText, result);
+    }
   }
 
   async #follow(): Promise<void> {

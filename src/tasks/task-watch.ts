@@ -200,9 +200,13 @@ export class TaskWatch {
   }
 
   #tell(follower: Follower, snapshot: TaskSnapshot): void {
-    if (follower.told !== undefined && !hasChanged(follower.told, snapshot, follower.needs)) return;
+    const event = { kind: "snapshot", snapshot } as const;
+    if (follower.told !== undefined && !hasChanged(follower.told, snapshot, follower.needs)) {
+      follower.stream.renew(this.#keyText, event);
+      return;
+    }
     follower.told = snapshot;
-    follower.stream.push(this.#keyText, { kind: "snapshot", snapshot }, isFinal(snapshot));
+    follower.stream.push(this.#keyText, event, isFinal(snapshot));
     if (!isFinal(snapshot)) return;
     // Its stream no longer names this task when it leaves; it must not keep the watch.
     this.#followers.delete(follower.stream);

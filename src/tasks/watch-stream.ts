@@ -27,6 +27,8 @@ export function keyTextOf(event: WatchEvent): string {
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** By key text, in the order in which a task first had news. */
   readonly #pending = new Map<string, WatchEvent>();
+  /** What looks without a change have shown since the last event of each task: nothing to tell, but younger. */
+  readonly #renewed = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
   readonly #onLeave: () => void;
   #isEndless: boolean;
@@ -63,12 +65,23 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
+    this.#renewed.delete(keyText);
     if (isLast) this.#open.delete(keyText);
     if (this.#wake === undefined) {
       this.#pending.set(keyText, event);
       return;
     }
     this.#settle({ done: false, value: event });
+  }
+
+  /** Keeps an event that shows no change, for whoever asks how the task stands. */
+  renew(keyText: string, event: WatchEvent): void {
+    if (this.#open.has(keyText)) this.#renewed.set(keyText, event);
+  }
+
+  /** The newest event of a task, where looks without a change have made it younger than the last that was told. */
+  renewedEvent(keyText: string): WatchEvent | undefined {
+    return this.#renewed.get(keyText);
   }
 
   /** Ends the stream with the failure of all that it follows, after the events that are still unread. */
@@ -86,6 +99,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#pending.clear();
+    this.#renewed.clear();
     this.#settle({ done: true, value: undefined });
     this.#leave();
   }

@@ -155,3 +155,28 @@ describe("a newcomer to several tasks that others follow", () => {
     expect([await first.rest(), await late.rest()]).toEqual([[last], [last]]);
   });
 });
+
+describe("a newcomer after looks that showed no change", () => {
+  it("is told how the task stood at the last look, without a call, and nobody else is told anything", async () => {
+    const running = await startGateway({ gateway: EVERY_SECOND });
+    const { url, emulator, clock } = running;
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    emulator.setProgress(RUN.taskId, 10);
+    const document = `subscription { taskProgress(${keyArguments(RUN)}) { progress observedAt } }`;
+    interface Data {
+      readonly taskProgress: { readonly progress: number; readonly observedAt: string };
+    }
+    const first = subscribe<Data>(connect(url), document);
+    const told = (await first.next()).data?.taskProgress;
+    for (let look = 0; look < 5; look += 1) await lookAgain(running);
+    const calls = emulator.calls.length;
+    const later = (await subscribe<Data>(connect(url), document).next()).data?.taskProgress;
+    expect(Date.parse(later?.observedAt ?? "") - Date.parse(told?.observedAt ?? "")).toBe(5_000);
+    expect(later?.progress).toBe(10);
+    expect(emulator.calls).toHaveLength(calls);
+    emulator.setProgress(RUN.taskId, 11);
+    await lookAgain(running);
+    expect((await first.next()).data?.taskProgress.progress).toBe(11);
+    expect(clock.pendingTimers).toBeGreaterThan(0);
+  });
+});

@@ -10,6 +10,8 @@ import type { WatchEvent } from "../../src/tasks/watch-stream.js";
 class Source implements AsyncIterableIterator<WatchEvent> {
   readonly isEndless = false;
   returned = 0;
+  /** What looks without a change have shown, by task. */
+  readonly renewed = new Map<string, WatchEvent>();
   readonly #steps: (WatchEvent | Error | null)[] = [];
   #wake: (() => void) | undefined;
 
@@ -31,6 +33,10 @@ class Source implements AsyncIterableIterator<WatchEvent> {
 
   break(): void {
     this.#step(new Error("broken"));
+  }
+
+  renewedEvent(keyText: string): WatchEvent | undefined {
+    return this.renewed.get(keyText);
   }
 
   async next(): Promise<IteratorResult<WatchEvent>> {
