@@ -69,9 +69,9 @@ export class ProjectBudget {
     return this.#queue.sizeBy({ priority });
   }
 
-  /** Whether nothing waits and nothing is in flight. */
+  /** Whether nothing waits, nothing is in flight, and no second is being waited out. */
   get isIdle(): boolean {
-    return this.#queue.size === 0 && this.#queue.pending === 0;
+    return this.#queue.size === 0 && this.#queue.pending === 0 && this.#hold === undefined;
   }
 
   /** Milliseconds that a call which comes now waits for those before it, at the present rate. */
@@ -112,7 +112,8 @@ export class ProjectBudget {
 
   #count(now: number): void {
     if (now - this.#windowAt >= WINDOW_MS) {
-      this.#speedUp(Math.floor((now - this.#windowAt) / WINDOW_MS));
+      const seconds = Math.floor((now - this.#windowAt) / WINDOW_MS);
+      this.#speedUp(this.#slowedAt >= this.#windowAt ? seconds - 1 : seconds);
       this.#windowAt = now;
       this.#started = 0;
     }
