@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { settings } from "../src/config.js";
 import { printGatewaySchema } from "../src/schema/build-schema.js";
 import { keyArguments, query } from "./support/query.js";
@@ -11,9 +11,6 @@ import { endRuns, Run, type Finished } from "./support/run.js";
 // The test runs from dist/test/: the command lies beside it, the schema two folders up.
 const command = fileURLToPath(new URL("../src/cli.js", import.meta.url));
 const schemaFile = fileURLToPath(new URL("../../schema.graphql", import.meta.url));
-
-// A start takes a second or two, and some tests make three.
-jest.setTimeout(30_000);
 
 const key = {
   ALIBABA_CLOUD_ACCESS_KEY_ID: "LTAI5tHunter2Id",
