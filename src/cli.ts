@@ -17,8 +17,8 @@ import { createOpenApi, type OpenApiHandle } from "./imm/openapi-client.js";
 import { parseEndpoint } from "./imm/endpoints.js";
 import { printGatewaySchema } from "./schema/build-schema.js";
 import { createGateway } from "./server/gateway.js";
-import type { ExampleOperations } from "./server/explorer.js";
-import { parseManifest } from "./server/operation-manifest.js";
+import type { ExampleOperations } from "./server/transports/explorer.js";
+import { parseManifest } from "./server/operation/operation-manifest.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;

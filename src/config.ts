@@ -10,7 +10,7 @@ import { ConfigurationError } from "./errors.js";
 import { endpointOfRegion, parseEndpoint, type Endpoint } from "./imm/endpoints.js";
 import type { AccessKey } from "./imm/openapi-client.js";
 import { limitNames, limits, parseLimits, type GatewayLimits } from "./server/limits.js";
-import { LOCAL_ORIGINS } from "./server/origins.js";
+import { LOCAL_ORIGINS } from "./server/transports/origins.js";
 
 /** How a kind of value is written, and read from text. */
 interface Kind<T> {

@@ -4,9 +4,9 @@ export { createGateway } from "./server/gateway.js";
 export type { Gateway, GatewayOptions, StartedGateway, Upstream } from "./server/gateway.js";
 export { limits } from "./server/limits.js";
 export type { GatewayLimits, Limit } from "./server/limits.js";
-export type { ExampleOperations } from "./server/explorer.js";
-export { parseManifest } from "./server/operation-manifest.js";
-export type { ApolloManifest, OperationManifest } from "./server/operation-manifest.js";
+export type { ExampleOperations } from "./server/transports/explorer.js";
+export { parseManifest } from "./server/operation/operation-manifest.js";
+export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";
 
 export { createOpenApi, OpenApiImmClient } from "./imm/openapi-client.js";
 export type { AccessKey, OpenApi, OpenApiHandle, OpenApiOptions } from "./imm/openapi-client.js";

@@ -7,10 +7,13 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts"],
+  ["errors.ts", "clock.ts", "log.ts", "json.ts"],
   ["imm/"],
   ["tasks/"],
   ["schema/"],
+  ["server/subscription/"],
+  ["server/operation/"],
+  ["server/transports/"],
   ["server/"],
   ["config.ts", "index.ts", "cli.ts"],
 ];
@@ -27,7 +30,7 @@ const emulator = {
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
   [/^@alicloud\//, ["imm/openapi-client.ts"]],
   [/^dataloader$/, ["tasks/task-loader.ts"]],
-  [/^lru-cache$/, ["tasks/", "server/persisted-operations.ts"]],
+  [/^lru-cache$/, ["tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
   [
     /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,

@@ -21,18 +21,18 @@ import { TaskReader } from "../tasks/task-reader.js";
 import { TaskResults } from "../tasks/task-results.js";
 import { TaskStarter } from "../tasks/task-starter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
-import type { ExampleOperations } from "./explorer.js";
-import { asksForReport } from "./call-report.js";
-import type { Caller } from "./execution.js";
-import { createFormatError } from "./format-error.js";
-import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./http.js";
+import type { ExampleOperations } from "./transports/explorer.js";
+import { asksForReport } from "./operation/call-report.js";
+import { formatResult, type Caller } from "./operation/pipeline.js";
+import { createFormatError } from "./operation/format-error.js";
+import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./transports/http.js";
 import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
-import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./origins.js";
-import { toDocuments, type OperationManifest } from "./operation-manifest.js";
-import { PersistedOperations } from "./persisted-operations.js";
-import { SerializedResults } from "./serialized-results.js";
-import { SharedSubscriptions } from "./shared-subscriptions.js";
-import { openWebSocketDoor, type WebSocketDoor } from "./websocket.js";
+import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./transports/origins.js";
+import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
+import { PersistedOperations } from "./operation/persisted-operations.js";
+import { SerializedResults } from "./subscription/serialized-results.js";
+import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
+import { openWebSocketDoor, type WebSocketDoor } from "./transports/websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
 export type Upstream =
@@ -196,7 +196,7 @@ class ApolloGateway implements Gateway {
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
       createContext: (caller: Caller) => this.#createContext(caller),
       formatError,
-      serialized: new SerializedResults(formatError),
+      serialized: new SerializedResults((result) => formatResult(result, formatError)),
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),

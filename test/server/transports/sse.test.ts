@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-sse";
-import { eventually } from "../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
-import { keyArguments, query } from "../support/query.js";
-import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
-import { actionsOf } from "../support/start-reader.js";
-import { openStream, SseStream, subscribeByMultipart, subscribeBySse } from "../support/stream-request.js";
-import { connect, subscribe } from "../support/subscribe.js";
+import { eventually } from "../../support/eventually.js";
+import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { keyArguments, query } from "../../support/query.js";
+import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
+import { actionsOf } from "../../support/start-reader.js";
+import { openStream, SseStream, subscribeByMultipart, subscribeBySse } from "../../support/stream-request.js";
+import { connect, subscribe } from "../../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { status progress } }`;

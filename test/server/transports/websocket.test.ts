@@ -2,12 +2,12 @@ import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { WebSocket } from "ws";
-import { toGlobalTaskId } from "../../src/tasks/task-id.js";
-import { eventually } from "../support/eventually.js";
-import { keyArguments, query } from "../support/query.js";
-import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
-import { actionsOf } from "../support/start-reader.js";
-import { connect, subscribe } from "../support/subscribe.js";
+import { toGlobalTaskId } from "../../../src/tasks/task-id.js";
+import { eventually } from "../../support/eventually.js";
+import { keyArguments, query } from "../../support/query.js";
+import { disposeAfterTest, startGateway, type RunningGateway } from "../../support/start-gateway.js";
+import { actionsOf } from "../../support/start-reader.js";
+import { connect, subscribe } from "../../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { id status progress } }`;

@@ -7,8 +7,8 @@
 
 import { randomUUID } from "node:crypto";
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
-import { GatewayError } from "../errors.js";
-import type { Logger } from "../log.js";
+import { GatewayError } from "../../errors.js";
+import type { Logger } from "../../log.js";
 
 /** Turns one error into the form in which it leaves. */
 export type FormatError = (error: unknown) => GraphQLFormattedError;

@@ -1,11 +1,11 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import type { FormattedExecutionResult } from "graphql";
-import { eventually } from "../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
-import { keyArguments } from "../support/query.js";
-import { startGateway } from "../support/start-gateway.js";
-import { subscribeByMultipart, subscribeBySse } from "../support/stream-request.js";
-import { connect, subscribe } from "../support/subscribe.js";
+import { eventually } from "../../support/eventually.js";
+import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { keyArguments } from "../../support/query.js";
+import { startGateway } from "../../support/start-gateway.js";
+import { subscribeByMultipart, subscribeBySse } from "../../support/stream-request.js";
+import { connect, subscribe } from "../../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { taskId status progress } }`;

@@ -10,8 +10,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { OperationTypeNode } from "graphql";
 import { clientSignal } from "./client-signal.js";
-import { prepare, run, type ExecutionOptions, type OperationRequest } from "./execution.js";
-import type { FormatError } from "./format-error.js";
+import { prepare, run, type ExecutionOptions, type OperationRequest } from "../operation/pipeline.js";
+import type { FormatError } from "../operation/format-error.js";
 import { isForeignPage, type AllowsOrigin } from "./origins.js";
 import { toRefusal } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { ConfigurationError } from "../../src/errors.js";
-import { parseManifest } from "../../src/server/operation-manifest.js";
+import { ConfigurationError } from "../../../src/errors.js";
+import { parseManifest } from "../../../src/server/operation/operation-manifest.js";
 
 const DOCUMENT = "{ taskTypes { name } }";
 

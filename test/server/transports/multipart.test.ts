@@ -1,11 +1,11 @@
 import { ApolloClient, CombinedProtocolErrors, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { describe, expect, it } from "@jest/globals";
-import { eventually } from "../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
-import { keyArguments, type QueryError } from "../support/query.js";
-import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
-import { actionsOf } from "../support/start-reader.js";
-import { MULTIPART, openStream, subscribeByMultipart } from "../support/stream-request.js";
+import { eventually } from "../../support/eventually.js";
+import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { keyArguments, type QueryError } from "../../support/query.js";
+import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
+import { actionsOf } from "../../support/start-reader.js";
+import { MULTIPART, openStream, subscribeByMultipart } from "../../support/stream-request.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { id status progress } }`;

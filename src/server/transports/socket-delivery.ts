@@ -11,8 +11,8 @@
 import type { Socket } from "node:net";
 import type { ExecutionResult } from "graphql";
 import type { WebSocket } from "ws";
-import type { ResultReader, ResultStream } from "./result-stream.js";
-import type { SerializedResults } from "./serialized-results.js";
+import type { ResultReader, ResultStream } from "../subscription/result-stream.js";
+import type { SerializedResults } from "../subscription/serialized-results.js";
 
 /** Where the results of an operation go. */
 export interface Receiver {

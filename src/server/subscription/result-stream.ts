@@ -21,6 +21,9 @@ export interface ResultReader {
   fail(error: unknown): void;
 }
 
+/** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
+export type Outcome = ExecutionResult | ResultStream;
+
 type Ending = { readonly failure?: { readonly error: unknown } };
 
 /** One subscriber's results. */

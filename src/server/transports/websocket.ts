@@ -11,13 +11,13 @@ import { GraphQLError, type ExecutionArgs } from "graphql";
 import { CloseCode } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
-import type { Clock } from "../clock.js";
-import type { Logger } from "../log.js";
-import { executeQuery, prepare, type ExecutionOptions, type ReadyArguments } from "./execution.js";
-import type { FormatError } from "./format-error.js";
+import type { Clock } from "../../clock.js";
+import type { Logger } from "../../log.js";
+import { executeQuery, prepare, type ExecutionOptions, type ReadyArguments } from "../operation/pipeline.js";
+import type { FormatError } from "../operation/format-error.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
-import { ResultStream } from "./result-stream.js";
-import type { SerializedResults } from "./serialized-results.js";
+import { ResultStream } from "../subscription/result-stream.js";
+import type { SerializedResults } from "../subscription/serialized-results.js";
 import { SocketDelivery, type Receiver } from "./socket-delivery.js";
 
 /** What the WebSocket door is made of. */

@@ -13,8 +13,8 @@ import {
   type OperationDefinitionNode,
   type GraphQLSchema,
 } from "graphql";
-import { toError } from "../errors.js";
-import { DEFAULT_FIRST } from "../tasks/list-query.js";
+import { toError } from "../../errors.js";
+import { DEFAULT_FIRST } from "../../tasks/list-query.js";
 import { refuseVariables } from "./variables.js";
 // Its ES modules load a second copy of graphql, whose types are not those of the schema.
 import { getComplexity, type ComplexityEstimator, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
-import { ConfigurationError, type ErrorCode } from "../errors.js";
+import { ConfigurationError, type ErrorCode } from "../../errors.js";
 import { checkDocument, type CheckedDocument, type DocumentRules } from "./check-document.js";
 import { toBareId } from "./operation-manifest.js";
 

@@ -7,10 +7,9 @@
  */
 
 import { createSourceEventStream, execute, print, type ExecutionArgs, type ExecutionResult } from "graphql";
-import { isFinal } from "../tasks/task.js";
-import { keyTextOf, type WatchEvent, type WatchStream } from "../tasks/watch-stream.js";
-import type { Outcome } from "./execution.js";
-import { ResultStream } from "./result-stream.js";
+import { isFinal } from "../../tasks/task.js";
+import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch-stream.js";
+import { ResultStream, type Outcome } from "./result-stream.js";
 
 /** What a subscription resolves to. */
 type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent">;

@@ -5,7 +5,7 @@
 
 import type { FastifyRequest } from "fastify";
 import type { GraphQLError } from "graphql";
-import type { PersistedOperations } from "./persisted-operations.js";
+import type { PersistedOperations } from "../operation/persisted-operations.js";
 
 /** Puts the document in the place of its name, or says why not; a request that names none stays as it is. */
 export function insertNamedDocument(request: FastifyRequest, persisted: PersistedOperations): GraphQLError | null {

@@ -9,13 +9,12 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import type { ExecutionResult, GraphQLFormattedError } from "graphql";
-import type { Clock, Timer } from "../clock.js";
-import { UpstreamUnavailableError } from "../errors.js";
-import type { Outcome } from "./execution.js";
-import type { FormatError } from "./format-error.js";
+import type { Clock, Timer } from "../../clock.js";
+import { UpstreamUnavailableError } from "../../errors.js";
+import type { FormatError } from "../operation/format-error.js";
 import { STOPPING } from "./refusal.js";
-import { ResultStream } from "./result-stream.js";
-import type { SerializedResults } from "./serialized-results.js";
+import { ResultStream, type Outcome } from "../subscription/result-stream.js";
+import type { SerializedResults } from "../subscription/serialized-results.js";
 
 /** How a protocol writes. No text but `breakOff` may be empty. */
 export interface Wire {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import { query } from "../support/query.js";
-import { startGateway } from "../support/start-gateway.js";
-import { subscribeBySse } from "../support/stream-request.js";
-import { connect, subscribe } from "../support/subscribe.js";
+import { query } from "../../support/query.js";
+import { startGateway } from "../../support/start-gateway.js";
+import { subscribeBySse } from "../../support/stream-request.js";
+import { connect, subscribe } from "../../support/subscribe.js";
 
 const MUTATION =
   'mutation { createImageModerationTask(input: { projectName: "immtest", sourceUri: "oss://b/a.jpg" }) { task { taskId } } }';

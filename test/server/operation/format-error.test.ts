@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { GraphQLError } from "graphql";
-import { NotFoundError } from "../../src/errors.js";
-import { createFormatError } from "../../src/server/format-error.js";
-import { RecordingLogger } from "../support/recording-logger.js";
+import { NotFoundError } from "../../../src/errors.js";
+import { createFormatError } from "../../../src/server/operation/format-error.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
 
 describe("the outward error border", () => {
   it("shows an error of the house, however deep it is wrapped", () => {

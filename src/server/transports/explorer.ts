@@ -7,7 +7,7 @@ import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { FastifyInstance } from "fastify";
-import type { GatewayContext } from "../schema/context.js";
+import type { GatewayContext } from "../../schema/context.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
-import { keyArguments } from "../support/query.js";
-import { withTimePassing } from "../support/manual-clock.js";
-import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
-import { actionsOf } from "../support/start-reader.js";
+import { keyArguments } from "../../support/query.js";
+import { withTimePassing } from "../../support/manual-clock.js";
+import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
+import { actionsOf } from "../../support/start-reader.js";
 
 const ASKING = { "imm-extensions": "true" };
 const ONE = `{ task(${keyArguments({ taskType: "FileCompression", taskId: "run" })}) { status progress } }`;

@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { OperationTypeNode } from "graphql";
 import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
 import { clientSignal } from "./client-signal.js";
-import { prepare, run, type ExecutionOptions } from "./execution.js";
+import { prepare, run, type ExecutionOptions } from "../operation/pipeline.js";
 import { insertNamedDocument } from "./named-document.js";
 import { isForeignPage, type AllowsOrigin } from "./origins.js";
 import { toRefusal } from "./refusal.js";

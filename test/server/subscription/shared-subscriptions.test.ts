@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, parse, type ExecutionResult } from "graphql";
-import type { Outcome } from "../../src/server/execution.js";
-import { ResultStream, type ResultReader } from "../../src/server/result-stream.js";
-import { SharedSubscriptions } from "../../src/server/shared-subscriptions.js";
-import type { TaskSnapshot } from "../../src/tasks/task.js";
-import type { WatchEvent } from "../../src/tasks/watch-stream.js";
+import type { Outcome } from "../../../src/server/subscription/result-stream.js";
+import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
+import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
+import type { TaskSnapshot } from "../../../src/tasks/task.js";
+import type { WatchEvent } from "../../../src/tasks/watch-stream.js";
 
 /** A source that the test moves by hand, and what was made of it. */
 class Source implements AsyncIterableIterator<WatchEvent> {

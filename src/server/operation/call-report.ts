@@ -6,7 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ApolloServerPlugin } from "@apollo/server";
 import type { ExecutionResult } from "graphql";
-import type { GatewayContext } from "../schema/context.js";
+import type { GatewayContext } from "../../schema/context.js";
 
 /** With the value `true` it asks for the report of one operation, or in a handshake for those of a socket. */
 const REPORT_HEADER = "imm-extensions";

@@ -2,12 +2,12 @@ import { request } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import type { AddressInfo } from "node:net";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
-import { createOpenApi } from "../../src/imm/openapi-client.js";
-import { createGateway } from "../../src/server/gateway.js";
-import { keyArguments, query, type QueryError } from "../support/query.js";
-import { withTimePassing } from "../support/manual-clock.js";
-import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
+import { parseEndpoint } from "../../../src/imm/endpoints.js";
+import { createOpenApi } from "../../../src/imm/openapi-client.js";
+import { createGateway } from "../../../src/server/gateway.js";
+import { keyArguments, query, type QueryError } from "../../support/query.js";
+import { withTimePassing } from "../../support/manual-clock.js";
+import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;

@@ -15,11 +15,11 @@ import {
 } from "graphql";
 import { withCallReport } from "./call-report.js";
 import { checkDocument, withCode, type DocumentRules } from "./check-document.js";
-import type { GatewayContext } from "../schema/context.js";
+import type { GatewayContext } from "../../schema/context.js";
 import type { FormatError } from "./format-error.js";
 import type { PersistedOperations } from "./persisted-operations.js";
-import type { ResultStream } from "./result-stream.js";
-import { refuseOperation, type CostLimits } from "./operation-cost.js";
+import type { Outcome } from "../subscription/result-stream.js";
+import { refuseOperation, type CostLimits } from "./price.js";
 
 /** What the doors execute with. */
 export interface ExecutionOptions extends DocumentRules, CostLimits {
@@ -57,9 +57,6 @@ export type Preparation = {
   | { readonly kind: "refused"; readonly errors: readonly GraphQLError[] }
   | { readonly kind: "ready"; readonly args: ReadyArguments }
 );
-
-/** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
-export type Outcome = ExecutionResult | ResultStream;
 
 /**
  * Parses and validates within the gateway's limits, where that was not done at the start.
