@@ -1,0 +1,30 @@
+import { describe, expect, test } from "@jest/globals";
+import { isTooDeep, MAX_JSON_DEPTH } from "../src/json.js";
+
+/** Arrays and objects in turn, `depth` of them in each other, with `core` in the innermost. */
+function nested(depth: number, ...core: readonly unknown[]): unknown {
+  let value: unknown = [...core];
+  for (let level = 1; level < depth; level += 1) value = level % 2 === 0 ? [value] : { value };
+  return value;
+}
+
+describe("a value", () => {
+  test.each([null, undefined, 1, "text", true])("that holds nothing (%p) is never too deep", (value) => {
+    expect(isTooDeep(value)).toBe(false);
+  });
+
+  test.each([[[]], [["text"]]])("may be nested to the bound and no deeper, with %j innermost", (core) => {
+    expect(isTooDeep(nested(MAX_JSON_DEPTH, ...core))).toBe(false);
+    expect(isTooDeep(nested(MAX_JSON_DEPTH + 1, ...core))).toBe(true);
+  });
+
+  test("is found too deep by its deepest part, not by its first", () => {
+    expect(isTooDeep([1, [2], { a: nested(MAX_JSON_DEPTH) }])).toBe(true);
+    expect(isTooDeep(Array.from({ length: 1_000 }, () => nested(MAX_JSON_DEPTH - 1)))).toBe(false);
+  });
+
+  test("may be nested as deep as a text can hold without ending the process", () => {
+    const depth = 1_000_000;
+    expect(isTooDeep(JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`))).toBe(true);
+  });
+});
