@@ -9,13 +9,14 @@
 import { readFileSync } from "node:fs";
 import { Command, Option, type OptionValues } from "commander";
 import { pino, type Logger } from "pino";
-import { parseSettings, settings, type Settings } from "./config.js";
+import { chooseUpstream, type Upstream } from "./commands/upstream.js";
 import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
 import { startEmulator, type Emulator } from "./emulator/emulator.js";
 import { ConfigurationError, toError } from "./errors.js";
 import { createOpenApi, type OpenApiHandle } from "./imm/openapi-client.js";
 import { parseEndpoint } from "./imm/endpoints.js";
 import { printGatewaySchema } from "./schema/build-schema.js";
+import { parseOptions, settings, toGatewayOptions, type CommandOptions } from "./options/options.js";
 import { createGateway } from "./server/gateway.js";
 import type { ExampleOperations } from "./server/transports/explorer.js";
 import { parseManifest } from "./server/operation/operation-manifest.js";
@@ -53,36 +54,27 @@ const EXAMPLE: ExampleOperations = {
 type Stop = () => Promise<void> | void;
 
 async function serve(flags: OptionValues): Promise<void> {
-  const parsed = parseSettings(withFlags(flags));
-  const logger = pino({ level: parsed.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const options = parseOptions({ environment: process.env, flags: toFlags(flags) });
+  const upstream = chooseUpstream(options);
+  const logger = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
   const stops: Stop[] = [];
   const stop = async (): Promise<void> => {
     for (const next of stops.splice(0).toReversed()) await next();
   };
   try {
-    const upstream = await openUpstream(parsed, stops);
+    const opened = await openUpstream(upstream, stops);
     const gateway = createGateway({
-      openApi: upstream.openApi,
+      ...toGatewayOptions(options),
+      openApi: opened.openApi,
       logger,
-      host: parsed.host,
-      port: parsed.port,
-      explorer: parsed.explorer,
       example: EXAMPLE,
-      corsOrigins: parsed.corsOrigins,
-      projects: parsed.projects,
-      readOnly: parsed.readOnly,
-      persistedOperations: readManifest(parsed.persistedOperations),
-      persistedOperationsSource: parsed.persistedOperations,
-      onlyPersistedOperations: parsed.onlyPersistedOperations,
-      redactDefinitions: parsed.redactDefinitions,
-      federation: parsed.federation,
-      reportCalls: parsed.reportCalls,
-      ...parsed.limits,
+      persistedOperations: readManifest(options.persistedOperations),
+      persistedOperationsSource: options.persistedOperations,
     });
     stops.push(async () => gateway.stop());
     const { url } = await gateway.start();
     stopOnSignal(stop, logger);
-    print(startMessage(url, upstream, parsed));
+    print(startMessage(url, upstream, opened, options));
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -101,7 +93,7 @@ interface OpenUpstream extends OpenApiHandle {
   readonly data: string;
 }
 
-async function openUpstream({ upstream }: Settings, stops: Stop[]): Promise<OpenUpstream> {
+async function openUpstream(upstream: Upstream, stops: Stop[]): Promise<OpenUpstream> {
   const userAgent = `imm-graphql/${version}`;
   switch (upstream.kind) {
     case "imm": {
@@ -132,8 +124,8 @@ async function startDemoEmulator(
   return emulator;
 }
 
-function startMessage(url: string, { data }: OpenUpstream, parsed: Settings): string {
-  const { explorer, upstream, persistedOperations, onlyPersistedOperations } = parsed;
+function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {
+  const { explorer, persistedOperations, onlyPersistedOperations } = options;
   const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
   if (persistedOperations !== undefined) {
     const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
@@ -143,7 +135,7 @@ function startMessage(url: string, { data }: OpenUpstream, parsed: Settings): st
     lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
     lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);
   }
-  if (upstream.kind === "emulator" && !onlyPersistedOperations) {
+  if (kind === "emulator" && !onlyPersistedOperations) {
     lines.push("", "A query to paste:", "", indent(EXAMPLE.query), "", "A subscription to paste:", "");
     lines.push(indent(EXAMPLE.subscription));
   }
@@ -218,19 +210,13 @@ function readIfThere(path: string): string | null {
   }
 }
 
-/** The environment, and over it the flags, each under its setting's environment name. */
-function withFlags(flags: OptionValues): Record<string, string | undefined> {
-  const given: Record<string, string | undefined> = {};
-  for (const { env, flag } of settings) {
-    const fromFlag: unknown = flag === null ? undefined : flags[toOptionKey(flag)];
-    // A variable that is set to nothing is not set: that is how container files leave things out.
-    const text = typeof fromFlag === "string" ? fromFlag : process.env[env];
-    given[env] = text === "" ? undefined : text;
-  }
-  return given;
+/** The flags that were given, by their own names: Commander's `maxRetries` is `max-retries`. */
+function toFlags(flags: OptionValues): Record<string, string | undefined> {
+  const entries = settings.flatMap(({ flag }) => (flag === null ? [] : [[flag, flags[toOptionKey(flag)] as string]]));
+  return Object.fromEntries(entries) as Record<string, string | undefined>;
 }
 
-/** Commander's own spelling of a flag's value: `max-retries` becomes `maxRetries`. */
+/** Commander's own spelling of a flag's value. */
 function toOptionKey(flag: string): string {
   return flag.replaceAll(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
@@ -257,9 +243,10 @@ function createProgram(): Command {
     .command("serve")
     .description("Serve GraphQL. Each flag has an environment variable; a flag wins over its variable.")
     .action(serve);
-  for (const { env, flag, placeholder, effect, fallback } of settings) {
+  for (const { section, env, flag, placeholder, expected, effect, fallback } of settings) {
     if (flag === null) continue;
-    serveCommand.addOption(new Option(`--${flag} ${placeholder}`, `${effect} [${env}; default: ${fallback}]`));
+    const text = `${effect} [${env}; ${expected}; default: ${fallback}]`;
+    serveCommand.addOption(new Option(`--${flag} ${placeholder}`, text).helpGroup(`${section}:`));
   }
   const secrets = settings.filter(({ flag }) => flag === null);
   serveCommand.addHelpText(

@@ -2,8 +2,8 @@
 
 export { createGateway } from "./server/gateway.js";
 export type { Gateway, GatewayOptions, StartedGateway, Upstream } from "./server/gateway.js";
-export { limits } from "./server/limits.js";
-export type { GatewayLimits, Limit } from "./server/limits.js";
+export { settings } from "./options/options.js";
+export type { GivenOptions, Setting } from "./options/options.js";
 export type { ExampleOperations } from "./server/transports/explorer.js";
 export { parseManifest } from "./server/operation/operation-manifest.js";
 export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";

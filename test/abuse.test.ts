@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ConfigurationError } from "../src/errors.js";
 import type { ImmClient } from "../src/imm/imm-client.js";
+import { completeOptions, settings, type GivenOptions } from "../src/options/options.js";
 import { createGateway, type Gateway, type GatewayOptions } from "../src/server/gateway.js";
-import { limitNames, limits, parseLimits, type GatewayLimits } from "../src/server/limits.js";
 import { uncalled } from "./support/uncalled.js";
 
 /** A client that nobody calls. */
@@ -31,12 +31,14 @@ function refusalOf(action: () => unknown): string {
   throw new Error("Expected a refusal.");
 }
 
-/** Limits as a caller without types may give them. */
-function given(values: Readonly<Record<string, unknown>>): Partial<GatewayLimits> {
+/** Options as a caller without types may give them. */
+function given(values: Readonly<Record<string, unknown>>): GivenOptions {
   return values;
 }
 
-describe("a limit", () => {
+const numbers = settings.flatMap(({ name, range }) => (range === undefined ? [] : [{ name, ...range }]));
+
+describe("a number", () => {
   test.each<[value: unknown, shown: string]>([
     [0, "`0` (number)"],
     [-1, "`-1` (number)"],
@@ -46,42 +48,41 @@ describe("a limit", () => {
     [Infinity, "`Infinity` (number)"],
     ["5", "`5` (string)"],
     ["", "`` (string)"],
+    ["x".repeat(200), `\`${"x".repeat(100)}\` (string)`],
+    [null, "`null` (object)"],
     [true, "`true` (boolean)"],
-    [{}, "`[object Object]` (object)"],
-    [5n, "`5` (bigint)"],
+    [{}, "`{}` (object)"],
+    [Object.create(null), "`[Object: null prototype] {}` (object)"],
+    [Symbol("five"), "`Symbol(five)` (symbol)"],
+    [5n, "`5n` (bigint)"],
   ])("of %p is refused, showing it and its type", (value, shown) => {
     const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
-    expect(refusalOf(() => parseLimits(given({ maxKeys: value })))).toBe(sentence);
+    expect(refusalOf(() => completeOptions({ maxKeys: value }, false))).toBe(sentence);
     expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
   });
 
-  test.each(limitNames)("named %s is refused below and above its range", (name) => {
-    const { min, max } = limits[name];
+  test.each(numbers)("named $name is refused below and above its range", ({ name, min, max }) => {
     for (const value of [min - 1, max + 1]) {
-      expect(refusalOf(() => parseLimits({ [name]: value }))).toBe(
+      expect(refusalOf(() => completeOptions({ [name]: value }, false))).toBe(
         `Expected \`${name}\` to be an integer from ${min} to ${max}, got \`${value}\` (number).`,
       );
     }
   });
 
-  test.each(limitNames)("named %s is accepted at both ends of its range, and has a default within", (name) => {
-    const { min, max, default: fallback } = limits[name];
-    const wide = { minPollIntervalMs: limits.minPollIntervalMs.min, maxPollIntervalMs: limits.maxPollIntervalMs.max };
-    expect(parseLimits({ ...wide, [name]: min })[name]).toBe(min);
-    expect(parseLimits({ ...wide, minPollIntervalMs: max === 3_600_000 ? 100 : 1_000, [name]: max })[name]).toBe(max);
-    expect(parseLimits({})[name]).toBe(fallback);
-    expect(parseLimits({ [name]: undefined })[name]).toBe(fallback);
+  test.each(numbers)("named $name is accepted at both ends of its range, and has a default", ({ name, min, max }) => {
+    const wide = { minPollIntervalMs: 100, maxPollIntervalMs: 3_600_000 };
+    for (const value of [min, max]) {
+      expect(Reflect.get(completeOptions({ ...wide, [name]: value }, false), name)).toBe(value);
+    }
+    const fallback: unknown = Reflect.get(completeOptions({}, false), name);
+    expect(fallback).toBeGreaterThanOrEqual(min);
+    expect(Reflect.get(completeOptions({ [name]: undefined }, false), name)).toBe(fallback);
   });
 
   test("that contradicts another is refused with both", () => {
     const sentence = "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (1000), got `1001`.";
     const contradiction = { minPollIntervalMs: 1_001, maxPollIntervalMs: 1_000 };
-    expect(refusalOf(() => parseLimits(contradiction))).toBe(sentence);
     expect(refusalOf(() => createGateway({ client, ...contradiction }))).toBe(sentence);
-  });
-
-  test("that nobody knows is ignored", () => {
-    expect(parseLimits(given({ maxFun: 1 }))).toEqual(parseLimits({}));
   });
 });
 
@@ -94,20 +95,25 @@ describe("a gateway", () => {
       "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
     );
     expect(refusalWith({ openApi: {} })).toBe(
-      "Expected `openApi` to be a client of the vendor with `callApi`, got object.",
+      "Expected `openApi` to be a client of the vendor with `callApi`, got `{}` (object).",
     );
-    expect(refusalWith({ client: null })).toBe("Expected `client` to be an ImmClient, got object.");
+    expect(refusalWith({ client: null })).toBe("Expected `client` to be an ImmClient, got `null` (object).");
     expect(refusalWith({ openApi, client })).toBe("Expected one of `openApi` and `client`, got both.");
   });
 
   test.each([
-    [{ port: 70_000 }, "Expected `port` to be an integer from 0 to 65535, got number."],
-    [{ host: 5 }, "Expected `host` to be a string, got number."],
-    [{ explorer: "no" }, "Expected `explorer` to be a boolean, got string."],
-    [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got object."],
-    [{ corsOrigins: "https://app.example.com" }, "Expected `corsOrigins` to be an array of strings, got string."],
-    [{ projects: [1] }, "Expected `projects` to be an array of strings, got object."],
-    [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got string."],
+    [{ port: 70_000 }, "Expected `port` to be an integer from 0 to 65535, got `70000` (number)."],
+    [{ host: 5 }, "Expected `host` to be a text that is not empty, got `5` (number)."],
+    [{ explorer: "no" }, "Expected `explorer` to be true or false, got `no` (string)."],
+    [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got `{}` (object)."],
+    [
+      { corsOrigins: "https://app.example.com" },
+      'Expected `corsOrigins` to be a list of origins such as https://app.example.com, "*" or "localhost", got `https://app.example.com` (string).',
+    ],
+    [{ projects: [1] }, "Expected `projects` to be a list of names, got `[ 1 ]` (object)."],
+    [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got `m.json` (string)."],
+    [{ region: "cn-hangzhou" }, "There is no option `region`."],
+    [{ toString: 1 }, "There is no option `toString`."],
     [{ persistedOperations: { a: 1 } }, 'persistedOperations: expected a document under "a", got number.'],
     [
       { persistedOperations: new Map([[1, "{ a }"]]) },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { settings } from "../src/config.js";
+import { settings } from "../src/options/options.js";
 import { printGatewaySchema } from "../src/schema/build-schema.js";
 import { keyArguments, query } from "./support/query.js";
 import { endRuns, Run, type Finished } from "./support/run.js";
@@ -246,9 +246,12 @@ describe("help", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     // The help is wrapped to columns.
     const help = stdout.replaceAll(/\s+/g, " ");
-    for (const { env, flag, effect, fallback } of settings) {
+    for (const { section, env, flag, expected, effect, fallback } of settings) {
+      if (flag !== null) expect(help).toContain(`${section}: --`);
       const line =
-        flag === null ? `${env} ${effect} [default: ${fallback}]` : `${effect} [${env}; default: ${fallback}]`;
+        flag === null
+          ? `${env} ${effect} [default: ${fallback}]`
+          : `${effect} [${env}; ${expected}; default: ${fallback}]`;
       expect(help).toContain(line);
       expect(help).toContain(flag === null ? env : `--${flag} <`);
     }

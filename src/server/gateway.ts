@@ -12,6 +12,8 @@ import { GuardedImmClient } from "../imm/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/openapi-client.js";
 import { silentLogger, type Logger } from "../log.js";
+import { completeOptions, expectation, type GivenOptions, type Options } from "../options/options.js";
+import { LOCAL_ORIGINS } from "../options/row.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
 import { CallTally } from "../tasks/call-tally.js";
@@ -26,8 +28,7 @@ import { asksForReport } from "./operation/call-report.js";
 import { formatResult, type Caller } from "./operation/pipeline.js";
 import { createFormatError } from "./operation/format-error.js";
 import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./transports/http.js";
-import { limitNames, parseLimits, type GatewayLimits } from "./limits.js";
-import { createAllowsHost, createAllowsOrigin, LOCAL_ORIGINS } from "./transports/origins.js";
+import { createAllowsHost, createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
@@ -45,45 +46,19 @@ export type Upstream =
       readonly client: ImmClient;
     };
 
-/** Everything about a gateway that can be set; see `limits.ts` for the numbers, their ranges and defaults. */
+/** Everything about a gateway that can be set: the rows of `options/` that are no command's alone, and what is no text. */
 export type GatewayOptions = Upstream &
-  Partial<GatewayLimits> & {
+  GivenOptions & {
     /** @default the machine's clock */
-    readonly clock?: Clock;
+    readonly clock?: Clock | undefined;
     /** Where to log; pino fits. @default nowhere */
-    readonly logger?: Logger;
-    /**
-     * The address to listen on. The gateway asks nobody who they are, so it serves this machine only unless told.
-     * @default "127.0.0.1"
-     */
-    readonly host?: string;
-    /** The port to listen on; `0` takes a free one. @default 4_000 */
-    readonly port?: number;
-    /** Whether Apollo Sandbox, GraphiQL and introspection are there. @default false */
-    readonly explorer?: boolean;
+    readonly logger?: Logger | undefined;
     /** What the explorers show first. */
-    readonly example?: ExampleOperations;
-    /**
-     * Origins of the web pages that may use the gateway: `*` for all, `localhost` for any port of this machine.
-     * @default [] // with the explorer: ["localhost"]
-     */
-    readonly corsOrigins?: readonly string[];
-    /** The projects that may be asked for; others are FORBIDDEN without a call. @default all that the account may read */
-    readonly projects?: readonly string[] | undefined;
-    /** Whether the mutations, which start tasks and cost money, are FORBIDDEN without a call. @default false */
-    readonly readOnly?: boolean;
+    readonly example?: ExampleOperations | undefined;
     /** Documents that clients may name by id instead of sending them; checked against the schema at the start. */
     readonly persistedOperations?: OperationManifest | undefined;
     /** What errors call that manifest: the name of its file. @default "persistedOperations" */
     readonly persistedOperationsSource?: string | undefined;
-    /** Whether nothing but the manifest's documents is executed, through any door. Not beside the explorer. @default false */
-    readonly onlyPersistedOperations?: boolean;
-    /** Whether secrets in request definitions are redacted. @default true */
-    readonly redactDefinitions?: boolean;
-    /** Whether the schema is served as a subgraph of Apollo Federation 2. @default false */
-    readonly federation?: boolean;
-    /** Whether every answer says in `extensions.imm` what it cost; else those whose request asks for it. @default false */
-    readonly reportCalls?: boolean;
   };
 
 /** A gateway that was started at most once. */
@@ -127,8 +102,9 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 class ApolloGateway implements Gateway {
-  readonly #options: GatewayOptions;
-  readonly #limits: GatewayLimits;
+  readonly #options: Options;
+  readonly #example: ExampleOperations;
+  readonly #manifest: { readonly documents: ReadonlyMap<string, string> | undefined; readonly source: string };
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
@@ -137,30 +113,36 @@ class ApolloGateway implements Gateway {
   readonly #results: TaskResults;
   readonly #starter: TaskStarter;
   readonly #hub: WatchHub;
-  readonly #documents: ReadonlyMap<string, string> | undefined;
   #phase: Phase = { name: "created" };
 
-  constructor(options: GatewayOptions) {
-    const { clock = systemClock, logger = silentLogger } = options;
-    checkOptions(options);
-    const limits = parseLimits(options);
-    const upstream = chooseClient(options, limits.callTimeoutMs);
+  constructor(given: GatewayOptions) {
+    checkParts(given);
+    const { openApi, client, clock, logger, example, persistedOperations, persistedOperationsSource, ...others } = {
+      openApi: undefined,
+      client: undefined,
+      ...given,
+    };
+    const options = completeOptions(others, persistedOperations !== undefined);
+    const source = persistedOperationsSource ?? MANIFEST;
     this.#options = options;
-    this.#limits = limits;
-    this.#documents = chooseDocuments(options, limits);
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#client = new GuardedImmClient(upstream, { limits, clock, projects: options.projects });
-    this.#reader = new TaskReader({ ...limits, client: this.#client, clock });
+    this.#example = example ?? NO_EXAMPLE;
+    this.#manifest = { documents: persistedOperations && toDocuments(persistedOperations, source), source };
+    this.#clock = clock ?? systemClock;
+    this.#logger = logger ?? silentLogger;
+    const parts = { ...options, clock: this.#clock, logger: this.#logger };
+    this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
+      ...parts,
+      limits: options,
+    });
+    this.#reader = new TaskReader({ ...parts, client: this.#client });
     this.#lister = new TaskLister({
+      ...parts,
       client: this.#client,
-      clock,
       learn: (snapshot) => this.#reader.learn(snapshot),
     });
-    const { maxWatchedTasks, maxIdempotencyKeys, maxCachedResults } = limits;
-    this.#results = new TaskResults({ client: this.#client, maxCachedResults });
-    this.#starter = new TaskStarter({ client: this.#client, reader: this.#reader, clock, maxIdempotencyKeys });
-    this.#hub = new WatchHub({ reader: this.#reader, clock, logger, bounds: limits, maxWatchedTasks });
+    this.#results = new TaskResults({ ...parts, client: this.#client });
+    this.#starter = new TaskStarter({ ...parts, client: this.#client, reader: this.#reader });
+    this.#hub = new WatchHub({ ...parts, reader: this.#reader, bounds: options });
   }
 
   get watchedTasks(): number {
@@ -178,19 +160,19 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
-    const { host = "127.0.0.1", port = 4_000, explorer = false, example = NO_EXAMPLE, corsOrigins } = this.#options;
-    const origins = corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
+    const { host, port, explorer, maxQueryTokens, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
+    const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const subscriptions = new SharedSubscriptions();
     const formatError = createFormatError(this.#logger);
     const schema = createSchema({ federation: this.#options.federation });
-    const rules = { schema, hasIntrospection: explorer, maxQueryTokens: this.#limits.maxQueryTokens };
+    const rules = { schema, hasIntrospection: explorer, maxQueryTokens };
     const shared = {
+      ...this.#options,
       ...rules,
       persisted: new PersistedOperations({
-        documents: this.#documents,
-        source: this.#options.persistedOperationsSource ?? MANIFEST,
-        isExclusive: this.#options.onlyPersistedOperations ?? false,
-        maxAutomaticQueryBytes: this.#limits.maxAutomaticQueryBytes,
+        ...this.#manifest,
+        isExclusive: onlyPersistedOperations,
+        maxAutomaticQueryBytes,
         rules,
       }),
       subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
@@ -201,12 +183,9 @@ class ApolloGateway implements Gateway {
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
       allowsHost: createAllowsHost(host, origins),
-      maxRequestBytes: this.#limits.maxRequestBytes,
-      maxOperationCost: this.#limits.maxOperationCost,
-      maxCreatesPerOperation: this.#limits.maxCreatesPerOperation,
       isDraining: () => this.#phase.name === "draining",
     };
-    const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example });
+    const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example: this.#example });
     const webSocket = openWebSocketDoor({
       ...shared,
       server: http.app.server,
@@ -248,7 +227,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #drain({ app, apollo, answers }: HttpDoor, webSocket: WebSocketDoor): Promise<void> {
-    const { shutdownTimeoutMs } = this.#limits;
+    const { shutdownTimeoutMs } = this.#options;
     const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
     const httpClosed = app.close();
     // The doors go before the watches: a watch that ended first would tell its subscribers that the task is over.
@@ -263,91 +242,46 @@ class ApolloGateway implements Gateway {
   }
 
   #createContext({ headers, signal }: Caller): GatewayContext {
-    const tally = this.#options.reportCalls === true || asksForReport(headers) ? new CallTally() : undefined;
+    const options = this.#options;
+    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
     return {
+      ...options,
       tally,
       taskLoader: new TaskLoader({
-        readEach: (requests, options) => this.#reader.readEach(requests, options),
-        maxTasksPerOperation: this.#limits.maxTasksPerOperation,
+        readEach: (requests, readOptions) => this.#reader.readEach(requests, readOptions),
+        maxTasksPerOperation: options.maxTasksPerOperation,
         tally,
       }),
       taskLister: this.#lister,
       taskResults: this.#results,
       taskStarter: this.#starter,
-      isReadOnly: this.#options.readOnly ?? false,
+      isReadOnly: options.readOnly,
       watchHub: this.#hub,
       clock: this.#clock,
       signal,
-      maxAwaitMs: this.#limits.maxAwaitMs,
-      pollBounds: this.#limits,
+      pollBounds: options,
       typicalDurations: this.#reader.typicalDurations,
-      redactDefinitions: this.#options.redactDefinitions ?? true,
-      maxKeys: this.#limits.maxKeys,
-      maxListedTasks: this.#limits.maxListedTasks,
     };
   }
 }
 
-/** What each option that is no limit must be; a name that stands in neither table is a mistake. */
-const OPTION_CHECKS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
+/** What each option that cannot be written as text must be. */
+const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
   openApi: ["a client of the vendor with `callApi`", (value) => isObjectWith<OpenApi>(value, "callApi")],
   client: ["an ImmClient", (value) => isObjectWith<ImmClient>(value, "getTask")],
   clock: ["a Clock", (value) => isObjectWith<Clock>(value, "setTimer")],
   logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
-  host: ["a string", (value) => typeof value === "string" && value !== ""],
-  port: [
-    "an integer from 0 to 65535",
-    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535,
-  ],
-  explorer: ["a boolean", (value) => typeof value === "boolean"],
   example: ["an object", (value) => typeof value === "object" && value !== null],
-  corsOrigins: ["an array of strings", isStrings],
-  projects: ["an array of strings", isStrings],
-  readOnly: ["a boolean", (value) => typeof value === "boolean"],
   persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],
-  persistedOperationsSource: ["a string", (value) => typeof value === "string" && value !== ""],
-  onlyPersistedOperations: ["a boolean", (value) => typeof value === "boolean"],
-  redactDefinitions: ["a boolean", (value) => typeof value === "boolean"],
-  federation: ["a boolean", (value) => typeof value === "boolean"],
-  reportCalls: ["a boolean", (value) => typeof value === "boolean"],
+  persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
 /** Checks what a caller without types may have got wrong. */
-function checkOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || (limitNames as readonly string[]).includes(name)) continue;
-    const check = OPTION_CHECKS[name];
-    if (check === undefined) throw new ConfigurationError(`There is no option \`${name}\`.`);
-    const [expected, isRight] = check;
-    if (!isRight(value)) throw new ConfigurationError(`Expected \`${name}\` to be ${expected}, got ${typeof value}.`);
+function checkParts(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, [expected, isRight]] of Object.entries(PARTS)) {
+    const value = options[name];
+    if (value !== undefined && !isRight(value)) throw expectation(name, expected, value);
   }
-}
-
-/** The documents of the manifest, if there is one and nothing contradicts it. */
-function chooseDocuments(
-  {
-    persistedOperations,
-    persistedOperationsSource = MANIFEST,
-    onlyPersistedOperations,
-    explorer,
-    federation,
-  }: GatewayOptions,
-  { maxAutomaticQueryBytes }: GatewayLimits,
-): ReadonlyMap<string, string> | undefined {
-  if (onlyPersistedOperations === true) {
-    const refuse = (reason: string): never => {
-      throw new ConfigurationError(`\`onlyPersistedOperations\` ${reason}.`);
-    };
-    if (persistedOperations === undefined) refuse("needs a manifest in `persistedOperations`");
-    if (explorer === true) refuse("contradicts `explorer`, whose documents are in no manifest");
-    if (federation === true) refuse("contradicts `federation`, whose router writes documents of its own");
-    if (maxAutomaticQueryBytes > 0) refuse("contradicts `maxAutomaticQueryBytes`, which lets clients add documents");
-  }
-  return persistedOperations && toDocuments(persistedOperations, persistedOperationsSource);
 }
 
 function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, callTimeoutMs: number): ImmClient {

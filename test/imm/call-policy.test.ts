@@ -25,7 +25,7 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "../../src/imm/imm-client.js";
-import { parseLimits, type GatewayLimits } from "../../src/server/limits.js";
+import { completeOptions, type GivenOptions } from "../../src/options/options.js";
 
 const request: GetTaskRequest = { projectName: "p", taskType: "FileCompression", taskId: "t" };
 
@@ -132,8 +132,8 @@ let held: HeldClient;
 let chance: FixedChance;
 let guarded: GuardedImmClient;
 
-function guard(given: Partial<GatewayLimits> = {}): GuardedImmClient {
-  guarded = new GuardedImmClient(held, { limits: parseLimits(given), clock: chance });
+function guard(given: GivenOptions = {}): GuardedImmClient {
+  guarded = new GuardedImmClient(held, { limits: completeOptions(given, false), clock: chance });
   return guarded;
 }
 
@@ -577,7 +577,11 @@ describe("creates", () => {
   });
 
   test("are refused for a project that the gateway does not serve, as are results", async () => {
-    const client = new GuardedImmClient(held, { limits: parseLimits({}), clock: chance, projects: ["other"] });
+    const client = new GuardedImmClient(held, {
+      limits: completeOptions({}, false),
+      clock: chance,
+      projects: ["other"],
+    });
     const outcomes = follow([client.createTask(createRequest), client.getResult(request)]);
     await pass(0);
     for (const { error } of outcomes) expect(error).toBeInstanceOf(ForbiddenError);

@@ -4,14 +4,10 @@
  */
 
 import type { IncomingHttpHeaders } from "node:http";
+import { ANY_ORIGIN, LOCAL_ORIGINS } from "../../options/row.js";
 
 /** Decides on the `Origin` header of a request to `host`. */
 export type AllowsOrigin = (origin: string | undefined, host: string | undefined) => boolean;
-
-/** Lets pages of any port on this machine in: the default of development. */
-export const LOCAL_ORIGINS = "localhost";
-/** Lets every page in. */
-const ANY_ORIGIN = "*";
 
 const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
 

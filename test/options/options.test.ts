@@ -1,15 +1,23 @@
 import { describe, expect, test } from "@jest/globals";
-import { parseSettings, settings, type GivenTexts } from "../src/config.js";
-import { ConfigurationError } from "../src/errors.js";
-import { limitNames, limits, parseLimits } from "../src/server/limits.js";
+import { chooseUpstream, type Upstream } from "../../src/commands/upstream.js";
+import { ConfigurationError } from "../../src/errors.js";
+import { completeOptions, parseOptions, settings, type CommandOptions } from "../../src/options/options.js";
+
+type Environment = Readonly<Record<string, string>>;
 
 const key = { ALIBABA_CLOUD_ACCESS_KEY_ID: "LTAI5tHunter2Id", ALIBABA_CLOUD_ACCESS_KEY_SECRET: "hunter2-secret" };
 const production = { NODE_ENV: "production" };
 
-/** The sentence that settings are refused with. */
-function refusalOf(given: GivenTexts): string {
+/** The options of an environment, and which IMM they choose. */
+function parse(environment: Environment): CommandOptions & { readonly upstream: Upstream } {
+  const options = parseOptions({ environment });
+  return { ...options, upstream: chooseUpstream(options) };
+}
+
+/** The sentence that an environment is refused with. */
+function refusalOf(given: Environment): string {
   try {
-    parseSettings(given);
+    parse(given);
   } catch (thrown) {
     if (thrown instanceof ConfigurationError) return thrown.message;
     throw thrown;
@@ -19,7 +27,7 @@ function refusalOf(given: GivenTexts): string {
 
 describe("without any setting", () => {
   test("the gateway serves made-up data to this machine, with the explorers", () => {
-    expect(parseSettings({})).toEqual({
+    expect(parse({})).toMatchObject({
       host: "127.0.0.1",
       port: 4_000,
       explorer: true,
@@ -30,9 +38,15 @@ describe("without any setting", () => {
       federation: false,
       reportCalls: false,
       logLevel: "info",
-      limits: parseLimits({}),
       upstream: { kind: "emulator" },
     });
+  });
+
+  test("numbers are the library's defaults", () => {
+    for (const { name, range } of settings) {
+      if (range === undefined) continue;
+      expect(Reflect.get(parse({}), name)).toBe(Reflect.get(completeOptions({}, false), name));
+    }
   });
 });
 
@@ -47,12 +61,12 @@ describe("each setting", () => {
       PERSISTED_OPERATIONS: "manifest.json",
       ONLY_PERSISTED_OPERATIONS: "true",
       REDACT_DEFINITIONS: "0",
-      FEDERATION: "true",
+      FEDERATION: "0",
       REPORT_CALLS: "1",
       LOG_LEVEL: "silent",
       MAX_KEYS: "7",
     };
-    expect(parseSettings(given)).toEqual({
+    expect(parse(given)).toMatchObject({
       host: "0.0.0.0",
       port: 0,
       explorer: false,
@@ -61,10 +75,10 @@ describe("each setting", () => {
       persistedOperations: "manifest.json",
       onlyPersistedOperations: true,
       redactDefinitions: false,
-      federation: true,
+      federation: false,
       reportCalls: true,
       logLevel: "silent",
-      limits: parseLimits({ maxKeys: 7 }),
+      maxKeys: 7,
       upstream: { kind: "emulator" },
     });
   });
@@ -75,7 +89,7 @@ describe("each setting", () => {
     ["false", false],
     ["0", false],
   ])("that is a toggle reads %j as %j", (text, expected) => {
-    expect(parseSettings({ EXPLORER: text }).explorer).toBe(expected);
+    expect(parse({ EXPLORER: text }).explorer).toBe(expected);
   });
 
   test.each([
@@ -84,7 +98,7 @@ describe("each setting", () => {
     ["localhost,https://a.example", ["localhost", "https://a.example"]],
     [" https://a.example:8443 ", ["https://a.example:8443"]],
   ])("that is a list of origins reads %j", (text, expected) => {
-    expect(parseSettings({ CORS_ORIGINS: text }).corsOrigins).toEqual(expected);
+    expect(parse({ CORS_ORIGINS: text }).corsOrigins).toEqual(expected);
   });
 
   test.each([
@@ -95,24 +109,14 @@ describe("each setting", () => {
     ["PORT", "1e3", "an integer from 0 to 65535"],
     ["PORT", "0x10", "an integer from 0 to 65535"],
     ["PORT", " 80", "an integer from 0 to 65535"],
-    ["HOST", "", "a text that is not empty"],
-    ["PERSISTED_OPERATIONS", "", "a text that is not empty"],
     ["ONLY_PERSISTED_OPERATIONS", "always", "true or false"],
     ["EXPLORER", "yes", "true or false"],
     ["REDACT_DEFINITIONS", "off", "true or false"],
     ["IMM_EMULATOR", "maybe", "true or false"],
     ["LOG_LEVEL", "verbose", "one of trace, debug, info, warn, error, fatal, silent"],
-    [
-      "CORS_ORIGINS",
-      "app.example.com",
-      'origins such as https://app.example.com with commas between them, "*", or "localhost"',
-    ],
-    [
-      "CORS_ORIGINS",
-      "https://a.example/path",
-      'origins such as https://app.example.com with commas between them, "*", or "localhost"',
-    ],
-    ["CORS_ORIGINS", "", 'origins such as https://app.example.com with commas between them, "*", or "localhost"'],
+    ["CORS_ORIGINS", "app.example.com", 'a list of origins such as https://app.example.com, "*" or "localhost"'],
+    ["CORS_ORIGINS", "https://a.example/path", 'a list of origins such as https://app.example.com, "*" or "localhost"'],
+    ["IMM_PROJECTS", "a,,b", "a list of names"],
     ["MAX_KEYS", "0", "an integer from 1 to 100000"],
     ["MIN_POLL_INTERVAL_MS", "1s", "an integer from 100 to 3600000"],
   ])("%s=%j is refused by its name and what was expected", (env, text, expected) => {
@@ -120,9 +124,15 @@ describe("each setting", () => {
   });
 
   test("that allows persisted operations only turns the explorers off unless they are asked for", () => {
-    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "true" }).explorer).toBe(false);
-    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "false" }).explorer).toBe(true);
-    expect(parseSettings({ ONLY_PERSISTED_OPERATIONS: "true", EXPLORER: "true" }).explorer).toBe(true);
+    const only = { PERSISTED_OPERATIONS: "manifest.json", ONLY_PERSISTED_OPERATIONS: "true" };
+    expect(parse(only).explorer).toBe(false);
+    expect(parse({ ONLY_PERSISTED_OPERATIONS: "false" }).explorer).toBe(true);
+    expect(refusalOf({ ...only, EXPLORER: "true" })).toBe(
+      "`onlyPersistedOperations` contradicts `explorer`, whose documents are in no manifest.",
+    );
+    expect(refusalOf({ ONLY_PERSISTED_OPERATIONS: "true" })).toBe(
+      "`onlyPersistedOperations` needs a manifest in `persistedOperations`.",
+    );
   });
 
   test("is repeated no further than a hundred characters", () => {
@@ -146,48 +156,51 @@ describe("each setting", () => {
   });
 });
 
-describe("the limits", () => {
-  test.each(limitNames.map((name) => [name, limits[name]] as const))(
-    "have a setting for %s, named after it, with its range and default",
-    (name, { min, max, default: fallback, effect }) => {
-      const kebab = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      const env = kebab.replaceAll("-", "_").toUpperCase();
-      const setting = settings.find((candidate) => candidate.env === env);
-      expect(setting).toMatchObject({
-        flag: kebab,
-        effect,
-        fallback: String(fallback),
-        expected: `an integer from ${min} to ${max}`,
-      });
-      const poll = { MIN_POLL_INTERVAL_MS: String(limits.minPollIntervalMs.min) };
-      expect(parseSettings({ ...poll, [env]: String(min) }).limits[name]).toBe(min);
-      expect(parseSettings({ MAX_POLL_INTERVAL_MS: "3600000", [env]: String(max) }).limits[name]).toBe(max);
-      expect(refusalOf({ [env]: String(max + 1) })).toMatch(new RegExp(`^${env}: expected an integer from `));
-    },
-  );
+describe("a number", () => {
+  const numbers = settings.flatMap(({ range, ...setting }) => (range === undefined ? [] : [{ ...setting, range }]));
+  const wide = { MIN_POLL_INTERVAL_MS: "100", MAX_POLL_INTERVAL_MS: "3600000" };
 
-  test("have names such as these", () => {
-    const ofName = new Map(settings.map(({ env, flag }) => [env, flag]));
-    expect(ofName.get("MIN_POLL_INTERVAL_MS")).toBe("min-poll-interval-ms");
-    expect(ofName.get("MAX_CALLS_PER_SECOND")).toBe("max-calls-per-second");
-    expect(ofName.get("BREAKER_THRESHOLD")).toBe("breaker-threshold");
+  test.each(numbers)("that is $env is read at both ends of its range, and refused beyond", ({ name, env, range }) => {
+    for (const value of [range.min, range.max]) {
+      expect(Reflect.get(parse({ ...wide, [env]: String(value) }), name)).toBe(value);
+    }
+    expect(refusalOf({ [env]: String(range.max + 1) })).toBe(
+      `${env}: expected an integer from ${range.min} to ${range.max}, got "${range.max + 1}".`,
+    );
   });
 
-  test("refuse a shortest poll interval above the longest", () => {
+  test("has names such as these", () => {
+    const ofName = new Map(settings.map(({ name, env, flag }) => [name, [env, flag]]));
+    expect(ofName.get("minPollIntervalMs")).toEqual(["MIN_POLL_INTERVAL_MS", "min-poll-interval-ms"]);
+    expect(ofName.get("breakerThreshold")).toEqual(["BREAKER_THRESHOLD", "breaker-threshold"]);
+    expect(ofName.get("projects")).toEqual(["IMM_PROJECTS", "imm-projects"]);
+  });
+
+  test("that is the shortest poll interval may not be above the longest", () => {
     expect(refusalOf({ MIN_POLL_INTERVAL_MS: "5000", MAX_POLL_INTERVAL_MS: "4000" })).toBe(
       "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (4000), got `5000`.",
     );
     expect(refusalOf({ MIN_POLL_INTERVAL_MS: "15001" })).toContain("at most `maxPollIntervalMs` (15000)");
-    expect(parseSettings({ MIN_POLL_INTERVAL_MS: "4000", MAX_POLL_INTERVAL_MS: "4000" }).limits).toMatchObject({
+    expect(parse({ MIN_POLL_INTERVAL_MS: "4000", MAX_POLL_INTERVAL_MS: "4000" })).toMatchObject({
       minPollIntervalMs: 4_000,
       maxPollIntervalMs: 4_000,
     });
   });
 });
 
+describe("a flag", () => {
+  test("wins over its variable, and is named where it does not parse", () => {
+    expect(parseOptions({ environment: { PORT: "abc" }, flags: { port: "80" } }).port).toBe(80);
+    expect(() => parseOptions({ flags: { "max-keys": "0" } })).toThrow(
+      new ConfigurationError('--max-keys: expected an integer from 1 to 100000, got "0".'),
+    );
+    expect(() => parseOptions({ flags: { host: "" } })).toThrow('--host: expected a text that is not empty, got "".');
+  });
+});
+
 describe("the upstream", () => {
   test("is IMM's public endpoint when a region is set", () => {
-    expect(parseSettings({ IMM_REGION: "cn-shanghai" }).upstream).toEqual({
+    expect(parse({ IMM_REGION: "cn-shanghai" }).upstream).toEqual({
       kind: "imm",
       endpoint: { protocol: "https", host: "imm.cn-shanghai.aliyuncs.com" },
       accessKey: undefined,
@@ -196,7 +209,7 @@ describe("the upstream", () => {
 
   test("is the endpoint that is set, whatever the region, and may be plain HTTP", () => {
     const given = { IMM_REGION: "cn-shanghai", IMM_ENDPOINT: "http://127.0.0.1:4010", ...key };
-    expect(parseSettings(given).upstream).toEqual({
+    expect(parse(given).upstream).toEqual({
       kind: "imm",
       endpoint: { protocol: "http", host: "127.0.0.1:4010" },
       accessKey: {
@@ -205,14 +218,14 @@ describe("the upstream", () => {
         securityToken: undefined,
       },
     });
-    expect(parseSettings({ IMM_REGION: "new-region", IMM_ENDPOINT: "https://imm.example" }).upstream).toMatchObject({
+    expect(parse({ IMM_REGION: "new-region", IMM_ENDPOINT: "https://imm.example" }).upstream).toMatchObject({
       endpoint: { protocol: "https", host: "imm.example" },
     });
   });
 
   test("is called with a temporary key when a token is set", () => {
     const given = { IMM_REGION: "cn-hangzhou", ...key, ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token" };
-    expect(parseSettings(given).upstream).toMatchObject({ accessKey: { securityToken: "hunter2-token" } });
+    expect(parse(given).upstream).toMatchObject({ accessKey: { securityToken: "hunter2-token" } });
   });
 
   test("is refused when the region is not on the map", () => {
@@ -231,7 +244,7 @@ describe("the upstream", () => {
     const sentence = "IMM_EMULATOR=true contradicts IMM_REGION and IMM_ENDPOINT: unset one of them.";
     expect(refusalOf({ IMM_EMULATOR: "true", IMM_REGION: "cn-hangzhou" })).toBe(sentence);
     expect(refusalOf({ IMM_EMULATOR: "true", IMM_ENDPOINT: "https://imm.example" })).toBe(sentence);
-    expect(parseSettings({ IMM_EMULATOR: "false", IMM_REGION: "cn-hangzhou" }).upstream.kind).toBe("imm");
+    expect(parse({ IMM_EMULATOR: "false", IMM_REGION: "cn-hangzhou" }).upstream.kind).toBe("imm");
   });
 
   test("is refused when the emulator is turned off and nothing stands in its place", () => {
@@ -246,20 +259,20 @@ describe("in production", () => {
     expect(refusalOf(production)).toBe(
       "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
     );
-    expect(parseSettings({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator" });
+    expect(parse({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator" });
   });
 
   test("the explorers are off and no web page may call, unless told", () => {
     const given = { ...production, IMM_REGION: "cn-hangzhou" };
-    expect(parseSettings(given)).toMatchObject({ explorer: false, corsOrigins: [] });
-    expect(parseSettings({ ...given, EXPLORER: "true", CORS_ORIGINS: "https://a.example" })).toMatchObject({
+    expect(parse(given)).toMatchObject({ explorer: false, corsOrigins: [] });
+    expect(parse({ ...given, EXPLORER: "true", CORS_ORIGINS: "https://a.example" })).toMatchObject({
       explorer: true,
       corsOrigins: ["https://a.example"],
     });
   });
 
   test.each(["development", "test", "staging", "Production"])("is not meant by NODE_ENV=%s", (name) => {
-    expect(parseSettings({ NODE_ENV: name })).toMatchObject({ explorer: true, upstream: { kind: "emulator" } });
+    expect(parse({ NODE_ENV: name })).toMatchObject({ explorer: true, upstream: { kind: "emulator" } });
   });
 });
 
@@ -284,14 +297,7 @@ describe("secrets", () => {
     ]);
   });
 
-  test("are not repeated when they do not parse", () => {
-    const names = ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"];
-    for (const env of names) {
-      expect(refusalOf({ [env]: "" })).toBe(`${env}: expected a text that is not empty.`);
-    }
-  });
-
-  test.each<GivenTexts>([
+  test.each<Environment>([
     { PORT: "abc" },
     { IMM_REGION: "cn-nowhere" },
     { IMM_ENDPOINT: "nowhere" },

@@ -1,0 +1,46 @@
+/** Which documents are executed, and how large what clients send may be. */
+
+import { integer, text, toggle, type Section } from "./row.js";
+
+export const documents = {
+  title: "Documents and requests",
+  gateway: {
+    onlyPersistedOperations: toggle({
+      default: false,
+      effect: "execute nothing but the documents of the manifest, by any transport",
+    }),
+    maxAutomaticQueryBytes: integer({
+      min: 0,
+      max: 1_000_000_000,
+      default: 0,
+      effect:
+        "bytes of documents that clients may register (automatic persisted queries), the least recently used go first; 0 turns that off",
+    }),
+    maxRequestBytes: integer({
+      min: 1_024,
+      max: 100_000_000,
+      default: 262_144,
+      effect: "bytes of an HTTP body (beyond: status 413) or a WebSocket message (beyond: close code 1009)",
+    }),
+    maxQueryTokens: integer({
+      min: 10,
+      max: 1_000_000,
+      default: 3_000,
+      effect: "lexical tokens of a GraphQL document",
+    }),
+    maxOperationCost: integer({
+      min: 10,
+      max: 10_000_000,
+      default: 20_000,
+      effect: "selected fields of an operation, those below a list argument or `first` counted once per item",
+    }),
+  },
+  command: {
+    persistedOperations: text({
+      placeholder: "<file>",
+      default: undefined,
+      fallback: "none",
+      effect: "a manifest of documents that clients may name by id: Apollo's, or an object of documents by id",
+    }),
+  },
+} satisfies Section;

@@ -1,0 +1,37 @@
+/** How tasks are followed. */
+
+import { integer, type Section } from "./row.js";
+
+const HOUR_MS = 3_600_000;
+
+export const following = {
+  title: "Following tasks",
+  gateway: {
+    minPollIntervalMs: integer({
+      min: 100,
+      max: HOUR_MS,
+      default: 1_000,
+      effect: "the shortest time between two polls of a watched task",
+    }),
+    maxPollIntervalMs: integer({
+      min: 100,
+      max: HOUR_MS,
+      default: 15_000,
+      effect: "the longest time between two polls of a watched task, unless all its subscribers accept older data",
+    }),
+    maxWatchedTasks: integer({
+      min: 1,
+      max: 1_000_000,
+      default: 10_000,
+      effect:
+        "different tasks watched at once, for all subscribers together; further ones fail with UPSTREAM_THROTTLED",
+    }),
+    maxAwaitMs: integer({
+      min: 1,
+      max: HOUR_MS,
+      default: 60_000,
+      effect: "how long `awaitTask` may wait; a longer `timeoutMs` fails with BAD_USER_INPUT",
+    }),
+  },
+  command: {},
+} satisfies Section;

@@ -1,0 +1,34 @@
+/** How much one operation may ask for or start. */
+
+import { integer, type Section } from "./row.js";
+
+export const operations = {
+  title: "One operation",
+  gateway: {
+    maxTasksPerOperation: integer({
+      min: 1,
+      max: 100_000,
+      default: 200,
+      effect: "different tasks in one query; further ones fail with BAD_USER_INPUT",
+    }),
+    maxCreatesPerOperation: integer({
+      min: 1,
+      max: 1_000,
+      default: 10,
+      effect: "mutations in one operation; one with more is refused as a whole with BAD_USER_INPUT, and starts nothing",
+    }),
+    maxKeys: integer({
+      min: 1,
+      max: 100_000,
+      default: 100,
+      effect: "items in an argument that is a list of keys or ids",
+    }),
+    maxListedTasks: integer({
+      min: 1,
+      max: 100_000,
+      default: 1_000,
+      effect: "the most that `first` of a list may be; each hundred is a call to IMM",
+    }),
+  },
+  command: {},
+} satisfies Section;

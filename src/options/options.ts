@@ -1,0 +1,186 @@
+/**
+ * The one table of options. From a row follow its environment variable and flag, what the command reads, what
+ * `createGateway` checks, the help and the manual.
+ *
+ * `cli.ts` hands in the environment and the flags, `gateway.ts` what a program gave; nothing here touches `process`. A new
+ * option is a row in one of the sections beside this file.
+ */
+
+import { inspect } from "node:util";
+import * as v from "valibot";
+import { ConfigurationError } from "../errors.js";
+import { calls } from "./calls.js";
+import { documents } from "./documents.js";
+import { following } from "./following.js";
+import { listening } from "./listening.js";
+import { memory } from "./memory.js";
+import { operations } from "./operations.js";
+import type { Option, Rows, Section, ValuesOf } from "./row.js";
+import { serving } from "./serving.js";
+import { upstream } from "./upstream.js";
+
+const sections: readonly Section[] = [listening, upstream, serving, documents, operations, following, memory, calls];
+
+const gatewayRows = {
+  ...listening.gateway,
+  ...upstream.gateway,
+  ...serving.gateway,
+  ...documents.gateway,
+  ...operations.gateway,
+  ...following.gateway,
+  ...memory.gateway,
+  ...calls.gateway,
+};
+
+const commandRows = { ...upstream.command, ...serving.command, ...documents.command };
+
+/** Every option of `createGateway` that can be written as text, complete. */
+export type Options = ValuesOf<typeof gatewayRows>;
+
+/** Those, as a program gives them. */
+export type GivenOptions = { readonly [Name in keyof Options]?: Options[Name] | undefined };
+
+/** Every option of the command, complete. */
+export type CommandOptions = Options & ValuesOf<typeof commandRows>;
+
+/** One option, as the help and the manual show it. */
+export interface Setting extends Pick<Option, "placeholder" | "expected" | "range" | "effect"> {
+  /** For example `maxKeys`: what `createGateway` calls it, unless it is of the command alone. */
+  readonly name: string;
+  readonly section: string;
+  /** For example `MAX_KEYS`. */
+  readonly env: string;
+  /** For example `max-keys`; null where a flag would show a secret to everybody on the machine, or the name is not ours. */
+  readonly flag: string | null;
+  /** The command's default, in words. */
+  readonly fallback: string;
+  readonly isOfCommandAlone: boolean;
+}
+
+/** Every option, in the order of the help. */
+export const settings: readonly Setting[] = sections.flatMap(({ title, gateway, command }) => [
+  ...toSettings(title, gateway, false),
+  ...toSettings(title, command, true),
+]);
+
+function toSettings(section: string, rows: Rows, isOfCommandAlone: boolean): Setting[] {
+  return Object.entries(rows).map(([name, row]) => {
+    const fallback = row.fallback ?? fallbackOf(row);
+    return { ...row, name, section, env: envOf(name, row), flag: flagOf(name, row), fallback, isOfCommandAlone };
+  });
+}
+
+function fallbackOf({ default: always, production, development = always }: Option): string {
+  const usual = toWords(development);
+  return production === undefined ? usual : `${usual}, or ${toWords(production)} if NODE_ENV=production`;
+}
+
+function toWords(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function envOf(name: string, { env }: Option): string {
+  return env ?? name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+function flagOf(name: string, { flag, isSecret }: Option): string | null {
+  if (isSecret === true || name === "nodeEnv") return null;
+  return flag ?? name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** What the command was given. */
+export interface GivenTexts {
+  /** By variable. One that is set to nothing is not set: that is how container files leave things out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** By flag, without its dashes. A flag wins over its variable. */
+  readonly flags?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads the command's options.
+ *
+ * @throws ConfigurationError - naming the first one that does not parse, what was expected and the value that was given,
+ * or what contradicts what.
+ */
+export function parseOptions(given: GivenTexts): CommandOptions {
+  const read = (rows: Rows): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, parseText(name, row, given)]));
+  const texts = { ...read(gatewayRows), ...read(commandRows) };
+  const isProduction = texts["nodeEnv"] === "production";
+  const onlyPersisted = texts["onlyPersistedOperations"] === true;
+  const entries = Object.entries<Option>({ ...gatewayRows, ...commandRows }).map(([name, row]) => {
+    // Their documents are in no manifest.
+    if (name === "explorer" && onlyPersisted) return [name, texts[name] ?? false];
+    return [name, texts[name] ?? (isProduction ? row.production : row.development) ?? row.default];
+  });
+  const options = Object.fromEntries(entries) as CommandOptions;
+  refuseContradictions(options, options.persistedOperations !== undefined);
+  return options;
+}
+
+function parseText(name: string, row: Option, { environment = {}, flags = {} }: GivenTexts): unknown {
+  const flag = flagOf(name, row);
+  const fromFlag = flag === null ? undefined : flags[flag];
+  const text = fromFlag ?? environment[envOf(name, row)];
+  if (text === undefined || (text === "" && fromFlag === undefined)) return undefined;
+  const result = v.safeParse(row.text, text);
+  if (result.success) return result.output;
+  const shown = row.isSecret === true ? "" : `, got "${clip(text)}"`;
+  const given = fromFlag === undefined ? envOf(name, row) : `--${String(flag)}`;
+  throw new ConfigurationError(`${given}: expected ${row.expected}${shown}.`);
+}
+
+/** The options that `createGateway` takes from the command's. */
+export function toGatewayOptions(options: CommandOptions): Options {
+  return Object.fromEntries(Object.keys(gatewayRows).map((name) => [name, Reflect.get(options, name)])) as Options;
+}
+
+/**
+ * Checks what a program gave, which may have no types, and adds the defaults.
+ *
+ * @param hasManifest - whether there is a manifest of persisted operations.
+ * @throws ConfigurationError - naming the option, what was expected and the value that was given.
+ */
+export function completeOptions(given: Readonly<Record<string, unknown>>, hasManifest: boolean): Options {
+  for (const [name, value] of Object.entries(given)) {
+    const row = Object.hasOwn(gatewayRows, name) ? (gatewayRows as Rows)[name] : undefined;
+    if (row === undefined) throw new ConfigurationError(`There is no option \`${name}\`.`);
+    if (value === undefined || v.is(row.value, value)) continue;
+    throw expectation(name, row.expected, value);
+  }
+  const entries = Object.entries<Option>(gatewayRows).map(([name, row]) => [name, given[name] ?? row.default]);
+  const options = Object.fromEntries(entries) as Options;
+  refuseContradictions(options, hasManifest);
+  return options;
+}
+
+/** The refusal of an option's value, which is shown. */
+export function expectation(name: string, expected: string, value: unknown): ConfigurationError {
+  const shown = typeof value === "string" ? value : inspect(value, { depth: 1, breakLength: Infinity });
+  return new ConfigurationError(`Expected \`${name}\` to be ${expected}, got \`${clip(shown)}\` (${typeof value}).`);
+}
+
+const MAX_SHOWN_LENGTH = 100;
+
+function clip(text: string): string {
+  return text.slice(0, MAX_SHOWN_LENGTH);
+}
+
+function refuseContradictions(options: Options, hasManifest: boolean): void {
+  const { minPollIntervalMs, maxPollIntervalMs } = options;
+  if (minPollIntervalMs > maxPollIntervalMs) {
+    throw new ConfigurationError(
+      `Expected \`minPollIntervalMs\` to be at most \`maxPollIntervalMs\` (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
+    );
+  }
+  if (!options.onlyPersistedOperations) return;
+  const refuse = (reason: string): never => {
+    throw new ConfigurationError(`\`onlyPersistedOperations\` ${reason}.`);
+  };
+  if (!hasManifest) refuse("needs a manifest in `persistedOperations`");
+  if (options.explorer) refuse("contradicts `explorer`, whose documents are in no manifest");
+  if (options.federation) refuse("contradicts `federation`, whose router writes documents of its own");
+  if (options.maxAutomaticQueryBytes > 0) {
+    refuse("contradicts `maxAutomaticQueryBytes`, which lets clients add documents");
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What a row of the table of options is made of: a kind, a default and an effect, and the names that follow from its own.
+ *
+ * The sections beside this file are written in its functions; `options.ts` reads them. A kind says how a value is written,
+ * what is expected in words, and when a value fits, as text of the environment and as a value of a program.
+ */
+
+import * as v from "valibot";
+
+/** How a kind of value is written, checked, and read from text. */
+interface Kind<T> {
+  /** What a flag's value looks like, for example `<integer>`. */
+  readonly placeholder: string;
+  /** What is expected, as a refusal says it. */
+  readonly expected: string;
+  /** Accepts what a program gives. */
+  readonly value: v.GenericSchema<unknown, T>;
+  /** Accepts, and reads, what stands in the environment or behind a flag. */
+  readonly text: v.GenericSchema<unknown, T>;
+}
+
+/** What one option does, and what holds when it is not given. */
+interface Details<T, D extends T | undefined> {
+  /** Of the library, and of the command where it has no other. Undefined: other options or their absence decide. */
+  readonly default: D;
+  /** The command's default where NODE_ENV is `production`. */
+  readonly production?: T;
+  /** The command's default where NODE_ENV is anything else. */
+  readonly development?: T;
+  /** The command's default in words, where its value alone does not tell. */
+  readonly fallback?: string;
+  /** What it does, and what happens at a bound. */
+  readonly effect: string;
+  /** The environment variable, where it does not follow from the name. */
+  readonly env?: string;
+  /** The flag, where it does not follow from the name. */
+  readonly flag?: string;
+  /** Whether it may not be shown: it has no flag, and no refusal repeats it. */
+  readonly isSecret?: boolean;
+}
+
+/** Between what bounds a number lies, both included. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One row. */
+export interface Option<T = unknown, D extends T | undefined = T | undefined> extends Kind<T>, Details<T, D> {
+  /** Of a number. */
+  readonly range?: Range;
+}
+
+/** Rows by name. */
+export type Rows = Readonly<Record<string, Option>>;
+
+/** The values of rows. */
+export type ValuesOf<R> = {
+  readonly [Name in keyof R]: R[Name] extends Option<infer T, infer D>
+    ? undefined extends D
+      ? T | undefined
+      : T
+    : never;
+};
+
+/** What belongs together in the help and the manual. */
+export interface Section {
+  readonly title: string;
+  /** Options of `createGateway` and of the command. */
+  readonly gateway: Rows;
+  /** Options of the command alone. */
+  readonly command: Rows;
+}
+
+/** A whole number. Names that end in `Ms` are milliseconds, in `Bytes` bytes; the rest are counts. */
+export function integer<D extends number | undefined>({
+  min,
+  max,
+  ...details
+}: Range & Details<number, D>): Option<number, D> {
+  const value = v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+  return {
+    ...details,
+    range: { min, max },
+    placeholder: "<integer>",
+    expected: `an integer from ${min} to ${max}`,
+    value,
+    text: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number), value),
+  };
+}
+
+export function text<D extends string | undefined>(
+  details: Details<string, D> & { readonly placeholder?: string },
+): Option<string, D> {
+  const value = v.pipe(v.string(), v.nonEmpty());
+  return { placeholder: "<text>", ...details, expected: "a text that is not empty", value, text: value };
+}
+
+export function toggle<D extends boolean | undefined>(details: Details<boolean, D>): Option<boolean, D> {
+  return {
+    ...details,
+    placeholder: "<true|false>",
+    expected: "true or false",
+    value: v.boolean(),
+    text: v.pipe(
+      v.picklist(["true", "1", "false", "0"]),
+      v.transform((text) => text === "true" || text === "1"),
+    ),
+  };
+}
+
+export function oneOf<const T extends string, const D extends T | undefined>(
+  values: readonly T[],
+  details: Details<T, D> & { readonly placeholder: string },
+): Option<T, D> {
+  const value = v.picklist(values);
+  return { ...details, expected: `one of ${values.join(", ")}`, value, text: value };
+}
+
+export function names<D extends readonly string[] | undefined>(
+  details: Details<readonly string[], D>,
+): Option<readonly string[], D> {
+  return { ...details, placeholder: "<names>", ...listOf(v.pipe(v.string(), v.nonEmpty()), "names") };
+}
+
+/** Lets pages of any port on this machine in. */
+export const LOCAL_ORIGINS = "localhost";
+/** Lets every page in. */
+export const ANY_ORIGIN = "*";
+
+export function origins<D extends readonly string[] | undefined>(
+  details: Details<readonly string[], D>,
+): Option<readonly string[], D> {
+  const item = v.union([v.picklist([ANY_ORIGIN, LOCAL_ORIGINS]), v.pipe(v.string(), v.check(isOrigin))]);
+  const what = `origins such as https://app.example.com, "${ANY_ORIGIN}" or "${LOCAL_ORIGINS}"`;
+  return { ...details, placeholder: "<origins>", ...listOf(item, what) };
+}
+
+/** Whether the text is what a browser sends as the origin of a page. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
+}
+
+/** Lists are arrays for a program, and have commas between their items as text. */
+function listOf(
+  item: v.GenericSchema<unknown, string>,
+  what: string,
+): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
+  const value = v.array(item);
+  const text = v.pipe(
+    v.string(),
+    v.transform((list): unknown => list.split(",").map((piece) => piece.trim())),
+    value,
+  );
+  return { expected: `a list of ${what}`, value, text };
+}
