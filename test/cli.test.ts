@@ -247,13 +247,13 @@ describe("help", () => {
     // The help is wrapped to columns.
     const help = stdout.replaceAll(/\s+/g, " ");
     for (const { section, env, flag, expected, effect, fallback } of settings) {
-      if (flag !== null) expect(help).toContain(`${section}: --`);
       const line =
         flag === null
           ? `${env} ${effect} [default: ${fallback}]`
           : `${effect} [${env}; ${expected}; default: ${fallback}]`;
       expect(help).toContain(line);
       expect(help).toContain(flag === null ? env : `--${flag} <`);
+      expect(help).toContain(`${section}: --`);
     }
   });
 
