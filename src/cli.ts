@@ -8,7 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { Command, Option, type OptionValues } from "commander";
-import { pino, type Logger } from "pino";
+import { openLog, type LogOutput } from "./commands/log-output.js";
 import { chooseUpstream, type Upstream } from "./commands/upstream.js";
 import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
 import { startEmulator, type Emulator } from "./emulator/emulator.js";
@@ -56,29 +56,31 @@ type Stop = () => Promise<void> | void;
 async function serve(flags: OptionValues): Promise<void> {
   const options = parseOptions({ environment: process.env, flags: toFlags(flags) });
   const upstream = chooseUpstream(options);
-  const logger = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const log = openLog(options.logLevel);
   const stops: Stop[] = [];
-  const stop = async (): Promise<void> => {
-    for (const next of stops.splice(0).toReversed()) await next();
-  };
   try {
     const opened = await openUpstream(upstream, stops);
     const gateway = createGateway({
       ...toGatewayOptions(options),
       openApi: opened.openApi,
-      logger,
+      logger: log.logger,
       example: EXAMPLE,
       persistedOperations: readManifest(options.persistedOperations),
       persistedOperationsSource: options.persistedOperations,
     });
     stops.push(async () => gateway.stop());
     const { url } = await gateway.start();
-    stopOnSignal(stop, logger);
+    stopOnSignal(stops, log, () => void gateway.stop({ drainDelayMs: 0 }));
     print(startMessage(url, upstream, opened, options));
   } catch (thrown) {
-    await stop();
+    await stopAll(stops);
+    await log.close();
     throw thrown;
   }
+}
+
+async function stopAll(stops: readonly Stop[]): Promise<void> {
+  for (const stop of stops.toReversed()) await stop();
 }
 
 function readManifest(path: string | undefined): ReadonlyMap<string, string> | undefined {
@@ -146,17 +148,33 @@ function indent(text: string): string {
   return text.replaceAll(/^/gm, "  ");
 }
 
-function stopOnSignal(stop: () => Promise<void>, logger: Logger | null): void {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+const STOP_SIGNALS = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT"] as const;
+
+/**
+ * Stops at the first signal. Another one of the same kind has its usual effect, which is to end the process at once.
+ *
+ * @param hurry - called at an interrupt, since somebody waits at a terminal.
+ */
+function stopOnSignal(stops: readonly Stop[], log: LogOutput, hurry: () => void): void {
+  let isStopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    log.logger.info({ signal }, "Stopping: no new work, running queries finish.");
+    await stopAll(stops);
+    log.logger.info({}, "Stopped.");
+    await log.close();
+    // A call to IMM that was given up cannot be taken back: its socket would hold the process up until it ends.
+    process.exit(0);
+  };
+  for (const signal of STOP_SIGNALS) {
     process.once(signal, () => {
-      logger?.info({ signal }, "Stopping: no new work, running queries finish.");
-      void stop().then(() => {
-        logger?.info({}, "Stopped.");
-        // A call to IMM that was given up cannot be taken back: its socket would hold the process up until it ends.
-        process.exit(0);
-      }, fail);
+      if (signal === "SIGINT") hurry();
+      stop(signal).catch(fail);
     });
   }
+  // Node would open its inspector.
+  process.on("SIGUSR1", () => undefined);
 }
 
 async function serveEmulator(flags: OptionValues): Promise<void> {
@@ -165,9 +183,7 @@ async function serveEmulator(flags: OptionValues): Promise<void> {
   const seed = parseNumber("--seed", flags["seed"], 0, 2 ** 31 - 1, true);
   const stops: Stop[] = [];
   const emulator = await startDemoEmulator({ port, timeScale, seed, host: String(flags["host"]) }, stops);
-  stopOnSignal(async () => {
-    for (const stop of stops.toReversed()) await stop();
-  }, null);
+  stopOnSignal(stops, openLog("silent"), () => undefined);
   print(
     [
       `The IMM emulator serves ${emulator.url} with made-up data in project ${DEMO_PROJECT}.`,
@@ -221,6 +237,14 @@ function toOptionKey(flag: string): string {
   return flag.replaceAll(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
 
+/** A reader that goes is no failure; output that cannot be written is one, but does not end what was started. */
+function forgiveLostOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") fail(new ConfigurationError(`Standard output cannot be written (${error.code}).`));
+  });
+  process.stderr.on("error", () => undefined);
+}
+
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -272,4 +296,5 @@ function createProgram(): Command {
   return program;
 }
 
+forgiveLostOutput();
 createProgram().parseAsync(process.argv).catch(fail);

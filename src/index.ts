@@ -1,7 +1,7 @@
 /** The library: every public name, one by one. The command is `cli.ts`. */
 
 export { createGateway } from "./server/gateway.js";
-export type { Gateway, GatewayOptions, StartedGateway, Upstream } from "./server/gateway.js";
+export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";
 export type { ExampleOperations } from "./server/transports/explorer.js";

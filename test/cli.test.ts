@@ -1,4 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +8,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { settings } from "../src/options/options.js";
 import { printGatewaySchema } from "../src/schema/build-schema.js";
 import { keyArguments, query } from "./support/query.js";
-import { endRuns, Run, type Finished } from "./support/run.js";
+import { endRuns, Run, type Finished, type Outputs } from "./support/run.js";
 
 // The test runs from dist/test/: the command lies beside it, the schema two folders up.
 const command = fileURLToPath(new URL("../src/cli.js", import.meta.url));
@@ -25,8 +27,8 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-function start(parameters: readonly string[], env?: Readonly<Record<string, string>>): Run {
-  return new Run([command, ...parameters], env);
+function start(parameters: readonly string[], env?: Readonly<Record<string, string>>, ...outputs: Outputs): Run {
+  return new Run([command, ...parameters], env, ...outputs);
 }
 
 async function run(parameters: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished> {
@@ -41,7 +43,41 @@ function portOf(url: string): string {
 const served = /^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m;
 const example = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
 
+/** A port that was free a moment ago, for a command that cannot say which one it took. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Waits until somebody answers there. */
+async function answers(url: string): Promise<void> {
+  let isThere = false;
+  while (!isThere) {
+    isThere = await fetch(`${url}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  }
+}
+
 describe("schema", () => {
+  test("says in one sentence that it cannot be written, and nothing to a reader that goes", async () => {
+    const full = openSync("/dev/full", "w");
+    const writing = start(["schema"], {}, "pipe", full);
+    closeSync(full);
+    expect(await writing.finished).toMatchObject({
+      code: 1,
+      stderr: "imm-graphql: Standard output cannot be written (ENOSPC).\n",
+    });
+    const reading = start(["schema"]);
+    reading.stopReading();
+    expect(await reading.finished).toMatchObject({ code: 0, stderr: "" });
+  });
+
   test("prints exactly the schema that is committed", async () => {
     expect(await run(["schema"])).toEqual({ code: 0, stdout: readFileSync(schemaFile, "utf8"), stderr: "" });
   });
@@ -97,6 +133,43 @@ describe("serve", () => {
       .split("\n")
       .map((line) => (JSON.parse(line) as { msg: string }).msg);
     expect(messages).toEqual(["Stopping: no new work, running queries finish.", "Stopped."]);
+  });
+
+  test.each(["SIGHUP", "SIGUSR2"] as const)("ends on %s like on SIGTERM, and ignores SIGUSR1", async (signal) => {
+    const serving = start(["serve", "--port", "0"]);
+    const url = await serving.prints(served);
+    serving.kill("SIGUSR1");
+    expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
+    serving.kill(signal);
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(0);
+    expect(stderr).not.toContain("Debugger");
+    expect(stderr).toContain(`"signal":"${signal}"`);
+  });
+
+  test("still serves for the delay of production on SIGTERM, which an interrupt skips", async () => {
+    const production = { NODE_ENV: "production", IMM_EMULATOR: "true" };
+    const serving = start(["serve", "--port", "0"], production);
+    const url = await serving.prints(served);
+    serving.kill("SIGTERM");
+    // The answer comes from a process that has begun to go.
+    let status = 0;
+    while (status !== 503) ({ status } = await fetch(`${url}/readyz`));
+    expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
+    serving.kill("SIGINT");
+    expect((await serving.finished).code).toBe(0);
+  });
+
+  test("goes on, and ends cleanly, where neither its log nor its output can be written", async () => {
+    const port = await freePort();
+    const full = openSync("/dev/full", "w");
+    const serving = start(["serve", "--port", String(port), "--log-level", "trace"], {}, full);
+    closeSync(full);
+    const url = `http://127.0.0.1:${port}`;
+    await answers(url);
+    expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
+    serving.kill("SIGTERM");
+    expect((await serving.finished).code).toBe(0);
   });
 
   test("talks to the endpoint that is set, with the key that is set", async () => {

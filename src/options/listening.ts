@@ -12,6 +12,19 @@ export const listening = {
       default: "127.0.0.1",
       effect: "the address to listen on; 0.0.0.0 for all. The gateway asks nobody who they are",
     }),
+    requestTimeoutMs: integer({
+      min: 100,
+      max: HOUR_MS,
+      default: 30_000,
+      effect: "how long a client may take to send an HTTP request, its body included; then status 408",
+    }),
+    drainDelayMs: integer({
+      min: 0,
+      max: HOUR_MS,
+      default: 0,
+      production: 5_000,
+      effect: "how long everything is still served when the gateway is to stop, while /readyz answers 503 already",
+    }),
     shutdownTimeoutMs: integer({
       min: 0,
       max: HOUR_MS,

@@ -23,6 +23,7 @@ import { TaskReader } from "../tasks/task-reader.js";
 import { TaskResults } from "../tasks/task-results.js";
 import { TaskStarter } from "../tasks/task-starter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
+import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/explorer.js";
 import { asksForReport } from "./operation/call-report.js";
 import { formatResult, type Caller } from "./operation/pipeline.js";
@@ -69,10 +70,19 @@ export interface Gateway {
    * @throws ConfigurationError - when the port is in use or may not be used.
    */
   start(): Promise<StartedGateway>;
-  /** Refuses new work, lets running queries finish, ends subscriptions, closes sockets with 1001, leaves no timer. Can be called again. */
-  stop(): Promise<void>;
+  /**
+   * Goes on serving for `drainDelayMs` while /readyz answers 503. Then refuses new work, lets running queries finish, ends
+   * subscriptions, closes sockets with 1001, and leaves no timer. Called again, it can only shorten the delay.
+   */
+  stop(options?: StopOptions): Promise<void>;
   /** How many tasks are watched at this moment. */
   readonly watchedTasks: number;
+}
+
+/** How to stop. */
+export interface StopOptions {
+  /** @default the option of `createGateway` */
+  readonly drainDelayMs?: number;
 }
 
 /** Where a started gateway is. */
@@ -86,6 +96,8 @@ type Phase =
   | { readonly name: "created" }
   | { readonly name: "starting"; readonly started: Promise<StartedGateway> }
   | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketDoor }
+  /** Serves as before, but is about to stop. */
+  | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
 
 /** What errors call a manifest that has no name of its own. */
@@ -183,6 +195,7 @@ class ApolloGateway implements Gateway {
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
       allowsHost: createAllowsHost(host, origins),
+      isReady: () => this.#phase.name === "running",
       isDraining: () => this.#phase.name === "draining",
     };
     const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example: this.#example });
@@ -204,7 +217,8 @@ class ApolloGateway implements Gateway {
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 
-  async stop(): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
+    const { drainDelayMs = this.#options.drainDelayMs } = options;
     const phase = this.#phase;
     switch (phase.name) {
       case "created":
@@ -213,20 +227,26 @@ class ApolloGateway implements Gateway {
         return;
       case "starting":
         await phase.started.catch(() => undefined);
-        return this.stop();
+        return this.stop(options);
       case "running": {
-        // The phase changes first: both doors look at it from the first moment of the drain on.
-        const stopped = Promise.resolve().then(async () => this.#drain(phase.http, phase.webSocket));
-        this.#phase = { name: "draining", stopped };
+        const delay = new DrainDelay(this.#clock);
+        const stopped: Promise<void> = delay.over.then(async () => this.#drain(phase.http, phase.webSocket, stopped));
+        this.#phase = { name: "leaving", delay, stopped };
+        delay.endIn(drainDelayMs);
         return stopped;
       }
+      case "leaving":
+        phase.delay.endIn(drainDelayMs);
+        return phase.stopped;
       case "draining":
       case "stopped":
         return phase.stopped;
     }
   }
 
-  async #drain({ app, apollo, answers }: HttpDoor, webSocket: WebSocketDoor): Promise<void> {
+  async #drain({ app, apollo, answers }: HttpDoor, webSocket: WebSocketDoor, stopped: Promise<void>): Promise<void> {
+    // First, since the transports refuse new work by it.
+    this.#phase = { name: "draining", stopped };
     const { shutdownTimeoutMs } = this.#options;
     const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
     const httpClosed = app.close();

@@ -90,6 +90,42 @@ describe("stopping", () => {
   });
 });
 
+describe("the delay before the drain", () => {
+  const probe = async (url: string, path: string): Promise<unknown> => {
+    const answer = await fetch(url + path);
+    return [answer.status, await answer.json()];
+  };
+
+  it("serves everything, new connections and subscriptions among it, while /readyz says that it goes", async () => {
+    const { url, emulator, clock, gateway } = await startGateway({ gateway: { drainDelayMs: 5_000 } });
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    expect(await probe(url, "/readyz")).toEqual([200, { status: "ok" }]);
+    const stopped = gateway.stop();
+    expect(await probe(url, "/readyz")).toEqual([503, { status: "draining" }]);
+    expect(await probe(url, "/healthz")).toEqual([200, { status: "ok" }]);
+    expect((await query(url, DOCUMENT)).data).toEqual({ task: { status: "RUNNING" } });
+    const subscription = subscribe(connect(url), `subscription { taskProgress(${keyArguments(RUN)}) { status } }`);
+    await subscription.next();
+    await clock.advance(4_999);
+    expect(await probe(url, "/readyz")).toEqual([503, { status: "draining" }]);
+    expect((await query(url, DOCUMENT)).data).toEqual({ task: { status: "RUNNING" } });
+    await clock.advance(1);
+    await stopped;
+    expect(await subscription.failure()).toMatchObject({ code: 1_001 });
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("is brought forward by a further stop, and not put off", async () => {
+    const { clock, gateway } = await startGateway({ gateway: { drainDelayMs: 5_000 } });
+    const stopped = gateway.stop();
+    void gateway.stop({ drainDelayMs: 60_000 });
+    expect(clock.nextTimerInMs).toBe(5_000);
+    await Promise.all([gateway.stop({ drainDelayMs: 0 }), stopped]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
 describe("starting on a port that is in use", () => {
   it("fails with one sentence and leaves nothing behind", async () => {
     const { port, clock } = await startGateway();

@@ -12,6 +12,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** Where standard error goes, and standard output: into a pipe that the test reads, or an open file. */
+export type Outputs = readonly [stderr?: "pipe" | number, stdout?: "pipe" | number];
+
 /** A running command: what it has written so far, and what becomes of it. `endRuns` ends it. */
 export class Run {
   readonly #child: ChildProcess;
@@ -20,17 +23,21 @@ export class Run {
   stderr = "";
 
   /** @param parameters - of Node: a script, then what is for it. The environment is `env` and the path, no more. */
-  constructor(parameters: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    parameters: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    ...[stderr = "pipe", stdout = stderr]: Outputs
+  ) {
     const child = spawn(process.execPath, parameters, {
       env: { PATH: process.env["PATH"], ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", stdout, stderr],
     });
     children.push(child);
     this.#child = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
     });
     this.finished = once(child, "close").then(() => ({
@@ -49,6 +56,11 @@ export class Run {
       if (stdout === null || stdout.readableEnded) throw new Error(`It ended without a match: ${this.stderr}`);
       await Promise.race([once(stdout, "data"), once(stdout, "end")]);
     }
+  }
+
+  /** Closes standard output, as `head` does. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -1,12 +1,20 @@
 /**
  * The two explorers of development: Apollo Sandbox as the landing page of /graphql, which loads from Apollo's network,
- * and GraphiQL at /graphiql, which needs none and whose subscriptions use the same WebSocket as everybody's.
+ * and GraphiQL at /graphiql, which needs none and whose subscriptions use the same WebSocket as those of every client.
+ *
+ * GraphiQL is one gzipped file, made at build and held once in memory, however many ask for it; what is this gateway's own
+ * it fetches.
  */
 
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { FastifyInstance } from "fastify";
+import Negotiator from "negotiator";
 import type { GatewayContext } from "../../schema/context.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
@@ -29,22 +37,24 @@ export function createLandingPage(isOn: boolean, example: ExampleOperations): Ap
 
 /** Serves GraphiQL. */
 export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, example: ExampleOperations): void {
-  let page: Promise<string> | undefined;
-  app.get(GRAPHIQL_PATH, async (_request, reply) => {
-    page ??= renderPage(graphqlPath, example);
-    return reply.type("text/html; charset=utf-8").send(await page);
+  const page = readFileSync(new URL("graphiql.html.gz", import.meta.url));
+  const etag = `W/"${createHash("sha256").update(page).digest("base64url")}"`;
+  app.get(GRAPHIQL_PATH, async (request, reply) => {
+    // Asked for again each time, since the next version of the gateway has another; the same one costs no bytes.
+    void reply.headers({ etag, "cache-control": "no-cache", vary: "accept-encoding" });
+    if (request.headers["if-none-match"]?.includes(etag)) return reply.status(304).send();
+    void reply.type("text/html; charset=utf-8");
+    const takesGzip = new Negotiator(request.raw).encoding(["gzip", "identity"]) === "gzip";
+    if (takesGzip) return reply.header("content-encoding", "gzip").send(page);
+    // As it is read: nothing is unpacked for a client that does not.
+    return reply.send(Readable.from([page]).pipe(createGunzip()));
   });
-}
-
-/** The whole of GraphiQL in one page of several megabytes, so it is loaded only when somebody asks for it. */
-async function renderPage(graphqlPath: string, example: ExampleOperations): Promise<string> {
-  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
-  return renderGraphiQL({
+  app.get(`${GRAPHIQL_PATH}/options.json`, async () => ({
     title: "imm-graphql",
     endpoint: graphqlPath,
     subscriptionsProtocol: "WS",
     defaultTabs: [{ query: example.query }, { query: example.subscription }],
     // An empty icon, so that the page asks for nothing but its data.
     favicon: "data:,",
-  });
+  }));
 }

@@ -34,9 +34,13 @@ import { registerSseDoor, STREAM_PATH } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
 
 export const GRAPHQL_PATH = "/graphql";
-/** How long a client may take to send its request. The answer may take longer. */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Whether the process is there. */
 const HEALTH_PATH = "/healthz";
+/** Whether new work should come here. */
+const READY_PATH = "/readyz";
+const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
+/** Node looks for requests that take too long so often; its own 30 seconds would come on top of the timeout. */
+const REQUEST_CHECK_MS = 1_000;
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions extends ExecutionOptions {
@@ -49,6 +53,10 @@ export interface HttpDoorOptions extends ExecutionOptions {
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
+  readonly requestTimeoutMs: number;
+  /** Whether new work should come here. */
+  readonly isReady: () => boolean;
+  /** Whether new work is refused. */
   readonly isDraining: () => boolean;
 }
 
@@ -66,17 +74,23 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   const app = fastify({
     logger: false,
     bodyLimit: options.maxRequestBytes,
-    // A body that trickles in would hold its connection, and a stop, for ever.
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A body that trickles in would hold its connection, and a stop, for ever. The answer may take longer.
+    requestTimeout: options.requestTimeoutMs,
+    http: {
+      headersTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(options.requestTimeoutMs, REQUEST_CHECK_MS),
+    },
     forceCloseConnections: "idle",
+    // The probes answer to the last; the hook below refuses the rest.
+    return503OnClosing: false,
   });
   app.addHook("onRequest", async (request, reply) => {
+    if (PROBE_PATHS.has(request.routeOptions.url)) return;
     if (!options.allowsHost(request.headers.host)) {
       await reply.status(403).send(toRefusal(403, options.maxRequestBytes));
       return;
     }
-    if (!options.isDraining() || request.url === HEALTH_PATH) return;
-    await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
+    if (options.isDraining()) await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
   });
   app.addHook("onSend", async (_request, reply) => {
     // A connection that stays open after its last answer would hold the stop up until the deadline.
@@ -116,10 +130,10 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
       (await answerInParts(request, reply)) ? reply : answerByApollo.call(app, request, reply),
   });
   registerSseDoor(app, { ...options, answers });
-  app.get(HEALTH_PATH, async (_request, reply) => {
-    const isDraining = options.isDraining();
-    return reply.status(isDraining ? 503 : 200).send({ status: isDraining ? "draining" : "ok" });
-  });
+  app.get(HEALTH_PATH, async () => ({ status: "ok" }));
+  app.get(READY_PATH, async (_request, reply) =>
+    options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
+  );
   if (options.hasExplorer) {
     registerGraphiQL(app, GRAPHQL_PATH, options.example);
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));

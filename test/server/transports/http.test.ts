@@ -1,5 +1,7 @@
-import { request } from "node:http";
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
+import { connect as connectTcp, createServer } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "@jest/globals";
 import type { AddressInfo } from "node:net";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
@@ -10,6 +12,7 @@ import { withTimePassing } from "../../support/manual-clock.js";
 import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
+const ASKED = "/graphql?query=%7B__typename%7D";
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
 
 async function post(url: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -46,9 +49,40 @@ describe("GraphQL over HTTP", () => {
     expect(response.headers.get("cache-control") ?? "no-store").toBe("no-store");
   });
 
-  it("says that it is well", async () => {
-    const { url } = await startGateway();
-    expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: "ok" });
+  it.each(["/healthz", "/readyz", "/readyz?from=probe"])("answers %s, under any host and by HEAD", async (path) => {
+    const { url, port } = await startGateway();
+    expect(await (await fetch(url + path)).json()).toEqual({ status: "ok" });
+    expect((await fetch(url + path, { method: "HEAD" })).status).toBe(200);
+    const asked = request({ port, host: "127.0.0.1", path, headers: { host: "10.1.2.3:4000" } }).end();
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    expect(response.resume().statusCode).toBe(200);
+  });
+
+  it.each([
+    [
+      "a body",
+      "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    ],
+    ["a head", "POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-Slow:"],
+  ])("cuts %s that does not come to its end in time, and no sooner an answer", async (_what, bytes) => {
+    const { url, port, emulator } = await startGateway({ gateway: { requestTimeoutMs: 100 } });
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const streamed = await fetch(`${url}/graphql/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ query: `subscription { taskProgress(${keyArguments(RUN)}) { progress } }` }),
+    });
+    const reader = (streamed.body as ReadableStream<Uint8Array>).getReader();
+    const socket = connectTcp(port, "127.0.0.1");
+    disposeAfterTest(() => void socket.destroy());
+    const answer = text(socket);
+    const sentAt = performance.now();
+    socket.write(bytes);
+    expect(await answer).toMatch(/^HTTP\/1.1 408 /);
+    // Node looks every second at most; by itself it would every thirty.
+    expect(performance.now() - sentAt).toBeLessThan(5_000);
+    expect((await reader.read()).done).toBe(false);
+    await reader.cancel();
   });
 });
 
@@ -278,10 +312,13 @@ describe("a page whose host was made to resolve to this machine", () => {
     const { port } = await startGateway();
     const statusOf = async (headers: Record<string, string>): Promise<number | undefined> =>
       new Promise((resolve) => {
-        request({ port, host: "127.0.0.1", path: "/healthz", headers }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        }).end();
+        request(
+          { port, host: "127.0.0.1", path: ASKED, headers: { ...headers, "apollo-require-preflight": "1" } },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        ).end();
       });
     expect(await statusOf({ host: `evil.example:${port}` })).toBe(403);
     expect(await statusOf({ host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).toBe(403);

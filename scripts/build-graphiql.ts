@@ -1,0 +1,35 @@
+/**
+ * Makes GraphiQL one gzipped file beside the code that serves it: `npm run build` runs it. The page is the same for every
+ * gateway; it fetches what is one gateway's own, so that the package which renders it is needed here only.
+ */
+
+import { statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+// Compiled to dist/scripts/.
+const page = new URL("../src/server/transports/graphiql.html.gz", import.meta.url);
+const source = new URL("../../scripts/build-graphiql.ts", import.meta.url);
+const RENDERER = "@graphql-yoga/render-graphiql";
+
+/** Where the page gets its options; what the renderer writes in their place. */
+const OPTIONS_PATH = "/graphiql/options.json";
+const PLACEHOLDER = { title: "GraphiQL", favicon: "data:,", endpoint: "placeholder" };
+
+function changedAt(file: string | URL): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+async function render(): Promise<string> {
+  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
+  const rendered = renderGraphiQL(PLACEHOLDER);
+  const call = /YogaGraphiQL\.renderYogaGraphiQL\(\s*(window\.document\.querySelector\('#root'\)),\s*\{.*\},\s*\);/;
+  const at = rendered.lastIndexOf("YogaGraphiQL.renderYogaGraphiQL(");
+  const tail = rendered.slice(at);
+  if (!call.test(tail)) throw new Error(`${RENDERER} renders another page than this script knows.`);
+  const fetched = `fetch("${OPTIONS_PATH}").then(async (response) => YogaGraphiQL.renderYogaGraphiQL($1, await response.json()));`;
+  return rendered.slice(0, at) + tail.replace(call, fetched);
+}
+
+const renderer = fileURLToPath(import.meta.resolve(RENDERER));
+if (changedAt(page) < Math.max(changedAt(source), changedAt(renderer))) writeFileSync(page, gzipSync(await render()));
