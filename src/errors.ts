@@ -6,6 +6,7 @@
  * | BadUserInputError            | BAD_USER_INPUT            | an argument is malformed, here or by IMM's word          | no        |
  * | NotFoundError                | NOT_FOUND                 | IMM knows no such project or task, or no longer          | no        |
  * | ForbiddenError               | FORBIDDEN                 | IMM denies the gateway's account the operation           | no        |
+ * | RateLimitedError             | RATE_LIMITED              | the caller has spent its own allowance                   | no        |
  * | UpstreamThrottledError       | UPSTREAM_THROTTLED        | IMM throttles after retries, or the local budget is spent | yes      |
  * | OutcomeUnknownError          | OUTCOME_UNKNOWN           | a create's answer was lost: it may have started a task   | no        |
  * | UpstreamTimeoutError         | UPSTREAM_TIMEOUT          | no answer within the gateway's own deadline              | yes       |
@@ -28,6 +29,7 @@ export type ErrorCode =
   | "BAD_USER_INPUT"
   | "NOT_FOUND"
   | "FORBIDDEN"
+  | "RATE_LIMITED"
   | "OUTCOME_UNKNOWN"
   | "UPSTREAM_THROTTLED"
   | "UPSTREAM_TIMEOUT"
@@ -106,6 +108,11 @@ export class NotFoundError extends GatewayError {
 /** Thrown when IMM denies the gateway's account an operation or a project. */
 export class ForbiddenError extends GatewayError {
   override readonly code = "FORBIDDEN";
+}
+
+/** Thrown when the caller has spent its own allowance: more at once would be at the cost of others. */
+export class RateLimitedError extends GatewayError {
+  override readonly code = "RATE_LIMITED";
 }
 
 /** Thrown when IMM still throttles after the retries, or the gateway's own budget for the project is spent. */

@@ -57,6 +57,7 @@ export {
   GatewayError,
   InvalidDefinitionError,
   NotFoundError,
+  RateLimitedError,
   UpstreamInvalidResponseError,
   UpstreamMisconfiguredError,
   UpstreamRejectedError,

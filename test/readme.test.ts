@@ -23,6 +23,7 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   BAD_USER_INPUT: true,
   NOT_FOUND: true,
   FORBIDDEN: true,
+  RATE_LIMITED: true,
   OUTCOME_UNKNOWN: true,
   UPSTREAM_THROTTLED: true,
   UPSTREAM_TIMEOUT: true,

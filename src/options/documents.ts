@@ -22,6 +22,19 @@ export const documents = {
       default: 262_144,
       effect: "bytes of an HTTP body (beyond: status 413) or a WebSocket message (beyond: close code 1009)",
     }),
+    maxSocketOperations: integer({
+      min: 1,
+      max: 1_000_000,
+      default: 1_000,
+      effect: "operations at once on one WebSocket; further ones fail with RATE_LIMITED",
+    }),
+    maxSocketBufferBytes: integer({
+      min: 65_536,
+      max: 1_000_000_000,
+      default: 8_388_608,
+      effect:
+        "bytes of operations (beyond: RATE_LIMITED) and of unread answers (beyond: close code 1013) that one WebSocket may hold",
+    }),
     maxQueryTokens: integer({
       min: 10,
       max: 1_000_000,

@@ -14,6 +14,8 @@ import { selectedNeeds } from "./selected-needs.js";
 import { TaskKeyInput } from "./task-key.input.js";
 import { Task } from "./task.type.js";
 
+const NO_ANSWER = "IMM did not answer before the wait was over.";
+
 @ArgsType()
 class AwaitTaskArgs extends TaskKeyInput {
   @Field(() => Int, {
@@ -38,6 +40,8 @@ export class AwaitTaskResolver {
     const waitMs = parseTimeout(timeoutMs, context.maxAwaitMs);
     const taskKey = parseTaskKey(key);
     context.taskLoader.admit(taskKey);
+    // A client that has gone before the wait began would be heard of no more.
+    if (context.signal.aborted) throw new UpstreamTimeoutError(NO_ANSWER);
     const needs = selectedNeeds(info);
     const stream = context.watchHub.watch({ keys: [taskKey], needs });
     const timer = context.clock.setTimer(waitMs, () => stream.close());
@@ -51,7 +55,7 @@ export class AwaitTaskResolver {
         context.tally?.countAnswer(snapshot, needs);
         return new Task(snapshot, context);
       }
-      throw new UpstreamTimeoutError("IMM did not answer before the wait was over.");
+      throw new UpstreamTimeoutError(NO_ANSWER);
     } finally {
       timer.cancel();
       context.signal.removeEventListener("abort", onAbort);

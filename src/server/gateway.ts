@@ -34,7 +34,7 @@ import { toDocuments, type OperationManifest } from "./operation/operation-manif
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
-import { openWebSocketDoor, type WebSocketDoor } from "./transports/websocket.js";
+import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
 export type Upstream =
@@ -95,7 +95,7 @@ export interface StartedGateway {
 type Phase =
   | { readonly name: "created" }
   | { readonly name: "starting"; readonly started: Promise<StartedGateway> }
-  | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketDoor }
+  | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketTransport }
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
@@ -199,10 +199,12 @@ class ApolloGateway implements Gateway {
       isDraining: () => this.#phase.name === "draining",
     };
     const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example: this.#example });
-    const webSocket = openWebSocketDoor({
+    const webSocket = openWebSocketTransport({
       ...shared,
       server: http.app.server,
       path: GRAPHQL_PATH,
+      // Whether a peer is still there is a matter of the network, also where the clock is moved by hand.
+      pingClock: systemClock,
     });
     try {
       await listen(http.app, host, port);
@@ -244,7 +246,11 @@ class ApolloGateway implements Gateway {
     }
   }
 
-  async #drain({ app, apollo, answers }: HttpDoor, webSocket: WebSocketDoor, stopped: Promise<void>): Promise<void> {
+  async #drain(
+    { app, apollo, answers }: HttpDoor,
+    webSocket: WebSocketTransport,
+    stopped: Promise<void>,
+  ): Promise<void> {
     // First, since the transports refuse new work by it.
     this.#phase = { name: "draining", stopped };
     const { shutdownTimeoutMs } = this.#options;

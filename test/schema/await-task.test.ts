@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
+import { execute, parse } from "graphql";
+import { createSchema } from "../../src/schema/build-schema.js";
 import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
 import { startGateway } from "../support/start-gateway.js";
@@ -81,6 +83,21 @@ describe("Query.awaitTask", () => {
     client.terminate();
     await eventually(() => gateway.watchedTasks === 0 && clock.pendingTimers === 0);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("follows nothing for a client that has gone before it begins", async () => {
+    const contextValue = {
+      signal: AbortSignal.abort(),
+      maxAwaitMs: 60_000,
+      taskLoader: { admit: () => undefined },
+      watchHub: {
+        watch: () => {
+          throw new Error("It was followed.");
+        },
+      },
+    };
+    const { errors } = await execute({ schema: createSchema(), document: parse(awaiting()), contextValue });
+    expect(errors).toMatchObject([{ message: "IMM did not answer before the wait was over." }]);
   });
 
   it("is null with an error for a task that does not exist, and for a first answer that does not come in time", async () => {
