@@ -59,7 +59,6 @@ export class SocketConnection implements OperationSocket {
   /** By the client's id: those that are not over. */
   readonly #open = new Map<string, SocketOperation>();
   readonly #pongs: LatestReply<PingMessage["payload"]>;
-  #phase: "open" | "closing" = "open";
   #toProtocol: (text: string) => Promise<void> = async () => undefined;
   #lastInternalId = 0;
   #operationBytes = 0;
@@ -140,7 +139,7 @@ export class SocketConnection implements OperationSocket {
 
   #receive(data: RawData, isBinary: boolean): void {
     // What a client has sent before it left, or before it learned that it has to, is still read by ws.
-    if (this.#phase === "closing" || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#hasHeard = true;
     const text = String(data);
     const message = isBinary ? null : parseClientMessage(text);
@@ -159,7 +158,6 @@ export class SocketConnection implements OperationSocket {
         const operation = this.#open.get(message.id);
         if (operation === undefined) return;
         this.#forget(operation);
-        operation.abort();
         return void this.#handOver({ type: message.type, id: operation.internalId });
       }
     }
@@ -233,7 +231,6 @@ export class SocketConnection implements OperationSocket {
   }
 
   #leave(): void {
-    this.#phase = "closing";
     for (const operation of this.#open.values()) operation.abort();
     this.#open.clear();
   }

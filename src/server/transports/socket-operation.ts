@@ -134,7 +134,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   #deliver(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
     const { writer } = this.#socket;
     try {
-      for (let index = from; index < results.length && !this.isOver(); index += 1) {
+      for (let index = from; index < results.length; index += 1) {
         if (!writer.hasRoom) {
           writer.postpone(this, () => this.#deliver(results, index, onTaken));
           return;
