@@ -136,7 +136,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
     try {
       for (let index = from; index < results.length; index += 1) {
         if (!writer.hasRoom) {
-          writer.postpone(this, () => this.#deliver(results, index, onTaken));
+          this.#postpone(results, index, onTaken);
           return;
         }
         const message = this.#toMessage(results[index] as ExecutionResult);
@@ -146,6 +146,11 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
       // Other subscribers of the same change come after this one.
       this.#socket.fail(this, [thrown]);
     }
+  }
+
+  /** Apart from `#deliver`, whose loop would be slower for a closure in it. */
+  #postpone(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
+    this.#socket.writer.postpone(this, () => this.#deliver(results, from, onTaken));
   }
 
   #toMessage(result: ExecutionResult): string {

@@ -41,7 +41,7 @@ export class SocketWriter {
 
   /** Whether subscriptions may write. If not, the connection will drain or close. */
   get hasRoom(): boolean {
-    return !this.#connection.writableNeedDrain || this.#webSocket.bufferedAmount <= this.#maxBufferBytes / 4;
+    return this.#webSocket.bufferedAmount <= this.#maxBufferBytes / 4 || !this.#connection.writableNeedDrain;
   }
 
   /** Calls `goOn` once when there is room again. An `owner` waits for one thing at a time. */
