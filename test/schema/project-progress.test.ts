@@ -49,11 +49,9 @@ describe("projectProgress", () => {
     ["maxStalenessMs", { projectName: "immtest", maxStalenessMs: 0 }, "to be from 1 to 3600000"],
   ])("refuses a wrong `%s` without a call", async (argument, variables, message) => {
     const { emulator, url } = await startGateway();
-    const [event] = await subscribe<Data>(connect(url), DOCUMENT, variables).rest();
-    expect(event?.errors?.[0]).toMatchObject({
-      message: expect.stringContaining(message),
-      extensions: { code: "BAD_USER_INPUT", argument },
-    });
+    expect(await subscribe<Data>(connect(url), DOCUMENT, variables).failure()).toMatchObject([
+      { message: expect.stringContaining(message), extensions: { code: "BAD_USER_INPUT", argument } },
+    ]);
     expect(emulator.calls).toEqual([]);
   });
 });

@@ -141,7 +141,8 @@ export class SocketConnection implements OperationSocket {
     // What a client has sent before it left, or before it learned that it has to, is still read by ws.
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#hasHeard = true;
-    const text = String(data);
+    // The cast: that is how ws gives messages unless asked for otherwise.
+    const text = (data as Buffer).toString();
     const message = isBinary ? null : parseClientMessage(text);
     switch (message?.type) {
       case undefined:
@@ -176,7 +177,7 @@ export class SocketConnection implements OperationSocket {
     const operation = new SocketOperation({ id, internalId }, payload, this, this.#options);
     this.#operations.set(internalId, operation);
     this.#open.set(id, operation);
-    void this.#handOver({ type: MessageType.Subscribe, id: internalId, payload: { query: "" } }).then(() => {
+    void this.#handOver({ type: MessageType.Subscribe, id: internalId, payload: { query: "" } }).finally(() => {
       this.#operations.delete(internalId);
       this.#operationBytes -= bytes;
       this.#forget(operation);
@@ -266,7 +267,10 @@ function parseClientMessage(text: string): ClientMessage | null {
     case MessageType.Subscribe:
     case MessageType.Complete:
       return message.id.length > MAX_ID_LENGTH ? null : message;
-    default:
+    // Only a server may say these.
+    case MessageType.ConnectionAck:
+    case MessageType.Next:
+    case MessageType.Error:
       return null;
   }
 }

@@ -41,7 +41,9 @@ afterEach(() => {
   process.off("unhandledRejection", onUnhandled);
   const printed = consoleMethods.flatMap((method) => jest.mocked(console[method]).mock.calls);
   jest.restoreAllMocks();
-  expect([unhandled, printed]).toEqual([[], []]);
+  const found = [...unhandled, ...printed];
+  if (found.length > 0)
+    throw new Error(`Expected no unhandled rejection and nothing on the console: ${found.join("; ")}`);
 });
 
 describe("an operation's id", () => {
