@@ -110,6 +110,10 @@ describe("a gateway", () => {
       { corsOrigins: "https://app.example.com" },
       'Expected `corsOrigins` to be a list of origins such as https://app.example.com, "*" or "localhost", got `https://app.example.com` (string).',
     ],
+    [
+      { clock: { setTimer: () => undefined } },
+      "Expected `clock` to be a Clock, with now, tick, random and setTimer, got `{ setTimer: [Function: setTimer] }` (object).",
+    ],
     [{ projects: [1] }, "Expected `projects` to be a list of names, got `[ 1 ]` (object)."],
     [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got `m.json` (string)."],
     [{ region: "cn-hangzhou" }, "There is no option `region`."],

@@ -52,6 +52,7 @@ const platform: Readonly<Record<string, readonly string[]>> = {
   setInterval: ["clock.ts"],
   setImmediate: ["clock.ts"],
   "Date.now": ["clock.ts"],
+  "performance.now": ["clock.ts"],
   "Math.random": ["clock.ts"],
   "new Date()": ["clock.ts"],
   process: ["cli.ts"],

@@ -18,6 +18,8 @@ import {
   TaskCancelledError,
   timeout,
   TimeoutStrategy,
+  type IBackoff,
+  type IBackoffFactory,
   type IPolicy,
   type IRetryBackoffContext,
 } from "cockatiel";
@@ -108,7 +110,7 @@ export class GuardedImmClient implements ImmClient {
     this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
     this.#breaker = circuitBreaker(handleWhen(isOutage), {
       breaker: new ConsecutiveBreaker(limits.breakerThreshold),
-      halfOpenAfter: limits.breakerResetMs,
+      halfOpenAfter: resetAfter(limits.breakerResetMs, clock),
     });
     this.#readRetries = createRetries(limits, clock, (error) => isWorthRetrying(error, maxRetryDelayMs));
     this.#createRetries = createRetries(
@@ -259,6 +261,23 @@ export class GuardedImmClient implements ImmClient {
       if (budget.isIdle) this.#budgets.delete(projectName);
     }
   }
+}
+
+/**
+ * When an open breaker lets one call through. Cockatiel compares the duration with what has passed on the wall clock,
+ * which may be set: so the duration is without end until the ticks say that it is over, and then less than any.
+ */
+function resetAfter(breakerResetMs: number, clock: Clock): IBackoffFactory<unknown> {
+  const next = (): IBackoff<unknown> => {
+    const openedTick = clock.tick();
+    return {
+      get duration() {
+        return clock.tick() - openedTick < breakerResetMs ? Infinity : -Infinity;
+      },
+      next,
+    };
+  };
+  return { next };
 }
 
 /** Further attempts with full jitter, no earlier than IMM asks for. */

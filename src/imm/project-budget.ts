@@ -1,8 +1,8 @@
 /**
  * What one project may be asked: so many calls in any second, fewer while IMM throttles, in their turn.
  *
- * `call-policy` makes one per project and puts every attempt through it. The order is `turn-order`'s, the configured rate
- * p-queue's. When IMM throttles, the rest of the second is waited out, and the calls granted in each further second are
+ * `call-policy` makes one per project and puts every attempt through it. The order is `turn-order`'s, in a queue of p-queue; its
+ * own rate is counted by the wall clock, which may be set, so the calls are counted here. When IMM throttles, the rest of the second is waited out, and the calls granted in each further second are
  * halved; each second without throttling grants one more, until the configured rate is reached again. Whoever else uses
  * the project is throttled as well, so that all come to share what IMM grants.
  */
@@ -39,10 +39,12 @@ export class ProjectBudget {
   readonly #maxCallsPerSecond: number;
   /** Calls a second that IMM is believed to grant; null for as many as are configured. */
   #granted: number | null = null;
-  #windowAt = -Infinity;
+  /** The starts of the calls of the last second, in ticks: never more than are configured. */
+  readonly #starts: number[] = [];
+  #windowTick = -Infinity;
   /** Calls that were started in the window. */
   #started = 0;
-  #slowedAt = -Infinity;
+  #slowedTick = -Infinity;
   #isPaused: boolean;
   #hold: Timer | undefined;
 
@@ -50,13 +52,7 @@ export class ProjectBudget {
     this.#clock = clock;
     this.#maxCallsPerSecond = maxCallsPerSecond;
     this.#isPaused = isPaused;
-    this.#queue = new PQueue({
-      autoStart: !isPaused,
-      interval: WINDOW_MS,
-      intervalCap: maxCallsPerSecond,
-      strict: true,
-      queueClass: TurnOrder,
-    });
+    this.#queue = new PQueue({ autoStart: !isPaused, queueClass: TurnOrder });
   }
 
   /** How many calls wait for their turn. */
@@ -94,12 +90,12 @@ export class ProjectBudget {
   /** Makes a call when it is its turn. */
   async take<T>(call: () => Promise<T>, options: TurnOptions): Promise<T> {
     return this.#queue.add(async () => {
-      const startedAt = this.#clock.now();
-      this.#count(startedAt);
+      const startedTick = this.#clock.tick();
+      this.#count(startedTick);
       try {
         return await call();
       } catch (thrown) {
-        if (thrown instanceof UpstreamThrottledError) this.#slowDown(startedAt);
+        if (thrown instanceof UpstreamThrottledError) this.#slowDown(startedTick);
         throw thrown;
       }
     }, options);
@@ -111,13 +107,15 @@ export class ProjectBudget {
   }
 
   #count(now: number): void {
-    if (now - this.#windowAt >= WINDOW_MS) {
-      const seconds = Math.floor((now - this.#windowAt) / WINDOW_MS);
-      this.#speedUp(this.#slowedAt >= this.#windowAt ? seconds - 1 : seconds);
-      this.#windowAt = now;
+    if (now - this.#windowTick >= WINDOW_MS) {
+      const seconds = Math.floor((now - this.#windowTick) / WINDOW_MS);
+      this.#speedUp(this.#slowedTick >= this.#windowTick ? seconds - 1 : seconds);
+      this.#windowTick = now;
       this.#started = 0;
     }
     this.#started += 1;
+    this.#starts.push(now);
+    if (this.#starts.length > this.#maxCallsPerSecond) this.#starts.shift();
     this.#holdIfSpent();
   }
 
@@ -129,22 +127,32 @@ export class ProjectBudget {
   }
 
   /** Grants half, once for all the calls that were under way together. */
-  #slowDown(startedAt: number): void {
-    if (startedAt <= this.#slowedAt) return;
-    this.#slowedAt = this.#clock.now();
+  #slowDown(startedTick: number): void {
+    if (startedTick <= this.#slowedTick) return;
+    this.#slowedTick = this.#clock.tick();
     const before = this.#granted ?? Math.min(this.#maxCallsPerSecond, this.#started);
     this.#granted = Math.max(1, Math.floor(before / 2));
     this.#holdIfSpent();
   }
 
-  /** Waits the window out once all that it grants has been started. */
+  /** Starts no further call before one more is granted. */
   #holdIfSpent(): void {
-    if (this.#granted === null || this.#started < this.#granted || this.#hold !== undefined) return;
+    const restMs = this.#restMs();
+    if (restMs <= 0 || this.#hold !== undefined) return;
     this.#queue.pause();
-    const restMs = Math.max(0, this.#windowAt + WINDOW_MS - this.#clock.now());
     this.#hold = this.#clock.setTimer(restMs, () => {
       this.#hold = undefined;
-      if (!this.#isPaused) this.#queue.start();
+      this.#holdIfSpent();
+      if (this.#hold === undefined && !this.#isPaused) this.#queue.start();
     });
+  }
+
+  /** Milliseconds until one more call is granted: in any second those that are configured, in IMM's those that it grants. */
+  #restMs(): number {
+    const now = this.#clock.tick();
+    const [first = -Infinity] = this.#starts;
+    const isFull = this.#starts.length === this.#maxCallsPerSecond;
+    const isSpent = this.#granted !== null && this.#started >= this.#granted;
+    return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
   }
 }

@@ -295,7 +295,10 @@ class ApolloGateway implements Gateway {
 const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
   openApi: ["a client of the vendor with `callApi`", (value) => isObjectWith<OpenApi>(value, "callApi")],
   client: ["an ImmClient", (value) => isObjectWith<ImmClient>(value, "getTask")],
-  clock: ["a Clock", (value) => isObjectWith<Clock>(value, "setTimer")],
+  clock: [
+    "a Clock, with now, tick, random and setTimer",
+    (value) => isObjectWith<Clock>(value, "now", "tick", "random", "setTimer"),
+  ],
   logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
   example: ["an object", (value) => typeof value === "object" && value !== null],
   persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],

@@ -25,7 +25,7 @@ export class CallTally {
   #callsOfItsOwn = 0;
   #cachedTasks = 0;
   #sharedTasks = 0;
-  #oldestObservedAt: number | null = null;
+  #oldestObservedTick: number | null = null;
 
   /** One more attempt of a call that this operation causes. */
   readonly countCall = (): void => {
@@ -56,17 +56,17 @@ export class CallTally {
   countAnswer(snapshot: TaskSnapshot, needs: TaskNeeds): void {
     const isRunning = !isFinal(snapshot);
     this.#callsOfItsOwn += needs.progress && isRunning ? 2 : 1;
-    if (isRunning) this.#oldestObservedAt = Math.min(this.#oldestObservedAt ?? Infinity, snapshot.observedAt);
+    if (isRunning) this.#oldestObservedTick = Math.min(this.#oldestObservedTick ?? Infinity, snapshot.observedTick);
   }
 
-  /** @param now - milliseconds since the epoch. */
+  /** @param now - a tick. */
   report(now: number): CallReport {
     return {
       calls: this.#calls,
       savedCalls: Math.max(0, this.#callsOfItsOwn - this.#calls),
       cachedTasks: this.#cachedTasks,
       sharedTasks: this.#sharedTasks,
-      oldestMs: this.#oldestObservedAt === null ? null : now - this.#oldestObservedAt,
+      oldestMs: this.#oldestObservedTick === null ? null : now - this.#oldestObservedTick,
     };
   }
 }

@@ -15,11 +15,11 @@ export const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 /** What became of one key. */
 export interface KeyUse<T> {
   readonly input: string;
-  readonly expiresAt: number;
+  readonly expiresTick: number;
   /** The create that is under way or was answered: whoever comes with the same key shares it. */
   attempt: Promise<T> | undefined;
-  /** When a create's answer was lost, in milliseconds since the epoch; null when none was. */
-  lostAt: number | null;
+  /** When a create's answer was lost; null when none was. */
+  lostTick: number | null;
 }
 
 /** Remembers keys. */
@@ -44,14 +44,14 @@ export class IdempotencyKeys<T> {
    * @throws UpstreamThrottledError - when too many others are under way or lost.
    */
   use(mark: IdempotencyMark): KeyUse<T> {
-    const now = this.#clock.now();
+    const now = this.#clock.tick();
     const known = this.#open.get(mark.key) ?? this.#answered.get(mark.key);
-    if (known !== undefined && known.expiresAt > now) {
+    if (known !== undefined && known.expiresTick > now) {
       checkSameInput(known.input, mark);
       return known;
     }
     this.#makeRoom(now);
-    const use = { input: mark.input, expiresAt: now + KEY_LIFETIME_MS, attempt: undefined, lostAt: null };
+    const use = { input: mark.input, expiresTick: now + KEY_LIFETIME_MS, attempt: undefined, lostTick: null };
     this.#answered.delete(mark.key);
     this.#open.set(mark.key, use);
     return use;
@@ -71,8 +71,8 @@ export class IdempotencyKeys<T> {
 
   #makeRoom(now: number): void {
     if (this.#open.size < this.#maxKeys) return;
-    for (const [key, { expiresAt }] of this.#open) {
-      if (expiresAt <= now) this.#open.delete(key);
+    for (const [key, { expiresTick }] of this.#open) {
+      if (expiresTick <= now) this.#open.delete(key);
     }
     if (this.#open.size < this.#maxKeys) return;
     throw new UpstreamThrottledError(

@@ -46,7 +46,7 @@ export class ProjectWatch {
   readonly #discoveries = new Map<string, TaskDiscovery>();
   readonly #pace = new Pace();
   #timer: Timer | undefined;
-  #timerAt = Infinity;
+  #timerTick = Infinity;
   /** Looks for newcomers that are under way. */
   #newcomerLooks = 0;
   #hasEnded = false;
@@ -142,35 +142,35 @@ export class ProjectWatch {
   #plan(): void {
     if (this.#hasEnded) return;
     const { slowdown } = this.#pace;
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.tick();
     for (const discovery of this.#discoveries.values()) {
-      if (discovery.dueAt(slowdown) <= now) void this.#discover(discovery);
+      if (discovery.dueTick(slowdown) <= now) void this.#discover(discovery);
     }
-    const dueAt = [...this.#watches.values(), ...this.#discoveries.values()].map((due) => due.dueAt(slowdown));
-    const nextAt = dueAt.reduce((a, b) => Math.min(a, b), Infinity);
-    if (nextAt !== -Infinity) this.#setTimer(nextAt);
+    const dueTick = [...this.#watches.values(), ...this.#discoveries.values()].map((due) => due.dueTick(slowdown));
+    const nextTick = dueTick.reduce((a, b) => Math.min(a, b), Infinity);
+    if (nextTick !== -Infinity) this.#setTimer(nextTick);
     else if (this.#newcomerLooks === 0) void this.#look();
-    else this.#setTimer(this.#options.clock.now() + NEWCOMER_PATIENCE_MS);
+    else this.#setTimer(this.#options.clock.tick() + NEWCOMER_PATIENCE_MS);
   }
 
-  #setTimer(dueAt: number): void {
+  #setTimer(dueTick: number): void {
     const { clock } = this.#options;
     this.#timer?.cancel();
-    this.#timerAt = dueAt;
+    this.#timerTick = dueTick;
     this.#timer =
-      dueAt === Infinity ? undefined : clock.setTimer(Math.max(0, dueAt - clock.now()), () => void this.#look());
+      dueTick === Infinity ? undefined : clock.setTimer(Math.max(0, dueTick - clock.tick()), () => void this.#look());
   }
 
   /** One look: everything that is due now or soon, asked for together, each told as soon as it is known. */
   async #look(): Promise<void> {
     const { reader, clock, bounds } = this.#options;
-    const until = clock.now() + bounds.minPollIntervalMs * TOGETHER_SHARE;
-    const due = [...this.#watches].filter(([, watch]) => watch.dueAt(this.#pace.slowdown) <= until);
+    const until = clock.tick() + bounds.minPollIntervalMs * TOGETHER_SHARE;
+    const due = [...this.#watches].filter(([, watch]) => watch.dueTick(this.#pace.slowdown) <= until);
     if (due.length === 0) {
       this.#plan();
       return;
     }
-    const isForNewcomers = due.some(([, watch]) => watch.dueAt(this.#pace.slowdown) === -Infinity);
+    const isForNewcomers = due.some(([, watch]) => watch.dueTick(this.#pace.slowdown) === -Infinity);
     const requests = due.map(([, watch]) => ({
       key: watch.key,
       // The first look may use what a query has just learnt; every later one is there to see something new.
@@ -213,7 +213,7 @@ export class ProjectWatch {
     if (watch.hasEnded) {
       this.#watches.delete(keyText);
       this.#endIfIdle();
-    } else if (watch.dueAt(this.#pace.slowdown) < this.#timerAt) {
+    } else if (watch.dueTick(this.#pace.slowdown) < this.#timerTick) {
       this.#plan();
     }
   }

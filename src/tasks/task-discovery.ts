@@ -57,8 +57,8 @@ export class TaskDiscovery {
   #firstStart: number | undefined;
   /** The tasks met of late, with the starts until which they count as that: those that the next look may show again. */
   readonly #foundOfLate = new Map<string, number>();
-  #listedAt = -Infinity;
-  #lookedAt = -Infinity;
+  #listedTick = -Infinity;
+  #lookedTick = -Infinity;
   #isLooking = false;
   #failedLooks = 0;
   #retryAfterMs = 0;
@@ -83,11 +83,11 @@ export class TaskDiscovery {
   }
 
   /**
-   * When the next look is due, in milliseconds since the epoch; `Infinity` while one is under way.
+   * The tick at which the next look is due; `Infinity` while one is under way.
    *
    * @param slowdown - by what the planned delay is multiplied, see `slowedDelayMs`; IMM's own wish to wait is not.
    */
-  dueAt(slowdown: number): number {
+  dueTick(slowdown: number): number {
     if (this.#isLooking) return Infinity;
     const { minPollIntervalMs, maxPollIntervalMs } = this.#options.bounds;
     const wishes = [...this.#followers.values()].map(({ maxStalenessMs = DEFAULT_INTERVAL_MS }) => maxStalenessMs);
@@ -96,7 +96,7 @@ export class TaskDiscovery {
       wishes.reduce((a, b) => Math.min(a, b), Infinity),
     );
     const delayMs = Math.min(intervalMs * 2 ** this.#failedLooks, Math.max(intervalMs, maxPollIntervalMs));
-    return this.#lookedAt + Math.max(slowedDelayMs(delayMs, slowdown, this.#options.bounds), this.#retryAfterMs);
+    return this.#lookedTick + Math.max(slowedDelayMs(delayMs, slowdown, this.#options.bounds), this.#retryAfterMs);
   }
 
   /** Looks once. What was found before a failure is told with it. */
@@ -115,18 +115,18 @@ export class TaskDiscovery {
       return { kind: "failed", error: toError(thrown), tasks: found };
     } finally {
       this.#isLooking = false;
-      this.#lookedAt = clock.now();
+      this.#lookedTick = clock.tick();
     }
   }
 
   /** False when it was given up, since more was found than may be watched. */
   async #search(found: TaskSnapshot[]): Promise<boolean> {
-    const beganAt = this.#options.clock.now();
+    const beganTick = this.#options.clock.tick();
     if (this.#firstStart === undefined) await this.#beginWithNewest();
     else if (!(await this.#findNew(found))) return false;
-    if (beganAt - this.#listedAt < RELIST_MS) return true;
+    if (beganTick - this.#listedTick < RELIST_MS) return true;
     const hasRoom = await this.#findRunning(found);
-    if (hasRoom) this.#listedAt = beganAt;
+    if (hasRoom) this.#listedTick = beganTick;
     return hasRoom;
   }
 

@@ -5,7 +5,7 @@
  * ask for the same page at the same time share it. It never counts, never reads backwards and keeps no page.
  */
 
-import type { Clock } from "../clock.js";
+import { momentOf, type Clock } from "../clock.js";
 import { BadUserInputError, UpstreamInvalidResponseError } from "../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../imm/imm-client.js";
 import type { CallTally } from "./call-tally.js";
@@ -134,13 +134,13 @@ export class TaskLister {
 
   async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<Page> {
     const { client, clock, learn } = this.#options;
-    const observedAt = clock.now();
+    const observed = momentOf(clock);
     const { tasks, requestId, nextToken } = await client
       .listTasks(request, { priority: CallPriority.query, onAttempt: tally?.countCall })
       .catch((thrown: unknown) => {
         throw toArgumentError(thrown);
       });
-    const snapshots = tasks.map((task) => learn(fromListedTask(request.projectName, task, { requestId, observedAt })));
+    const snapshots = tasks.map((task) => learn(fromListedTask(request.projectName, task, { requestId, observed })));
     return { tasks, snapshots, nextToken };
   }
 }

@@ -8,7 +8,7 @@
  */
 
 import { LRUCache } from "lru-cache";
-import type { Clock } from "../clock.js";
+import { momentOf, type Clock } from "../clock.js";
 import { GatewayError, toError, UpstreamThrottledError } from "../errors.js";
 import {
   CallPriority,
@@ -157,9 +157,9 @@ export class TaskReader {
 
   /** One page of a project's tasks, each merged with what is known of it. */
   async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
-    const observedAt = this.#clock.now();
+    const observed = momentOf(this.#clock);
     const { tasks, requestId, nextToken } = await this.#client.listTasks(request, toCallOptions(options));
-    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observedAt }));
+    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
   }
 
@@ -274,7 +274,9 @@ export class TaskReader {
     try {
       const listed = await this.#findRunning(key, snapshot.startTime, options);
       return this.#keep(
-        listed === undefined ? { ...snapshot, progressAskedAt: snapshot.observedAt } : mergeSnapshots(snapshot, listed),
+        listed === undefined
+          ? { ...snapshot, progressAskedTick: snapshot.observedTick }
+          : mergeSnapshots(snapshot, listed),
       );
     } catch (thrown) {
       return { ...snapshot, progressError: toGatewayError(thrown) };
@@ -286,15 +288,15 @@ export class TaskReader {
     const { priority = CallPriority.query, ...options } = question.options;
     const confirming = { ...options, priority: Math.max(priority, CallPriority.confirmation) };
     const snapshot = await this.#getTask({ ...question, options: confirming });
-    return isFinal(snapshot) ? snapshot : this.#keep({ ...snapshot, progressAskedAt: snapshot.observedAt });
+    return isFinal(snapshot) ? snapshot : this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick });
   }
 
   async #getTask({ key, keyText, needs, options }: Question): Promise<TaskSnapshot> {
     const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
     const askedDefinition = needs.definition && !isDefinitionKnown;
-    const observedAt = this.#clock.now();
+    const observed = momentOf(this.#clock);
     const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options));
-    return this.#keep(fromGetTask(key, task, { askedDefinition, observedAt }));
+    return this.#keep(fromGetTask(key, task, { askedDefinition, observed }));
   }
 
   /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
@@ -340,7 +342,7 @@ export class TaskReader {
   }
 
   #toQuestion({ key, needs, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
-    const notBefore = this.#clock.now() - maxAgeMs;
+    const notBefore = this.#clock.tick() - maxAgeMs;
     return { key, needs, keyText: toKeyText(key), notBefore, options, isAbsent: false };
   }
 }

@@ -6,7 +6,7 @@
  * The mutations call it, it calls the `ImmClient` and the `TaskReader`. It never repeats a create of its own accord.
  */
 
-import type { Clock } from "../clock.js";
+import { momentOf, type Clock } from "../clock.js";
 import { GatewayError, OutcomeUnknownError, UpstreamInvalidResponseError } from "../errors.js";
 import type { CreateTaskRequest, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { createOperations, type CreateAction, type CreateOperation } from "../imm/operations.js";
@@ -95,7 +95,7 @@ export class TaskStarter {
       return outcome;
     } catch (thrown) {
       use.attempt = undefined;
-      if (use.lostAt === null) this.#keys.free(mark);
+      if (use.lostTick === null) this.#keys.free(mark);
       throw thrown;
     }
   }
@@ -109,18 +109,18 @@ export class TaskStarter {
     const search = findableBy(action, input.projectName, mark);
     const before = search && (await this.#find(search, options));
     if (before !== undefined) return foundAgain(before, { isNew: false });
-    if (use.lostAt !== null) this.#refuseUnlessSettled(use.lostAt, search);
+    if (use.lostTick !== null) this.#refuseUnlessSettled(use.lostTick, search);
     const marked = search === undefined ? input : withMark(input, mark);
     try {
       const outcome = await this.#create({ action, input: marked }, options);
-      use.lostAt = null;
+      use.lostTick = null;
       return outcome;
     } catch (thrown) {
-      use.lostAt = isCertain(thrown) ? null : this.#clock.now();
-      if (use.lostAt === null || search === undefined) throw thrown;
+      use.lostTick = isCertain(thrown) ? null : this.#clock.tick();
+      if (use.lostTick === null || search === undefined) throw thrown;
       const started = await this.#findLater(search, options);
       if (started === undefined) throw thrown;
-      use.lostAt = null;
+      use.lostTick = null;
       return foundAgain(started, { isNew: true });
     }
   }
@@ -128,7 +128,7 @@ export class TaskStarter {
   async #create({ action, input }: CreateTaskRequest, options: ReadOptions): Promise<StartOutcome> {
     try {
       const created = await this.#client.createTask({ action, input }, { onAttempt: options.tally?.countCall });
-      const snapshot = fromCreatedTask(createOperations[action].taskType, input, created, this.#clock.now());
+      const snapshot = fromCreatedTask(createOperations[action].taskType, input, created, momentOf(this.#clock));
       const { eventId, requestId } = snapshot;
       return { snapshot: this.#reader.learnCreated(snapshot), isNew: true, eventId, requestId };
     } catch (thrown) {
@@ -174,13 +174,13 @@ export class TaskStarter {
   }
 
   /** @throws OutcomeUnknownError - while a create whose answer was lost may still turn out to have started a task. */
-  #refuseUnlessSettled(lostAt: number, search: Search | undefined): void {
+  #refuseUnlessSettled(lostTick: number, search: Search | undefined): void {
     if (search === undefined) {
       throw new OutcomeUnknownError(
         "IMM's answer to this key's first create was lost, and tasks of this type cannot be found again. List the project's tasks: if it is not among them, start it with another key.",
       );
     }
-    const restMs = lostAt + SETTLING_MS - this.#clock.now();
+    const restMs = lostTick + SETTLING_MS - this.#clock.tick();
     if (restMs <= 0) return;
     throw new OutcomeUnknownError(
       "IMM's answer to this key's first create was lost, and no list shows its task yet. Repeat it with the same key later.",

@@ -7,7 +7,7 @@
  */
 
 import { LRUCache } from "lru-cache";
-import type { Clock } from "../clock.js";
+import { momentOf, type Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
 import type { CallOptions, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
@@ -45,12 +45,12 @@ export interface TaskSweeperOptions {
 }
 
 interface Learnt extends ProjectKnowledge {
-  readonly learntAt: number;
+  readonly learntTick: number;
   /** Whether the account may not list the project. */
   readonly isDenied: boolean;
 }
 
-const NOTHING_LEARNT: Learnt = { foreignRunning: null, learntAt: 0, isDenied: false };
+const NOTHING_LEARNT: Learnt = { foreignRunning: null, learntTick: -Infinity, isDenied: false };
 /** What was learnt holds for so long; then it is found out again. */
 const KNOWLEDGE_LIFE_MS = 10 * 60_000;
 const MAX_PROJECTS = 1_000;
@@ -113,12 +113,12 @@ export class TaskSweeper {
     options: CallOptions,
   ): Promise<string | undefined> {
     const { client, clock, onListed } = this.#options;
-    const observedAt = clock.now();
+    const observed = momentOf(clock);
     const { tasks, requestId, nextToken } = await client.listTasks(request, options);
     tally.pagesRead += 1;
     tally.tasksRead += tasks.length;
     for (const task of tasks) {
-      const snapshot = fromListedTask(request.projectName, task, { requestId, observedAt });
+      const snapshot = fromListedTask(request.projectName, task, { requestId, observed });
       onListed(snapshot, unseen.delete(toKeyText(snapshot.key)));
     }
     return nextToken;
@@ -136,11 +136,11 @@ export class TaskSweeper {
 
   #knowledgeOf(projectName: string): Learnt {
     const learnt = this.#learnt.get(projectName) ?? NOTHING_LEARNT;
-    return this.#options.clock.now() - learnt.learntAt > KNOWLEDGE_LIFE_MS ? NOTHING_LEARNT : learnt;
+    return this.#options.clock.tick() - learnt.learntTick > KNOWLEDGE_LIFE_MS ? NOTHING_LEARNT : learnt;
   }
 
   #remember(projectName: string, { foreignRunning }: ProjectKnowledge, isDenied: boolean): void {
-    this.#learnt.set(projectName, { foreignRunning, isDenied, learntAt: this.#options.clock.now() });
+    this.#learnt.set(projectName, { foreignRunning, isDenied, learntTick: this.#options.clock.tick() });
   }
 }
 

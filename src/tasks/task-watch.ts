@@ -10,13 +10,13 @@ import { GatewayError, UpstreamThrottledError } from "../errors.js";
 import { slowedDelayMs } from "./pace.js";
 import { nextPollDelayMs, type PollBounds } from "./poll-schedule.js";
 import {
+  elapsedMs,
   hasChanged,
   includesNeeds,
   isFinal,
   mergeNeeds,
   NO_NEEDS,
   satisfies,
-  toEpochMs,
   toKeyText,
   type TaskKey,
   type TaskNeeds,
@@ -60,7 +60,7 @@ function addWish(wishes: Wishes, { needs, maxStalenessMs }: Wish): Wishes {
 type Phase =
   /** Somebody waits for an answer: look as soon as possible. */
   | { readonly name: "urgent" }
-  | { readonly name: "asking"; readonly needs: TaskNeeds; readonly askedAt: number }
+  | { readonly name: "asking"; readonly needs: TaskNeeds; readonly askedTick: number }
   | { readonly name: "waiting"; readonly delayMs: number }
   | { readonly name: "ended" };
 
@@ -71,6 +71,7 @@ export class TaskWatch {
   readonly #clock: Clock;
   readonly #bounds: PollBounds;
   readonly #typicalDurations: TypicalDurations;
+  readonly #watchedTick: number;
   readonly #followers = new Map<WatchStream, Follower>();
   /** What the followers wish together; undefined until somebody asks after one has left. */
   #wishes: Wishes | undefined = NO_WISHES;
@@ -79,8 +80,9 @@ export class TaskWatch {
   /** What the last look asked for. */
   #askedNeeds: TaskNeeds = NO_NEEDS;
   /** From when on the next look is planned: how old the last one's answer is, or when it failed. */
-  #lookedAt: number;
-  #startedAt: number;
+  #lookedTick: number;
+  /** When the task started, by what the first look with a start showed: the wall clock may be set later. */
+  #startedTick: number | undefined;
   #unchangedPolls = 0;
   #failedPolls = 0;
   #retryAfterMs: number | undefined;
@@ -91,22 +93,23 @@ export class TaskWatch {
     this.#clock = clock;
     this.#bounds = bounds;
     this.#typicalDurations = typicalDurations;
-    this.#lookedAt = clock.now();
-    this.#startedAt = this.#lookedAt;
+    this.#watchedTick = clock.tick();
+    this.#lookedTick = this.#watchedTick;
   }
 
   /**
-   * When the next look is due, in milliseconds since the epoch: `-Infinity` at once, `Infinity` not now.
+   * The tick at which the next look is due: `-Infinity` at once, `Infinity` not now.
    *
    * @param slowdown - by what the planned delay is multiplied, see `slowedDelayMs`; IMM's own wish to wait is not.
    */
-  dueAt(slowdown: number): number {
+  dueTick(slowdown: number): number {
     switch (this.#phase.name) {
       case "urgent":
         return -Infinity;
       case "waiting":
         return (
-          this.#lookedAt + Math.max(slowedDelayMs(this.#phase.delayMs, slowdown, this.#bounds), this.#retryAfterMs ?? 0)
+          this.#lookedTick +
+          Math.max(slowedDelayMs(this.#phase.delayMs, slowdown, this.#bounds), this.#retryAfterMs ?? 0)
         );
       case "asking":
       case "ended":
@@ -154,15 +157,15 @@ export class TaskWatch {
   /** Begins a look, and says what it has to bring. */
   ask(): TaskNeeds {
     const { needs } = this.#wishesOfAll();
-    this.#phase = { name: "asking", needs, askedAt: this.#clock.now() };
+    this.#phase = { name: "asking", needs, askedTick: this.#clock.tick() };
     return needs;
   }
 
   /** Ends the look that `ask` began. */
   answer(result: TaskSnapshot | Error): void {
     if (this.#phase.name !== "asking") return;
-    const { needs, askedAt } = this.#phase;
-    this.#lookedAt = result instanceof Error ? this.#clock.now() : askedAt;
+    const { needs, askedTick } = this.#phase;
+    this.#lookedTick = result instanceof Error ? this.#clock.tick() : askedTick;
     this.#askedNeeds = needs;
     if (result instanceof Error) {
       this.#handleFailure(result);
@@ -177,16 +180,17 @@ export class TaskWatch {
   /** Takes what another question brought. A look of its own that is under way will bring its own. */
   observe(snapshot: TaskSnapshot): void {
     if (this.#phase.name !== "waiting" || this.#snapshot === undefined) return;
-    const isAsGoodAsALook = satisfies(snapshot, this.#askedNeeds, this.#lookedAt + 1);
+    const isAsGoodAsALook = satisfies(snapshot, this.#askedNeeds, this.#lookedTick + 1);
     if (!isAsGoodAsALook && !hasChanged(this.#snapshot, snapshot, this.#askedNeeds)) return;
-    if (isAsGoodAsALook) this.#lookedAt = snapshot.observedAt;
+    if (isAsGoodAsALook) this.#lookedTick = snapshot.observedTick;
     this.#publish(snapshot);
   }
 
   #publish(snapshot: TaskSnapshot): void {
     const hasNews = this.#snapshot === undefined || hasChanged(this.#snapshot, snapshot, this.#askedNeeds);
     this.#snapshot = snapshot;
-    this.#startedAt = toEpochMs(snapshot.startTime) ?? this.#startedAt;
+    const ageMs = elapsedMs(snapshot);
+    if (ageMs !== null) this.#startedTick ??= snapshot.observedTick - ageMs;
     this.#unchangedPolls = hasNews ? 0 : this.#unchangedPolls + 1;
     const answered = [...this.#followers.values()].filter(
       ({ needs }) => satisfies(snapshot, needs, 0) || includesNeeds(this.#askedNeeds, needs),
@@ -231,7 +235,7 @@ export class TaskWatch {
   /** Sets the delay until the next look, counted from the last one. */
   #plan(): void {
     const view = {
-      ageMs: this.#lookedAt - this.#startedAt,
+      ageMs: this.#lookedTick - (this.#startedTick ?? this.#watchedTick),
       progress: this.#snapshot?.progress ?? null,
       typicalDurationMs: this.#typicalDurations.of(this.key.taskType),
       unchangedPolls: this.#unchangedPolls,

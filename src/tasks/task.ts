@@ -5,6 +5,7 @@
  * GetTask. A snapshot is the sum of both, and a field that one lacks never erases what the other gave.
  */
 
+import type { Moment } from "../clock.js";
 import { BadUserInputError, type GatewayError } from "../errors.js";
 import type { CreatedTask, CreateTaskInput, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations.js";
@@ -56,10 +57,12 @@ export interface TaskSnapshot {
   readonly hasBeenRead: boolean;
   /** Whether GetTask was asked, so that a null event id means "there is none". */
   readonly hasAskedEventId: boolean;
-  /** When the progress was last asked for, in milliseconds since the epoch, or null. */
-  readonly progressAskedAt: number | null;
-  /** When IMM was last asked, in milliseconds since the epoch. */
+  /** When the progress was last asked for, or null. */
+  readonly progressAskedTick: number | null;
+  /** When IMM was last asked: as it is shown, in milliseconds since the epoch. */
   readonly observedAt: number;
+  /** The same instant, as its age is counted. */
+  readonly observedTick: number;
   /** Why the progress could not be had, when the rest could. Never cached. */
   readonly progressError: GatewayError | null;
 }
@@ -124,15 +127,15 @@ export function isFinal(snapshot: TaskSnapshot): boolean {
 
 /**
  * Whether a snapshot answers `needs` without asking IMM again. A final one is never too old; a running one must have
- * been observed, and its progress asked for, at `notBefore` or later.
+ * been observed, and its progress asked for, at the tick `notBefore` or later.
  */
 export function satisfies(snapshot: TaskSnapshot, needs: TaskNeeds, notBefore: number): boolean {
   if (!snapshot.hasBeenRead) return false;
   if (needs.definition && !snapshot.hasAskedDefinition) return false;
   if (needs.eventId && !snapshot.hasAskedEventId) return false;
   if (isFinal(snapshot)) return true;
-  if (snapshot.observedAt < notBefore) return false;
-  return !needs.progress || (snapshot.progressAskedAt !== null && snapshot.progressAskedAt >= notBefore);
+  if (snapshot.observedTick < notBefore) return false;
+  return !needs.progress || (snapshot.progressAskedTick !== null && snapshot.progressAskedTick >= notBefore);
 }
 
 /** Whether somebody who needs `needs` would see a difference. When IMM was asked, and in which call, is none. */
@@ -156,15 +159,15 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: Tas
 export function fromGetTask(
   key: TaskKey,
   task: ImmTask,
-  { askedDefinition, observedAt }: { readonly askedDefinition: boolean; readonly observedAt: number },
+  { askedDefinition, observed }: { readonly askedDefinition: boolean; readonly observed: Moment },
 ): TaskSnapshot {
-  const fields = fromFields(key, task, observedAt);
+  const fields = fromFields(key, task, observed);
   // GetTask may answer 0 for "not supported"; a real figure is a positive one.
   const progress = fields.progress === 0 ? null : fields.progress;
   return {
     ...fields,
     progress,
-    progressAskedAt: progress === null ? null : observedAt,
+    progressAskedTick: progress === null ? null : observed.tick,
     eventId: textOrNull(task.eventId),
     hasAskedEventId: true,
     requestId: textOrNull(task.requestId),
@@ -176,20 +179,20 @@ export function fromGetTask(
 export function fromListedTask(
   projectName: string,
   task: ImmTaskInfo,
-  { requestId, observedAt }: { readonly requestId: string | undefined; readonly observedAt: number },
+  { requestId, observed }: { readonly requestId: string | undefined; readonly observed: Moment },
 ): TaskSnapshot {
   const key = { projectName, taskType: task.taskType, taskId: task.taskId };
-  const fields = fromFields(key, task, observedAt);
+  const fields = fromFields(key, task, observed);
   return {
     ...fields,
     requestId: textOrNull(requestId),
-    progressAskedAt: observedAt,
+    progressAskedTick: observed.tick,
     // A list that shows no definition proves nothing: GetTask may have one.
     hasAskedDefinition: fields.definition !== null,
   };
 }
 
-function fromFields(key: TaskKey, fields: ImmTaskFields, observedAt: number): TaskSnapshot {
+function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): TaskSnapshot {
   const status = toStatus(fields.status);
   return {
     key,
@@ -207,8 +210,9 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observedAt: number): Ta
     hasBeenRead: true,
     hasAskedDefinition: false,
     hasAskedEventId: false,
-    progressAskedAt: null,
-    observedAt,
+    progressAskedTick: null,
+    observedAt: observed.at,
+    observedTick: observed.tick,
     progressError: null,
   };
 }
@@ -218,7 +222,7 @@ export function fromCreatedTask(
   taskType: string,
   input: CreateTaskInput,
   { taskId, eventId, requestId }: CreatedTask,
-  observedAt: number,
+  observed: Moment,
 ): TaskSnapshot {
   const { projectName, userData, tags } = input;
   const started: ImmTaskFields = {
@@ -228,7 +232,7 @@ export function fromCreatedTask(
     tags: typeof tags === "object" && tags !== null ? { ...tags } : undefined,
   };
   return {
-    ...fromFields({ projectName, taskType, taskId }, started, observedAt),
+    ...fromFields({ projectName, taskType, taskId }, started, observed),
     eventId: textOrNull(eventId),
     hasAskedEventId: textOrNull(eventId) !== null,
     requestId: textOrNull(requestId),
@@ -270,15 +274,21 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     hasBeenRead: newer.hasBeenRead || older.hasBeenRead,
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
-    progressAskedAt: latest(newer.progressAskedAt, older.progressAskedAt),
-    observedAt: Math.max(newer.observedAt, older.observedAt),
+    progressAskedTick: latest(newer.progressAskedTick, older.progressAskedTick),
+    ...lastObservation(newer, older),
   };
 }
 
 /** A final snapshot is newer than any that is not, however late the other arrived. Of equals, `b` is. */
 function isNewer(a: TaskSnapshot, b: TaskSnapshot): boolean {
   if (isFinal(a) !== isFinal(b)) return isFinal(a);
-  return a.observedAt > b.observedAt;
+  return a.observedTick > b.observedTick;
+}
+
+/** A final snapshot may have been observed before one that is not. */
+function lastObservation(a: TaskSnapshot, b: TaskSnapshot): Pick<TaskSnapshot, "observedAt" | "observedTick"> {
+  const { observedAt, observedTick } = a.observedTick < b.observedTick ? b : a;
+  return { observedAt, observedTick };
 }
 
 function latest(a: number | null, b: number | null): number | null {

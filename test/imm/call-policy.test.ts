@@ -119,6 +119,10 @@ class FixedChance implements Clock {
     return systemClock.now();
   }
 
+  tick(): number {
+    return systemClock.tick();
+  }
+
   random(): number {
     return this.drawn;
   }
@@ -686,6 +690,16 @@ describe("the breaker", () => {
     await pass(0);
     expect(countOf(outcomes, "done")).toBe(4);
     expect(held.started).toHaveLength(7);
+  });
+
+  test.each([-7_200_000, 7_200_000])("counts by no wall clock: it may be set by %i ms", async (stepMs) => {
+    const client = guard(limits);
+    await fail(client, 3);
+    jest.setSystemTime(Date.now() + stepMs);
+    await pass(4_999);
+    expect(countOf(await settled(client), "failed")).toBe(1);
+    await pass(1);
+    expect(countOf(await settled(client), "done")).toBe(1);
   });
 
   test("opens again when the call that it lets through fails", async () => {

@@ -348,6 +348,7 @@ describe("against the emulator", () => {
 /** A clock for an emulator that nobody waits on. */
 const stoppedClock = {
   now: () => Date.now(),
+  tick: () => 0,
   random: () => 0,
   setTimer: () => ({ cancel: () => undefined }),
 };

@@ -7,14 +7,15 @@ import { ManualClock } from "../support/manual-clock.js";
 /** A budget before an IMM that grants so many calls in each second of the clock. */
 class World {
   readonly clock = new ManualClock(0);
-  readonly budget = new ProjectBudget({ clock: this.clock, maxCallsPerSecond: 1_000, isPaused: false });
+  readonly budget: ProjectBudget;
   /** The names of the calls that reached IMM, by second. */
   readonly reached: string[][] = [];
   granted = Infinity;
   throttled = 0;
   readonly #signal = new AbortController().signal;
 
-  constructor() {
+  constructor(maxCallsPerSecond = 1_000) {
+    this.budget = new ProjectBudget({ clock: this.clock, maxCallsPerSecond, isPaused: false });
     setMaxListeners(0, this.#signal);
   }
 
@@ -118,6 +119,37 @@ describe("the budget of a project", () => {
     expect(world.budget.waiting).toBe(1);
     world.budget.resume();
     await world.clock.advance(0);
+    expect(world.budget.waiting).toBe(0);
+  });
+
+  it.each([-7_200_000, -30_000, 7_200_000])("counts no wall clock's second: it may be set by %i ms", async (stepMs) => {
+    const world = new World(5);
+    const waiting = async (ms: number): Promise<number> => {
+      await world.clock.advance(ms);
+      return world.budget.waiting;
+    };
+    world.calls(12);
+    expect(await waiting(0)).toBe(7);
+    world.clock.stepWall(stepMs);
+    expect(await waiting(999)).toBe(7);
+    expect(await waiting(1)).toBe(2);
+    expect(await waiting(999)).toBe(2);
+    expect(await waiting(1)).toBe(0);
+  });
+
+  it("grants no more in any second, wherever it begins", async () => {
+    const world = new World(5);
+    world.calls(2);
+    await world.clock.advance(900);
+    world.calls(8);
+    await world.clock.advance(0);
+    expect(world.budget.waiting).toBe(5);
+    await world.clock.advance(99);
+    expect(world.budget.waiting).toBe(5);
+    // The first two were started a second ago.
+    await world.clock.advance(1);
+    expect(world.budget.waiting).toBe(3);
+    await world.clock.advance(900);
     expect(world.budget.waiting).toBe(0);
   });
 

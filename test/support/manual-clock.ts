@@ -8,22 +8,34 @@
 import type { Clock, Timer } from "../../src/clock.js";
 
 interface Pending {
-  readonly dueAt: number;
+  readonly dueTick: number;
   readonly callback: () => void;
 }
 
 export class ManualClock implements Clock {
-  #now: number;
+  /** Another number than the wall clock's: one that is taken for the other shows. */
+  #tick = 5_000;
+  /** The wall clock less the ticks. */
+  #wallOffsetMs: number;
   readonly #pending = new Set<Pending>();
   /** What `random` answers; 0.5 is the middle of every jitter. */
   nextRandom = 0.5;
 
   constructor(startAt = Date.parse("2026-01-15T08:00:00Z")) {
-    this.#now = startAt;
+    this.#wallOffsetMs = startAt - this.#tick;
   }
 
   now(): number {
-    return this.#now;
+    return this.#tick + this.#wallOffsetMs;
+  }
+
+  tick(): number {
+    return this.#tick;
+  }
+
+  /** Sets the wall clock on, or back where `ms` is negative. No time passes. */
+  stepWall(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   random(): number {
@@ -31,7 +43,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const pending = { dueAt: this.#now + Math.max(0, delayMs), callback };
+    const pending = { dueTick: this.#tick + Math.max(0, delayMs), callback };
     this.#pending.add(pending);
     return { cancel: () => void this.#pending.delete(pending) };
   }
@@ -44,26 +56,26 @@ export class ManualClock implements Clock {
   /** Milliseconds until the next timer falls due, or null when none waits. */
   get nextTimerInMs(): number | null {
     const next = this.#earliest();
-    return next === undefined ? null : next.dueAt - this.#now;
+    return next === undefined ? null : next.dueTick - this.#tick;
   }
 
   /** Moves time on by `ms`, running the timers on the way. */
   async advance(ms: number): Promise<void> {
-    const target = this.#now + ms;
-    for (let next = this.#earliest(); next !== undefined && next.dueAt <= target; next = this.#earliest()) {
+    const target = this.#tick + ms;
+    for (let next = this.#earliest(); next !== undefined && next.dueTick <= target; next = this.#earliest()) {
       this.#pending.delete(next);
-      this.#now = Math.max(this.#now, next.dueAt);
+      this.#tick = Math.max(this.#tick, next.dueTick);
       next.callback();
       await settle();
     }
-    this.#now = target;
+    this.#tick = target;
     await settle();
   }
 
   #earliest(): Pending | undefined {
     let earliest: Pending | undefined;
     for (const pending of this.#pending) {
-      if (earliest === undefined || pending.dueAt < earliest.dueAt) earliest = pending;
+      if (earliest === undefined || pending.dueTick < earliest.dueTick) earliest = pending;
     }
     return earliest;
   }

@@ -22,7 +22,7 @@ function createLoader(maxTasksPerOperation = 100): readonly [TaskLoader, readonl
     reads.push({ taskId: key.taskId, needs });
     if (key.taskId === "nobody") throw new NotFoundError("IMM knows no such task.");
     const task = { status: "Running", taskRequestDefinition: needs.definition ? "{}" : undefined };
-    return fromGetTask(key, task as never, { askedDefinition: needs.definition, observedAt: 0 });
+    return fromGetTask(key, task as never, { askedDefinition: needs.definition, observed: { at: 0, tick: 0 } });
   };
   const readEach: ReadEach = (requests) => requests.map(async ({ key, needs }) => read(key, needs));
   return [new TaskLoader({ readEach, maxTasksPerOperation }), reads];

@@ -36,12 +36,20 @@ const NOTHING: ImmTask = {
 
 /** What GetTask showed at an instant. */
 function got(fields: Partial<ImmTask>, observedAt = 1_000, askedDefinition = false): TaskSnapshot {
-  return fromGetTask(KEY, { ...NOTHING, ...fields }, { askedDefinition, observedAt });
+  return fromGetTask(
+    KEY,
+    { ...NOTHING, ...fields },
+    { askedDefinition, observed: { at: observedAt, tick: observedAt } },
+  );
 }
 
 /** What ListTasks showed at an instant. */
 function listed(fields: Partial<ImmTask>, observedAt = 1_000): TaskSnapshot {
-  return fromListedTask("p", { ...NOTHING, ...fields, ...KEY }, { requestId: "list", observedAt });
+  return fromListedTask(
+    "p",
+    { ...NOTHING, ...fields, ...KEY },
+    { requestId: "list", observed: { at: observedAt, tick: observedAt } },
+  );
 }
 
 describe("the state of a task", () => {

@@ -19,7 +19,7 @@ export function asksForReport(headers: IncomingHttpHeaders): boolean {
 /** The result with the report, where its operation has one. */
 export function withCallReport(result: ExecutionResult, { tally, clock }: GatewayContext): ExecutionResult {
   if (tally === undefined) return result;
-  return { ...result, extensions: { ...result.extensions, imm: tally.report(clock.now()) } };
+  return { ...result, extensions: { ...result.extensions, imm: tally.report(clock.tick()) } };
 }
 
 /** Adds the report where Apollo answers. */
@@ -28,7 +28,7 @@ export const reportCalls: ApolloServerPlugin<GatewayContext> = {
     return {
       async willSendResponse({ contextValue: { tally, clock }, response: { body } }) {
         if (tally === undefined || body.kind !== "single") return;
-        body.singleResult.extensions = { ...body.singleResult.extensions, imm: tally.report(clock.now()) };
+        body.singleResult.extensions = { ...body.singleResult.extensions, imm: tally.report(clock.tick()) };
       },
     };
   },
