@@ -9,6 +9,7 @@ import { parseSync } from "oxc-parser";
 const ranks: readonly (readonly string[])[] = [
   ["errors.ts", "clock.ts", "log.ts", "json.ts", "options/"],
   ["imm/"],
+  ["tasks/list/"],
   ["tasks/"],
   ["schema/"],
   ["server/subscription/"],

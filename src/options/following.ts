@@ -26,6 +26,19 @@ export const following = {
       effect:
         "different tasks watched at once, for all subscribers together; further ones fail with UPSTREAM_THROTTLED",
     }),
+    maxFollowedProjects: integer({
+      min: 1,
+      max: 100_000,
+      default: 100,
+      effect:
+        "projects followed at once, each filter counted, for all subscribers together; further ones fail with UPSTREAM_THROTTLED",
+    }),
+    maxWaitingOperations: integer({
+      min: 1,
+      max: 1_000_000,
+      default: 10_000,
+      effect: "`awaitTask`s that wait at once; further ones fail with UPSTREAM_THROTTLED",
+    }),
     maxAwaitMs: integer({
       min: 1,
       max: HOUR_MS,

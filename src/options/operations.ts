@@ -9,7 +9,7 @@ export const operations = {
       min: 1,
       max: 100_000,
       default: 200,
-      effect: "different tasks in one query; further ones fail with BAD_USER_INPUT",
+      effect: "different tasks in one operation, and waits for tasks; further ones fail with BAD_USER_INPUT",
     }),
     maxCreatesPerOperation: integer({
       min: 1,

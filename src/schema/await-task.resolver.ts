@@ -5,16 +5,12 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
-import { UpstreamTimeoutError } from "../errors.js";
-import { parseTaskKey, type TaskSnapshot } from "../tasks/task.js";
-import type { WatchStream } from "../tasks/watch-stream.js";
+import { parseTaskKey } from "../tasks/task.js";
 import { parseTimeout } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskKeyInput } from "./task-key.input.js";
 import { Task } from "./task.type.js";
-
-const NO_ANSWER = "IMM did not answer before the wait was over.";
 
 @ArgsType()
 class AwaitTaskArgs extends TaskKeyInput {
@@ -37,38 +33,13 @@ export class AwaitTaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
-    const waitMs = parseTimeout(timeoutMs, context.maxAwaitMs);
-    const taskKey = parseTaskKey(key);
-    context.taskLoader.admit(taskKey);
-    // A client that has gone before the wait began would be heard of no more.
-    if (context.signal.aborted) throw new UpstreamTimeoutError(NO_ANSWER);
+    const request = { key: parseTaskKey(key), timeoutMs: parseTimeout(timeoutMs, context.maxAwaitMs) };
+    context.taskLoader.admitWait(request.key);
     const needs = selectedNeeds(info);
-    const stream = context.watchHub.watch({ keys: [taskKey], needs });
-    const timer = context.clock.setTimer(waitMs, () => stream.close());
-    const onAbort = (): void => stream.close();
-    context.signal.addEventListener("abort", onAbort);
-    try {
-      const snapshot = await lastSnapshot(stream);
-      if (snapshot !== undefined) {
-        // The calls are the watch's, which is everybody's.
-        context.tally?.countShared(1);
-        context.tally?.countAnswer(snapshot, needs);
-        return new Task(snapshot, context);
-      }
-      throw new UpstreamTimeoutError(NO_ANSWER);
-    } finally {
-      timer.cancel();
-      context.signal.removeEventListener("abort", onAbort);
-    }
+    const snapshot = await context.taskWaiter.wait({ ...request, needs, signal: context.signal });
+    // The calls are the watch's, which is shared.
+    context.tally?.countShared(1);
+    context.tally?.countAnswer(snapshot, needs);
+    return new Task(snapshot, context);
   }
-}
-
-/** What the stream showed last when it ended. */
-async function lastSnapshot(stream: WatchStream): Promise<TaskSnapshot | undefined> {
-  let last: TaskSnapshot | undefined;
-  for await (const event of stream) {
-    if (event.kind === "failure") throw event.error;
-    last = event.snapshot;
-  }
-  return last;
 }

@@ -8,6 +8,7 @@ import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLister } from "../tasks/task-lister.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TaskResults } from "../tasks/task-results.js";
+import type { TaskWaiter } from "../tasks/task-waiter.js";
 import type { TaskStarter } from "../tasks/task-starter.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
@@ -26,6 +27,8 @@ export interface GatewayContext {
   readonly taskStarter: TaskStarter;
   /** Whether the mutations are refused. */
   readonly isReadOnly: boolean;
+  /** Waits for tasks to end. */
+  readonly taskWaiter: TaskWaiter;
   /** The process's watches. */
   readonly watchHub: WatchHub;
   readonly clock: Clock;

@@ -22,6 +22,7 @@ import { TaskLoader } from "../tasks/task-loader.js";
 import { TaskReader } from "../tasks/task-reader.js";
 import { TaskResults } from "../tasks/task-results.js";
 import { TaskStarter } from "../tasks/task-starter.js";
+import { TaskWaiter } from "../tasks/task-waiter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
 import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/explorer.js";
@@ -125,6 +126,7 @@ class ApolloGateway implements Gateway {
   readonly #results: TaskResults;
   readonly #starter: TaskStarter;
   readonly #hub: WatchHub;
+  readonly #waiter: TaskWaiter;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
@@ -155,6 +157,7 @@ class ApolloGateway implements Gateway {
     this.#results = new TaskResults({ ...parts, client: this.#client });
     this.#starter = new TaskStarter({ ...parts, client: this.#client, reader: this.#reader });
     this.#hub = new WatchHub({ ...parts, reader: this.#reader, bounds: options });
+    this.#waiter = new TaskWaiter({ ...parts, hub: this.#hub });
   }
 
   get watchedTasks(): number {
@@ -282,6 +285,7 @@ class ApolloGateway implements Gateway {
       taskResults: this.#results,
       taskStarter: this.#starter,
       isReadOnly: options.readOnly,
+      taskWaiter: this.#waiter,
       watchHub: this.#hub,
       clock: this.#clock,
       signal,

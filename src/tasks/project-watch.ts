@@ -60,6 +60,16 @@ export class ProjectWatch {
     return this.#watches.size;
   }
 
+  /** How many filters the project is followed by. */
+  get filters(): number {
+    return this.#discoveries.size;
+  }
+
+  /** Whether the project is followed by this filter. */
+  isFollowedBy(filter: DiscoveryFilter): boolean {
+    return this.#discoveries.has(toFilterText(filter));
+  }
+
   /** Whether the task is watched. */
   has(keyText: string): boolean {
     return this.#watches.has(keyText);
@@ -73,7 +83,7 @@ export class ProjectWatch {
 
   /** Lets a subscriber follow every task that runs, and those that start. */
   joinAll(stream: WatchStream, wish: Wish, filter: DiscoveryFilter): void {
-    const filterText = JSON.stringify(filter);
+    const filterText = toFilterText(filter);
     let discovery = this.#discoveries.get(filterText);
     if (discovery === undefined) {
       const hasRoomFor = (tasks: readonly TaskSnapshot[]): boolean => this.#hasRoomFor(tasks);
@@ -235,6 +245,11 @@ export class ProjectWatch {
     this.#timer?.cancel();
     this.#options.onEnd();
   }
+}
+
+/** The same text for filters that let the same tasks through. */
+function toFilterText({ taskTypes, tagSelector }: DiscoveryFilter): string {
+  return JSON.stringify([taskTypes && [...new Set(taskTypes)].toSorted(), tagSelector]);
 }
 
 /** The failure that ends all who follow the project; null when they go on. */

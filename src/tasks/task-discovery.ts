@@ -8,13 +8,14 @@
  */
 
 import type { Clock } from "../clock.js";
-import { GatewayError, toError } from "../errors.js";
+import { GatewayError, toError, UpstreamInvalidResponseError } from "../errors.js";
 import { CallPriority, type ListTasksRequest } from "../imm/imm-client.js";
+import { pageAt, readPages } from "./list/pages.js";
 import type { ListQuery } from "./list-query.js";
 import { slowedDelayMs } from "./pace.js";
 import type { PollBounds } from "./poll-schedule.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
-import type { TaskReader } from "./task-reader.js";
+import type { SnapshotPage, TaskReader } from "./task-reader.js";
 import type { Wish } from "./task-watch.js";
 import { isFinal, toEpochMs, toKeyText, type TaskSnapshot } from "./task.js";
 import type { WatchStream } from "./watch-stream.js";
@@ -44,6 +45,8 @@ export type Findings =
 const DEFAULT_INTERVAL_MS = 5_000;
 /** A task may appear in the list so long after its start. */
 const LIST_LAG_MS = 10_000;
+/** Pages of one search. IMM may give pages that are not full, or empty, with more behind them. */
+const MAX_PAGES = 200;
 /** All running tasks are listed again after so long. */
 const RELIST_MS = 60_000;
 
@@ -169,14 +172,15 @@ export class TaskDiscovery {
     isWanted: (snapshot: TaskSnapshot) => boolean,
     found: TaskSnapshot[],
   ): Promise<boolean> {
-    let nextToken: string | undefined;
-    do {
-      const page = await this.#list({ ...request, ...(nextToken !== undefined && { nextToken }) });
+    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
+      this.#list({ ...request, ...pageAt(nextToken) });
+    const pages = readPages(readPage, { maxPages: MAX_PAGES, isWanted: () => this.#followers.size > 0 });
+    for await (const page of pages) {
       for (const snapshot of page.snapshots) if (isWanted(snapshot)) this.#find(snapshot, found);
       if (!this.#options.hasRoomFor(found)) return false;
-      nextToken = page.nextToken;
-    } while (nextToken !== undefined);
-    return true;
+      if (page.nextToken === undefined) return true;
+    }
+    throw new UpstreamInvalidResponseError(`IMM's list of the project's tasks does not end within ${MAX_PAGES} pages.`);
   }
 
   #find(snapshot: TaskSnapshot, found: TaskSnapshot[]): void {
@@ -186,9 +190,7 @@ export class TaskDiscovery {
     found.push(snapshot);
   }
 
-  async #list(
-    request: Partial<ListTasksRequest>,
-  ): Promise<{ readonly snapshots: readonly TaskSnapshot[]; readonly nextToken: string | undefined }> {
+  async #list(request: Partial<ListTasksRequest>): Promise<SnapshotPage> {
     const { projectName, filter, reader } = this.#options;
     return reader.list(
       { projectName, maxResults: PAGE_SIZE, ...filter, ...request },

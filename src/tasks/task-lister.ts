@@ -6,11 +6,12 @@
  */
 
 import { momentOf, type Clock } from "../clock.js";
-import { BadUserInputError, UpstreamInvalidResponseError } from "../errors.js";
+import { BadUserInputError } from "../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../imm/imm-client.js";
 import type { CallTally } from "./call-tally.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
+import { pageAt, readPages, type Page } from "./list/pages.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { fromListedTask, type TaskSnapshot } from "./task.js";
 
@@ -52,10 +53,9 @@ export interface TaskListing {
   readonly endCursor: string | null;
 }
 
-interface Page {
+interface ReadPage extends Page {
   readonly tasks: readonly ImmTaskInfo[];
   readonly snapshots: readonly TaskSnapshot[];
-  readonly nextToken: string | undefined;
 }
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many are read beyond the least number. */
@@ -78,7 +78,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
 export class TaskLister {
   readonly #options: TaskListerOptions;
   /** Pages that are being read, by what was asked. */
-  readonly #flights = new Map<string, Promise<Page>>();
+  readonly #flights = new Map<string, Promise<ReadPage>>();
 
   constructor(options: TaskListerOptions) {
     this.#options = options;
@@ -96,15 +96,13 @@ export class TaskLister {
     const items: ListedTask[] = [];
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
-    for (let pages = 0; pages < maxPages && !signal.aborted; pages += 1) {
+    const readPage = async (nextToken: string | undefined): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
-      const request = {
-        ...query,
-        maxResults: Math.min(PAGE_SIZE, toSkip + first - items.length),
-        ...(token !== undefined && { nextToken: token }),
-        ...(definition && { requestDefinition: true }),
-      };
-      const page = await this.#page(request, tally);
+      const maxResults = Math.min(PAGE_SIZE, toSkip + first - items.length);
+      const request = { ...query, maxResults, ...pageAt(nextToken), ...(definition && { requestDefinition: true }) };
+      return this.#page(request, tally);
+    };
+    for await (const page of readPages(readPage, { from: token, maxPages, isWanted: () => !signal.aborted })) {
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
       const end = Math.min(page.tasks.length, count + first - items.length);
       for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
@@ -113,7 +111,6 @@ export class TaskLister {
       }
       const hasMoreHere = end < page.tasks.length;
       if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, null);
-      if (page.nextToken === token) throw new UpstreamInvalidResponseError("IMM's list does not move on.");
       token = page.nextToken;
       if (isPassed) anchor = undefined;
       if (items.length === first) break;
@@ -122,7 +119,7 @@ export class TaskLister {
   }
 
   /** One page, shared by all who ask for it while it is being read. */
-  async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<Page> {
+  async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
     const text = JSON.stringify(request);
     const underWay = this.#flights.get(text);
     tally?.countPage();
@@ -132,7 +129,7 @@ export class TaskLister {
     return page;
   }
 
-  async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<Page> {
+  async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
     const { client, clock, learn } = this.#options;
     const observed = momentOf(clock);
     const { tasks, requestId, nextToken } = await client
@@ -150,7 +147,7 @@ function toListing(items: readonly ListedTask[], hasNextPage: boolean, resume: s
 }
 
 /** Behind the last task of a page that has a successor, the successor is enough. */
-function placeBehind(page: Page, index: number, token: string | undefined, query: ListQuery): ListPlace {
+function placeBehind(page: ReadPage, index: number, token: string | undefined, query: ListQuery): ListPlace {
   const task = page.tasks[index];
   const isLast = index === page.tasks.length - 1;
   if (task === undefined || (isLast && page.nextToken !== undefined)) {

@@ -43,6 +43,7 @@ export class TaskLoader {
   /** The keys whose batch has left. */
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
+  #waits = 0;
   readonly #tally: CallTally | undefined;
 
   constructor({ readEach, maxTasksPerOperation, tally }: TaskLoaderOptions) {
@@ -87,6 +88,17 @@ export class TaskLoader {
     if (this.#admitted.size <= this.#maxTasks) return;
     this.#admitted.delete(toKeyText(key));
     throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
+  }
+
+  /**
+   * Counts a wait for a task: each holds a timer and a stream, also where several wait for one task.
+   *
+   * @throws BadUserInputError - when it is one too many.
+   */
+  admitWait(key: TaskKey): void {
+    this.#waits += 1;
+    if (this.#waits <= this.#maxTasks) return this.admit(key);
+    throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} waits in one operation.`);
   }
 
   /** One key of a batch that leaves. */

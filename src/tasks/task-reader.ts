@@ -18,6 +18,7 @@ import {
   type TimeRange,
 } from "../imm/imm-client.js";
 import type { CallTally } from "./call-tally.js";
+import { pageAt, readPages, type Page } from "./list/pages.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { TypicalDurations } from "./typical-durations.js";
 import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
@@ -57,10 +58,8 @@ export interface ReadRequest {
 }
 
 /** One page of a list. */
-export interface SnapshotPage {
+export interface SnapshotPage extends Page {
   readonly snapshots: readonly TaskSnapshot[];
-  /** Undefined on the last page. */
-  readonly nextToken: string | undefined;
 }
 
 /** On whose behalf tasks are read. */
@@ -302,25 +301,20 @@ export class TaskReader {
   /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
   async #findRunning(key: TaskKey, startTime: string | null, options: ReadOptions): Promise<TaskSnapshot | undefined> {
     const startTimeRange = rangeAround(startTime);
-    let nextToken: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const { snapshots, ...rest } = await this.list(
-        {
-          projectName: key.projectName,
-          taskTypes: [key.taskType],
-          status: "Running",
-          maxResults: PAGE_SIZE,
-          ...(startTimeRange !== undefined && { startTimeRange }),
-          ...(nextToken !== undefined && { nextToken }),
-        },
-        options,
-      );
+    const request: ListTasksRequest = {
+      projectName: key.projectName,
+      taskTypes: [key.taskType],
+      status: "Running",
+      maxResults: PAGE_SIZE,
+      ...(startTimeRange !== undefined && { startTimeRange }),
+    };
+    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
+      this.list({ ...request, ...pageAt(nextToken) }, options);
+    for await (const { snapshots } of readPages(readPage, { maxPages: MAX_PAGES })) {
       const found = snapshots.find(
         ({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType,
       );
       if (found !== undefined) return found;
-      nextToken = rest.nextToken;
-      if (nextToken === undefined) return undefined;
     }
     return undefined;
   }

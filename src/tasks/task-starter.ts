@@ -21,7 +21,8 @@ import {
   type IdempotencyMark,
 } from "./idempotency-mark.js";
 import { fromCreatedTask, type TaskSnapshot } from "./task.js";
-import type { ReadOptions, TaskReader } from "./task-reader.js";
+import { pageAt, readPages } from "./list/pages.js";
+import type { ReadOptions, SnapshotPage, TaskReader } from "./task-reader.js";
 
 /** What a `TaskStarter` is made of. */
 export interface TaskStarterOptions {
@@ -152,13 +153,12 @@ export class TaskStarter {
       tagSelector: `${KEY_TAG}=${mark.key}`,
       startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
     };
-    let place: Pick<ListTasksRequest, "nextToken"> = {};
-    for (let page = 0; page < MAX_SEARCH_PAGES; page += 1) {
-      const { snapshots, nextToken } = await this.#reader.list({ ...request, ...place }, options);
+    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
+      this.#reader.list({ ...request, ...pageAt(nextToken) }, options);
+    for await (const { snapshots, nextToken } of readPages(readPage, { maxPages: MAX_SEARCH_PAGES })) {
       const found = snapshots.find((snapshot) => hasKeyOf(snapshot, mark));
       if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], mark);
       if (found !== undefined || nextToken === undefined) return found;
-      place = { nextToken };
     }
     throw new UpstreamInvalidResponseError("IMM's list of the tasks with this key's tag does not end.");
   }

@@ -10,6 +10,7 @@ import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../clock.js";
 import { GatewayError, toError } from "../errors.js";
 import type { CallOptions, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
+import { pageAt, readPages, type Page } from "./list/pages.js";
 import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
 import {
   fromListedTask,
@@ -84,16 +85,12 @@ export class TaskSweeper {
     const wantedCount = unseen.size;
     const tally = { pagesRead: 0, tasksRead: 0 };
     const request = toRequest(projectName, targets);
+    const readPage = async (nextToken: string | undefined): Promise<Page> =>
+      this.#readPage({ ...request, ...pageAt(nextToken) }, unseen, tally, options);
     let nextToken: string | undefined;
     try {
-      do {
-        nextToken = await this.#readPage(
-          { ...request, ...(nextToken !== undefined && { nextToken }) },
-          unseen,
-          tally,
-          options,
-        );
-      } while (nextToken !== undefined && unseen.size > 0 && tally.pagesRead < maxPages);
+      const pages = readPages(readPage, { maxPages, isWanted: () => unseen.size > 0 });
+      for await (const page of pages) ({ nextToken } = page);
     } catch (thrown) {
       return this.#handleFailure(projectName, thrown, unseen);
     }
@@ -111,7 +108,7 @@ export class TaskSweeper {
     unseen: Map<string, TaskKey>,
     tally: { pagesRead: number; tasksRead: number },
     options: CallOptions,
-  ): Promise<string | undefined> {
+  ): Promise<Page> {
     const { client, clock, onListed } = this.#options;
     const observed = momentOf(clock);
     const { tasks, requestId, nextToken } = await client.listTasks(request, options);
@@ -121,7 +118,7 @@ export class TaskSweeper {
       const snapshot = fromListedTask(request.projectName, task, { requestId, observed });
       onListed(snapshot, unseen.delete(toKeyText(snapshot.key)));
     }
-    return nextToken;
+    return { nextToken };
   }
 
   /** A failure that may pass is that of every target not reached; a denial is remembered, and each is asked for by itself. */

@@ -25,6 +25,8 @@ export interface WatchHubOptions {
   readonly bounds: PollBounds;
   /** Different tasks watched at once. Minimum: `1`. */
   readonly maxWatchedTasks: number;
+  /** Different projects, each with its filter, followed at once. Minimum: `1`. */
+  readonly maxFollowedProjects: number;
 }
 
 /** How one subscriber wants to follow tasks. */
@@ -57,15 +59,17 @@ export class WatchHub {
   readonly #logger: Logger;
   readonly #bounds: PollBounds;
   readonly #maxWatchedTasks: number;
+  readonly #maxFollowedProjects: number;
   readonly #projects = new Map<string, ProjectWatch>();
   readonly #streams = new Set<WatchStream>();
 
-  constructor({ reader, clock, logger, bounds, maxWatchedTasks }: WatchHubOptions) {
+  constructor({ reader, clock, logger, bounds, maxWatchedTasks, maxFollowedProjects }: WatchHubOptions) {
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;
     this.#bounds = bounds;
     this.#maxWatchedTasks = maxWatchedTasks;
+    this.#maxFollowedProjects = maxFollowedProjects;
     reader.listen((keyText, snapshot) => this.#projects.get(snapshot.key.projectName)?.observe(keyText, snapshot));
   }
 
@@ -100,8 +104,16 @@ export class WatchHub {
    * Follows every task of a project that runs, and those that start from now on: of each the present snapshot, then an
    * event per visible change, then its final snapshot. The stream goes on until `return()`, or until the project cannot be
    * followed: its last event is then that failure.
+   *
+   * @throws UpstreamThrottledError - when so many projects are followed already that there is no room for this one.
    */
   watchProject({ projectName, filter = {}, needs, maxStalenessMs }: WatchProjectRequest): WatchStream {
+    const isNew = this.#projects.get(projectName)?.isFollowedBy(filter) !== true;
+    if (isNew && this.#followedProjects >= this.#maxFollowedProjects) {
+      throw new UpstreamThrottledError("The gateway follows as many projects as it may.", {
+        retryAfterMs: FULL_RETRY_MS,
+      });
+    }
     const stream = this.#open([projectName], [], true);
     this.#projectOf(projectName).joinAll(stream, { needs, maxStalenessMs }, filter);
     return stream;
@@ -117,6 +129,11 @@ export class WatchHub {
   #countNew(byText: ReadonlyMap<string, TaskKey>): number {
     return [...byText].filter(([keyText, { projectName }]) => this.#projects.get(projectName)?.has(keyText) !== true)
       .length;
+  }
+
+  /** Each filter of a project counts, since it costs calls of its own. */
+  get #followedProjects(): number {
+    return [...this.#projects.values()].reduce((sum, { filters }) => sum + filters, 0);
   }
 
   /** How many tasks beyond those that are watched may be. */

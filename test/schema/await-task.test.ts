@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { execute, parse } from "graphql";
-import { createSchema } from "../../src/schema/build-schema.js";
+import { TaskWaiter } from "../../src/tasks/task-waiter.js";
+import { NO_NEEDS } from "../../src/tasks/task.js";
 import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
 import { startGateway } from "../support/start-gateway.js";
+import { startReader } from "../support/start-reader.js";
 import { connect, subscribe } from "../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
@@ -86,18 +87,54 @@ describe("Query.awaitTask", () => {
   });
 
   it("follows nothing for a client that has gone before it begins", async () => {
-    const contextValue = {
-      signal: AbortSignal.abort(),
-      maxAwaitMs: 60_000,
-      taskLoader: { admit: () => undefined },
-      watchHub: {
-        watch: () => {
-          throw new Error("It was followed.");
-        },
-      },
-    };
-    const { errors } = await execute({ schema: createSchema(), document: parse(awaiting()), contextValue });
-    expect(errors).toMatchObject([{ message: "IMM did not answer before the wait was over." }]);
+    const { hub, clock, emulator } = await startReader();
+    const waiter = new TaskWaiter({ hub, clock, maxWaitingOperations: 1 });
+    const key = { projectName: "immtest", ...RUN };
+    const wait = waiter.wait({ key, needs: NO_NEEDS, timeoutMs: 1_000, signal: AbortSignal.abort() });
+    await expect(wait).rejects.toThrow("IMM did not answer before the wait was over.");
+    expect([emulator.calls.length, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it("waits no more often than it may, and frees each place, however the wait ends", async () => {
+    const { hub, clock, emulator } = await startReader();
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const waiter = new TaskWaiter({ hub, clock, maxWaitingOperations: 3 });
+    const controller = new AbortController();
+    const wait = async (taskId: string): Promise<string> =>
+      waiter
+        .wait({
+          key: { projectName: "immtest", ...RUN, taskId },
+          needs: NO_NEEDS,
+          timeoutMs: 1_000,
+          signal: controller.signal,
+        })
+        .then(
+          ({ status }) => status,
+          (error: Error) => error.name,
+        );
+    const waits = [wait("run"), wait("run"), wait("nobody"), wait("run")];
+    expect(await waits[3]).toBe("UpstreamThrottledError");
+    expect(await waits[2]).toBe("NotFoundError");
+    const another = wait("run");
+    await clock.advance(1_000);
+    expect(await Promise.all([waits[0], waits[1], another])).toEqual(["RUNNING", "RUNNING", "RUNNING"]);
+    const aborted = Array.from({ length: 3 }, async () => wait("run"));
+    controller.abort();
+    await Promise.all(aborted);
+    expect([hub.watchedTasks, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it("is refused where one operation waits too often, for one task as for several", async () => {
+    const { url, emulator, clock } = await startGateway({ gateway: { maxTasksPerOperation: 3 } });
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const field = (alias: string): string => `${alias}: awaitTask(${keyArguments(RUN)}, timeoutMs: 1000) { status }`;
+    const answer = query(url, `{ ${["a", "b", "c", "d"].map(field).join(" ")} }`);
+    await eventually(() => clock.pendingTimers > 3);
+    await clock.advance(1_000);
+    const { data, errors } = await answer;
+    const status = { status: "RUNNING" };
+    expect(data).toEqual({ a: status, b: status, c: status, d: null });
+    expect(errors).toMatchObject([{ path: ["d"], extensions: { code: "BAD_USER_INPUT" } }]);
   });
 
   it("is null with an error for a task that does not exist, and for a first answer that does not come in time", async () => {

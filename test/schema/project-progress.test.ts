@@ -35,6 +35,30 @@ describe("projectProgress", () => {
     expect(rest).toEqual([]);
   });
 
+  it("follows no more projects than it may, each filter counted, and frees the place of one that is left", async () => {
+    const { emulator, url, clock } = await startGateway({ gateway: { maxFollowedProjects: 2 } });
+    const client = connect(url);
+    const follow = (taskTypes: readonly string[]): ReturnType<typeof subscribe<Data>> =>
+      subscribe<Data>(client, DOCUMENT, { projectName: "immtest", filter: { taskTypes } });
+    emulator.addTask({ taskType: "A", taskId: "a", durationMs: Infinity });
+    const first = follow(["A", "B"]);
+    await first.next();
+    // The same in other words: neither a place nor a call.
+    await eventually(() => clock.pendingTimers > 0);
+    const calls = emulator.calls.length;
+    await follow(["B", "A", "B"]).next();
+    expect(emulator.calls).toHaveLength(calls);
+    const second = follow(["A"]);
+    await second.next();
+    expect(await follow(["B"]).failure()).toMatchObject([
+      { extensions: { code: "UPSTREAM_THROTTLED", retryAfterMs: 10_000 } },
+    ]);
+    second.unsubscribe();
+    await subscribe(client, "{ __typename }").rest();
+    emulator.addTask({ taskType: "C", taskId: "c", durationMs: Infinity });
+    expect((await follow(["C"]).next()).data?.projectProgress.taskId).toBe("c");
+  });
+
   it("makes no call for a project that may not be asked for", async () => {
     const { emulator, url } = await startGateway({ gateway: { projects: ["other"] } });
     const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest" });

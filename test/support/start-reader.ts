@@ -51,7 +51,14 @@ export async function startReader(
   const client = wrapClient(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 }));
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
   const bounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
-  const hub = new WatchHub({ reader, clock, logger: new RecordingLogger(), bounds, maxWatchedTasks });
+  const hub = new WatchHub({
+    reader,
+    clock,
+    logger: new RecordingLogger(),
+    bounds,
+    maxWatchedTasks,
+    maxFollowedProjects: 100,
+  });
   disposeAfterTest(() => hub.dispose());
   return { clock, emulator, client, reader, hub };
 }

@@ -118,6 +118,7 @@ class World {
     clock: this.clock,
     logger: new RecordingLogger(),
     bounds: { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
+    maxFollowedProjects: 100,
     maxWatchedTasks: 1_000,
   });
   readonly subscribers: Subscriber[] = [];

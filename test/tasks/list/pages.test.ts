@@ -1,0 +1,180 @@
+import { describe, expect, it } from "@jest/globals";
+import { parseEndpoint } from "../../../src/imm/endpoints.js";
+import { createOpenApi } from "../../../src/imm/openapi-client.js";
+import { createGateway, type Gateway, type GatewayOptions } from "../../../src/server/gateway.js";
+import { readPages } from "../../../src/tasks/list/pages.js";
+import { eventually } from "../../support/eventually.js";
+import { keyArguments, query } from "../../support/query.js";
+import { serveImm, type ImmServer } from "../../support/serve-imm.js";
+import { disposeAfterTest, manualClockNow, QUICK_LIMITS } from "../../support/start-gateway.js";
+import { connect, subscribe } from "../../support/subscribe.js";
+import type { ManualClock } from "../../support/manual-clock.js";
+
+const RUN = { taskType: "FileCompression", taskId: "run" };
+
+/** An IMM whose lists go on and on; its GetTask knows a task that runs. */
+type NextToken = (page: number) => string;
+
+const endless: readonly (readonly [what: string, nextToken: NextToken])[] = [
+  ["that is always the same", () => "same"],
+  ["that alternates between two", (page) => (page % 2 === 0 ? "even" : "odd")],
+  ["that is always another", (page) => `token-${page}`],
+];
+
+interface World {
+  readonly url: string;
+  readonly imm: ImmServer;
+  readonly clock: ManualClock;
+  readonly gateway: Gateway;
+  readonly lists: () => number;
+}
+
+async function startBefore(
+  nextToken: NextToken,
+  options: Partial<GatewayOptions> = {},
+  hold: (page: number) => Promise<void> = async () => undefined,
+): Promise<World> {
+  let pages = 0;
+  const imm = await serveImm((response, { action, query: { TaskId } }) => {
+    const isList = action === "ListTasks";
+    if (isList) pages += 1;
+    const listed = { Tasks: [], NextToken: nextToken(pages) };
+    const task = { TaskId, TaskType: "FileCompression", Status: "Running", StartTime: "2026-01-01T00:00:00Z" };
+    const body = JSON.stringify({ RequestId: "r", ...(isList ? listed : task) });
+    void hold(isList ? pages : 0).then(() => response.setHeader("content-type", "application/json").end(body));
+  });
+  disposeAfterTest(async () => imm.close());
+  const accessKey = { accessKeyId: "a", accessKeySecret: "b" };
+  const { openApi } = await createOpenApi({ endpoint: parseEndpoint(imm.url), accessKey, userAgent: "test" });
+  const clock = manualClockNow();
+  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock } as GatewayOptions);
+  disposeAfterTest(async () => gateway.stop());
+  const { url } = await gateway.start();
+  const lists = (): number => imm.requests.filter(({ action }) => action === "ListTasks").length;
+  return { url, imm, clock, gateway, lists };
+}
+
+describe.each(endless)("a NextToken %s", (what, nextToken) => {
+  const isNew = what === "that is always another";
+
+  it("ends a list of tasks", async () => {
+    const { url, lists } = await startBefore(nextToken);
+    const { data, errors } = await query(url, '{ tasks(projectName: "p") { nodes { id } pageInfo { hasNextPage } } }');
+    if (isNew) {
+      expect(data).toEqual({ tasks: { nodes: [], pageInfo: { hasNextPage: true } } });
+    } else {
+      expect(errors).toMatchObject([{ path: ["tasks"], extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
+    }
+    expect(lists()).toBeLessThanOrEqual(11);
+  });
+
+  it("ends the search for one task's progress", async () => {
+    const { url, lists } = await startBefore(nextToken);
+    const { data } = await query(url, `{ task(${keyArguments(RUN)}) { status progress } }`);
+    expect(data).toMatchObject({ task: { status: "RUNNING" } });
+    expect(lists()).toBeLessThanOrEqual(5);
+  });
+
+  it("ends a sweep", async () => {
+    const { url, lists } = await startBefore(nextToken);
+    const keys = Array.from({ length: 40 }, (_value, index) => ({ projectName: "p", ...RUN, taskId: `t${index}` }));
+    const document = "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { progress } }";
+    await query(url, document, { keys });
+    expect(lists()).toBeLessThanOrEqual(40 * 6);
+  });
+
+  it("ends the search for the task of an idempotency key", async () => {
+    const { url, imm, lists } = await startBefore(nextToken);
+    const input = { projectName: "p", sourceUri: "oss://b/a", targetType: "pdf", targetUri: "oss://b/c" };
+    const document = `mutation ($input: CreateOfficeConversionTaskInput!) { createOfficeConversionTask(input: $input) { isNew } }`;
+    const { errors } = await query(url, document, { input: { ...input, idempotencyKey: "once" } });
+    expect(errors).toMatchObject([{ extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
+    expect(lists()).toBeLessThanOrEqual(10);
+    expect(imm.requests.filter(({ action }) => action.startsWith("Create"))).toEqual([]);
+  });
+
+  it("ends each search for a project's tasks, which is tried again later and later", async () => {
+    const { url, clock, lists } = await startBefore(nextToken);
+    const document = 'subscription { projectProgress(projectName: "p") { id } }';
+    subscribe(connect(url), document);
+    const mostOfOne = isNew ? 202 : 4;
+    await eventually(() => clock.pendingTimers > 0);
+    let before = lists();
+    expect(before).toBeLessThanOrEqual(mostOfOne);
+    for (const waitMs of [10_000, 15_000, 15_000]) {
+      await clock.advance(waitMs - 1);
+      expect(lists()).toBe(before);
+      await clock.advance(1);
+      await eventually(() => lists() > before && clock.pendingTimers > 0);
+      expect(lists() - before).toBeLessThanOrEqual(mostOfOne);
+      before = lists();
+    }
+  });
+});
+
+describe("pages that are not wanted any more", () => {
+  /** Pages without end, of which the sixth is held back until `release`. */
+  async function startHeldBack(options: Partial<GatewayOptions> = {}): Promise<World & { release: () => void }> {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const world = await startBefore(
+      (page) => `token-${page}`,
+      options,
+      async (page) => (page === 6 ? held : undefined),
+    );
+    return { ...world, release };
+  }
+
+  it("are not read for a project whose last follower has left", async () => {
+    const { url, lists, release } = await startHeldBack();
+    const client = connect(url);
+    const follow = subscribe(client, 'subscription { projectProgress(projectName: "p") { id } }');
+    await eventually(() => lists() === 6);
+    follow.unsubscribe();
+    // Answered on the same socket, so the departure is known.
+    await subscribe(client, "{ __typename }").rest();
+    release();
+    await query(url, `{ task(${keyArguments(RUN)}) { status } }`);
+    await query(url, `{ task(${keyArguments({ ...RUN, taskId: "other" })}) { status } }`);
+    expect(lists()).toBe(6);
+  });
+
+  it("are not read for a client that has gone", async () => {
+    const { url, lists, release } = await startHeldBack({ maxListedTasks: 100_000, maxOperationCost: 10_000_000 });
+    const controller = new AbortController();
+    const body = JSON.stringify({ query: '{ tasks(projectName: "p", first: 100000) { nodes { id } } }' });
+    const headers = { "content-type": "application/json" };
+    const answer = fetch(`${url}/graphql`, { method: "POST", headers, body, signal: controller.signal }).catch(String);
+    await eventually(() => lists() === 6);
+    controller.abort();
+    await answer;
+    await query(url, "{ __typename }");
+    release();
+    await query(url, `{ task(${keyArguments(RUN)}) { status } }`);
+    await query(url, `{ task(${keyArguments({ ...RUN, taskId: "other" })}) { status } }`);
+    expect(lists()).toBe(6);
+  });
+});
+
+describe("the loop over pages", () => {
+  const readAll = async (tokens: readonly (string | undefined)[], maxPages: number): Promise<unknown[]> => {
+    const asked: unknown[] = [];
+    const readPage = async (nextToken: string | undefined): Promise<{ readonly nextToken: string | undefined }> => {
+      asked.push(nextToken);
+      return { nextToken: tokens[asked.length - 1] };
+    };
+    for await (const _page of readPages(readPage, { maxPages }));
+    return asked;
+  };
+
+  it("goes on until no page is left, or as far as it may", async () => {
+    expect(await readAll(["a", "b", undefined], 10)).toEqual([undefined, "a", "b"]);
+    expect(await readAll(["a", "b", undefined], 2)).toEqual([undefined, "a"]);
+  });
+
+  it.each([[["a", "a"]], [["a", "b", "a"]], [["a", "b", "c", "b"]]])("refuses %j", async (tokens) => {
+    await expect(readAll(tokens, 10)).rejects.toThrow("IMM's list does not move on.");
+  });
+});
