@@ -82,6 +82,9 @@ export interface CallPolicyOptions {
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
+/** One attempt of a call. */
+type Attempt<T> = (signal: AbortSignal) => Promise<T>;
+
 type Outcome<T> = { readonly value: T } | { readonly refusal: Error };
 
 /** An `ImmClient` that obeys `CallPolicyLimits` and calls another one. */
@@ -121,26 +124,26 @@ export class GuardedImmClient implements ImmClient {
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#call(this.#readRetries, request.projectName, options, async () =>
-      this.#client.getTask(request, options),
+    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+      this.#client.getTask(request, sent),
     );
   }
 
   async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#call(this.#readRetries, request.projectName, options, async () =>
-      this.#client.listTasks(request, options),
+    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+      this.#client.listTasks(request, sent),
     );
   }
 
   async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
-    return this.#call(this.#readRetries, request.projectName, options, async () =>
-      this.#client.getResult(request, options),
+    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+      this.#client.getResult(request, sent),
     );
   }
 
   async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
-    return this.#call(this.#createRetries, request.input.projectName, options, async () =>
-      this.#client.createTask(request, options),
+    return this.#call(this.#createRetries, request.input.projectName, options, async (sent) =>
+      this.#client.createTask(request, sent),
     );
   }
 
@@ -150,13 +153,18 @@ export class GuardedImmClient implements ImmClient {
     for (const budget of this.#budgets.values()) budget.dispose();
   }
 
-  async #call<T>(retries: IPolicy, projectName: string, options: CallOptions = {}, call: () => Promise<T>): Promise<T> {
+  async #call<T>(
+    retries: IPolicy,
+    projectName: string,
+    options: CallOptions = {},
+    call: (options: CallOptions) => Promise<T>,
+  ): Promise<T> {
     const { priority = CallPriority.query, onAttempt } = options;
     if (this.#projects?.has(projectName) === false)
       throw new ForbiddenError("The gateway does not serve this project.");
-    const attempt = async (): Promise<T> => {
+    const attempt: Attempt<T> = async (signal) => {
       onAttempt?.();
-      return call();
+      return call({ ...options, signal });
     };
     return retries.execute(async () => {
       const budget = this.#admit(projectName, priority);
@@ -196,7 +204,7 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: () => Promise<T>): Promise<T> {
+  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: Attempt<T>): Promise<T> {
     let hasStarted = false;
     const run = async (): Promise<T> => {
       hasStarted = true;
@@ -236,9 +244,10 @@ export class GuardedImmClient implements ImmClient {
     return this.#callsInFlight < this.#limits.maxConcurrentCalls;
   }
 
-  async #withDeadline<T>(call: () => Promise<T>): Promise<T> {
+  /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
+  async #withDeadline<T>(call: Attempt<T>): Promise<T> {
     try {
-      return await this.#deadline.execute(call);
+      return await this.#deadline.execute(async ({ signal }) => call(signal), this.#stopping.signal);
     } catch (thrown) {
       if (thrown instanceof TaskCancelledError) throw new UpstreamTimeoutError("IMM did not answer in time.");
       throw thrown;

@@ -7,6 +7,7 @@
  * @see GetTask, ListTasks, Create…Task and Get…Result of `@alicloud/imm20200930` 5.0.1
  */
 
+import type { GatewayError } from "../errors.js";
 import type { CreateAction } from "./operations.js";
 
 /** What GetTask asks for. All three names are needed to find a task. */
@@ -43,28 +44,32 @@ export interface ListTasksRequest {
   readonly requestDefinition?: boolean;
 }
 
-/** What GetTask and the items of ListTasks have in common. Members that IMM left out are undefined. */
+/** A member of an answer: undefined where IMM left it out, an error where it is not of the documented shape. */
+export type Given<T> = T | undefined | GatewayError;
+
+/** What GetTask and the items of ListTasks have in common. */
 export interface ImmTaskFields {
-  /** `Running`, `Succeeded`, `Failed`, in any case, or a word that nobody knows yet. */
+  /** `Running`, `Succeeded`, `Failed`, in any case, or a word that nobody knows yet. Empty where a list says nothing. */
   readonly status: string;
   /** Percent. Only ListTasks gives a real value. */
-  readonly progress: number | undefined;
+  readonly progress: Given<number>;
   /** The task's own error, not the request's. May be empty text. */
-  readonly code: string | undefined;
-  readonly message: string | undefined;
+  readonly code: Given<string>;
+  readonly message: Given<string>;
   /** RFC 3339, up to nine digits of seconds. */
-  readonly startTime: string | undefined;
-  readonly endTime: string | undefined;
-  readonly userData: string | undefined;
-  readonly tags: Readonly<Record<string, unknown>> | undefined;
+  readonly startTime: Given<string>;
+  readonly endTime: Given<string>;
+  readonly userData: Given<string>;
+  /** Nested at most `MAX_JSON_DEPTH` deep. */
+  readonly tags: Given<Readonly<Record<string, unknown>>>;
   /** The parameters the task was created with, as text that is normally JSON. */
-  readonly taskRequestDefinition: string | undefined;
+  readonly taskRequestDefinition: Given<string>;
 }
 
 /** A task as GetTask answers it. */
 export interface ImmTask extends ImmTaskFields {
   readonly requestId: string | undefined;
-  readonly eventId: string | undefined;
+  readonly eventId: Given<string>;
 }
 
 /** A task as ListTasks lists it: without event id and project. */
@@ -73,7 +78,7 @@ export interface ImmTaskInfo extends ImmTaskFields {
   readonly taskId: string;
 }
 
-/** One page of ListTasks. */
+/** One page of ListTasks, without the items that do not say which task they are. */
 export interface ImmTaskPage {
   readonly requestId: string | undefined;
   readonly tasks: readonly ImmTaskInfo[];
@@ -108,7 +113,7 @@ export interface GetResultRequest {
 
 /**
  * What a result operation answers: the members of its row in the table, in the schema's spelling, the outcome among them.
- * Members that IMM left out are absent.
+ * Members that IMM left out are absent; one that is not of the documented shape is a GatewayError in its place.
  */
 export type ImmTaskResult = Readonly<Record<string, unknown>>;
 
@@ -121,6 +126,8 @@ export interface CallOptions {
   readonly priority?: number | undefined;
   /** Called before each attempt that is sent. */
   readonly onAttempt?: (() => void) | undefined;
+  /** Aborted when the call is given up: nothing more of its answer is read, and its connection is closed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The calls of IMM that the gateway makes. */

@@ -8,9 +8,17 @@
 
 import credentialsModule from "@alicloud/credentials";
 import openApiModule from "@alicloud/openapi-core";
-import { BadUserInputError, ConfigurationError, toError, UpstreamMisconfiguredError } from "../errors.js";
+import {
+  BadUserInputError,
+  ConfigurationError,
+  toError,
+  UpstreamInvalidResponseError,
+  UpstreamMisconfiguredError,
+  type GatewayError,
+} from "../errors.js";
 import type { Endpoint } from "./endpoints.js";
 import type {
+  CallOptions,
   CreatedTask,
   CreateTaskRequest,
   GetResultRequest,
@@ -32,7 +40,9 @@ import {
   type models,
   type Operation,
 } from "./operations.js";
+import { readJsonBody } from "./response-body.js";
 import { fromCallFailure } from "./upstream-errors.js";
+import { makeCall, MAX_REFUSAL_BYTES } from "./upstream-request.js";
 import {
   decodeMembers,
   encodeInput,
@@ -40,6 +50,7 @@ import {
   toSchemaMembers,
   WireShapeError,
   type Decoded,
+  type Fitting,
   type WireParameters,
 } from "./wire.js";
 
@@ -163,9 +174,10 @@ export class OpenApiImmClient implements ImmClient {
     this.#runtime = { readTimeout: callTimeoutMs, connectTimeout: callTimeoutMs } as OpenApiRuntime;
   }
 
-  async getTask(request: GetTaskRequest): Promise<ImmTask> {
+  async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
     return this.#call(
       operations.GetTask,
+      options,
       encodeParameters(operations.GetTask, {
         ProjectName: request.projectName,
         TaskType: request.taskType,
@@ -174,14 +186,20 @@ export class OpenApiImmClient implements ImmClient {
       }),
       (answer) => {
         checkTaskId(answer.TaskId, request.taskId);
-        return { ...toTaskFields(answer, "answer"), requestId: answer.RequestId, eventId: answer.EventId };
+        return {
+          ...toTaskFields(answer),
+          status: required(answer.Status, "answer.Status"),
+          requestId: fittingOf(answer.RequestId),
+          eventId: answer.EventId,
+        };
       },
     );
   }
 
-  async listTasks(request: ListTasksRequest): Promise<ImmTaskPage> {
+  async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
     return this.#call(
       operations.ListTasks,
+      options,
       encodeParameters(operations.ListTasks, {
         ProjectName: request.projectName,
         TaskTypes: request.taskTypes,
@@ -196,37 +214,38 @@ export class OpenApiImmClient implements ImmClient {
         RequestDefinition: request.requestDefinition === true ? true : undefined,
       }),
       (answer) => ({
-        requestId: answer.RequestId,
-        tasks: (answer.Tasks ?? []).map(toTaskInfo),
+        requestId: fittingOf(answer.RequestId),
+        tasks: orThrow(answer.Tasks ?? []).flatMap(toTaskInfos),
         // Missing and empty both mean that there is no further page.
-        nextToken: answer.NextToken === "" ? undefined : answer.NextToken,
+        nextToken: orThrow(answer.NextToken) || undefined,
       }),
     );
   }
 
-  async getResult({ projectName, taskType, taskId }: GetResultRequest): Promise<ImmTaskResult> {
+  async getResult({ projectName, taskType, taskId }: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
     const operation = resultOperationOf(taskType);
     if (operation === undefined) {
       throw new BadUserInputError("taskType", "Expected `taskType` to be a type whose tasks have a result to read.");
     }
     const parameters = encodeParameters(operation, { ProjectName: projectName, TaskType: taskType, TaskId: taskId });
-    return this.#call(operation, parameters, (answer) => {
+    return this.#call(operation, options, parameters, (answer) => {
       checkTaskId(answer["TaskId"], taskId);
       return toSchemaMembers(operation.response, answer);
     });
   }
 
-  async createTask({ action, input }: CreateTaskRequest): Promise<CreatedTask> {
+  async createTask({ action, input }: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
     const operation: CreateOperation = operations[action];
-    return this.#call(operation, encodeInput(operation, input), (answer) => ({
+    return this.#call(operation, options, encodeInput(operation, input), (answer) => ({
       taskId: required(answer.TaskId, "answer.TaskId"),
-      eventId: answer.EventId,
-      requestId: answer.RequestId,
+      eventId: fittingOf(answer.EventId),
+      requestId: fittingOf(answer.RequestId),
     }));
   }
 
   async #call<O extends Operation, T>(
     operation: O,
+    { signal }: CallOptions = {},
     { query, body }: WireParameters,
     read: (answer: Decoded<O["response"]>) => T,
   ): Promise<T> {
@@ -239,14 +258,22 @@ export class OpenApiImmClient implements ImmClient {
       authType: "AK",
       style: "RPC",
       reqBodyType: "formData",
-      bodyType: "json",
+      // A stream; the vendor's other ways read it whole, however long it is.
+      bodyType: "binary",
     });
     const request = new $OpenApiUtil.OpenApiRequest({ query, ...(Object.keys(body).length > 0 && { body }) });
+    let cut: GatewayError | undefined;
+    const onCut = (): void => {
+      cut = new UpstreamInvalidResponseError(`IMM's refusal is longer than ${MAX_REFUSAL_BYTES} bytes.`);
+    };
     try {
-      const response = await this.#openApi.callApi(params, request, this.#runtime);
-      return read(decodeMembers<O["response"]>(operation.response, response["body"]));
+      const response = await makeCall({ action: operation.action, signal, onCut }, async () =>
+        this.#openApi.callApi(params, request, this.#runtime),
+      );
+      const answer = await readJsonBody(response["body"], signal);
+      return read(decodeMembers<O["response"]>(operation.response, answer));
     } catch (thrown) {
-      throw fromCallFailure(thrown);
+      throw cut ?? fromCallFailure(thrown);
     }
   }
 }
@@ -259,18 +286,17 @@ function toWireRange(range: TimeRange | undefined): Readonly<Record<string, stri
   };
 }
 
-function toTaskInfo(item: Decoded<typeof models.TaskInfo.members>, index: number): ImmTaskInfo {
-  const path = `answer.Tasks[${index}]`;
-  return {
-    ...toTaskFields(item, path),
-    taskType: required(item.TaskType, `${path}.TaskType`),
-    taskId: required(item.TaskId, `${path}.TaskId`),
-  };
+/** One task, or none where the item does not say which one it is: the others of the page stay. */
+function toTaskInfos(item: Fitting<Decoded<typeof models.TaskInfo.members>>): ImmTaskInfo[] {
+  if (item instanceof WireShapeError) return [];
+  const taskType = fittingOf(item.TaskType);
+  const taskId = fittingOf(item.TaskId);
+  if (taskType === undefined || taskType === "" || taskId === undefined || taskId === "") return [];
+  return [{ ...toTaskFields(item), status: fittingOf(item.Status) ?? "", taskType, taskId }];
 }
 
-function toTaskFields(source: Decoded<typeof models.TaskInfo.members>, path: string): ImmTaskFields {
+function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
   return {
-    status: required(source.Status, `${path}.Status`),
     progress: source.Progress,
     code: source.Code,
     message: source.Message,
@@ -288,7 +314,18 @@ function checkTaskId(answered: unknown, asked: string): void {
   throw new WireShapeError("Expected answer.TaskId to be the id that was asked for.");
 }
 
-function required(text: string | undefined, path: string): string {
+function required(text: Fitting<string> | undefined, path: string): string {
   if (text === undefined || text === "") throw new WireShapeError(`Expected ${path} to be there.`);
-  return text;
+  return orThrow(text);
+}
+
+/** @throws WireShapeError - when the value is one. */
+function orThrow<T>(value: Fitting<T>): T {
+  if (value instanceof WireShapeError) throw value;
+  return value;
+}
+
+/** The value, where it fits: for what is only passed on. */
+function fittingOf<T>(value: Fitting<T> | undefined): T | undefined {
+  return value instanceof WireShapeError ? undefined : value;
 }

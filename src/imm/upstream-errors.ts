@@ -22,7 +22,6 @@ import {
   UpstreamUnavailableError,
   type ImmFault,
 } from "../errors.js";
-import { WireShapeError } from "./wire.js";
 
 /** A refusal by IMM, as far as it could be read. */
 export interface Refusal {
@@ -112,9 +111,6 @@ const NEVER_LEFT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNRE
 /** The error that a failed call stands for, whatever the vendor's stack threw. */
 export function fromCallFailure(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
-  if (thrown instanceof WireShapeError) {
-    return new UpstreamInvalidResponseError(`IMM's answer is not of the documented shape. ${thrown.message}`);
-  }
   if (!isNativeError(thrown)) return new UpstreamUnavailableError("The call to IMM failed.");
   const fields = thrown as Error & Readonly<Record<string, unknown>>;
   if (typeof fields["statusCode"] === "number") return fromRefusal(readRefusal(fields, fields["statusCode"]));

@@ -2,9 +2,12 @@
  * Values to and from IMM's wire form, by the table of operations. Pure: no I/O, no vendor code.
  *
  * `openapi-client` calls it on the way out and on the way in. It checks the shapes of answers only: inputs are checked by
- * `check-input.ts` before they come here, and what a task means is decided in `tasks/`.
+ * `check-input.ts` before they come here, and what a task means is decided in `tasks/`. What does not fit in an answer
+ * becomes an error in its place, so that one odd member takes nothing else with it.
  */
 
+import { UpstreamInvalidResponseError } from "../errors.js";
+import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 import {
   modelOf,
   schemaNameOf,
@@ -29,19 +32,24 @@ type ValueOf<M> = M extends { readonly type: "string" }
     : M extends { readonly type: "integer" | "number" }
       ? number
       : M extends { readonly type: "array"; readonly items: infer I }
-        ? ValueOf<I>[]
+        ? Fitting<ValueOf<I>>[]
         : M extends { readonly type: "object"; readonly model: infer N extends keyof typeof models }
           ? Decoded<(typeof models)[N]["members"]>
           : M extends { readonly type: "map" }
             ? Readonly<Record<string, unknown>>
             : unknown;
 
-/** A decoded object: each documented member, or undefined where IMM left it out. */
-export type Decoded<M> = { readonly [Name in keyof M]?: ValueOf<M[Name]> };
+/** A value, or the error that stands in its place because it does not fit. */
+export type Fitting<T> = T | WireShapeError;
 
-/** Thrown when an answer does not have the documented shape. Names the member, never its value. */
-export class WireShapeError extends Error {
-  override readonly name = "WireShapeError";
+/** A decoded object: each documented member, or undefined where IMM left it out. */
+export type Decoded<M> = { readonly [Name in keyof M]?: Fitting<ValueOf<M[Name]>> };
+
+/** What stands for a value that is not of the documented shape. Names the member, never its value. */
+export class WireShapeError extends UpstreamInvalidResponseError {
+  constructor(sentence: string) {
+    super(`IMM's answer is not of the documented shape. ${sentence}`);
+  }
 }
 
 /**
@@ -107,6 +115,7 @@ export function toSchemaMembers(members: Members, decoded: Readonly<Record<strin
 
 function toSchemaValue(shape: Shape, value: unknown): unknown {
   const { items } = shape;
+  if (value instanceof WireShapeError) return value;
   if (shape.type === "array" && items !== undefined && Array.isArray(value)) {
     return value.map((item) => toSchemaValue(items, item));
   }
@@ -114,57 +123,90 @@ function toSchemaValue(shape: Shape, value: unknown): unknown {
   return value;
 }
 
+/** Errors of one answer that stand in their places: each costs memory, and an answer has room for millions. */
+const MAX_MISFITS = 1_000;
+
 /**
  * Reads the documented members of an object and drops the rest. Null members are left out. Numbers that arrive as text
- * are accepted where a number is documented, and the reverse, because IMM mixes the two.
+ * are accepted where a number is documented, and the reverse, because IMM mixes the two. A member or item of another shape
+ * than documented, however deep, becomes a WireShapeError in its place.
  *
- * @throws WireShapeError - when `value` is no object or a member has another type than documented.
+ * @param maxMisfits - how many of those there may be.
+ * @throws WireShapeError - when `value` is no object, or more of it does not fit.
  */
 export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
   members: M,
   value: unknown,
   path = "answer",
+  maxMisfits = MAX_MISFITS,
 ): Decoded<M> {
   if (!isRecord(value)) throw new WireShapeError(`Expected ${path} to be an object.`);
-  const decoded: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(members)) {
-    const raw = value[name];
-    if (raw === undefined || raw === null) continue;
-    decoded[name] = decodeMember(member, raw, `${path}.${name}`);
-  }
-  return decoded as Decoded<M>;
+  return new Decoder(maxMisfits).decodeObject(members, value, path) as Decoded<M>;
 }
 
-function decodeMember(member: Shape, raw: unknown, path: string): unknown {
-  switch (member.type) {
-    case "string":
-      if (typeof raw === "string") return raw;
-      if (typeof raw === "number") return String(raw);
-      break;
-    case "boolean":
-      if (typeof raw === "boolean") return raw;
-      if (raw === "true" || raw === "false") return raw === "true";
-      break;
-    case "integer":
-    case "number": {
-      const number = typeof raw === "string" && raw.trim() !== "" ? Number(raw) : raw;
-      if (typeof number === "number" && Number.isFinite(number)) return number;
-      break;
-    }
-    case "array": {
-      const { items } = member;
-      if (Array.isArray(raw) && items !== undefined) {
-        return raw.map((item, index) => decodeMember(items, item, `${path}[${index}]`));
-      }
-      break;
-    }
-    case "object":
-      return decodeMembers(modelOf(member).members, raw, path);
-    case "map":
-      if (isRecord(raw)) return raw;
-      break;
+/** Reads one answer. */
+class Decoder {
+  #misfitsLeft: number;
+
+  constructor(maxMisfits: number) {
+    this.#misfitsLeft = maxMisfits;
   }
-  throw new WireShapeError(`Expected ${path} to be of type ${member.type}.`);
+
+  decodeObject(
+    members: Readonly<Record<string, Shape>>,
+    value: Readonly<Record<string, unknown>>,
+    path: string,
+  ): object {
+    const decoded: Record<string, unknown> = {};
+    for (const [name, member] of Object.entries(members)) {
+      const raw = value[name];
+      if (raw === undefined || raw === null) continue;
+      decoded[name] = this.#decode(member, raw, `${path}.${name}`);
+    }
+    return decoded;
+  }
+
+  #decode(member: Shape, raw: unknown, path: string): unknown {
+    switch (member.type) {
+      case "string":
+        if (typeof raw === "string") return raw;
+        if (typeof raw === "number") return String(raw);
+        break;
+      case "boolean":
+        if (typeof raw === "boolean") return raw;
+        if (raw === "true" || raw === "false") return raw === "true";
+        break;
+      case "integer":
+      case "number": {
+        const number = typeof raw === "string" && raw.trim() !== "" ? Number(raw) : raw;
+        if (typeof number === "number" && Number.isFinite(number)) return number;
+        break;
+      }
+      case "array":
+        return this.#decodeArray(member, raw, path);
+      case "object":
+        if (isRecord(raw)) return this.decodeObject(modelOf(member).members, raw, path);
+        break;
+      case "map":
+        if (isTooDeep(raw)) return this.#misfit(`Expected ${path} to be nested at most ${MAX_JSON_DEPTH} deep.`);
+        if (isRecord(raw)) return raw;
+        break;
+    }
+    return this.#misfit(`Expected ${path} to be of type ${member.type}.`);
+  }
+
+  #decodeArray({ type, items, maxItems = Infinity }: Shape, raw: unknown, path: string): unknown {
+    if (!Array.isArray(raw) || items === undefined) return this.#misfit(`Expected ${path} to be of type ${type}.`);
+    if (raw.length > maxItems) return this.#misfit(`Expected ${path} to have at most ${maxItems} items.`);
+    return raw.map((item, index) => this.#decode(items, item, `${path}[${index}]`));
+  }
+
+  #misfit(sentence: string): WireShapeError {
+    const error = new WireShapeError(sentence);
+    if (this.#misfitsLeft === 0) throw error;
+    this.#misfitsLeft -= 1;
+    return error;
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -10,6 +10,7 @@ import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TaskResults } from "../tasks/task-results.js";
 import type { TaskWaiter } from "../tasks/task-waiter.js";
 import type { TaskStarter } from "../tasks/task-starter.js";
+import type { TaskTexts } from "../tasks/task-texts.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import type { WatchHub } from "../tasks/watch-hub.js";
 
@@ -40,8 +41,8 @@ export interface GatewayContext {
   readonly pollBounds: PollBounds;
   /** What tasks of each type have taken, for a first guess. */
   readonly typicalDurations: TypicalDurations;
-  /** Whether secrets in request definitions are redacted. */
-  readonly redactDefinitions: boolean;
+  /** Reads what is asked for of request definitions and user data. */
+  readonly taskTexts: TaskTexts;
   /** How many keys or ids one list argument may hold. */
   readonly maxKeys: number;
   /** How many tasks one list may give. */

@@ -26,11 +26,11 @@ export class StartedTask extends Task {
     this.#view = view;
   }
 
-  override get progress(): Promise<number | null> {
+  override get progress(): Promise<number | null | Error> {
     return this.#read({ ...NO_NEEDS, progress: true }, (task) => task.progress);
   }
 
-  override get startTime(): Promise<string | null> {
+  override get startTime(): Promise<string | null | Error> {
     return this.#read(NO_NEEDS, (task) => task.startTime);
   }
 
@@ -46,11 +46,11 @@ export class StartedTask extends Task {
     return this.#read(NEEDS_DEFINITION, (task) => task.requestDefinition);
   }
 
-  override get requestDefinitionText(): Promise<string | null> {
+  override get requestDefinitionText(): Promise<string | null | Error> {
     return this.#read(NEEDS_DEFINITION, (task) => task.requestDefinitionText);
   }
 
-  override get outputs(): Promise<readonly string[] | null> {
+  override get outputs(): Promise<readonly string[] | null | Error> {
     return this.#read(NEEDS_DEFINITION, (task) => task.outputs);
   }
 

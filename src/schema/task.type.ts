@@ -6,19 +6,21 @@
 
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
-import { parseDefinition, redactDefinitionText } from "../tasks/request-definition.js";
 import type { CallTally } from "../tasks/call-tally.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
-import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../tasks/task.js";
+import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type Faults, type TaskSnapshot } from "../tasks/task.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
-import { outputsOf } from "../tasks/task-outputs.js";
 import { hasResult, type TaskResults } from "../tasks/task-results.js";
+import type { TaskTexts } from "../tasks/task-texts.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
 import { TaskError } from "./task-error.type.js";
 import { TaskResult, toTaskResult } from "./task-result.union.js";
 import { TaskStatus } from "./task-status.enum.js";
+
+/** A value, or the error that stands in its place, at its field alone. */
+type OrError<T> = T | Error;
 
 /** A value that a task has only after a read, where its snapshot was not made to hold it. */
 type Later<T> = T | Promise<T>;
@@ -27,7 +29,8 @@ type Later<T> = T | Promise<T>;
 export interface TaskView {
   readonly pollBounds: PollBounds;
   readonly typicalDurations: TypicalDurations;
-  readonly redactDefinitions: boolean;
+  /** Reads what is asked for of request definitions and user data. */
+  readonly taskTexts: TaskTexts;
   readonly taskResults: TaskResults;
   /** Counts what the operation costs; undefined when nobody wants to know. */
   readonly tally: CallTally | undefined;
@@ -41,7 +44,6 @@ export class Task extends Node {
   readonly #snapshot: TaskSnapshot;
   readonly #view: TaskView;
   readonly #loader: TaskLoader | undefined;
-  #definition: { readonly value: unknown } | undefined;
 
   /**
    * @param loader - loads what the snapshot was not made to hold; left out where it holds all that was selected.
@@ -88,35 +90,33 @@ export class Task extends Node {
     description:
       "Percent, 0 to 100; 100 once SUCCEEDED; null when IMM does not say. Selecting it on a running task costs a ListTasks call.",
   })
-  get progress(): Later<number | null> {
-    if (this.#snapshot.progressError !== null) throw this.#snapshot.progressError;
-    return this.#snapshot.progress;
+  get progress(): Later<OrError<number | null>> {
+    return this.#snapshot.progressError ?? this.#given("progress");
   }
 
   @Field(() => TaskError, { nullable: true, description: "Why the task failed; there exactly when it is FAILED." })
   get error(): TaskError | null {
-    const { status, code, message } = this.#snapshot;
-    return status === "FAILED" ? { code, message } : null;
+    return this.#snapshot.status === "FAILED" ? { code: this.#given("code"), message: this.#given("message") } : null;
   }
 
   @Field(() => String, { nullable: true, description: "The task's code as IMM gave it; null when empty." })
-  get code(): string | null {
-    return this.#snapshot.code;
+  get code(): OrError<string | null> {
+    return this.#given("code");
   }
 
   @Field(() => String, { nullable: true, description: "The task's message as IMM gave it; null when empty." })
-  get message(): string | null {
-    return this.#snapshot.message;
+  get message(): OrError<string | null> {
+    return this.#given("message");
   }
 
   @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started, as IMM wrote it." })
-  get startTime(): Later<string | null> {
-    return this.#snapshot.startTime;
+  get startTime(): Later<OrError<string | null>> {
+    return this.#given("startTime");
   }
 
   @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended, as IMM wrote it; null before." })
-  get endTime(): string | null {
-    return this.#snapshot.endTime;
+  get endTime(): OrError<string | null> {
+    return this.#given("endTime");
   }
 
   @Field(() => Float, {
@@ -140,10 +140,12 @@ export class Task extends Node {
     nullable: true,
     description: "The id of the task's event, as IMM gave it. Selecting it in a list costs a GetTask for each task.",
   })
-  get eventId(): Later<string | null> {
-    const { key, eventId, hasAskedEventId } = this.#snapshot;
-    if (hasAskedEventId || this.#loader === undefined) return eventId;
-    return this.#loader.load(key, { ...NO_NEEDS, eventId: true }).then((complete) => complete.eventId);
+  get eventId(): Later<OrError<string | null>> {
+    const { key, hasAskedEventId } = this.#snapshot;
+    if (hasAskedEventId || this.#loader === undefined) return this.#given("eventId");
+    return this.#loader
+      .load(key, { ...NO_NEEDS, eventId: true })
+      .then((complete) => new Task(complete, this.#view).eventId);
   }
 
   @Field(() => String, {
@@ -155,22 +157,19 @@ export class Task extends Node {
   }
 
   @Field(() => String, { nullable: true, description: "The free text given at creation, as it is." })
-  get userData(): string | null {
-    return this.#snapshot.userData;
+  get userData(): OrError<string | null> {
+    return this.#given("userData");
   }
 
   @Field(() => GraphQLJSON, { nullable: true, description: "The same, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
-    try {
-      return JSON.parse(this.#snapshot.userData ?? "null");
-    } catch {
-      return null;
-    }
+    const userData = this.#given("userData");
+    return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
   }
 
   @Field(() => GraphQLJSONObject, { nullable: true, description: "The tags given at creation." })
-  get tags(): Readonly<Record<string, unknown>> | null {
-    return this.#snapshot.tags;
+  get tags(): OrError<Readonly<Record<string, unknown>> | null> {
+    return this.#given("tags");
   }
 
   @Field(() => GraphQLJSON, {
@@ -179,7 +178,8 @@ export class Task extends Node {
       "The parameters the task was created with, parsed, passwords and role names redacted. Null where IMM does not give it, as for some types; an error when IMM's text is not JSON.",
   })
   get requestDefinition(): unknown {
-    return this.#parsedDefinition();
+    const definition = this.#given("definition");
+    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).value : definition;
   }
 
   @Field(() => String, {
@@ -187,9 +187,9 @@ export class Task extends Node {
     description:
       "The same as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
-  get requestDefinitionText(): Later<string | null> {
-    const { definition } = this.#snapshot;
-    return this.#view.redactDefinitions ? redactDefinitionText(definition) : definition;
+  get requestDefinitionText(): Later<OrError<string | null>> {
+    const definition = this.#given("definition");
+    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).text : definition;
   }
 
   @Field(() => [String], {
@@ -197,8 +197,10 @@ export class Task extends Node {
     description:
       "The OSS URIs that the task writes to, or that the names of what it writes begin with, by its definition. Null for the types whose definition IMM does not give.",
   })
-  get outputs(): Later<readonly string[] | null> {
-    return outputsOf(this.#snapshot.key.taskType, this.#parsedDefinition());
+  get outputs(): Later<OrError<readonly string[] | null>> {
+    const definition = this.#given("definition");
+    if (typeof definition !== "string") return definition;
+    return this.#view.taskTexts.outputsOf(this.#snapshot.key.taskType, definition);
   }
 
   @Field(() => TaskResult, {
@@ -239,10 +241,10 @@ export class Task extends Node {
     return isFinal(this.#snapshot) ? null : nextPollDelayMs(this.#pollView(), this.#view.pollBounds, 0.5);
   }
 
-  /** Parsed once, under however many aliases it is asked for. */
-  #parsedDefinition(): unknown {
-    this.#definition ??= { value: parseDefinition(this.#snapshot.definition, this.#view.redactDefinitions) };
-    return this.#definition.value;
+  /** The value, or why there is none, where IMM gave one that does not fit. */
+  #given<Name extends keyof Faults>(name: Name): OrError<TaskSnapshot[Name]> {
+    const { [name]: value, faults } = this.#snapshot;
+    return value === null ? (faults[name] ?? value) : value;
   }
 
   #pollView(): PollView {

@@ -21,6 +21,7 @@ import { TaskLister } from "../tasks/task-lister.js";
 import { TaskLoader } from "../tasks/task-loader.js";
 import { TaskReader } from "../tasks/task-reader.js";
 import { TaskResults } from "../tasks/task-results.js";
+import { TaskTexts } from "../tasks/task-texts.js";
 import { TaskStarter } from "../tasks/task-starter.js";
 import { TaskWaiter } from "../tasks/task-waiter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
@@ -124,6 +125,7 @@ class ApolloGateway implements Gateway {
   readonly #reader: TaskReader;
   readonly #lister: TaskLister;
   readonly #results: TaskResults;
+  readonly #texts: TaskTexts;
   readonly #starter: TaskStarter;
   readonly #hub: WatchHub;
   readonly #waiter: TaskWaiter;
@@ -155,6 +157,7 @@ class ApolloGateway implements Gateway {
       learn: (snapshot) => this.#reader.learn(snapshot),
     });
     this.#results = new TaskResults({ ...parts, client: this.#client });
+    this.#texts = new TaskTexts({ isRedacted: options.redactDefinitions });
     this.#starter = new TaskStarter({ ...parts, client: this.#client, reader: this.#reader });
     this.#hub = new WatchHub({ ...parts, reader: this.#reader, bounds: options });
     this.#waiter = new TaskWaiter({ ...parts, hub: this.#hub });
@@ -291,6 +294,7 @@ class ApolloGateway implements Gateway {
       signal,
       pollBounds: options,
       typicalDurations: this.#reader.typicalDurations,
+      taskTexts: this.#texts,
     };
   }
 }

@@ -1,5 +1,6 @@
 /**
- * A task's request definition made fit to show: parsed, and without the secrets it was created with. Pure.
+ * A task's request definition made fit to show: parsed, and without the secrets it was created with. Pure; `task-texts`
+ * keeps what it makes.
  *
  * Archive and document passwords and the names of RAM roles travel in the create call and come back in the definition.
  *
@@ -7,6 +8,7 @@
  */
 
 import { InvalidDefinitionError } from "../errors.js";
+import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 
 /** What stands where a secret was. */
 const REDACTED = "[redacted]";
@@ -21,63 +23,105 @@ const SIGNED_URL = /([?&](?:[\w.-]*signature|ossaccesskeyid|security-token|x-oss
 /** The first word in text that does not parse after which nothing is certain any more; escapes may spell any word. */
 const SUSPICIOUS = /pass|pwd|secret|access_?key|token|signature|credential|role|policy|\\u/i;
 
+/** A definition as it may be shown; an error stands in the place of what may not. */
+export interface ShownDefinition {
+  /** As a JSON value; an error when the text is not JSON, or nested too deep. */
+  readonly value: unknown;
+  /** As IMM wrote it; an error when secrets cannot be looked for, since it is nested too deep. */
+  readonly text: string | InvalidDefinitionError;
+}
+
 /**
- * The definition as a JSON value, its secrets redacted unless `isRedacted` is false, or null when there is none.
+ * The definition without its secrets, or as it is where `isRedacted` is false.
  *
- * @throws InvalidDefinitionError - when the text is not JSON.
+ * Text that holds no secret keeps its own spacing; JSON that holds one is written anew. Text that is not JSON ends before
+ * the first word that may name a secret: what follows cannot be told apart.
  */
-export function parseDefinition(text: string | null, isRedacted = true): unknown {
-  if (text === null) return null;
+export function showDefinition(text: string, isRedacted = true): ShownDefinition {
+  try {
+    const value = parseDefinition(text);
+    if (!isRedacted) return { value, text };
+    const redacted = redact(value, MAX_JSON_DEPTH);
+    return { value: redacted, text: redacted === value ? text : JSON.stringify(redacted) };
+  } catch (thrown) {
+    if (!(thrown instanceof InvalidDefinitionError)) throw thrown;
+    if (!isRedacted) return { value: thrown, text };
+    return { value: thrown, text: thrown instanceof TooDeepError ? thrown : redactText(text) };
+  }
+}
+
+/**
+ * The definition as a JSON value, secrets included.
+ *
+ * @throws InvalidDefinitionError - when the text is not JSON, or nested too deep.
+ */
+export function parseDefinition(text: string): unknown {
   const parsed = tryParse(text);
   if (parsed === undefined) {
     throw new InvalidDefinitionError(
       "The task's request definition is not JSON; requestDefinitionText has it as text.",
     );
   }
-  return isRedacted ? redact(parsed.value) : parsed.value;
+  if (isTooDeep(parsed.value)) throw new TooDeepError();
+  return parsed.value;
+}
+
+/** JSON within texts of the JSON counts as well. */
+class TooDeepError extends InvalidDefinitionError {
+  constructor() {
+    super(`The task's request definition is nested deeper than ${MAX_JSON_DEPTH}.`);
+  }
+}
+
+function redactText(text: string): string {
+  const end = text.search(SUSPICIOUS);
+  return end === -1 ? text : `${text.slice(0, end)}${REDACTED}`;
 }
 
 /**
- * The definition as IMM gave it, without its secrets. Text that holds none keeps its own spacing; JSON that holds one is
- * written anew. Text that is not JSON ends before the first word that may name a secret: what follows cannot be told apart.
+ * The value without its secrets: itself where it has none.
+ *
+ * @param depthLeft - how deep it may be nested, texts that hold JSON included.
  */
-export function redactDefinitionText(text: string | null): string | null {
-  if (text === null) return null;
-  const parsed = tryParse(text);
-  if (parsed === undefined) {
-    const end = text.search(SUSPICIOUS);
-    return end === -1 ? text : `${text.slice(0, end)}${REDACTED}`;
-  }
-  const redacted = JSON.stringify(redact(parsed.value));
-  return redacted === JSON.stringify(parsed.value) ? text : redacted;
-}
-
-function redact(value: unknown): unknown {
-  if (typeof value === "string") return redactString(value);
-  if (Array.isArray(value)) return value.map(redact);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => {
-      if (member === null || member === "") return [name, member];
-      if (SECRET_NAME.test(name)) return [name, REDACTED];
-      return [name, CREDENTIALS_NAME.test(name) ? redactAll(member) : redact(member)];
-    }),
-  );
+function redact(value: unknown, depthLeft: number): unknown {
+  if (typeof value === "string") return redactString(value, depthLeft);
+  return mapMembers(value, depthLeft, (name, member) => {
+    if (name === undefined) return redact(member, depthLeft - 1);
+    if (member === null || member === "") return member;
+    if (SECRET_NAME.test(name)) return REDACTED;
+    return CREDENTIALS_NAME.test(name) ? redactAll(member, depthLeft - 1) : redact(member, depthLeft - 1);
+  });
 }
 
 /** A text that may hold JSON of its own, or a signed URL. */
-function redactString(text: string): string {
+function redactString(text: string, depthLeft: number): string {
   const parsed = /^\s*[[{]/.test(text) ? tryParse(text) : undefined;
   if (parsed === undefined) return text.replaceAll(SIGNED_URL, `$1${REDACTED}`);
-  const redacted = JSON.stringify(redact(parsed.value));
-  return redacted === JSON.stringify(parsed.value) ? text : redacted;
+  const redacted = redact(parsed.value, depthLeft);
+  return redacted === parsed.value ? text : JSON.stringify(redacted);
 }
 
 /** The same structure with every value in it redacted. */
-function redactAll(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redactAll);
+function redactAll(value: unknown, depthLeft: number): unknown {
   if (typeof value !== "object" || value === null) return REDACTED;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, redactAll(member)]));
+  return mapMembers(value, depthLeft, (_name, member) => redactAll(member, depthLeft - 1));
+}
+
+/** The value with its members mapped: itself where none of them changes, or where it has none. Items have no name. */
+function mapMembers(
+  value: unknown,
+  depthLeft: number,
+  map: (name: string | undefined, member: unknown) => unknown,
+): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (depthLeft === 0) throw new TooDeepError();
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown) => map(undefined, item));
+    return items.every((item, index) => item === value[index]) ? value : items;
+  }
+  const entries = Object.entries(value).map(([name, member]) => [name, member, map(name, member)] as const);
+  if (entries.every(([, before, after]) => before === after)) return value;
+  return Object.fromEntries(entries.map(([name, , after]) => [name, after]));
 }
 
 function tryParse(text: string): { readonly value: unknown } | undefined {

@@ -10,22 +10,24 @@ import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/
 import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
 import { withoutMark } from "./idempotency-mark.js";
 import { parseDefinition } from "./request-definition.js";
-import type { TaskSnapshot } from "./task.js";
+import type { Faults, TaskSnapshot } from "./task.js";
 
 /**
  * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
  *
  * @throws BadUserInputError - naming `id`, when the definition is not there or holds what the operation does not take.
- * @throws InvalidDefinitionError - when it is not JSON.
+ * @throws InvalidDefinitionError - when it is not JSON, or nested too deep.
+ * @throws GatewayError - when IMM gave the definition, the user data or the tags in another shape than documented.
  */
 export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
   const { request } = operation;
-  const definition = parseDefinition(snapshot.definition, false);
+  const text = recordedOf(snapshot, "definition");
+  const definition = text === null ? null : parseDefinition(text);
   if (!isRecord(definition)) throw unfit("whose definition IMM has recorded as an object");
   const { projectName } = snapshot.key;
   const recorded = {
-    ...(request["UserData"] !== undefined && { UserData: snapshot.userData }),
-    ...(request["Tags"] !== undefined && { Tags: snapshot.tags }),
+    ...(request["UserData"] !== undefined && { UserData: recordedOf(snapshot, "userData") }),
+    ...(request["Tags"] !== undefined && { Tags: recordedOf(snapshot, "tags") }),
     ...Object.fromEntries(Object.entries(definition).filter(([, value]) => !isLeftOut(value))),
     ProjectName: projectName,
   };
@@ -40,6 +42,13 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
   return input;
 }
 
+/** What IMM has recorded. What the gateway cannot read of it must not be missing in the new task. */
+function recordedOf<Name extends keyof Faults>(snapshot: TaskSnapshot, name: Name): TaskSnapshot[Name] {
+  const { [name]: value, faults } = snapshot;
+  if (value === null && faults[name] !== undefined) throw faults[name];
+  return value;
+}
+
 /** The members that have a value, nested JSON text read. Refuses those that the table does not know: none may be lost. */
 function toWireValues(
   members: Members,
@@ -49,7 +58,7 @@ function toWireValues(
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(recorded)) {
     if (isLeftOut(value)) continue;
-    const member = members[name];
+    const member = Object.hasOwn(members, name) ? members[name] : undefined;
     if (member === undefined) throw unfit(`whose definition is without \`${path}${name}\`, which no create takes`);
     wire[name] = toWireValue(member, value, path + name);
   }
@@ -74,7 +83,7 @@ function isLeftOut(value: unknown): boolean {
 
 function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   try {
-    return decodeMembers(request, wire, "definition");
+    return decodeMembers(request, wire, "definition", 0);
   } catch (thrown) {
     if (!(thrown instanceof WireShapeError)) throw thrown;
     throw unfit("whose definition has its members in the documented types");

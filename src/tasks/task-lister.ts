@@ -189,7 +189,7 @@ function isBehind(task: ImmTaskInfo, anchor: Anchor, query: ListQuery): boolean 
 /** The time that a task is ordered by, as IMM wrote it; null under TaskId, and while there is none. */
 function orderTime(task: ImmTaskInfo, { sort }: ListQuery): string | null {
   const time = sort === "StartTime" ? task.startTime : sort === "EndTime" ? task.endTime : undefined;
-  return time === undefined || time === "" ? null : time;
+  return typeof time !== "string" || time === "" ? null : time;
 }
 
 /** IMM's refusals, naming the argument that the client knows. */

@@ -62,6 +62,6 @@ export function hasResult({ key, status }: TaskSnapshot): boolean {
 /** Whether the outcome is there, and nobody will decide otherwise. */
 function isSettled(taskType: string, result: ImmTaskResult): boolean {
   const outcome = result[toCamelCase(resultOperationOf(taskType)?.outcome ?? "")];
-  if (outcome === undefined) return false;
+  if (outcome === undefined || outcome instanceof Error) return false;
   return typeof outcome !== "object" || outcome === null || Reflect.get(outcome, "suggestion") !== "review";
 }

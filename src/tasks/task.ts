@@ -6,8 +6,8 @@
  */
 
 import type { Moment } from "../clock.js";
-import { BadUserInputError, type GatewayError } from "../errors.js";
-import type { CreatedTask, CreateTaskInput, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
+import { BadUserInputError, GatewayError } from "../errors.js";
+import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations.js";
 
 /** What identifies a task. The id alone does not: IMM finds a task by all three. */
@@ -32,6 +32,15 @@ export interface TaskNeeds {
 
 /** The plain fields only. */
 export const NO_NEEDS: TaskNeeds = { definition: false, progress: false, eventId: false };
+
+/** Values of a task that IMM may give in another shape than documented without the task being lost. */
+type FaultyField =
+  "progress" | "code" | "message" | "startTime" | "endTime" | "eventId" | "userData" | "tags" | "definition";
+
+/** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
+export type Faults = { readonly [Name in FaultyField]?: GatewayError | undefined };
+
+const NO_FAULTS: Faults = {};
 
 /** One task as it was seen at one instant. Text that IMM left empty is null. */
 export interface TaskSnapshot {
@@ -65,6 +74,7 @@ export interface TaskSnapshot {
   readonly observedTick: number;
   /** Why the progress could not be had, when the rest could. Never cached. */
   readonly progressError: GatewayError | null;
+  readonly faults: Faults;
 }
 
 const MAX_NAME_LENGTH = 512;
@@ -147,12 +157,20 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: Tas
     before.startTime !== after.startTime ||
     before.endTime !== after.endTime ||
     before.userData !== after.userData ||
-    JSON.stringify(before.tags) !== JSON.stringify(after.tags) ||
+    (before.tags !== after.tags && JSON.stringify(before.tags) !== JSON.stringify(after.tags)) ||
+    faultsText(before) !== faultsText(after) ||
     (needs.progress &&
       (before.progress !== after.progress || before.progressError?.code !== after.progressError?.code)) ||
     (needs.eventId && before.eventId !== after.eventId) ||
     (needs.definition && before.definition !== after.definition)
   );
+}
+
+/** The fields that are errors, each with its reason, as one text. */
+function faultsText({ faults, ...fields }: TaskSnapshot): string {
+  if (faults === NO_FAULTS) return "";
+  const shown = Object.entries(faults).filter(([name]) => fields[name as FaultyField] === null);
+  return JSON.stringify(shown.map(([name, fault]) => [name, fault?.message]).toSorted());
 }
 
 /** The snapshot that a GetTask answer gives. */
@@ -169,6 +187,7 @@ export function fromGetTask(
     progress,
     progressAskedTick: progress === null ? null : observed.tick,
     eventId: textOrNull(task.eventId),
+    faults: faultsOf({ ...task, definition: task.taskRequestDefinition }),
     hasAskedEventId: true,
     requestId: textOrNull(task.requestId),
     hasAskedDefinition: askedDefinition,
@@ -197,7 +216,7 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
   return {
     key,
     status,
-    progress: toProgress(status, fields.progress),
+    progress: toProgress(status, valueOf(fields.progress)),
     code: textOrNull(fields.code),
     message: textOrNull(fields.message),
     startTime: textOrNull(fields.startTime),
@@ -205,7 +224,7 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
     eventId: null,
     requestId: null,
     userData: textOrNull(fields.userData),
-    tags: fields.tags ?? null,
+    tags: valueOf(fields.tags) ?? null,
     definition: textOrNull(fields.taskRequestDefinition),
     hasBeenRead: true,
     hasAskedDefinition: false,
@@ -214,7 +233,29 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
     observedAt: observed.at,
     observedTick: observed.tick,
     progressError: null,
+    faults: faultsOf({ ...fields, definition: fields.taskRequestDefinition }),
   };
+}
+
+const FAULTY_FIELDS: readonly FaultyField[] = [
+  "progress",
+  "code",
+  "message",
+  "startTime",
+  "endTime",
+  "eventId",
+  "userData",
+  "tags",
+  "definition",
+];
+
+function faultsOf(given: { readonly [Name in FaultyField]?: unknown }): Faults {
+  const faults = FAULTY_FIELDS.filter((name) => given[name] instanceof GatewayError);
+  return faults.length === 0 ? NO_FAULTS : Object.fromEntries(faults.map((name) => [name, given[name]]));
+}
+
+function valueOf<T>(given: Given<T>): T | undefined {
+  return given instanceof GatewayError ? undefined : given;
 }
 
 /** The snapshot of a task that was just started, as far as its create tells. */
@@ -276,7 +317,14 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
     progressAskedTick: latest(newer.progressAskedTick, older.progressAskedTick),
     ...lastObservation(newer, older),
+    faults: mergeFaults(older.faults, newer.faults),
   };
+}
+
+/** The faults of both; of what changes while a task runs, only the newer's. */
+function mergeFaults(older: Faults, newer: Faults): Faults {
+  if (older === NO_FAULTS) return newer;
+  return { ...older, progress: undefined, code: undefined, message: undefined, ...newer };
 }
 
 /** A final snapshot is newer than any that is not, however late the other arrived. Of equals, `b` is. */
@@ -316,8 +364,8 @@ function toProgress(status: TaskStatus, progress: number | undefined): number | 
   return Math.round(Math.min(100, Math.max(0, progress)));
 }
 
-function textOrNull(text: string | undefined): string | null {
-  return text === undefined || text === "" ? null : text;
+function textOrNull(given: Given<string>): string | null {
+  return valueOf(given) || null;
 }
 
 /** The years that a time of IMM may lie in; arithmetic beyond them leaves what a date can hold. */

@@ -85,7 +85,7 @@ describe("each operation that starts a task", () => {
       const { tasks } = await client.listTasks({ projectName: "example-project", requestDefinition: true });
       expect(tasks).toMatchObject([{ taskType, taskId: created.taskId, status: "Running", progress: 0 }]);
       const { query, body } = encodeInput(operations[action], input);
-      const definition = JSON.parse(tasks[0]?.taskRequestDefinition ?? "") as Record<string, unknown>;
+      const definition = JSON.parse(String(tasks[0]?.taskRequestDefinition)) as Record<string, unknown>;
       expect(Object.keys(definition).toSorted()).toEqual(Object.keys({ ...query, ...body }).toSorted());
       for (const [name, text] of Object.entries({ ...query, ...body })) {
         expect(definition[name]).toEqual(typeof definition[name] === "string" ? text : JSON.parse(text));

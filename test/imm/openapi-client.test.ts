@@ -406,10 +406,6 @@ describe("answers of another shape", () => {
     ["an empty status", { ...task, Status: "" }, "Expected answer.Status to be there."],
     ["a status that is no text", { ...task, Status: ["hunter2"] }, "Expected answer.Status to be of type string."],
     ["another task", { ...task, TaskId: "hunter2" }, "Expected answer.TaskId to be the id that was asked for."],
-    ["a progress in letters", { ...task, Progress: "abc" }, "Expected answer.Progress to be of type integer."],
-    ["tags in a text", { ...task, Tags: "x" }, "Expected answer.Tags to be of type map."],
-    ["tags in a list", { ...task, Tags: ["hunter2"] }, "Expected answer.Tags to be of type map."],
-    ["user data as an object", { ...task, UserData: {} }, "Expected answer.UserData to be of type string."],
   ])("refuses %s from GetTask, naming the member", async (_title, body, sentence) => {
     const { url } = await serveBody(200, body);
     const error = await errorOf((await clientOf(url)).getTask(request));
@@ -420,21 +416,69 @@ describe("answers of another shape", () => {
   });
 
   test.each([
-    ["a null among the tasks", { Tasks: [task, null] }, "Expected answer.Tasks[1] to be an object."],
+    ["progress", { Progress: "abc" }, "Expected answer.Progress to be of type integer."],
+    ["code", { Code: {} }, "Expected answer.Code to be of type string."],
+    ["message", { Message: ["hunter2"] }, "Expected answer.Message to be of type string."],
+    ["startTime", { StartTime: true }, "Expected answer.StartTime to be of type string."],
+    ["endTime", { EndTime: {} }, "Expected answer.EndTime to be of type string."],
+    ["tags", { Tags: "x" }, "Expected answer.Tags to be of type map."],
+    ["tags", { Tags: ["hunter2"] }, "Expected answer.Tags to be of type map."],
+    ["userData", { UserData: {} }, "Expected answer.UserData to be of type string."],
+    [
+      "taskRequestDefinition",
+      { TaskRequestDefinition: {} },
+      "Expected answer.TaskRequestDefinition to be of type string.",
+    ],
+    ["eventId", { EventId: {} }, "Expected answer.EventId to be of type string."],
+  ])("reads %s of another shape as an error in its place: %j", async (name, odd, sentence) => {
+    const { url } = await serveBody(200, { ...task, ...odd });
+    const read = await (await clientOf(url)).getTask(request);
+    const error = await errorOf(Promise.reject(Reflect.get(read, name)));
+    expect(error).toMatchObject({
+      code: "UPSTREAM_INVALID_RESPONSE",
+      message: `IMM's answer is not of the documented shape. ${sentence}`,
+    });
+    for (const secret of secrets.slice(0, -1)) expect(visibleText(error)).not.toContain(secret);
+    expect(read).toMatchObject({ status: "Running", requestId: "R-1" });
+  });
+
+  test("does without what it only passes on, and what it does not ask for", async () => {
+    const { url } = await serveBody(200, { ...task, RequestId: {}, EventId: {}, ProjectName: [], MaxResults: {} });
+    const client = await clientOf(url);
+    expect(await client.getTask(request)).toMatchObject({ requestId: undefined, status: "Running" });
+    expect(await client.listTasks(request)).toMatchObject({ requestId: undefined, tasks: [] });
+    const created = client.createTask({ action: "CreateFileCompressionTask", input: { projectName: "p" } });
+    expect(await created).toEqual({ taskId: task.TaskId, eventId: undefined, requestId: undefined });
+  });
+
+  test("leaves out of a page what does not say which task it is, and keeps the others", async () => {
+    const odd = [
+      null,
+      "hunter2",
+      [],
+      {},
+      { ...task, TaskId: "" },
+      { ...task, TaskId: {} },
+      { ...task, TaskType: null },
+    ];
+    const others = [
+      { ...task, Status: "" },
+      { ...task, Status: ["hunter2"] },
+      { ...task, Tags: "x", Progress: "7" },
+    ];
+    const { url } = await serveBody(200, { Tasks: [...odd, ...others] });
+    const { tasks } = await (await clientOf(url)).listTasks(request);
+    expect(tasks).toMatchObject([
+      { taskId: task.TaskId, status: "" },
+      { taskId: task.TaskId, status: "" },
+      { taskId: task.TaskId, status: "Running", tags: { code: "UPSTREAM_INVALID_RESPONSE" }, progress: 7 },
+    ]);
+  });
+
+  test.each([
     ["tasks that are no list", { Tasks: "hunter2" }, "Expected answer.Tasks to be of type array."],
-    ["a task without an id", { Tasks: [{ ...task, TaskId: "" }] }, "Expected answer.Tasks[0].TaskId to be there."],
-    [
-      "a task without a type",
-      { Tasks: [task, { ...task, TaskType: null }] },
-      "Expected answer.Tasks[1].TaskType to be there.",
-    ],
-    ["a task without a status", { Tasks: [{ ...task, Status: "" }] }, "Expected answer.Tasks[0].Status to be there."],
-    [
-      "a progress in letters",
-      { Tasks: [{ ...task, Progress: "abc" }] },
-      "Expected answer.Tasks[0].Progress to be of type integer.",
-    ],
-    ["tags in a text", { Tasks: [{ ...task, Tags: "x" }] }, "Expected answer.Tasks[0].Tags to be of type map."],
+    ["a longer page", { Tasks: Array(101).fill(task) }, "Expected answer.Tasks to have at most 100 items."],
+    ["a token that is no text", { NextToken: ["hunter2"] }, "Expected answer.NextToken to be of type string."],
   ])("refuses %s from ListTasks, naming the member", async (_title, body, sentence) => {
     const { url } = await serveBody(200, body);
     const error = await errorOf((await clientOf(url)).listTasks(request));

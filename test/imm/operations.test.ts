@@ -321,6 +321,7 @@ describe("the operations", () => {
       "CreateHighlightTaskRequestEdit Transitions": 10,
       "CreateHighlightTaskRequestEdit VfxEffects": 10,
       "CreateHighlightTaskRequestHighlight Content": 100,
+      "ListTasks response Tasks": 100,
     });
   });
 });

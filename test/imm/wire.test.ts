@@ -48,15 +48,22 @@ const members = {
   Free: { type: "map" },
 } as const;
 
-/** What `decodeMembers` throws for a value. */
+/** The one error that stands in what `decodeMembers` reads of a value, however deep. */
 function shapeErrorOf(value: unknown): WireShapeError {
-  try {
-    decodeMembers(members, value);
-  } catch (thrown) {
-    if (thrown instanceof WireShapeError) return thrown;
-    throw thrown;
-  }
-  throw new Error("Expected the value to be refused.");
+  const [error, ...others] = errorsIn(decodeMembers(members, value));
+  if (error === undefined || others.length > 0) throw new Error("Expected one error.");
+  return error;
+}
+
+function errorsIn(value: unknown): readonly WireShapeError[] {
+  if (value instanceof WireShapeError) return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(errorsIn) : [];
+}
+
+const PREFIX = "IMM's answer is not of the documented shape. ";
+
+function nested(levels: number): unknown {
+  return JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`);
 }
 
 describe("encodeParameters", () => {
@@ -150,6 +157,17 @@ describe("toSchemaMembers", () => {
     });
   });
 
+  test("keeps the errors that stand in the places of what did not fit", () => {
+    const { response } = operations.GetVideoModerationResult;
+    const frames = { TotalCount: "x", BlockFrames: [null, { Label: "l" }] };
+    const schema = toSchemaMembers(response, decodeMembers(response, { ModerationResult: { Frames: frames } }));
+    expect(schema).toEqual({
+      moderationResult: {
+        frames: { totalCount: expect.any(WireShapeError), blockFrames: [expect.any(WireShapeError), { label: "l" }] },
+      },
+    });
+  });
+
   test("gives back what was encoded, but for what IMM leaves out", () => {
     const input = { range: { start: "s" }, marks: [{ fontAlpha: 0.5 }], labels: { aB: 1 }, list: ["x"] };
     const { query, body } = encodeInput(operation, input);
@@ -211,17 +229,50 @@ describe("decodeMembers", () => {
     ["Texts", { 0: "a" }, "array"],
     ["Free", "x", "map"],
     ["Free", [], "map"],
-  ])("refuses %s: %j, naming the member and its documented type", (name, value, type) => {
-    expect(shapeErrorOf({ [name]: value }).message).toBe(`Expected answer.${name} to be of type ${type}.`);
+  ])("reads %s: %j as an error in its place, naming the member and its documented type", (name, value, type) => {
+    const { Other, ...decoded } = decodeMembers({ ...members, Other: members.Text }, { Other: "o", [name]: value });
+    expect(decoded).toEqual({
+      [name]: new WireShapeError(`Expected answer.${name} to be of type ${type}.`),
+    });
+    expect(Other).toBe("o");
+  });
+
+  test("reads a map that is nested too deep as an error in its place", () => {
+    expect(decodeMembers(members, { Free: nested(64) })).toEqual({ Free: nested(64) });
+    for (const levels of [65, 6_000, 1_000_000]) {
+      expect(shapeErrorOf({ Free: nested(levels) }).message).toBe(
+        `${PREFIX}Expected answer.Free to be nested at most 64 deep.`,
+      );
+    }
+  });
+
+  test("believes no longer list than is documented", () => {
+    const page = (length: number): object => ({ Tasks: Array(length).fill({ TaskId: "t" }) });
+    const { response } = operations.ListTasks;
+    expect(decodeMembers(response, page(100))).toEqual(page(100));
+    expect(errorsIn(decodeMembers(response, page(101)))).toHaveLength(1);
+    expect(errorsIn(decodeMembers(response, page(1_000_000)))).toHaveLength(1);
+  });
+
+  test("makes no more errors than a thousand of one answer, or than the caller allows", () => {
+    expect(errorsIn(decodeMembers(members, { Texts: Array(1_000).fill({}) }))).toHaveLength(1_000);
+    expect(() => decodeMembers(members, { Texts: Array(1_000_000).fill({}) })).toThrow(WireShapeError);
+    expect(() => decodeMembers(members, { Texts: ["a", {}] }, "definition", 0)).toThrow(
+      new WireShapeError("Expected definition.Texts[1] to be of type string."),
+    );
   });
 
   test("names the path of what is nested", () => {
-    expect(shapeErrorOf({ Range: "x" }).message).toBe("Expected answer.Range to be an object.");
-    expect(shapeErrorOf({ Range: { Start: {} } }).message).toBe("Expected answer.Range.Start to be of type string.");
-    expect(shapeErrorOf({ Texts: ["a", null] }).message).toBe("Expected answer.Texts[1] to be of type string.");
-    expect(() => decodeMembers(operations.ListTasks.response, { Tasks: [{}, null] })).toThrow(
-      new WireShapeError("Expected answer.Tasks[1] to be an object."),
+    expect(shapeErrorOf({ Range: "x" }).message).toBe(`${PREFIX}Expected answer.Range to be of type object.`);
+    expect(shapeErrorOf({ Range: { Start: {}, End: "e" } }).message).toBe(
+      `${PREFIX}Expected answer.Range.Start to be of type string.`,
     );
+    expect(shapeErrorOf({ Texts: ["a", null] }).message).toBe(
+      `${PREFIX}Expected answer.Texts[1] to be of type string.`,
+    );
+    expect(decodeMembers(operations.ListTasks.response, { Tasks: [{}, null] })).toEqual({
+      Tasks: [{}, new WireShapeError("Expected answer.Tasks[1] to be of type object.")],
+    });
   });
 
   test("never repeats a value, whatever it is", () => {

@@ -106,7 +106,7 @@ export const taskReads = {
       // A number going in, a string coming out.
       MaxResults: text("How many tasks the page has at most."),
       NextToken: text("Where the next page starts; empty on the last one."),
-      Tasks: objects("TaskInfo", "The page's tasks."),
+      Tasks: objects("TaskInfo", "The page's tasks.", { maxItems: 100 }),
     },
     rules: [],
   },
