@@ -4,6 +4,7 @@
  * lists grow.
  */
 
+import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 import {
   describeRange,
   findBrokenRule,
@@ -87,7 +88,8 @@ function checkValue(shape: Shape, value: unknown, path: string): Violation | nul
     case "number":
       return typeof value === "number" && isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
     case "map":
-      return isRecord(value) ? null : { path, expected: describe(shape) };
+      if (!isRecord(value)) return { path, expected: describe(shape) };
+      return isTooDeep(value) ? { path, expected: `nested at most ${MAX_JSON_DEPTH} deep` } : null;
     case "object":
       return isRecord(value) ? checkMembers(modelOf(shape), value, `${path}.`) : { path, expected: describe(shape) };
     case "array":
@@ -110,7 +112,7 @@ function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, text: 
   return (
     (!closed || values.includes(text)) &&
     (maxBytes === undefined || Buffer.byteLength(text) <= maxBytes) &&
-    (maxLength === undefined || Array.from(text).length <= maxLength)
+    (maxLength === undefined || (text.length <= 2 * maxLength && Array.from(text).length <= maxLength))
   );
 }
 

@@ -1,0 +1,102 @@
+/** JSON of clients is nested at most 64 deep, however it is sent, and nothing breaks on what is deeper. */
+
+import { describe, expect, test } from "@jest/globals";
+import { query, type QueryAnswer } from "../support/query.js";
+import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+
+/** JSON text of an object that is nested so deep. */
+function nested(levels: number): string {
+  return `${'{"a":'.repeat(levels - 1)}{}${"}".repeat(levels - 1)}`;
+}
+
+/** The same as a literal of a document. */
+function literal(levels: number): string {
+  return `${"{a:".repeat(levels - 1)}{}${"}".repeat(levels - 1)}`;
+}
+
+const CREATES: readonly (readonly [field: string, member: string, others: Readonly<Record<string, string>>])[] = [
+  ["createFigureClusteringTask", "tags", { datasetName: `"d"` }],
+  [
+    "createStory",
+    "customLabels",
+    { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
+  ],
+  ["createStory", "tags", { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" }],
+];
+
+async function start(): Promise<RunningGateway> {
+  // Neither bound is what is tried here.
+  return startGateway({ gateway: { maxQueryTokens: 1_000_000, maxRequestBytes: 1_000_000 } });
+}
+
+function documentOf([field, member, others]: (typeof CREATES)[number], value: string, head = ""): string {
+  const members = { projectName: `"immtest"`, idempotencyKey: `"k"`, ...others, [member]: value };
+  const input = Object.entries(members).map(([name, text]) => `${name}: ${text}`);
+  return `mutation ${head} { ${field}(input: { ${input.join(", ")} }) { isNew } }`;
+}
+
+/** Posts a document whose variable `$value` is this JSON text: nothing that writes JSON gets so deep. */
+async function queryWith(url: string, document: string, value: string): Promise<QueryAnswer<unknown>> {
+  const body = `{"query":${JSON.stringify(document)},"variables":{"value":${value}}}`;
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${url}/graphql`, { method: "POST", headers, body });
+  const text = await response.text();
+  return { status: response.status, errors: [], text, data: undefined, ...(JSON.parse(text) as object) };
+}
+
+function expectRefusal(answer: Pick<QueryAnswer<unknown>, "errors">, member: string): void {
+  expect(answer.errors).toMatchObject([
+    {
+      message: `Expected \`input.${member}\` to be nested at most 64 deep.`,
+      extensions: { code: "BAD_USER_INPUT", argument: `input.${member}` },
+    },
+  ]);
+}
+
+describe.each(CREATES)("%s with %s", (...create) => {
+  const [, member] = create;
+
+  test.each([65, 5_000, 90_000])("nested %i deep in a variable is refused before any call", async (levels) => {
+    const { url, emulator } = await start();
+    const document = documentOf(create, "$value", "($value: JSONObject)");
+    expectRefusal(await queryWith(url, document, nested(levels)), member);
+    expect(emulator.calls).toEqual([]);
+  });
+
+  test.each([65, 200, 1_000])("nested %i deep in the document is refused before any call", async (levels) => {
+    const { url, emulator } = await start();
+    expectRefusal(await query(url, documentOf(create, literal(levels))), member);
+    expectRefusal(await query(url, documentOf(create, `{ b: [[${literal(levels - 2)}]] }`)), member);
+    expect(emulator.calls).toEqual([]);
+  });
+
+  test("nested too deep where a variable stands in a literal is refused before any call", async () => {
+    const { url, emulator } = await start();
+    const document = documentOf(create, "{ b: $value }", "($value: JSONObject)");
+    expectRefusal(await queryWith(url, document, nested(64)), member);
+    expect(emulator.calls).toEqual([]);
+  });
+
+  test("nested 64 deep arrives as it was sent", async () => {
+    const { url, emulator } = await start();
+    expect((await query(url, documentOf(create, literal(64)))).errors).toEqual([]);
+    const sent = emulator.calls.find(({ action }) => action.startsWith("Create"));
+    const text = sent?.parameters[`${member.charAt(0).toUpperCase()}${member.slice(1)}`];
+    expect(JSON.parse(String(text))).toMatchObject(JSON.parse(nested(64)) as object);
+  });
+});
+
+test("tags that are no object are refused without a word of them, however deep", async () => {
+  const { url, emulator } = await start();
+  const [create] = CREATES;
+  if (create === undefined) throw new Error("Expected a create.");
+  const byVariable = await queryWith(
+    url,
+    documentOf(create, "$value", "($value: JSONObject)"),
+    "[".repeat(50_000) + "]".repeat(50_000),
+  );
+  const byLiteral = await query(url, documentOf(create, "[[[[hunter2]]]]"));
+  expect(byVariable.errors).toMatchObject([{ message: "Expected `value` to be of the type JSONObject." }]);
+  expect(byLiteral.errors).toMatchObject([{ message: "Expected a JSON object." }]);
+  expect(emulator.calls).toEqual([]);
+});
