@@ -270,7 +270,7 @@ export class OpenApiImmClient implements ImmClient {
       const response = await makeCall({ action: operation.action, signal, onCut }, async () =>
         this.#openApi.callApi(params, request, this.#runtime),
       );
-      const answer = await readJsonBody(response["body"], signal);
+      const answer = await readJsonBody(response["body"]);
       return read(decodeMembers<O["response"]>(operation.response, answer));
     } catch (thrown) {
       throw cut ?? fromCallFailure(thrown);

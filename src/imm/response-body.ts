@@ -1,11 +1,11 @@
 /**
  * The body of an answer of IMM: read as a stream, bounded before it is believed. Called by `openapi-client`.
  *
- * A body that is longer than the bound, or that nobody waits for any more, is not read further and its connection is
- * closed; one that was read to its end leaves the connection to the next call.
+ * A body that is longer than the bound is not read further, and its connection is closed; one that was read to its end
+ * leaves the connection to the next call. Refusals are the vendor's client to read: see `upstream-request`.
  */
 
-import { addAbortSignal, Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { UpstreamInvalidResponseError } from "../errors.js";
 
 /** A page of a hundred tasks with long definitions is a few hundred kilobytes. */
@@ -17,16 +17,14 @@ const FIRST_BUFFER_BYTES = 65_536; // 64 KiB
  * The JSON value of a body.
  *
  * @param body - what the vendor's `callApi` gave: a stream, or what a client of the user's own has parsed by itself.
- * @param signal - aborted when the call is given up.
  * @throws UpstreamInvalidResponseError - when the body is longer than `MAX_BODY_BYTES`.
  * @throws SyntaxError - when it is not JSON.
  */
-export async function readJsonBody(body: unknown, signal?: AbortSignal): Promise<unknown> {
-  return body instanceof Readable ? JSON.parse(await readText(body, signal)) : body;
+export async function readJsonBody(body: unknown): Promise<unknown> {
+  return body instanceof Readable ? JSON.parse(await readText(body)) : body;
 }
 
-async function readText(stream: Readable, signal: AbortSignal | undefined): Promise<string> {
-  if (signal !== undefined) addAbortSignal(signal, stream);
+async function readText(stream: Readable): Promise<string> {
   // One buffer that grows: a list of chunks costs a hundred bytes for each, however small it is.
   let buffer = Buffer.allocUnsafe(FIRST_BUFFER_BYTES);
   let length = 0;

@@ -16,6 +16,7 @@ import {
   type CreateOperation,
   type Members,
 } from "../imm/operations.js";
+import { isTooLong } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
 import { toRerunInput } from "../tasks/rerun-input.js";
 import { parseGlobalTaskId } from "../tasks/task-id.js";
@@ -36,6 +37,9 @@ const STAGE_NOTES = {
 
 const IDEMPOTENCY_KEY =
   "A text of yours, such as a UUID, that makes repeating safe: for 24 hours the same key with the same input answers the task that it started first, instead of starting another. With another input it is an error.";
+
+/** As JSON text. Checking, signing and sending it take time for each character. */
+const MAX_INPUT_LENGTH = 524_288;
 
 @Resolver()
 export class CreateTaskResolver {
@@ -97,6 +101,9 @@ async function createTask(
   context: GatewayContext,
 ): Promise<CreateTaskPayload> {
   refuseWhenReadOnly(context);
+  if (isTooLong(input, MAX_INPUT_LENGTH)) {
+    throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_LENGTH} characters as JSON.`);
+  }
   const violation = checkInput(operation, input);
   if (violation !== null) {
     const argument = `input.${violation.path}`;

@@ -15,6 +15,9 @@ export function toGlobalTaskId({ projectName, taskType, taskId }: TaskKey): stri
   return Buffer.from(JSON.stringify([TYPE_NAME, projectName, taskType, taskId])).toString("base64url");
 }
 
+/** Three names of 512 characters each, as UTF-8 in base64, and what stands between them. */
+const MAX_ID_LENGTH = 8_192;
+
 /**
  * The key that an id stands for.
  *
@@ -22,6 +25,7 @@ export function toGlobalTaskId({ projectName, taskType, taskId }: TaskKey): stri
  */
 export function parseGlobalTaskId(id: string, argument = "id"): TaskKey {
   const refusal = new BadUserInputError(argument, `Expected \`${argument}\` to be the id of a Task, got another text.`);
+  if (id.length > MAX_ID_LENGTH) throw refusal;
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(id, "base64url").toString("utf8"));

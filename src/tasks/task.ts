@@ -169,8 +169,11 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: Tas
 /** The fields that are errors, each with its reason, as one text. */
 function faultsText({ faults, ...fields }: TaskSnapshot): string {
   if (faults === NO_FAULTS) return "";
-  const shown = Object.entries(faults).filter(([name]) => fields[name as FaultyField] === null);
-  return JSON.stringify(shown.map(([name, fault]) => [name, fault?.message]).toSorted());
+  const shown = Object.entries(faults).filter(([name, fault]) => fault && fields[name as FaultyField] === null);
+  return shown
+    .map(([name, fault]) => `${name}: ${fault?.message}`)
+    .toSorted()
+    .join("\n");
 }
 
 /** The snapshot that a GetTask answer gives. */

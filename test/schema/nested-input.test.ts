@@ -56,7 +56,7 @@ function expectRefusal(answer: Pick<QueryAnswer<unknown>, "errors">, member: str
 describe.each(CREATES)("%s with %s", (...create) => {
   const [, member] = create;
 
-  test.each([65, 5_000, 90_000])("nested %i deep in a variable is refused before any call", async (levels) => {
+  test.each([65, 5_000, 60_000])("nested %i deep in a variable is refused before any call", async (levels) => {
     const { url, emulator } = await start();
     const document = documentOf(create, "$value", "($value: JSONObject)");
     expectRefusal(await queryWith(url, document, nested(levels)), member);
@@ -100,3 +100,25 @@ test("tags that are no object are refused without a word of them, however deep",
   expect(byLiteral.errors).toMatchObject([{ message: "Expected a JSON object." }]);
   expect(emulator.calls).toEqual([]);
 });
+
+test("an input that repeats a variable until it is a thousand times as long is refused before any call", async () => {
+  const { url, emulator } = await startGateway();
+  const value = JSON.stringify({ list: Array(50_000).fill([]) });
+  for (const tags of [`{ ${names(700)} }`, `{ a: [${"$value ".repeat(700)}] }`]) {
+    const input = `{ projectName: "immtest", datasetName: "d", tags: ${tags} }`;
+    const document = `mutation ($value: JSONObject) { createFigureClusteringTask(input: ${input}) { isNew } }`;
+    expect((await queryWith(url, document, value)).errors).toMatchObject([
+      { extensions: { code: "BAD_USER_INPUT", argument: "input" } },
+    ]);
+  }
+  const input = `{ projectName: "immtest", datasetName: "d", to: "t", froms: [${"$text ".repeat(700)}] }`;
+  const document = `mutation ($text: String!) { createFigureClustersMergingTask(input: ${input}) { isNew } }`;
+  const { errors } = await query(url, document, { text: "x".repeat(200_000) });
+  expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input" } }]);
+  expect(emulator.calls).toEqual([]);
+});
+
+/** So many members of a literal that hold the variable. */
+function names(count: number): string {
+  return Array.from({ length: count }, (_, index) => `a${index}: $value`).join(" ");
+}

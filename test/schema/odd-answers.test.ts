@@ -137,9 +137,12 @@ describe("texts that hold JSON nested too deep", () => {
 });
 
 describe("members of another shape", () => {
-  const ODD = ["true", "{}", '["x"]', DEEP];
-
-  test.each(ODD)("are an error at their field each: %.9s", async (odd) => {
+  test.each([
+    ["a truth", "true"],
+    ["an object", "{}"],
+    ["a list", '["x"]'],
+    ["what is nested too deep", DEEP],
+  ])("are an error at their field each: %s", async (_title, odd) => {
     const names = ["Code", "Message", "StartTime", "EndTime", "UserData", "EventId", "TaskRequestDefinition"];
     const members = Object.fromEntries(names.map((name) => [name, odd]));
     const task = taskText("a", { ...members, Progress: odd, RequestId: odd, Status: '"Failed"', Tags: "[]" });

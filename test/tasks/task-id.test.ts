@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import fc from "fast-check";
 import { BadUserInputError } from "../../src/errors.js";
 import { parseGlobalTaskId, toGlobalTaskId } from "../../src/tasks/task-id.js";
@@ -33,6 +33,15 @@ describe("a global task id", () => {
     ["an empty name", Buffer.from('["Task","","b","c"]').toString("base64url")],
   ])("is refused when it is %s", (_what, id) => {
     expect(() => parseGlobalTaskId(id)).toThrow(BadUserInputError);
+  });
+
+  it("has room for the longest names, and is not even read when it is longer", () => {
+    const longest = { projectName: "\uFFFD".repeat(512), taskType: '"'.repeat(512), taskId: "\uFFFD".repeat(512) };
+    expect(parseGlobalTaskId(toGlobalTaskId(longest))).toEqual(longest);
+    const read = jest.spyOn(Buffer, "from");
+    expect(() => parseGlobalTaskId("W".repeat(200_000))).toThrow(BadUserInputError);
+    expect(read).not.toHaveBeenCalled();
+    read.mockRestore();
   });
 
   it("names the argument that holds it", () => {

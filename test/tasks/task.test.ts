@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { BadUserInputError } from "../../src/errors.js";
+import { BadUserInputError, UpstreamInvalidResponseError } from "../../src/errors.js";
 import type { ImmTask } from "../../src/imm/imm-client.js";
 import {
   elapsedMs,
@@ -233,5 +233,30 @@ describe("a task key", () => {
         expect(toKeyText(a) === toKeyText(b)).toBe(isSame);
       }),
     );
+  });
+});
+
+describe("a value that does not fit", () => {
+  const fault = new UpstreamInvalidResponseError("It does not fit.");
+
+  it("is null, beside the reason", () => {
+    const snapshot = got({ tags: fault, progress: fault, eventId: fault, taskRequestDefinition: fault }, 1_000, true);
+    expect(snapshot).toMatchObject({ tags: null, progress: null, eventId: null, definition: null });
+    expect(snapshot.faults).toEqual({ tags: fault, progress: fault, eventId: fault, definition: fault });
+  });
+
+  it("is a change when it comes and when it goes, for those who have not read the value before", () => {
+    const [plain, odd] = [got({}), got({ tags: fault })];
+    expect([hasChanged(plain, odd, NO_NEEDS), hasChanged(odd, plain, NO_NEEDS)]).toEqual([true, true]);
+    expect(hasChanged(odd, got({ tags: fault }, 2_000), NO_NEEDS)).toBe(false);
+    expect(hasChanged(got({ tags: {} }), mergeSnapshots(got({ tags: {} }), odd), NO_NEEDS)).toBe(false);
+  });
+
+  it("never erases what is known, and is not forgotten for what changes no more", () => {
+    const odd = got({ tags: fault, userData: fault, code: fault }, 2_000);
+    expect(mergeSnapshots(got({ tags: { a: 1 } }), odd)).toMatchObject({ tags: { a: 1 }, userData: null });
+    const later = mergeSnapshots(odd, got({ userData: "u" }, 3_000));
+    expect(later).toMatchObject({ tags: null, userData: "u", faults: { tags: fault } });
+    expect(later.faults.code).toBeUndefined();
   });
 });
