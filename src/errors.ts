@@ -14,7 +14,7 @@
  * | UpstreamInvalidResponseError | UPSTREAM_INVALID_RESPONSE | an answer that is not JSON or not of the documented shape | yes      |
  * | UpstreamRejectedError        | UPSTREAM_INVALID_RESPONSE | IMM refuses with a code that no rule knows               | no        |
  * | UpstreamMisconfiguredError   | UPSTREAM_MISCONFIGURED    | IMM refuses the gateway's credentials, clock or endpoint | no        |
- * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON                    | no        |
+ * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON, or nested too deep | no        |
  * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
  *
  * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it. A create is
@@ -182,7 +182,7 @@ export class UpstreamMisconfiguredError extends GatewayError {
   override readonly code = "UPSTREAM_MISCONFIGURED";
 }
 
-/** Thrown when a task's request definition is there but is not JSON. */
+/** Stands for a task's request definition that is there but is not JSON, or is nested too deep. */
 export class InvalidDefinitionError extends GatewayError {
   override readonly code = "UPSTREAM_INVALID_RESPONSE";
 }

@@ -141,7 +141,7 @@ export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
   maxMisfits = MAX_MISFITS,
 ): Decoded<M> {
   if (!isRecord(value)) throw new WireShapeError(`Expected ${path} to be an object.`);
-  return new Decoder(maxMisfits).decodeObject(members, value, path) as Decoded<M>;
+  return new Decoder(maxMisfits).decodeObject(members, value, path);
 }
 
 /** Reads one answer. */

@@ -55,7 +55,8 @@ function readLiteral(node: ValueNode, variables: Variables, depthLeft = MAX_JSON
       return null;
     case Kind.ENUM:
       return undefined;
-    default:
+    case Kind.STRING:
+    case Kind.BOOLEAN:
       return node.value;
   }
 }

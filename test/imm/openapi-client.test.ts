@@ -477,7 +477,11 @@ describe("answers of another shape", () => {
 
   test.each([
     ["tasks that are no list", { Tasks: "hunter2" }, "Expected answer.Tasks to be of type array."],
-    ["a longer page", { Tasks: Array(101).fill(task) }, "Expected answer.Tasks to have at most 100 items."],
+    [
+      "a longer page",
+      { Tasks: Array.from({ length: 101 }, () => task) },
+      "Expected answer.Tasks to have at most 100 items.",
+    ],
     ["a token that is no text", { NextToken: ["hunter2"] }, "Expected answer.NextToken to be of type string."],
   ])("refuses %s from ListTasks, naming the member", async (_title, body, sentence) => {
     const { url } = await serveBody(200, body);

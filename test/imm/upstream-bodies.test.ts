@@ -86,9 +86,7 @@ describe("a body", () => {
     ["without end", " ".repeat(65_536), Infinity],
     ["of 300 MB", " ".repeat(65_536), 300 * MIB],
   ])("%s is cut at the bound, and its connection is closed", async (_title, piece, maxBytes) => {
-    const { upstream, client } = await startUpstream((response, { pour }) => {
-      pour.call(upstream, response, piece, maxBytes);
-    });
+    const { upstream, client } = await startUpstream((response, self) => self.pour(response, piece, maxBytes));
     const residentBytes = process.memoryUsage.rss();
     const error = await errorOf(client.getTask(TASK));
     expect(error.code).toBe("UPSTREAM_INVALID_RESPONSE");
@@ -142,9 +140,9 @@ describe("a body", () => {
 
 describe("a refusal's body", () => {
   test.each([400, 404, 429, 500, 502])("with %i and without end is cut as well", async (status) => {
-    const { upstream, client } = await startUpstream((response, { pour }) => {
+    const { upstream, client } = await startUpstream((response, self) => {
       response.writeHead(status);
-      pour.call(upstream, response, " ".repeat(65_536));
+      self.pour(response, " ".repeat(65_536));
     });
     const error = await errorOf(client.getTask(TASK));
     expect(error.code).toBe("UPSTREAM_INVALID_RESPONSE");

@@ -103,7 +103,7 @@ test("tags that are no object are refused without a word of them, however deep",
 
 test("an input that repeats a variable until it is a thousand times as long is refused before any call", async () => {
   const { url, emulator } = await startGateway();
-  const value = JSON.stringify({ list: Array(50_000).fill([]) });
+  const value = JSON.stringify({ list: Array.from({ length: 50_000 }, () => []) });
   for (const tags of [`{ ${names(700)} }`, `{ a: [${"$value ".repeat(700)}] }`]) {
     const input = `{ projectName: "immtest", datasetName: "d", tags: ${tags} }`;
     const document = `mutation ($value: JSONObject) { createFigureClusteringTask(input: ${input}) { isNew } }`;

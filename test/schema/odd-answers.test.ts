@@ -234,7 +234,7 @@ describe("a rerun", () => {
     const { errors } = await query(url, RERUN, { id: data?.task.id });
     return {
       codes: errors.map(({ extensions }) => extensions["code"]),
-      creates: actions.filter((a) => /^Create/.test(a)),
+      creates: actions.filter((a) => a.startsWith("Create")),
     };
   }
 
