@@ -7,8 +7,9 @@
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import type { CallTally } from "../tasks/call-tally.js";
+import type { Misfits } from "../tasks/misfits.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
-import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type Faults, type TaskSnapshot } from "../tasks/task.js";
+import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../tasks/task.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import { hasResult, type TaskResults } from "../tasks/task-results.js";
 import type { TaskTexts } from "../tasks/task-texts.js";
@@ -242,9 +243,9 @@ export class Task extends Node {
   }
 
   /** The value, or why there is none, where IMM gave one that does not fit. */
-  #given<Name extends keyof Faults>(name: Name): OrError<TaskSnapshot[Name]> {
-    const { [name]: value, faults } = this.#snapshot;
-    return value === null ? (faults[name] ?? value) : value;
+  #given<Name extends keyof Misfits>(name: Name): OrError<TaskSnapshot[Name]> {
+    const { [name]: value, misfits } = this.#snapshot;
+    return value === null ? (misfits[name] ?? value) : value;
   }
 
   #pollView(): PollView {

@@ -10,7 +10,8 @@ import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/
 import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
 import { withoutMark } from "./idempotency-mark.js";
 import { parseDefinition } from "./request-definition.js";
-import type { Faults, TaskSnapshot } from "./task.js";
+import type { Misfits } from "./misfits.js";
+import type { TaskSnapshot } from "./task.js";
 
 /**
  * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
@@ -43,9 +44,9 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
 }
 
 /** What IMM has recorded. What the gateway cannot read of it must not be missing in the new task. */
-function recordedOf<Name extends keyof Faults>(snapshot: TaskSnapshot, name: Name): TaskSnapshot[Name] {
-  const { [name]: value, faults } = snapshot;
-  if (value === null && faults[name] !== undefined) throw faults[name];
+function recordedOf<Name extends keyof Misfits>(snapshot: TaskSnapshot, name: Name): TaskSnapshot[Name] {
+  const { [name]: value, misfits } = snapshot;
+  if (value === null && misfits[name] !== undefined) throw misfits[name];
   return value;
 }
 

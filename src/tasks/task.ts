@@ -6,9 +6,10 @@
  */
 
 import type { Moment } from "../clock.js";
-import { BadUserInputError, GatewayError } from "../errors.js";
+import { BadUserInputError, type GatewayError } from "../errors.js";
 import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations.js";
+import { misfitsOf, misfitsText, mergeMisfits, valueOf, type Misfits } from "./misfits.js";
 
 /** What identifies a task. The id alone does not: IMM finds a task by all three. */
 export interface TaskKey {
@@ -32,15 +33,6 @@ export interface TaskNeeds {
 
 /** The plain fields only. */
 export const NO_NEEDS: TaskNeeds = { definition: false, progress: false, eventId: false };
-
-/** Values of a task that IMM may give in another shape than documented without the task being lost. */
-type FaultyField =
-  "progress" | "code" | "message" | "startTime" | "endTime" | "eventId" | "userData" | "tags" | "definition";
-
-/** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
-export type Faults = { readonly [Name in FaultyField]?: GatewayError | undefined };
-
-const NO_FAULTS: Faults = {};
 
 /** One task as it was seen at one instant. Text that IMM left empty is null. */
 export interface TaskSnapshot {
@@ -74,7 +66,7 @@ export interface TaskSnapshot {
   readonly observedTick: number;
   /** Why the progress could not be had, when the rest could. Never cached. */
   readonly progressError: GatewayError | null;
-  readonly faults: Faults;
+  readonly misfits: Misfits;
 }
 
 const MAX_NAME_LENGTH = 512;
@@ -158,22 +150,12 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: Tas
     before.endTime !== after.endTime ||
     before.userData !== after.userData ||
     (before.tags !== after.tags && JSON.stringify(before.tags) !== JSON.stringify(after.tags)) ||
-    faultsText(before) !== faultsText(after) ||
+    misfitsText(before) !== misfitsText(after) ||
     (needs.progress &&
       (before.progress !== after.progress || before.progressError?.code !== after.progressError?.code)) ||
     (needs.eventId && before.eventId !== after.eventId) ||
     (needs.definition && before.definition !== after.definition)
   );
-}
-
-/** The fields that are errors, each with its reason, as one text. */
-function faultsText({ faults, ...fields }: TaskSnapshot): string {
-  if (faults === NO_FAULTS) return "";
-  const shown = Object.entries(faults).filter(([name, fault]) => fault && fields[name as FaultyField] === null);
-  return shown
-    .map(([name, fault]) => `${name}: ${fault?.message}`)
-    .toSorted()
-    .join("\n");
 }
 
 /** The snapshot that a GetTask answer gives. */
@@ -190,7 +172,7 @@ export function fromGetTask(
     progress,
     progressAskedTick: progress === null ? null : observed.tick,
     eventId: textOrNull(task.eventId),
-    faults: faultsOf({ ...task, definition: task.taskRequestDefinition }),
+    misfits: misfitsOf({ ...task, definition: task.taskRequestDefinition }),
     hasAskedEventId: true,
     requestId: textOrNull(task.requestId),
     hasAskedDefinition: askedDefinition,
@@ -236,29 +218,8 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
     observedAt: observed.at,
     observedTick: observed.tick,
     progressError: null,
-    faults: faultsOf({ ...fields, definition: fields.taskRequestDefinition }),
+    misfits: misfitsOf({ ...fields, definition: fields.taskRequestDefinition }),
   };
-}
-
-const FAULTY_FIELDS: readonly FaultyField[] = [
-  "progress",
-  "code",
-  "message",
-  "startTime",
-  "endTime",
-  "eventId",
-  "userData",
-  "tags",
-  "definition",
-];
-
-function faultsOf(given: { readonly [Name in FaultyField]?: unknown }): Faults {
-  const faults = FAULTY_FIELDS.filter((name) => given[name] instanceof GatewayError);
-  return faults.length === 0 ? NO_FAULTS : Object.fromEntries(faults.map((name) => [name, given[name]]));
-}
-
-function valueOf<T>(given: Given<T>): T | undefined {
-  return given instanceof GatewayError ? undefined : given;
 }
 
 /** The snapshot of a task that was just started, as far as its create tells. */
@@ -320,14 +281,8 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
     progressAskedTick: latest(newer.progressAskedTick, older.progressAskedTick),
     ...lastObservation(newer, older),
-    faults: mergeFaults(older.faults, newer.faults),
+    misfits: mergeMisfits(older.misfits, newer.misfits),
   };
-}
-
-/** The faults of both; of what changes while a task runs, only the newer's. */
-function mergeFaults(older: Faults, newer: Faults): Faults {
-  if (older === NO_FAULTS) return newer;
-  return { ...older, progress: undefined, code: undefined, message: undefined, ...newer };
 }
 
 /** A final snapshot is newer than any that is not, however late the other arrived. Of equals, `b` is. */

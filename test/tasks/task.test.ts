@@ -237,26 +237,30 @@ describe("a task key", () => {
 });
 
 describe("a value that does not fit", () => {
-  const fault = new UpstreamInvalidResponseError("It does not fit.");
+  const misfit = new UpstreamInvalidResponseError("It does not fit.");
 
   it("is null, beside the reason", () => {
-    const snapshot = got({ tags: fault, progress: fault, eventId: fault, taskRequestDefinition: fault }, 1_000, true);
+    const snapshot = got(
+      { tags: misfit, progress: misfit, eventId: misfit, taskRequestDefinition: misfit },
+      1_000,
+      true,
+    );
     expect(snapshot).toMatchObject({ tags: null, progress: null, eventId: null, definition: null });
-    expect(snapshot.faults).toEqual({ tags: fault, progress: fault, eventId: fault, definition: fault });
+    expect(snapshot.misfits).toEqual({ tags: misfit, progress: misfit, eventId: misfit, definition: misfit });
   });
 
   it("is a change when it comes and when it goes, for those who have not read the value before", () => {
-    const [plain, odd] = [got({}), got({ tags: fault })];
+    const [plain, odd] = [got({}), got({ tags: misfit })];
     expect([hasChanged(plain, odd, NO_NEEDS), hasChanged(odd, plain, NO_NEEDS)]).toEqual([true, true]);
-    expect(hasChanged(odd, got({ tags: fault }, 2_000), NO_NEEDS)).toBe(false);
+    expect(hasChanged(odd, got({ tags: misfit }, 2_000), NO_NEEDS)).toBe(false);
     expect(hasChanged(got({ tags: {} }), mergeSnapshots(got({ tags: {} }), odd), NO_NEEDS)).toBe(false);
   });
 
   it("never erases what is known, and is not forgotten for what changes no more", () => {
-    const odd = got({ tags: fault, userData: fault, code: fault }, 2_000);
+    const odd = got({ tags: misfit, userData: misfit, code: misfit }, 2_000);
     expect(mergeSnapshots(got({ tags: { a: 1 } }), odd)).toMatchObject({ tags: { a: 1 }, userData: null });
     const later = mergeSnapshots(odd, got({ userData: "u" }, 3_000));
-    expect(later).toMatchObject({ tags: null, userData: "u", faults: { tags: fault } });
-    expect(later.faults.code).toBeUndefined();
+    expect(later).toMatchObject({ tags: null, userData: "u", misfits: { tags: misfit } });
+    expect(later.misfits.code).toBeUndefined();
   });
 });
