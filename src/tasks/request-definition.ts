@@ -27,7 +27,7 @@ const SUSPICIOUS = /pass|pwd|secret|access_?key|token|signature|credential|role|
 export interface ShownDefinition {
   /** As a JSON value; an error when the text is not JSON, or nested too deep. */
   readonly value: unknown;
-  /** As IMM wrote it; an error when secrets cannot be looked for, since it is nested too deep. */
+  /** As IMM wrote it; an error when secrets cannot be looked for in it. */
   readonly text: string | InvalidDefinitionError;
 }
 
@@ -41,12 +41,12 @@ export function showDefinition(text: string, isRedacted = true): ShownDefinition
   try {
     const value = parseDefinition(text);
     if (!isRedacted) return { value, text };
-    const redacted = redact(value, MAX_JSON_DEPTH);
+    const redacted = new Redaction().redact(value, MAX_JSON_DEPTH);
     return { value: redacted, text: redacted === value ? text : JSON.stringify(redacted) };
   } catch (thrown) {
     if (!(thrown instanceof InvalidDefinitionError)) throw thrown;
     if (!isRedacted) return { value: thrown, text };
-    return { value: thrown, text: thrown instanceof TooDeepError ? thrown : redactText(text) };
+    return { value: thrown, text: thrown instanceof UnsearchableError ? thrown : redactText(text) };
   }
 }
 
@@ -62,15 +62,16 @@ export function parseDefinition(text: string): unknown {
       "The task's request definition is not JSON; requestDefinitionText has it as text.",
     );
   }
-  if (isTooDeep(parsed.value)) throw new TooDeepError();
+  if (isTooDeep(parsed.value)) throw tooDeep();
   return parsed.value;
 }
 
+/** Thrown when secrets cannot be looked for, so that not even the text may be shown. */
+class UnsearchableError extends InvalidDefinitionError {}
+
 /** JSON within texts of the JSON counts as well. */
-class TooDeepError extends InvalidDefinitionError {
-  constructor() {
-    super(`The task's request definition is nested deeper than ${MAX_JSON_DEPTH}.`);
-  }
+function tooDeep(): UnsearchableError {
+  return new UnsearchableError(`The task's request definition is nested deeper than ${MAX_JSON_DEPTH}.`);
 }
 
 function redactText(text: string): string {
@@ -78,27 +79,40 @@ function redactText(text: string): string {
   return end === -1 ? text : `${text.slice(0, end)}${REDACTED}`;
 }
 
-/**
- * The value without its secrets: itself where it has none.
- *
- * @param depthLeft - how deep it may be nested, texts that hold JSON included.
- */
-function redact(value: unknown, depthLeft: number): unknown {
-  if (typeof value === "string") return redactString(value, depthLeft);
-  return mapMembers(value, depthLeft, (name, member) => {
-    if (name === undefined) return redact(member, depthLeft - 1);
-    if (member === null || member === "") return member;
-    if (SECRET_NAME.test(name)) return REDACTED;
-    return CREDENTIALS_NAME.test(name) ? redactAll(member, depthLeft - 1) : redact(member, depthLeft - 1);
-  });
+/** Texts of one definition that begin as JSON does and are none: to find out takes microseconds for each. */
+const MAX_FAILED_PARSES = 1_000;
+
+/** Takes the secrets out of one definition. What is nested deeper than `depthLeft`, texts that hold JSON included, is refused. */
+class Redaction {
+  #failedParses = 0;
+
+  /** The value without its secrets: itself where it has none. */
+  redact(value: unknown, depthLeft: number): unknown {
+    if (typeof value === "string") return this.#redactString(value, depthLeft);
+    return mapMembers(value, depthLeft, (name, member) => {
+      if (name === undefined) return this.redact(member, depthLeft - 1);
+      if (member === null || member === "") return member;
+      if (SECRET_NAME.test(name)) return REDACTED;
+      return CREDENTIALS_NAME.test(name) ? redactAll(member, depthLeft - 1) : this.redact(member, depthLeft - 1);
+    });
+  }
+
+  /** A text that may hold JSON of its own, or a signed URL. */
+  #redactString(text: string, depthLeft: number): string {
+    if (!/^\s*[[{]/.test(text)) return redactUrls(text);
+    const parsed = tryParse(text);
+    if (parsed === undefined) {
+      this.#failedParses += 1;
+      if (this.#failedParses <= MAX_FAILED_PARSES) return redactUrls(text);
+      throw new UnsearchableError("The task's request definition holds too many texts that are half JSON.");
+    }
+    const redacted = this.redact(parsed.value, depthLeft);
+    return redacted === parsed.value ? text : JSON.stringify(redacted);
+  }
 }
 
-/** A text that may hold JSON of its own, or a signed URL. */
-function redactString(text: string, depthLeft: number): string {
-  const parsed = /^\s*[[{]/.test(text) ? tryParse(text) : undefined;
-  if (parsed === undefined) return text.replaceAll(SIGNED_URL, `$1${REDACTED}`);
-  const redacted = redact(parsed.value, depthLeft);
-  return redacted === parsed.value ? text : JSON.stringify(redacted);
+function redactUrls(text: string): string {
+  return text.replaceAll(SIGNED_URL, `$1${REDACTED}`);
 }
 
 /** The same structure with every value in it redacted. */
@@ -114,7 +128,7 @@ function mapMembers(
   map: (name: string | undefined, member: unknown) => unknown,
 ): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (depthLeft === 0) throw new TooDeepError();
+  if (depthLeft === 0) throw tooDeep();
   if (Array.isArray(value)) {
     const items = value.map((item: unknown) => map(undefined, item));
     return items.every((item, index) => item === value[index]) ? value : items;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { InvalidDefinitionError } from "../../src/errors.js";
 import { parseDefinition, showDefinition } from "../../src/tasks/request-definition.js";
 
@@ -135,4 +135,14 @@ describe("depth", () => {
     expect(showDefinition(JSON.stringify({ A: nested(1_000_000) })).value).toBeInstanceOf(InvalidDefinitionError);
     expect(shownText(textsInTexts(16))).not.toContain("hunter2");
   });
+});
+
+it("is searched for JSON in a thousand texts that are none, and no more", () => {
+  const texts = (count: number): string => JSON.stringify(Array(count).fill("[no JSON"));
+  expect(shownText(texts(1_000))).toBe(texts(1_000));
+  const parse = jest.spyOn(JSON, "parse");
+  const { value, text } = showDefinition(texts(100_000));
+  expect(parse.mock.calls.length).toBeLessThan(1_100);
+  parse.mockRestore();
+  expect([value, text]).toEqual([expect.any(InvalidDefinitionError), value]);
 });
