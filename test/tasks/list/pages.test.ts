@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
 import { createOpenApi } from "../../../src/imm/openapi-client.js";
-import { createGateway, type Gateway, type GatewayOptions } from "../../../src/server/gateway.js";
+import type { GivenOptions } from "../../../src/options/options.js";
+import { createGateway, type Gateway } from "../../../src/server/gateway.js";
 import { readPages } from "../../../src/tasks/list/pages.js";
 import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
@@ -31,7 +32,7 @@ interface World {
 
 async function startBefore(
   nextToken: NextToken,
-  options: Partial<GatewayOptions> = {},
+  options: GivenOptions = {},
   hold: (page: number) => Promise<void> = async () => undefined,
 ): Promise<World> {
   let pages = 0;
@@ -47,7 +48,7 @@ async function startBefore(
   const accessKey = { accessKeyId: "a", accessKeySecret: "b" };
   const { openApi } = await createOpenApi({ endpoint: parseEndpoint(imm.url), accessKey, userAgent: "test" });
   const clock = manualClockNow();
-  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock } as GatewayOptions);
+  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock });
   disposeAfterTest(async () => gateway.stop());
   const { url } = await gateway.start();
   const lists = (): number => imm.requests.filter(({ action }) => action === "ListTasks").length;
@@ -60,11 +61,13 @@ describe.each(endless)("a NextToken %s", (what, nextToken) => {
   it("ends a list of tasks", async () => {
     const { url, lists } = await startBefore(nextToken);
     const { data, errors } = await query(url, '{ tasks(projectName: "p") { nodes { id } pageInfo { hasNextPage } } }');
-    if (isNew) {
-      expect(data).toEqual({ tasks: { nodes: [], pageInfo: { hasNextPage: true } } });
-    } else {
-      expect(errors).toMatchObject([{ path: ["tasks"], extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
-    }
+    const codes = errors.map(({ extensions }) => extensions["code"]);
+    // Where it may still end, the client is told where to go on.
+    expect({ data, codes }).toEqual(
+      isNew
+        ? { data: { tasks: { nodes: [], pageInfo: { hasNextPage: true } } }, codes: [] }
+        : { data: { tasks: null }, codes: ["UPSTREAM_INVALID_RESPONSE"] },
+    );
     expect(lists()).toBeLessThanOrEqual(11);
   });
 
@@ -114,7 +117,7 @@ describe.each(endless)("a NextToken %s", (what, nextToken) => {
 
 describe("pages that are not wanted any more", () => {
   /** Pages without end, of which the sixth is held back until `release`. */
-  async function startHeldBack(options: Partial<GatewayOptions> = {}): Promise<World & { release: () => void }> {
+  async function startHeldBack(options: GivenOptions = {}): Promise<World & { release: () => void }> {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
