@@ -48,3 +48,10 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** Resolves when what already waits on the event loop, sockets above all, has had its turn. No time is measured. */
+export async function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,5 +1,5 @@
 /**
- * Bounds of JSON values, whoever wrote them. A leaf: it knows nothing of tasks, IMM or GraphQL.
+ * Bounds of JSON values: depth and size. A leaf: it knows nothing of tasks, IMM or GraphQL.
  *
  * Much of what handles a value recurses (`JSON.stringify`, coercion, redaction) and fails with a RangeError somewhere deep
  * inside. So a value that comes from outside is measured first, without recursion. Parsing is safe: `JSON.parse` does not
@@ -46,4 +46,123 @@ export function isTooLong(value: unknown, maxLength: number): boolean {
 
 function isContainer(value: unknown): value is object {
   return typeof value === "object" && value !== null;
+}
+
+/** How many values a JSON text may be made of: beyond, writing it takes longer than its bytes let one expect. */
+const MAX_VALUES = 500_000;
+
+/**
+ * Whether the JSON text of a value, which no `toJSON` changes, would have more than `maxBytes` bytes in UTF-8, or be made of
+ * too many values, or could not be made since a value holds itself. Makes no text, does not recurse, and ends at the bound;
+ * a container that is held many times is measured once.
+ */
+export function isTooLarge(value: unknown, maxBytes: number): boolean {
+  const meter = new SizeMeter();
+  meter.add(value);
+  while (meter.bytes <= maxBytes && meter.values <= MAX_VALUES) if (!meter.goOn()) return false;
+  return true;
+}
+
+/** A container that is being measured: what was counted before it, and how far it has been read. */
+interface OpenContainer {
+  readonly members: readonly unknown[];
+  /** Undefined for an array. */
+  readonly names: readonly string[] | undefined;
+  readonly container: object;
+  readonly bytesBefore: number;
+  readonly valuesBefore: number;
+  next: number;
+}
+
+type Size = Readonly<Record<"bytes" | "values", number>>;
+
+/** Counts a value member by member. */
+class SizeMeter {
+  bytes = 0;
+  values = 0;
+  readonly #open: OpenContainer[] = [];
+  /** Of containers that were measured; infinite while they are. */
+  readonly #sizes = new Map<object, Size>();
+  /** Of long texts. */
+  readonly #texts = new Map<string, number>();
+
+  /** Counts a value; of a container that is new, the brackets. */
+  add(value: unknown): void {
+    this.values += 1;
+    if (typeof value === "string") this.bytes += this.#bytesOf(value);
+    else if (!isContainer(value)) this.bytes += String(value).length;
+    else this.#addContainer(value);
+  }
+
+  /** Counts one more member. False when there is none. */
+  goOn(): boolean {
+    const container = this.#open.at(-1);
+    if (container === undefined) return false;
+    const { members, names, next } = container;
+    container.next += 1;
+    if (next === members.length) {
+      this.#open.pop();
+      const bytes = this.bytes - container.bytesBefore;
+      this.#sizes.set(container.container, { bytes, values: this.values - container.valuesBefore });
+      return true;
+    }
+    const name = names?.[next];
+    if (next > 0) this.bytes += 1;
+    if (name !== undefined) this.bytes += this.#bytesOf(name) + 1;
+    this.add(members[next]);
+    return true;
+  }
+
+  #addContainer(container: object): void {
+    const known = this.#sizes.get(container);
+    if (known !== undefined) {
+      this.bytes += known.bytes;
+      this.values += known.values;
+      return;
+    }
+    this.#sizes.set(container, { bytes: Infinity, values: Infinity });
+    const isArray = Array.isArray(container);
+    this.#open.push({
+      container,
+      names: isArray ? undefined : Object.keys(container),
+      members: isArray ? container : Object.values(container),
+      bytesBefore: this.bytes,
+      valuesBefore: this.values,
+      next: 0,
+    });
+    this.bytes += 2;
+  }
+
+  #bytesOf(text: string): number {
+    if (text.length < LONG_TEXT) return bytesOfText(text);
+    const bytes = this.#texts.get(text) ?? bytesOfText(text);
+    this.#texts.set(text, bytes);
+    return bytes;
+  }
+}
+
+/** From how many characters on remembering the size of a text is cheaper than counting again. */
+const LONG_TEXT = 128;
+
+/** Bytes of the JSON text of a text: quotes, escapes and UTF-8. */
+function bytesOfText(text: string): number {
+  let bytes = 2;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x20 && unit < 0x80) bytes += unit === 0x22 || unit === 0x5c ? 2 : 1;
+    else if (unit < 0x20) bytes += SHORT_ESCAPES.has(unit) ? 2 : 6;
+    else if (unit < 0x800) bytes += 2;
+    else if (unit >= 0xd800 && unit < 0xe000) bytes += bytesOfSurrogate(text, index);
+    else bytes += 3;
+  }
+  return bytes;
+}
+
+/** \b, \t, \n, \f and \r. */
+const SHORT_ESCAPES: ReadonlySet<number> = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d]);
+
+/** Two of the four bytes of a character that is written by two surrogates; a surrogate that stands alone is escaped. */
+function bytesOfSurrogate(text: string, index: number): number {
+  const isPair = (text.codePointAt(index) ?? 0) > 0xffff || (text.codePointAt(index - 1) ?? 0) > 0xffff;
+  return isPair ? 2 : 6;
 }

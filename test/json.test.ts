@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { isTooDeep, isTooLong, MAX_JSON_DEPTH } from "../src/json.js";
+import { isTooDeep, isTooLarge, isTooLong, MAX_JSON_DEPTH } from "../src/json.js";
 
 /** Arrays and objects in turn, `depth` of them in each other, with `core` in the innermost. */
 function nested(depth: number, ...core: readonly unknown[]): unknown {
@@ -47,5 +47,44 @@ describe("the length of a value's JSON text", () => {
     expect(isTooLong(value, 1_000_000)).toBe(true);
     expect(isTooLong(Array(5_000_000).fill(value), 1_000_000)).toBe(true);
     expect(isTooLong(JSON.parse(`${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}`), 1_000)).toBe(true);
+  });
+});
+
+describe("the size of a value", () => {
+  const shared = { uri: "oss://bucket/key", list: [1, -2.5, 1e21, true, false, null] };
+
+  test.each<[string, unknown]>([
+    ["a number", 12.5],
+    ["a text", "text"],
+    ["escapes", 'a"b\\c\n\u0001\u007f'],
+    ["other scripts", "é 处理 𝄞 \ud834 \udd1e\udd1e"],
+    ["an empty array", []],
+    ["an empty object", {}],
+    ["members in each other", { a: [1, { b: "c" }, []], d: {}, 'e"': null }],
+    ["an object that is held many times", [shared, shared, { shared, again: [shared] }]],
+    ["a long text that is held many times", Array(3).fill('"long"'.repeat(100))],
+  ])("is that of its JSON text: %s", (_what, value) => {
+    const bytes = Buffer.byteLength(JSON.stringify(value));
+    expect(isTooLarge(value, bytes)).toBe(false);
+    expect(isTooLarge(value, bytes - 1)).toBe(true);
+  });
+
+  test("is found without measuring an object again for each time that it is held", () => {
+    let value: unknown = ["text"];
+    for (let level = 0; level < 64; level += 1) value = [value, value];
+    expect(isTooLarge(value, Number.MAX_SAFE_INTEGER)).toBe(true);
+  });
+
+  test("is too large where a value holds itself, and where there are too many values", () => {
+    const ring: unknown[] = [];
+    ring.push({ ring });
+    expect(isTooLarge(ring, 1_000_000)).toBe(true);
+    expect(isTooLarge(Array(500_000).fill(0), 10_000_000)).toBe(true);
+    expect(isTooLarge(Array(499_999).fill(0), 10_000_000)).toBe(false);
+  });
+
+  test("is found however deep a value is nested", () => {
+    const depth = 1_000_000;
+    expect(isTooLarge(JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`), 100)).toBe(true);
   });
 });

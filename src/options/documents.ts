@@ -41,11 +41,26 @@ export const documents = {
       default: 3_000,
       effect: "lexical tokens of a GraphQL document",
     }),
+    maxDocumentCacheBytes: integer({
+      min: 1_024,
+      max: 1_000_000_000,
+      default: 16_777_216,
+      effect:
+        "bytes of parsed and validated documents kept in memory, besides those of the manifest; the least recently used go first",
+    }),
     maxOperationCost: integer({
       min: 10,
       max: 10_000_000,
       default: 20_000,
-      effect: "selected fields of an operation, those below a list argument or `first` counted once per item",
+      effect:
+        "selected fields of an operation, those below a list argument or `first` counted once per item; a task that is read by itself counts ten more, and so do `eventId` and `result`; `progress` counts five more",
+    }),
+    maxResponseBytes: integer({
+      min: 65_536,
+      max: 1_000_000_000,
+      default: 16_777_216,
+      effect:
+        "bytes of an answer, or of an event of a subscription; a larger one is BAD_USER_INPUT, of a mutation what is small stays",
     }),
   },
   command: {

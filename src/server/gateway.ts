@@ -5,7 +5,6 @@
  */
 
 import type { FastifyInstance } from "fastify";
-import type { ExecutionArgs } from "graphql";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/call-policy.js";
@@ -29,13 +28,16 @@ import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/explorer.js";
 import { asksForReport } from "./operation/call-report.js";
 import { formatResult, type Caller } from "./operation/pipeline.js";
+import { Documents } from "./operation/documents.js";
+import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
-import { createHttpDoor, GRAPHQL_PATH, type HttpDoor } from "./transports/http.js";
+import { GRAPHQL_PATH } from "./transports/apollo.js";
+import { createHttpDoor, type HttpDoor } from "./transports/http.js";
 import { createAllowsHost, createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
-import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
+import { SharedSubscriptions, type SubscriptionArguments } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
@@ -178,22 +180,25 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
-    const { host, port, explorer, maxQueryTokens, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
+    const { host, port, explorer, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
-    const subscriptions = new SharedSubscriptions();
+    const execute = createExecutor(this.#options);
+    const subscriptions = new SharedSubscriptions(execute);
     const formatError = createFormatError(this.#logger);
     const schema = createSchema({ federation: this.#options.federation });
-    const rules = { schema, hasIntrospection: explorer, maxQueryTokens };
+    const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const shared = {
       ...this.#options,
-      ...rules,
+      schema,
+      documents,
       persisted: new PersistedOperations({
         ...this.#manifest,
         isExclusive: onlyPersistedOperations,
         maxAutomaticQueryBytes,
-        rules,
+        checked: documents,
       }),
-      subscribe: async (args: ExecutionArgs) => subscriptions.subscribe(args),
+      execute,
+      subscribe: async (args: SubscriptionArguments) => subscriptions.subscribe(args),
       createContext: (caller: Caller) => this.#createContext(caller),
       formatError,
       serialized: new SerializedResults((result) => formatResult(result, formatError)),

@@ -1,10 +1,9 @@
 /**
- * `extensions.imm`: what an operation cost IMM and what it was spared, told to those who ask for it. The same for every
- * door; subscriptions have none, since their calls are everybody's.
+ * `extensions.imm`: what an operation cost IMM and what it was spared, for requests that ask for it. The same for every
+ * transport; subscriptions have none, since their calls are shared.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
-import type { ApolloServerPlugin } from "@apollo/server";
 import type { ExecutionResult } from "graphql";
 import type { GatewayContext } from "../../schema/context.js";
 
@@ -21,15 +20,3 @@ export function withCallReport(result: ExecutionResult, { tally, clock }: Gatewa
   if (tally === undefined) return result;
   return { ...result, extensions: { ...result.extensions, imm: tally.report(clock.tick()) } };
 }
-
-/** Adds the report where Apollo answers. */
-export const reportCalls: ApolloServerPlugin<GatewayContext> = {
-  async requestDidStart() {
-    return {
-      async willSendResponse({ contextValue: { tally, clock }, response: { body } }) {
-        if (tally === undefined || body.kind !== "single") return;
-        body.singleResult.extensions = { ...body.singleResult.extensions, imm: tally.report(clock.tick()) };
-      },
-    };
-  },
-};

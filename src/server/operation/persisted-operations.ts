@@ -10,8 +10,10 @@ import { createHash } from "node:crypto";
 import { GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
 import { ConfigurationError, type ErrorCode } from "../../errors.js";
-import { checkDocument, type CheckedDocument, type DocumentRules } from "./check-document.js";
+import { isTooDeep } from "../../json.js";
+import type { Documents } from "./documents.js";
 import { toBareId } from "./operation-manifest.js";
+import { nestingRefusal } from "./variables.js";
 
 /** What the doors may be asked for by name. */
 export interface PersistedOperationsOptions {
@@ -23,7 +25,8 @@ export interface PersistedOperationsOptions {
   readonly isExclusive: boolean;
   /** Bytes of what clients may register; 0 when they may not. */
   readonly maxAutomaticQueryBytes: number;
-  readonly rules: DocumentRules;
+  /** Where the documents of the manifest are checked, and kept. */
+  readonly checked: Documents;
 }
 
 /** The members of a request that say which document it means, as the client sent them. */
@@ -44,14 +47,13 @@ export type Resolution =
 export class PersistedOperations {
   readonly #isExclusive: boolean;
   readonly #byId: ReadonlyMap<string, string> | undefined;
-  readonly #checked: ReadonlyMap<string, CheckedDocument>;
   readonly #registered: LRUCache<string, string> | undefined;
 
   /** @throws ConfigurationError - naming the first document of the manifest that may not be executed. */
-  constructor({ documents, source, isExclusive, maxAutomaticQueryBytes, rules }: PersistedOperationsOptions) {
+  constructor({ documents, source, isExclusive, maxAutomaticQueryBytes, checked }: PersistedOperationsOptions) {
     this.#isExclusive = isExclusive;
     this.#byId = documents;
-    this.#checked = checkAll(documents ?? new Map(), source, rules);
+    keepAll(documents ?? new Map(), source, checked);
     if (maxAutomaticQueryBytes > 0) {
       this.#registered = new LRUCache({
         maxSize: maxAutomaticQueryBytes,
@@ -62,6 +64,7 @@ export class PersistedOperations {
 
   /** Finds the document that a request names. */
   resolve(request: DocumentRequest): Resolution {
+    if (isTooDeep(request.extensions)) return { kind: "refused", error: nestingRefusal("extensions") };
     const name = nameOf(request);
     if (name instanceof GraphQLError) return { kind: "refused", error: name };
     if (name === null) {
@@ -79,11 +82,6 @@ export class PersistedOperations {
     return sent === undefined || sent === text ? { kind: "named", text } : refuse("BAD_REQUEST", 400, NO_MATCH);
   }
 
-  /** A document of the manifest as it was checked at the start; undefined when the text is not in it. */
-  find(text: string): CheckedDocument | undefined {
-    return this.#checked.get(text);
-  }
-
   /** Apollo's clients answer the refusal by sending the document beside its hash. */
   #resolveUnknown(id: string, sent: string | undefined): Resolution {
     if (sent === undefined || this.#isExclusive) {
@@ -97,21 +95,12 @@ export class PersistedOperations {
 
 const NO_MATCH = "Expected the document that the id names, or none.";
 
-function checkAll(
-  documents: ReadonlyMap<string, string>,
-  source: string,
-  rules: DocumentRules,
-): ReadonlyMap<string, CheckedDocument> {
-  const checked = new Map<string, CheckedDocument>();
+function keepAll(documents: ReadonlyMap<string, string>, source: string, checked: Documents): void {
   for (const [id, text] of documents) {
-    const result = checkDocument(text, rules);
-    const [error] = result.errors;
-    if (error !== undefined) {
-      throw new ConfigurationError(`${source}: the document "${id}" cannot be executed: ${error.message}`);
-    }
-    checked.set(text, result);
+    const [error] = checked.keep(text).errors;
+    if (error === undefined) continue;
+    throw new ConfigurationError(`${source}: the document "${id}" cannot be executed: ${error.message}`);
   }
-  return checked;
 }
 
 /** The id that a request gives, in either spelling; null when it gives none. */

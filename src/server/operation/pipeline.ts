@@ -1,34 +1,46 @@
 /**
- * From what a client sent to what graphql-js executes, and from its results to what leaves: the same for every door that
- * Apollo does not stand in (WebSocket, SSE, multipart), with Apollo's limits and codes. Keeps nothing between operations.
+ * One operation, by whatever transport it came: from what a client sent to what graphql-js executes, and from its results to
+ * what leaves. Keeps nothing between operations.
+ *
+ * Everything that may throw is guarded here, once: parsing and validating in `documents.ts`, coercing and pricing in
+ * `prepare`, executing in `executor.ts`, serializing in `SerializedResults`. A throw ends the operation that it belongs to, as
+ * one error, and nothing else.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
 import {
-  execute,
   getOperationAST,
   GraphQLError,
   OperationTypeNode,
-  type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
+  type GraphQLSchema,
 } from "graphql";
 import { withCallReport } from "./call-report.js";
-import { checkDocument, withCode, type DocumentRules } from "./check-document.js";
+import { withCode, type Documents } from "./documents.js";
+import type { Execute } from "./executor.js";
 import type { GatewayContext } from "../../schema/context.js";
 import type { FormatError } from "./format-error.js";
 import type { PersistedOperations } from "./persisted-operations.js";
+import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
 import type { Outcome } from "../subscription/result-stream.js";
+import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { refuseOperation, type CostLimits } from "./price.js";
+import { refuseNesting } from "./variables.js";
 
-/** What the doors execute with. */
-export interface ExecutionOptions extends DocumentRules, CostLimits {
+/** What the transports execute with. */
+export interface ExecutionOptions extends CostLimits {
+  readonly schema: GraphQLSchema;
+  /** Every document that is executed comes from here. */
+  readonly documents: Documents;
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
+  /** Executes what is no subscription. */
+  readonly execute: Execute;
   /** Begins a subscription. */
-  readonly subscribe: (args: ExecutionArgs) => Promise<Outcome>;
+  readonly subscribe: (args: SubscriptionArguments) => Promise<Outcome>;
 }
 
 /** Who sent an operation. */
@@ -47,7 +59,7 @@ export interface OperationRequest {
 }
 
 /** What graphql-js executes, with the context of the house. */
-export type ReadyArguments = ExecutionArgs & { readonly contextValue: GatewayContext };
+export type ReadyArguments = SubscriptionArguments & { readonly contextValue: GatewayContext };
 
 /** What to execute, or why not. */
 export type Preparation = {
@@ -59,13 +71,23 @@ export type Preparation = {
 );
 
 /**
- * Parses and validates within the gateway's limits, where that was not done at the start.
+ * Finds the document, measures and prices what is asked for. Never throws.
  *
  * @param identify - says who asks; called only for what will be executed.
  */
 export function prepare(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
-  const { schema, createContext } = options;
-  const { document, errors } = options.persisted.find(request.query) ?? checkDocument(request.query, options);
+  try {
+    return prepareUnguarded(request, options, identify);
+  } catch (thrown) {
+    return { operation: undefined, kind: "refused", errors: [toOperationError(thrown)] };
+  }
+}
+
+function prepareUnguarded(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
+  const malformed = refuseForm(request);
+  if (malformed !== null) return { operation: undefined, kind: "refused", errors: [malformed] };
+  const { schema, documents, createContext } = options;
+  const { text, document, errors } = documents.check(request.query);
   if (document === undefined) return { operation: undefined, kind: "refused", errors };
   const operationName = request.operationName ?? null;
   const operation = getOperationAST(document, operationName)?.operation;
@@ -74,32 +96,57 @@ export function prepare(request: OperationRequest, options: ExecutionOptions, id
     const error = new GraphQLError("Expected `operationName` to name one of the operations of the document.");
     return { operation, kind: "refused", errors: [withCode(error, "OPERATION_RESOLUTION_FAILURE")] };
   }
-  const variableValues = request.variables ?? null;
-  const refusal = refuseOperation({ schema, document, operationName, variables: variableValues }, options);
+  const variableValues = toOwnMembers(request.variables ?? {});
+  const refusal =
+    refuseNesting(variableValues) ??
+    refuseOperation({ schema, document, operationName, variables: variableValues }, options);
   if (refusal !== null) return { operation, kind: "refused", errors: [refusal] };
   return {
     operation,
     kind: "ready",
-    args: { schema, document, contextValue: createContext(identify()), operationName, variableValues },
+    args: { schema, document, text, contextValue: createContext(identify()), operationName, variableValues },
   };
 }
 
-/** Executes what was prepared; what was refused is a result with errors and without data. */
+/** What is wrong with a request whose members are not of the types that the protocols give them, or null. */
+function refuseForm(request: { readonly [Member in keyof OperationRequest]: unknown }): GraphQLError | null {
+  const { query, operationName = null, variables = null } = request;
+  const fault =
+    (typeof query !== "string" && "`query` to be a text") ||
+    (operationName !== null && typeof operationName !== "string" && "`operationName` to be a text") ||
+    ((typeof variables !== "object" || Array.isArray(variables)) && "`variables` to be an object");
+  if (fault === false) return null;
+  return new GraphQLError(`Expected ${fault}.`, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
+}
+
+/** The variables, with nothing inherited: one may be called `constructor`. */
+function toOwnMembers(variables: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.assign(Object.create(null) as Record<string, unknown>, variables);
+}
+
+/** Executes what was prepared; what was refused is a result with errors and without data. Never rejects. */
 export async function run(
   preparation: Preparation,
-  { subscribe }: Pick<ExecutionOptions, "subscribe">,
+  options: Pick<ExecutionOptions, "execute" | "subscribe">,
 ): Promise<Outcome> {
   if (preparation.kind === "refused") return { errors: preparation.errors };
   const { operation, args } = preparation;
-  return operation === OperationTypeNode.SUBSCRIPTION ? subscribe(args) : executeQuery(args);
+  try {
+    return await (operation === OperationTypeNode.SUBSCRIPTION ? options.subscribe(args) : executeQuery(args, options));
+  } catch (thrown) {
+    return toFailedResult(thrown);
+  }
 }
 
 /** Executes what is no subscription. */
-export async function executeQuery(args: ReadyArguments): Promise<ExecutionResult> {
+export async function executeQuery(
+  args: ReadyArguments,
+  { execute }: Pick<ExecutionOptions, "execute">,
+): Promise<ExecutionResult> {
   return withCallReport(await execute(args), args.contextValue);
 }
 
-/** A result as it leaves. Without `data` it was refused before anything was executed. */
+/** A result as it leaves. Without `data` it was refused, or failed, as a whole. */
 export function formatResult(result: ExecutionResult, formatError: FormatError): FormattedExecutionResult {
   return result.errors === undefined
     ? (result as FormattedExecutionResult)

@@ -1,6 +1,7 @@
 /**
- * Checks the variables of a mutation against their types before graphql-js does: its own words repeat the value, which may
- * be a password, and do not say in a form for programs which argument is at fault.
+ * Checks variables before graphql-js sees them. All of them, used or not, are measured: what recurses into a value that is
+ * nested too deep fails. Those of a mutation are checked against their types: graphql-js's own words repeat the value, which
+ * may be a password, and do not say in a form for programs which argument is at fault.
  */
 
 import {
@@ -16,6 +17,24 @@ import {
   type GraphQLSchema,
   type OperationDefinitionNode,
 } from "graphql";
+import { isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
+
+/** Why a request is refused whose variables are nested too deep, or null. */
+export function refuseNesting(variables: Readonly<Record<string, unknown>>): GraphQLError | null {
+  const name = Object.keys(variables).find((key) => isTooDeep(variables[key]));
+  return name === undefined ? null : nestingRefusal(name);
+}
+
+/** @param argument - the variable, or the member of the request, at fault. */
+export function nestingRefusal(argument: string): GraphQLError {
+  return refusal(argument, `nested at most ${MAX_JSON_DEPTH} deep`);
+}
+
+function refusal(argument: string, expected: string): GraphQLError {
+  return new GraphQLError(`Expected \`${argument}\` to be ${expected}.`, {
+    extensions: { code: "BAD_USER_INPUT", argument, http: { status: 400 } },
+  });
+}
 
 /** The first thing that is wrong with a variable. */
 interface Fault {
@@ -37,9 +56,7 @@ export function refuseVariables(
     if (!isInputType(type) || (variables[name] === undefined && defaultValue !== undefined)) continue;
     const fault = findFault(type, variables[name], name);
     if (fault === null) continue;
-    return new GraphQLError(`Expected \`${fault.path}\` to be ${fault.expected}.`, {
-      extensions: { code: "BAD_USER_INPUT", argument: fault.path, http: { status: 400 } },
-    });
+    return refusal(fault.path, fault.expected);
   }
   return null;
 }

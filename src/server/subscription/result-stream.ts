@@ -17,7 +17,7 @@ export interface ResultReader {
   send(results: readonly ExecutionResult[], onTaken: () => void): void;
   /** Nothing more comes, since all was sent or the stream was closed. Called once, unless `fail` is. */
   end(): void;
-  /** Nothing more comes, since the execution broke. */
+  /** Nothing more comes, since the execution or `send` failed. */
   fail(error: unknown): void;
 }
 
@@ -70,9 +70,15 @@ export class ResultStream {
     this.#leave();
   }
 
+  /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
   #send(results: readonly ExecutionResult[]): void {
     this.#phase = "busy";
-    this.#reader?.send(results, this.#onTaken);
+    try {
+      this.#reader?.send(results, this.#onTaken);
+    } catch (error) {
+      this.#ending = { failure: { error } };
+      this.#leave();
+    }
   }
 
   readonly #onTaken = (): void => {
@@ -94,8 +100,11 @@ export class ResultStream {
     if (this.#phase === "over") return;
     this.#phase = "over";
     this.#unread.clear();
-    if (this.#ending?.failure === undefined) this.#reader?.end();
-    else this.#reader?.fail(this.#ending.failure.error);
-    this.#onLeave(this);
+    try {
+      if (this.#ending?.failure === undefined) this.#reader?.end();
+      else this.#reader?.fail(this.#ending.failure.error);
+    } finally {
+      this.#onLeave(this);
+    }
   }
 }

@@ -1,13 +1,19 @@
 /**
- * The results of subscriptions as they travel: formatted and serialized once, however many clients and doors they leave by.
+ * The results of subscriptions as they travel: formatted and serialized once, however many clients and transports they
+ * leave by. Never throws, since it is called where a throw would end a socket, or the process.
  */
 
 import type { ExecutionResult, FormattedExecutionResult } from "graphql";
+import { toFailedResult } from "./failed-result.js";
 
 /** Turns a result into the form in which it leaves. */
 export type FormatResult = (result: ExecutionResult) => FormattedExecutionResult;
 
-/** One for all doors of a gateway. */
+/** What leaves when not even a failure can be formatted. */
+const LAST_RESORT =
+  '{"errors":[{"message":"The gateway failed unexpectedly.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}';
+
+/** One for all transports of a gateway. */
 export class SerializedResults {
   readonly #texts = new WeakMap<ExecutionResult, string>();
   readonly #format: FormatResult;
@@ -16,12 +22,28 @@ export class SerializedResults {
     this.#format = format;
   }
 
-  /** The JSON text of a result, in one line. */
+  /** The JSON text of a result, in one line; of one that has none, the text of an error in its place. */
   of(result: ExecutionResult): string {
     const known = this.#texts.get(result);
     if (known !== undefined) return known;
-    const text = JSON.stringify(this.#format(result));
+    const text = this.#serialize(result);
     this.#texts.set(result, text);
     return text;
+  }
+
+  #serialize(result: ExecutionResult): string {
+    try {
+      return JSON.stringify(this.#format(result));
+    } catch (thrown) {
+      return this.#serializeFailure(thrown);
+    }
+  }
+
+  #serializeFailure(thrown: unknown): string {
+    try {
+      return JSON.stringify(this.#format(toFailedResult(thrown)));
+    } catch {
+      return LAST_RESORT;
+    }
   }
 }

@@ -6,28 +6,40 @@
  * not say which task it is of and the event that it was made from does.
  */
 
-import { createSourceEventStream, execute, print, type ExecutionArgs, type ExecutionResult } from "graphql";
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from "graphql";
 import { isFinal } from "../../tasks/task.js";
 import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch-stream.js";
+import { toFailedResult } from "./failed-result.js";
 import { ResultStream, type Outcome } from "./result-stream.js";
 
 /** What a subscription resolves to. */
 type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent">;
 
+/** What a subscription executes, with the text of its document. */
+export type SubscriptionArguments = ExecutionArgs & { readonly text: string };
+
+/** Executes the document of a subscription for one event. Never rejects. */
+export type ExecuteEvent = (args: ExecutionArgs) => Promise<ExecutionResult>;
+
 /** Shares executions among the subscribers of one gateway. */
 export class SharedSubscriptions {
   readonly #open = new Map<string, SharedSubscription>();
+  readonly #execute: ExecuteEvent;
+
+  constructor(execute: ExecuteEvent) {
+    this.#execute = execute;
+  }
 
   /** A stream that begins with the last result of each task, or the refusal that the subscription came to. */
-  async subscribe(args: ExecutionArgs): Promise<Outcome> {
-    const { document, operationName, variableValues } = args;
-    const question = JSON.stringify([document.loc?.source.body ?? print(document), operationName, variableValues]);
+  async subscribe(args: SubscriptionArguments): Promise<Outcome> {
+    const { text, operationName, variableValues } = args;
+    const question = JSON.stringify([text, operationName, variableValues]);
     const shared = this.#open.get(question) ?? this.#begin(question, args);
     return shared.join();
   }
 
   #begin(question: string, args: ExecutionArgs): SharedSubscription {
-    const shared = new SharedSubscription(args, () => {
+    const shared = new SharedSubscription(args, this.#execute, () => {
       if (this.#open.get(question) === shared) this.#open.delete(question);
     });
     this.#open.set(question, shared);
@@ -38,6 +50,8 @@ export class SharedSubscriptions {
 /** One execution, and those who follow it. */
 class SharedSubscription {
   readonly #args: ExecutionArgs;
+  readonly #execute: ExecuteEvent;
+  /** Never rejects: what throws where the source is made is the refusal of the subscription. */
   readonly #source: Promise<Source | ExecutionResult>;
   readonly #onClosed: () => void;
   readonly #streams = new Set<ResultStream>();
@@ -47,10 +61,11 @@ class SharedSubscription {
   readonly #renewedBy = new WeakMap<ExecutionResult, WatchEvent>();
 
   /** @param onClosed - called when nobody can join any more, and perhaps again. */
-  constructor(args: ExecutionArgs, onClosed: () => void) {
+  constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void) {
     this.#args = args;
+    this.#execute = execute;
     // The cast: every subscription of the schema resolves to a WatchStream.
-    this.#source = createSourceEventStream(args) as Promise<Source | ExecutionResult>;
+    this.#source = (createSourceEventStream(args) as Promise<Source | ExecutionResult>).catch(toFailedResult);
     this.#onClosed = onClosed;
     void this.#follow();
   }
@@ -60,7 +75,12 @@ class SharedSubscription {
     this.#streams.add(stream);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
-    await this.#renew(source);
+    try {
+      await this.#renew(source);
+    } catch (thrown) {
+      stream.close();
+      throw thrown;
+    }
     for (const [taskText, result] of this.#last) stream.push(taskText, result);
     return stream;
   }
@@ -70,7 +90,7 @@ class SharedSubscription {
     for (const [taskText, last] of this.#last) {
       const event = source.renewedEvent(taskText);
       if (event === undefined || event === this.#renewedBy.get(last)) continue;
-      const result = await execute({ ...this.#args, rootValue: event });
+      const result = await this.#execute({ ...this.#args, rootValue: event });
       // What was told meanwhile is younger still.
       if (this.#last.get(taskText) !== last) continue;
       this.#renewedBy.set(result, event);
@@ -83,7 +103,7 @@ class SharedSubscription {
       const source = await this.#source;
       if (!isFollowable(source)) return;
       for await (const event of source) {
-        const result = await execute({ ...this.#args, rootValue: event });
+        const result = await this.#execute({ ...this.#args, rootValue: event });
         this.#tell(source, event, result);
       }
       for (const stream of this.#streams) stream.end();
@@ -109,7 +129,10 @@ class SharedSubscription {
   #leave(stream: ResultStream): void {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#onClosed();
-    void this.#source.then(async (source) => (isFollowable(source) ? source.return?.() : undefined));
+    // What fails to end has no one left to say it to.
+    void this.#source
+      .then(async (source) => (isFollowable(source) ? source.return?.() : undefined))
+      .catch(() => undefined);
   }
 }
 

@@ -15,7 +15,7 @@ import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/dis
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { FastifyInstance } from "fastify";
 import Negotiator from "negotiator";
-import type { GatewayContext } from "../../schema/context.js";
+import type { Caller } from "../operation/pipeline.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
 
@@ -26,7 +26,7 @@ export interface ExampleOperations {
 }
 
 /** What a GET of /graphql by a browser shows. */
-export function createLandingPage(isOn: boolean, example: ExampleOperations): ApolloServerPlugin<GatewayContext> {
+export function createLandingPage(isOn: boolean, example: ExampleOperations): ApolloServerPlugin<Caller> {
   if (!isOn) return ApolloServerPluginLandingPageDisabled();
   return ApolloServerPluginLandingPageLocalDefault({
     embed: { runTelemetry: false },

@@ -7,33 +7,26 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-} from "@apollo/server/plugin/disabled";
+import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
-import { GraphQLError, OperationTypeNode } from "graphql";
+import type { GraphQLError } from "graphql";
 import type { Clock } from "../../clock.js";
 import type { Logger } from "../../log.js";
-import type { GatewayContext } from "../../schema/context.js";
-import { reportCalls } from "../operation/call-report.js";
+import { createApollo, GRAPHQL_PATH } from "./apollo.js";
 import { clientSignal } from "./client-signal.js";
-import { createLandingPage, GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
-import type { ExecutionOptions } from "../operation/pipeline.js";
+import { GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
+import type { Caller, ExecutionOptions } from "../operation/pipeline.js";
 import type { FormatError } from "../operation/format-error.js";
 import { createMultipartDoor } from "./multipart.js";
 import { insertNamedDocument } from "./named-document.js";
-import { refuseOperation, type CostLimits } from "../operation/price.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
 import type { SerializedResults } from "../subscription/serialized-results.js";
-import { registerSseDoor, STREAM_PATH } from "./sse.js";
+import { registerSseDoor } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
 
-export const GRAPHQL_PATH = "/graphql";
 /** Whether the process is there. */
 const HEALTH_PATH = "/healthz";
 /** Whether new work should come here. */
@@ -63,7 +56,7 @@ export interface HttpDoorOptions extends ExecutionOptions {
 /** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
 export interface HttpDoor {
   readonly app: FastifyInstance;
-  readonly apollo: ApolloServer<GatewayContext>;
+  readonly apollo: ApolloServer<Caller>;
   readonly answers: StreamedAnswers;
 }
 
@@ -114,7 +107,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   const answers = new StreamedAnswers(options);
   const answerInParts = createMultipartDoor({ ...options, answers });
   const answerByApollo = fastifyApolloHandler(apollo, {
-    context: async ({ headers }, reply) => options.createContext({ headers, signal: clientSignal(reply) }),
+    context: async ({ headers }, reply) => ({ headers, signal: clientSignal(reply) }),
   });
   app.route({
     url: GRAPHQL_PATH,
@@ -164,68 +157,7 @@ function closeUnusedConnections(app: FastifyInstance, isDraining: () => boolean)
   });
 }
 
-function createApollo(options: HttpDoorOptions): ApolloServer<GatewayContext> {
-  const { schema, formatError, logger, hasExplorer, example, maxQueryTokens } = options;
-  const plugins: ApolloServerPlugin<GatewayContext>[] = [
-    // The default plugin hooks every field of every answer for cache hints that this schema does not have.
-    ApolloServerPluginCacheControlDisabled(),
-    // On by itself in a subgraph: whoever sent a header would be told how long each field took.
-    ApolloServerPluginInlineTraceDisabled(),
-    createLandingPage(hasExplorer, example),
-    refuseSubscriptions,
-    createCostGuard(options),
-    reportCalls,
-  ];
-  return new ApolloServer<GatewayContext>({
-    schema,
-    plugins,
-    formatError: (_formatted, error) => formatError(error),
-    introspection: hasExplorer,
-    hideSchemaDetailsFromClientErrors: !hasExplorer,
-    includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
-    persistedQueries: false,
-    parseOptions: { maxTokens: maxQueryTokens },
-    logger: {
-      debug: (message) => logger.debug({}, String(message)),
-      info: (message) => logger.info({}, String(message)),
-      warn: (message) => logger.warn({}, String(message)),
-      error: (message) => logger.error({}, String(message)),
-    },
-  });
-}
-
 /** The status that an error of the house asks for. */
 function toStatus({ extensions }: GraphQLError): number {
   return (extensions["http"] as { readonly status: number }).status;
 }
-
-/** Applies here the limits that `execution.ts` applies at the other doors. */
-function createCostGuard(limits: CostLimits): ApolloServerPlugin<GatewayContext> {
-  return {
-    async requestDidStart() {
-      return {
-        async didResolveOperation({ schema, document, operationName, request: { variables } }) {
-          const refusal = refuseOperation({ schema, document, operationName, variables }, limits);
-          if (refusal !== null) throw refusal;
-        },
-      };
-    },
-  };
-}
-
-/** Left alone, a subscription that is posted would be executed as if it were a query. */
-const refuseSubscriptions: ApolloServerPlugin<GatewayContext> = {
-  async requestDidStart() {
-    return {
-      async didResolveOperation({ operation }) {
-        if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
-        throw new GraphQLError(
-          `Subscriptions are served over WebSocket (graphql-transport-ws) at ${GRAPHQL_PATH}, over SSE at ${STREAM_PATH}, ` +
-            `and by POST of ${GRAPHQL_PATH} to clients that accept multipart/mixed;subscriptionSpec=1.0.`,
-          { extensions: { code: "BAD_REQUEST", http: { status: 400 } } },
-        );
-      },
-    };
-  },
-};

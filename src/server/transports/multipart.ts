@@ -8,7 +8,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { OperationTypeNode } from "graphql";
+import { OperationTypeNode, type GraphQLFormattedError } from "graphql";
 import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions, type OperationRequest } from "../operation/pipeline.js";
 import type { FormatError } from "../operation/format-error.js";
@@ -38,8 +38,13 @@ const wire: Wire = {
   heartbeatMs: 5_000,
   completion: "--\r\n",
   // A `payload` of null tells the client that the stream has failed, so that the end is not taken for a completion.
-  breakOff: (error) => `${part(JSON.stringify({ payload: null, errors: [error] }))}--\r\n`,
+  breakOff: toLastPart,
+  fail: toLastPart,
 };
+
+function toLastPart(error: GraphQLFormattedError): string {
+  return `${part(JSON.stringify({ payload: null, errors: [error] }))}--\r\n`;
+}
 
 /** A part, and the boundary after it: clients read a part only when they see its end. */
 function part(json: string): string {

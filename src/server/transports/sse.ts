@@ -31,6 +31,7 @@ interface Reading {
 }
 
 const COMMENT = ":\n\n";
+const COMPLETION = print({ event: "complete", data: null });
 
 const wire: Wire = {
   contentType: "text/event-stream; charset=utf-8",
@@ -38,9 +39,10 @@ const wire: Wire = {
   event: (json) => `event: next\ndata: ${json}\n\n`,
   heartbeat: COMMENT,
   heartbeatMs: 12_000,
-  completion: print({ event: "complete", data: null }),
+  completion: COMPLETION,
   // There is no word for it but `complete`, which would be a lie. A connection that ends without it is tried again.
   breakOff: () => "",
+  fail: (error) => `event: next\ndata: ${JSON.stringify({ errors: [error] })}\n\n${COMPLETION}`,
 };
 
 /** Opens the door. */

@@ -27,8 +27,10 @@ export interface Wire {
   readonly heartbeat: string;
   readonly heartbeatMs: number;
   readonly completion: string;
-  /** The last words of an answer that ends before its events do. */
+  /** The last words of an answer that ends before its events do, since the gateway stops. */
   breakOff(error: GraphQLFormattedError): string;
+  /** The last words of an answer that fails: trying again would not help. */
+  fail(error: GraphQLFormattedError): string;
 }
 
 /** What the answers need. */
@@ -52,7 +54,7 @@ export class StreamedAnswers {
    * Answers with the outcome of `start`; takes the reply over from Fastify. The promise settles, and never rejects, when
    * the last word has been written or the client has gone.
    *
-   * @param start - what it throws is a defect: logged, masked, and the answer breaks off.
+   * @param start - what it throws is a defect: logged, masked, and the last word of the answer.
    */
   async send(reply: FastifyReply, wire: Wire, start: () => Promise<Outcome>): Promise<void> {
     const { clock, formatError, serialized } = this.#options;
@@ -72,7 +74,7 @@ export class StreamedAnswers {
       await answer.follow(outcome, toEvent);
       answer.end(wire.completion);
     } catch (thrown) {
-      answer.end(wire.breakOff(formatError(thrown)));
+      answer.end(wire.fail(formatError(thrown)));
     } finally {
       this.#subscriptions.delete(answer);
     }

@@ -7,6 +7,7 @@ import { createClient } from "graphql-sse";
 import type { SubscribePayload } from "graphql-ws";
 import { createSchema } from "../../../src/schema/build-schema.js";
 import { prepare, type Caller, type ExecutionOptions } from "../../../src/server/operation/pipeline.js";
+import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
@@ -323,25 +324,28 @@ describe("automatic persisted queries", () => {
 
 describe("the documents of the manifest", () => {
   it("are parsed and validated once, at the start, however they are asked for", () => {
-    const rules = { schema: createSchema(), hasIntrospection: false, maxQueryTokens: 1_000 };
+    const schema = createSchema();
+    const limits = { maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
+    const checked = new Documents({ schema, hasIntrospection: false, ...limits });
     const persisted = new PersistedOperations({
       documents: new Map([["look", LOOK]]),
       source: "m.json",
       isExclusive: false,
       maxAutomaticQueryBytes: 0,
-      rules,
+      checked,
     });
     const identify = (): Caller => ({ headers: {}, signal: new AbortController().signal });
     // The cast: nothing is executed.
     const options = {
-      ...rules,
+      schema,
+      documents: checked,
       persisted,
       maxOperationCost: 100,
       createContext: () => ({}),
     } as unknown as ExecutionOptions;
     const preparations = [1, 2].map(() => prepare({ query: LOOK }, options, identify));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
-    expect(documents[0]).toBe(persisted.find(LOOK)?.document);
+    expect(documents[0]).toBe(checked.check(LOOK).document);
     expect(documents[1]).toBe(documents[0]);
   });
 });

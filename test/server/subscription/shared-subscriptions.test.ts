@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, parse, type ExecutionResult } from "graphql";
 import type { Outcome } from "../../../src/server/subscription/result-stream.js";
 import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
+import { createExecutor } from "../../../src/server/operation/executor.js";
 import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
 import type { TaskSnapshot } from "../../../src/tasks/task.js";
 import type { WatchEvent } from "../../../src/tasks/watch-stream.js";
@@ -132,7 +133,7 @@ const schema = new GraphQLSchema({
 beforeEach(() => {
   sources = [];
   executions = 0;
-  shared = new SharedSubscriptions();
+  shared = new SharedSubscriptions(createExecutor({ maxResponseBytes: 1_000_000 }));
 });
 
 async function ask(
@@ -140,7 +141,7 @@ async function ask(
   variableValues: Record<string, unknown> | null = null,
   operationName: string | null = null,
 ): Promise<Outcome> {
-  return shared.subscribe({ schema, document: parse(text), variableValues, operationName });
+  return shared.subscribe({ schema, document: parse(text), text, variableValues, operationName });
 }
 
 async function follow(...question: Parameters<typeof ask>): Promise<Reader> {

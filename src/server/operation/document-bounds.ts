@@ -1,0 +1,107 @@
+/**
+ * What a document may be, beyond the grammar and the schema: bounds that are checked before anything recurses into it, or
+ * compares its fields two by two. Pure; `documents.ts` calls it.
+ */
+
+import { GraphQLError, Kind, Lexer, Source, TokenKind, type DocumentNode, type SelectionSetNode } from "graphql";
+import { MAX_JSON_DEPTH } from "../../json.js";
+
+/** What is known of a text before it is parsed. */
+export interface TextMeasures {
+  readonly lines: number;
+}
+
+const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
+/**
+ * Reads a text token by token, as far as it will be parsed.
+ *
+ * @throws GraphQLError - when a token is none, or selections or values are nested deeper than `MAX_JSON_DEPTH`.
+ */
+export function measureText(text: string, maxTokens: number): TextMeasures {
+  const lexer = new Lexer(new Source(text));
+  /** Of the brackets that are open, outside of the innermost parentheses and within. */
+  let [outer, inner] = [0, 0];
+  for (let tokens = 0; tokens <= maxTokens; tokens += 1) {
+    const { kind } = lexer.advance();
+    if (kind === TokenKind.EOF) break;
+    if (kind === TokenKind.PAREN_L) [outer, inner] = [outer + inner + 1, 0];
+    else if (OPENING.has(kind)) inner += 1;
+    else if (CLOSING.has(kind)) inner -= 1;
+    if (kind === TokenKind.PAREN_R) [outer, inner] = [0, outer + inner];
+    if (inner > MAX_JSON_DEPTH) {
+      throw new GraphQLError(`Expected selections and values that are nested at most ${MAX_JSON_DEPTH} deep.`, {
+        extensions: { code: "GRAPHQL_VALIDATION_FAILED" },
+      });
+    }
+  }
+  return { lines: lexer.token.line };
+}
+
+/**
+ * Fields of a document, fragments written out, and pairs of them that answer under one name: validation compares each pair,
+ * in about a microsecond.
+ */
+const MAX_COMPARISONS = 30_000;
+
+/** What a document has too much of, as a sentence, or null. */
+export function findExcess(document: DocumentNode): string | null {
+  const counter = new ComparisonCounter(document);
+  for (const definition of document.definitions) {
+    if ("selectionSet" in definition) counter.count([definition.selectionSet]);
+    if (counter.total > MAX_COMPARISONS) {
+      return `Expected fewer fields, above all of one name: validation would make more than ${MAX_COMPARISONS} comparisons.`;
+    }
+  }
+  return null;
+}
+
+/** Counts as an execution merges fields: those of one response name are one, with the selections of all of them. */
+class ComparisonCounter {
+  readonly #fragments: ReadonlyMap<string, SelectionSetNode>;
+  #total = 0;
+
+  constructor({ definitions }: DocumentNode) {
+    const fragments = definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
+    this.#fragments = new Map(fragments.map(({ name, selectionSet }) => [name.value, selectionSet]));
+  }
+
+  /** Counted so far. Beyond the bound it grows no more. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** @param depth - of fields; fragments that spread each other would have no end. */
+  count(selectionSets: readonly SelectionSetNode[], depth = 1): void {
+    const byName = new Map<string, { fields: number; readonly below: SelectionSetNode[] }>();
+    const spread = new Set<string>();
+    const collect = ({ selections }: SelectionSetNode): void => {
+      for (const selection of selections) {
+        this.#total += 1;
+        if (this.#total > MAX_COMPARISONS) return;
+        if (selection.kind === Kind.INLINE_FRAGMENT) {
+          collect(selection.selectionSet);
+        } else if (selection.kind === Kind.FRAGMENT_SPREAD) {
+          const fragment = this.#fragments.get(selection.name.value);
+          if (fragment !== undefined && !spread.has(selection.name.value)) {
+            spread.add(selection.name.value);
+            collect(fragment);
+          }
+        } else {
+          const name = (selection.alias ?? selection.name).value;
+          const same = byName.get(name) ?? { fields: 0, below: [] };
+          byName.set(name, same);
+          // Each is compared with those before it.
+          this.#total += same.fields;
+          same.fields += 1;
+          if (selection.selectionSet !== undefined) same.below.push(selection.selectionSet);
+        }
+      }
+    };
+    selectionSets.forEach(collect);
+    for (const { below } of byName.values()) {
+      if (below.length > 0 && depth < MAX_JSON_DEPTH && this.#total <= MAX_COMPARISONS) this.count(below, depth + 1);
+    }
+  }
+}
