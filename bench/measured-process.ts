@@ -14,6 +14,8 @@ export interface Usage {
   readonly heapBytes: number;
   readonly rssBytes: number;
   readonly watchedTasks: number;
+  /** The longest time without a turn of the event loop, since the last question. */
+  readonly longestPauseMs: number;
 }
 
 /** `cpu` leaves the heap as it is: a collection would be counted as work. */
@@ -37,7 +39,12 @@ export class MeasuredProcess {
   }
 
   async cpuMs(): Promise<number> {
-    return (await this.#ask("cpu")).cpuMs;
+    return (await this.usage()).cpuMs;
+  }
+
+  /** With the heap as it is. */
+  async usage(): Promise<Usage> {
+    return this.#ask("cpu");
   }
 
   /** After a collection, so that only what is held is counted. */
@@ -63,8 +70,17 @@ export class MeasuredProcess {
 
 /** The server's side: says where it listens, then answers what `MeasuredProcess` asks. */
 export function answerMeasurements(url: string, countWatchedTasks: () => number): void {
+  // Node's own histogram says nothing of times shorter than a few of its intervals.
+  let [turnedAt, longestPauseMs] = [performance.now(), 0];
+  const turn = (): void => {
+    const now = performance.now();
+    longestPauseMs = Math.max(longestPauseMs, now - turnedAt);
+    turnedAt = now;
+  };
+  setInterval(turn, 1).unref();
   process.on("message", (question: Question | object) => {
     if (typeof question === "object") return;
+    turn();
     if (question === "memory") globalThis.gc?.();
     const { user, system } = process.cpuUsage();
     const { heapUsed, rss } = process.memoryUsage();
@@ -73,7 +89,9 @@ export function answerMeasurements(url: string, countWatchedTasks: () => number)
       heapBytes: heapUsed,
       rssBytes: rss,
       watchedTasks: countWatchedTasks(),
+      longestPauseMs,
     };
+    longestPauseMs = 0;
     process.send?.(usage);
   });
   process.on("disconnect", () => process.exit());

@@ -1,0 +1,16 @@
+/** A gateway as in development, whose calls do not wait, in front of the emulator whose URL the command line gives. */
+
+import { parseEndpoint } from "../src/imm/endpoints.js";
+import { createOpenApi } from "../src/imm/openapi-client.js";
+import { createGateway } from "../src/server/gateway.js";
+import { answerMeasurements } from "./measured-process.js";
+
+const [emulatorUrl = ""] = process.argv.slice(2);
+const { openApi } = await createOpenApi({
+  endpoint: parseEndpoint(emulatorUrl),
+  accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
+  userAgent: "bench",
+});
+const gateway = createGateway({ openApi, port: 0, explorer: true, maxCallsPerSecond: 10_000, maxQueuedCalls: 10_000 });
+const { url } = await gateway.start();
+answerMeasurements(url, () => gateway.watchedTasks);
