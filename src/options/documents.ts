@@ -53,7 +53,7 @@ export const documents = {
       max: 10_000_000,
       default: 20_000,
       effect:
-        "selected fields of an operation, those below a list argument or `first` counted once per item; a task that is read by itself counts ten more, and so do `eventId` and `result`; `progress` counts five more",
+        "selected fields of an operation, those below a list argument or `first` counted once per item; a task that is read by itself counts 20 more, its `eventId` and `result` 10, `progress` 5",
     }),
     maxResponseBytes: integer({
       min: 65_536,

@@ -3,50 +3,18 @@
  * compares its fields two by two. Pure; `documents.ts` calls it.
  */
 
-import { GraphQLError, Kind, Lexer, Source, TokenKind, type DocumentNode, type SelectionSetNode } from "graphql";
+import { Kind, TokenKind, type DocumentNode, type SelectionSetNode, type Token } from "graphql";
 import { MAX_JSON_DEPTH } from "../../json.js";
 
-/** What is known of a text before it is parsed. */
-export interface TextMeasures {
-  readonly lines: number;
-}
-
-const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
-const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
-
 /**
- * Reads a text token by token, as far as it will be parsed.
+ * What a document has too much of, as a sentence, or null.
  *
- * @throws GraphQLError - when a token is none, or selections or values are nested deeper than `MAX_JSON_DEPTH`.
+ * @param document - with its tokens, as it was parsed.
  */
-export function measureText(text: string, maxTokens: number): TextMeasures {
-  const lexer = new Lexer(new Source(text));
-  /** Of the brackets that are open, outside of the innermost parentheses and within. */
-  let [outer, inner] = [0, 0];
-  for (let tokens = 0; tokens <= maxTokens; tokens += 1) {
-    const { kind } = lexer.advance();
-    if (kind === TokenKind.EOF) break;
-    if (kind === TokenKind.PAREN_L) [outer, inner] = [outer + inner + 1, 0];
-    else if (OPENING.has(kind)) inner += 1;
-    else if (CLOSING.has(kind)) inner -= 1;
-    if (kind === TokenKind.PAREN_R) [outer, inner] = [0, outer + inner];
-    if (inner > MAX_JSON_DEPTH) {
-      throw new GraphQLError(`Expected selections and values that are nested at most ${MAX_JSON_DEPTH} deep.`, {
-        extensions: { code: "GRAPHQL_VALIDATION_FAILED" },
-      });
-    }
-  }
-  return { lines: lexer.token.line };
-}
-
-/**
- * Fields of a document, fragments written out, and pairs of them that answer under one name: validation compares each pair,
- * in about a microsecond.
- */
-const MAX_COMPARISONS = 30_000;
-
-/** What a document has too much of, as a sentence, or null. */
 export function findExcess(document: DocumentNode): string | null {
+  if (isNestedTooDeep(document)) {
+    return `Expected selections and values that are nested at most ${MAX_JSON_DEPTH} deep.`;
+  }
   const counter = new ComparisonCounter(document);
   for (const definition of document.definitions) {
     if ("selectionSet" in definition) counter.count([definition.selectionSet]);
@@ -56,6 +24,36 @@ export function findExcess(document: DocumentNode): string | null {
   }
   return null;
 }
+
+const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L]);
+const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R]);
+
+/** Whether selections are, or a value within parentheses is. Goes by the tokens, so depth costs no stack. */
+function isNestedTooDeep({ loc }: DocumentNode): boolean {
+  let depth = 0;
+  /** Depths at the parentheses that are open. */
+  const outside: number[] = [];
+  for (let token: Token | null = loc?.startToken ?? null; token !== null; token = token.next) {
+    if (token.kind === TokenKind.PAREN_L) {
+      outside.push(depth);
+      depth = 0;
+    } else if (token.kind === TokenKind.PAREN_R) {
+      depth = outside.pop() ?? 0;
+    } else if (OPENING.has(token.kind)) {
+      depth += 1;
+    } else if (CLOSING.has(token.kind)) {
+      depth -= 1;
+    }
+    if (depth > MAX_JSON_DEPTH) return true;
+  }
+  return false;
+}
+
+/**
+ * Fields of a document, fragments written out, and pairs of them that answer under one name: validation compares each pair,
+ * in about a microsecond.
+ */
+const MAX_COMPARISONS = 30_000;
 
 /** Counts as an execution merges fields: those of one response name are one, with the selections of all of them. */
 class ComparisonCounter {

@@ -50,17 +50,14 @@ export function refuseOperation(
   if (badVariable !== null) return badVariable;
   // Those of other operations are reported by the execution, in its own words.
   if (getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 }).errors) return null;
-  const exceeds = (max: number, estimate: ComplexityEstimator): boolean => {
-    const cost = costOf({ schema, document, root, variables, estimate, maxNodes: maxOperationCost });
-    return cost > max;
-  };
   try {
-    if (exceeds(maxOperationCost, estimateFields)) {
+    const { fields, mutations } = countAtMost({ schema, document, root, variables, maxNodes: maxOperationCost });
+    if (fields > maxOperationCost) {
       return refusal(
-        `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item, and ten more for each task that is read by itself.`,
+        `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item, and twenty more for each task that is read by itself.`,
       );
     }
-    return isMutation && exceeds(maxCreatesPerOperation, estimateMutations)
+    return mutations > maxCreatesPerOperation
       ? refusal(`Expected an operation of at most ${maxCreatesPerOperation} mutations.`)
       : null;
   } catch (thrown) {
@@ -70,20 +67,31 @@ export function refuseOperation(
   }
 }
 
-interface Estimation {
+interface Counting {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly root: OperationDefinitionNode;
   readonly variables: Readonly<Record<string, unknown>>;
-  readonly estimate: ComplexityEstimator;
-  /** Selections looked at; with more of them the cost is without bound. */
+  /** Selections that are counted; with more of them the fields are without bound. */
   readonly maxNodes: number;
 }
 
-function costOf({ schema, document, root, variables, estimate, maxNodes }: Estimation): number {
+/** Both in one walk: each coerces the variables anew. */
+function countAtMost({
+  schema,
+  document,
+  root,
+  variables,
+  maxNodes,
+}: Counting): Record<"fields" | "mutations", number> {
   const operationName = root.name?.value;
+  let mutations = 0;
+  const estimate: ComplexityEstimator = (selection) => {
+    if (selection.type.name === "Mutation") mutations += 1;
+    return estimateFields(selection);
+  };
   try {
-    return getComplexity({
+    const fields = getComplexity({
       schema,
       query: document,
       variables,
@@ -91,9 +99,10 @@ function costOf({ schema, document, root, variables, estimate, maxNodes }: Estim
       maxQueryNodes: maxNodes,
       ...(operationName !== undefined && { operationName }),
     });
+    return { fields, mutations };
   } catch (thrown) {
     if (!TOO_MANY_NODES.test(toError(thrown).message)) throw thrown;
-    return Infinity;
+    return { fields: Infinity, mutations };
   }
 }
 
@@ -109,25 +118,29 @@ const TOO_MANY_NODES = /maximum allowed number of nodes/;
  * selected by, and an error costs as much CPU as ten to twenty values.
  */
 const READ_COSTS: Readonly<Record<string, number>> = {
-  "Query.task": 10,
-  "Query.tasksByKey": 10,
-  "Query.node": 10,
-  "Query.nodes": 10,
-  "Query.awaitTask": 10,
-  "Query._entities": 10,
+  "Query.task": 20,
+  "Query.tasksByKey": 20,
+  "Query.node": 20,
+  "Query.nodes": 20,
+  "Query.awaitTask": 20,
+  "Query._entities": 20,
   "Task.eventId": 10,
   "Task.result": 10,
   "Task.progress": 5,
+};
+
+/** How long the lists of introspection are taken to be. They have no argument that says it. */
+const INTROSPECTED_LENGTHS: Readonly<Record<string, number>> = {
+  "__Schema.types": 40,
+  "__Type.fields": 3,
+  "__Type.inputFields": 3,
 };
 
 function estimateFields({ type, field, args, childComplexity }: ComplexityEstimatorArgs): number {
   const lengths = Object.values(args).map((value) => (Array.isArray(value) ? value.length : 1));
   const isPaged = field.args.some(({ name }) => name === "first");
   const first: unknown = isPaged ? (args["first"] ?? DEFAULT_FIRST) : 1;
-  const readCost = READ_COSTS[`${type.name}.${field.name}`] ?? 0;
-  return 1 + Math.max(1, Number(first), ...lengths) * (childComplexity + readCost);
-}
-
-function estimateMutations({ type, childComplexity }: ComplexityEstimatorArgs): number {
-  return type.name === "Mutation" ? 1 : childComplexity;
+  const coordinate = `${type.name}.${field.name}`;
+  const length = Math.max(INTROSPECTED_LENGTHS[coordinate] ?? 1, Number(first), ...lengths);
+  return 1 + length * (childComplexity + (READ_COSTS[coordinate] ?? 0));
 }
