@@ -8,11 +8,14 @@
 
 import {
   GraphQLError,
+  Kind,
   NoSchemaIntrospectionCustomRule,
+  OperationTypeNode,
   parse,
   specifiedRules,
   validate,
   visit,
+  type DefinitionNode,
   type DocumentNode,
   type GraphQLSchema,
 } from "graphql";
@@ -108,9 +111,17 @@ function findErrors(document: DocumentNode, { schema, hasIntrospection }: Docume
   const excess = findExcess(document);
   if (excess !== null) return [new GraphQLError(excess)];
   if ((document.loc?.endToken.line ?? 0) > MAX_LINES_WITH_PLACES) removePlaces(document);
-  const rules = [...specifiedRules, UnconditionalRootRule];
-  if (hasIntrospection) return validate(schema, document, rules);
-  return validate(schema, document, [...rules, NoSchemaIntrospectionCustomRule], { hideSuggestions: true });
+  if (document.definitions.some(isSubscription)) {
+    // By itself, and first: graphql-js's rule of the single root field throws where this one finds an error.
+    const errors = validate(schema, document, [UnconditionalRootRule]);
+    if (errors.length > 0) return errors;
+  }
+  if (hasIntrospection) return validate(schema, document, specifiedRules);
+  return validate(schema, document, [...specifiedRules, NoSchemaIntrospectionCustomRule], { hideSuggestions: true });
+}
+
+function isSubscription(definition: DefinitionNode): boolean {
+  return definition.kind === Kind.OPERATION_DEFINITION && definition.operation === OperationTypeNode.SUBSCRIPTION;
 }
 
 /**

@@ -54,7 +54,7 @@ export function refuseOperation(
     const { fields, mutations } = countAtMost({ schema, document, root, variables, maxNodes: maxOperationCost });
     if (fields > maxOperationCost) {
       return refusal(
-        `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item, and twenty more for each task that is read by itself.`,
+        `Expected an operation of at most ${maxOperationCost} fields, those below a list argument or \`first\` counted once per item.`,
       );
     }
     return mutations > maxCreatesPerOperation
@@ -86,9 +86,12 @@ function countAtMost({
 }: Counting): Record<"fields" | "mutations", number> {
   const operationName = root.name?.value;
   let mutations = 0;
+  let progress = 0;
   const estimate: ComplexityEstimator = (selection) => {
     if (selection.type.name === "Mutation") mutations += 1;
-    return estimateFields(selection);
+    if (selection.field.name === "progress") progress += 1;
+    const isFree = selection.field.name !== "progress" || progress <= MAX_FREE_PROGRESS;
+    return estimateFields(selection) + (isFree ? 0 : PROGRESS_COST);
   };
   try {
     const fields = getComplexity({
@@ -114,8 +117,8 @@ function refusal(message: string): GraphQLError {
 const TOO_MANY_NODES = /maximum allowed number of nodes/;
 
 /**
- * What reads of tasks count beyond their field, for each item of a list. Each may fail by itself, for every name that it is
- * selected by, and an error costs as much CPU as ten to twenty values.
+ * What reads of tasks count beyond their field, for each item of a list. Each may fail by itself, under every name that it
+ * is selected by, and an error costs as much CPU as ten to twenty values.
  */
 const READ_COSTS: Readonly<Record<string, number>> = {
   "Query.task": 20,
@@ -126,8 +129,11 @@ const READ_COSTS: Readonly<Record<string, number>> = {
   "Query._entities": 20,
   "Task.eventId": 10,
   "Task.result": 10,
-  "Task.progress": 5,
 };
+
+/** The same, but in a list it comes with the task: selected a few times in an operation, it counts as any field. */
+const PROGRESS_COST = 10;
+const MAX_FREE_PROGRESS = 3;
 
 /** How long the lists of introspection are taken to be. They have no argument that says it. */
 const INTROSPECTED_LENGTHS: Readonly<Record<string, number>> = {

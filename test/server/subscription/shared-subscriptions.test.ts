@@ -1,5 +1,13 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, parse, type ExecutionResult } from "graphql";
+import {
+  GraphQLError,
+  GraphQLInt,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  GraphQLSchema,
+  parse,
+  type ExecutionResult,
+} from "graphql";
 import type { Outcome } from "../../../src/server/subscription/result-stream.js";
 import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
 import { createExecutor } from "../../../src/server/operation/executor.js";
@@ -259,5 +267,79 @@ describe("subscribers who ask something else", () => {
     for (const outcome of [...(await Promise.all([ask(text), ask(text)])), await ask(text)]) {
       expect(outcome).toMatchObject({ errors: [{ message: "refused" }] });
     }
+  });
+});
+
+describe("subscribers of whom one fails", () => {
+  /** A client whose connection throws at the second result, or where it is told the end. */
+  class BrokenReader extends Reader {
+    override send(results: readonly ExecutionResult[], onTaken: () => void): void {
+      if (this.seen.length > 0) throw new Error("no connection");
+      super.send(results, onTaken);
+    }
+  }
+
+  it("go on without it, and are told of every change", async () => {
+    const [before, outcome, after] = [await follow(TEXT), await ask(TEXT), await follow(TEXT)];
+    const broken = new BrokenReader(outcome as ResultStream);
+    for (const progress of [1, 2, 3]) {
+      sources[0]?.give(progress, "a");
+      await settle();
+    }
+    sources[0]?.end();
+    await settle();
+    expect(broken.seen).toEqual([1, "no connection"]);
+    expect([before.seen, after.seen]).toEqual([
+      [1, 2, 3, "end"],
+      [1, 2, 3, "end"],
+    ]);
+  });
+
+  it("leave nothing behind when it was the last of them", async () => {
+    const broken = new BrokenReader((await ask(TEXT)) as ResultStream);
+    sources[0]?.give(1, "a");
+    sources[0]?.give(2, "a");
+    await settle();
+    expect(broken.seen).toEqual([1, "no connection"]);
+    expect(sources[0]?.returned).toBe(1);
+  });
+});
+
+describe("an execution that fails", () => {
+  it("is an error for that event, and the next is as ever", async () => {
+    let isBroken = true;
+    shared = new SharedSubscriptions(async (args) => {
+      if (isBroken) return { errors: [new GraphQLError("too large")] };
+      return createExecutor({ maxResponseBytes: 1_000_000 })(args);
+    });
+    const one = await follow(TEXT);
+    sources[0]?.give(1, "a");
+    await settle();
+    isBroken = false;
+    sources[0]?.give(2, "a");
+    await settle();
+    expect(one.seen).toEqual(["too large", 2]);
+  });
+
+  it("is the refusal of a subscription that cannot be begun, and of that alone", async () => {
+    const nothing = "subscription ($no: Boolean = false) { taskProgress @include(if: $no) }";
+    for (const outcome of await Promise.all([ask(nothing), ask(nothing)])) {
+      expect(outcome).toMatchObject({ errors: [{ message: expect.any(String) }] });
+    }
+    expect(await follow(TEXT)).toMatchObject({ seen: [] });
+  });
+
+  it("where the source is asked what is new, fails who comes, and keeps nothing of it", async () => {
+    const one = await follow(TEXT);
+    sources[0]?.give(1, "a");
+    await settle();
+    const [source] = sources as [Source];
+    source.renewedEvent = () => {
+      throw new Error("odd");
+    };
+    await expect(ask(TEXT)).rejects.toThrow("odd");
+    one.stream.close();
+    await settle();
+    expect(source.returned).toBe(1);
   });
 });
