@@ -84,8 +84,6 @@ export function prepare(request: OperationRequest, options: ExecutionOptions, id
 }
 
 function prepareUnguarded(request: OperationRequest, options: ExecutionOptions, identify: () => Caller): Preparation {
-  const malformed = refuseForm(request);
-  if (malformed !== null) return { operation: undefined, kind: "refused", errors: [malformed] };
   const { schema, documents, createContext } = options;
   const { text, document, errors } = documents.check(request.query);
   if (document === undefined) return { operation: undefined, kind: "refused", errors };
@@ -108,17 +106,6 @@ function prepareUnguarded(request: OperationRequest, options: ExecutionOptions, 
   };
 }
 
-/** What is wrong with a request whose members are not of the types that the protocols give them, or null. */
-function refuseForm(request: { readonly [Member in keyof OperationRequest]: unknown }): GraphQLError | null {
-  const { query, operationName = null, variables = null } = request;
-  const fault =
-    (typeof query !== "string" && "`query` to be a text") ||
-    (operationName !== null && typeof operationName !== "string" && "`operationName` to be a text") ||
-    ((typeof variables !== "object" || Array.isArray(variables)) && "`variables` to be an object");
-  if (fault === false) return null;
-  return new GraphQLError(`Expected ${fault}.`, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
-}
-
 /** The variables, with nothing inherited: one may be called `constructor`. */
 function toOwnMembers(variables: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.assign(Object.create(null) as Record<string, unknown>, variables);
@@ -132,18 +119,11 @@ export async function run(
   if (preparation.kind === "refused") return { errors: preparation.errors };
   const { operation, args } = preparation;
   try {
-    return await (operation === OperationTypeNode.SUBSCRIPTION ? options.subscribe(args) : executeQuery(args, options));
+    if (operation === OperationTypeNode.SUBSCRIPTION) return await options.subscribe(args);
+    return withCallReport(await options.execute(args), args.contextValue);
   } catch (thrown) {
     return toFailedResult(thrown);
   }
-}
-
-/** Executes what is no subscription. */
-export async function executeQuery(
-  args: ReadyArguments,
-  { execute }: Pick<ExecutionOptions, "execute">,
-): Promise<ExecutionResult> {
-  return withCallReport(await execute(args), args.contextValue);
 }
 
 /** A result as it leaves. Without `data` it was refused, or failed, as a whole. */
