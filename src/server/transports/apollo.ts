@@ -24,14 +24,11 @@ import {
   parse,
   type DocumentNode,
   type ExecutionResult,
-  type FormattedExecutionResult,
   type GraphQLFormattedError,
 } from "graphql";
 import type { Logger } from "../../log.js";
 import type { FormatError } from "../operation/format-error.js";
 import { formatResult, prepare, run, type Caller, type ExecutionOptions } from "../operation/pipeline.js";
-import { toFailedResult } from "../subscription/failed-result.js";
-import type { SerializedResults } from "../subscription/serialized-results.js";
 import { createLandingPage, type ExampleOperations } from "./explorer.js";
 import { STREAM_PATH } from "./sse.js";
 
@@ -40,7 +37,6 @@ export const GRAPHQL_PATH = "/graphql";
 /** What Apollo is made of. */
 export interface ApolloOptions extends ExecutionOptions {
   readonly formatError: FormatError;
-  readonly serialized: SerializedResults;
   readonly logger: Logger;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
@@ -50,7 +46,7 @@ const STAND_IN: DocumentNode = parse("{ __typename }");
 
 /** Builds the server; does not start it. */
 export function createApollo(options: ApolloOptions): ApolloServer<Caller> {
-  const { schema, formatError, serialized, logger, hasExplorer, example } = options;
+  const { schema, formatError, logger, hasExplorer, example } = options;
   return new ApolloServer<Caller>({
     schema,
     plugins: [
@@ -62,7 +58,6 @@ export function createApollo(options: ApolloOptions): ApolloServer<Caller> {
       answerByPipeline(options),
     ],
     formatError: (_formatted, error) => formatError(error),
-    stringifyResult: (result) => `${stringify(result, serialized)}\n`,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
@@ -127,12 +122,4 @@ function toResponse(result: ExecutionResult, formatError: FormatError): GraphQLR
 function statusOf(error: GraphQLError | undefined, formatted: GraphQLFormattedError | undefined): number {
   const { status } = Object(error?.extensions["http"]) as { readonly status?: number };
   return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
-}
-
-function stringify(result: FormattedExecutionResult, serialized: SerializedResults): string {
-  try {
-    return JSON.stringify(result);
-  } catch (thrown) {
-    return serialized.of(toFailedResult(thrown));
-  }
 }

@@ -145,6 +145,7 @@ describe("an answer that has no text", () => {
     for (const name of ["P", "S", "W"] as const) {
       expect(await transports[name](url, json)).toMatchObject({ errors, data: undefined });
     }
+    expect((await transports.P(url, json)).status).toBe(code === "BAD_USER_INPUT" ? 400 : 500);
     const keys = ["odd", "even"].map((taskId) => ({ projectName: "immtest", taskType: TYPE, taskId }));
     const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { taskId tags } }";
     const bySocket = await subscribe(connect(url), document, { keys }).rest();
