@@ -94,22 +94,22 @@ class SizeMeter {
     else this.#addContainer(value);
   }
 
-  /** Counts one more member. False when there is none. */
+  /** Counts the members of the innermost container, up to the next container. False when there is none. */
   goOn(): boolean {
-    const container = this.#open.at(-1);
-    if (container === undefined) return false;
-    const { members, names, next } = container;
-    container.next += 1;
-    if (next === members.length) {
-      this.#open.pop();
-      const bytes = this.bytes - container.bytesBefore;
-      this.#sizes.set(container.container, { bytes, values: this.values - container.valuesBefore });
-      return true;
+    const open = this.#open.at(-1);
+    if (open === undefined) return false;
+    const { members, names } = open;
+    while (open.next < members.length) {
+      const member = members[open.next];
+      if (open.next > 0) this.bytes += 1;
+      if (names !== undefined) this.bytes += this.#bytesOf(names[open.next] as string) + 1;
+      open.next += 1;
+      this.add(member);
+      if (isContainer(member)) return true;
     }
-    const name = names?.[next];
-    if (next > 0) this.bytes += 1;
-    if (name !== undefined) this.bytes += this.#bytesOf(name) + 1;
-    this.add(members[next]);
+    this.#open.pop();
+    const bytes = this.bytes - open.bytesBefore;
+    this.#sizes.set(open.container, { bytes, values: this.values - open.valuesBefore });
     return true;
   }
 

@@ -70,9 +70,15 @@ describe("the size of a value", () => {
   });
 
   test("is found without measuring an object again for each time that it is held", () => {
-    let value: unknown = ["text"];
-    for (let level = 0; level < 64; level += 1) value = [value, value];
-    expect(isTooLarge(value, Number.MAX_SAFE_INTEGER)).toBe(true);
+    let reads = 0;
+    const held = {
+      get member() {
+        reads += 1;
+        return ["text"];
+      },
+    };
+    expect(isTooLarge([held, { held }, [[held]], ...Array(300).fill(held)], 1_000_000)).toBe(false);
+    expect(reads).toBe(1);
   });
 
   test("is too large where a value holds itself, and where there are too many values", () => {

@@ -33,6 +33,10 @@ describe("the cache of documents", () => {
     expect(documents.check(text)).toMatchObject({ text, errors: [] });
   });
 
+  it("keeps it without its places in the text, which are two thirds of it", () => {
+    expect(JSON.stringify(createDocuments().check("{ taskTypes { name } }").document)).not.toContain('"loc"');
+  });
+
   it("lets the least recently used go when there is no more room", () => {
     const documents = createDocuments({ maxDocumentCacheBytes: 2_000_000 });
     const [first, second] = [documents.check(longDocument(1)), documents.check(longDocument(2))];
