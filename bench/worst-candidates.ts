@@ -233,6 +233,16 @@ const answers: readonly Candidate[] = [
     variables: { keys: keys("large-") },
   },
   {
+    name: "tags below the bound of values",
+    query: lists(1, () => "a: tags b: tags"),
+    variables: { keys: keys("tagged-") },
+  },
+  {
+    name: "tags above the bound of values",
+    query: lists(1, () => repeat(170, (index) => `a${index}: tags`)),
+    variables: { keys: keys("tagged-") },
+  },
+  {
     name: "long names of fields",
     query: lists(1, () => repeat(20, (index) => `${"a".repeat(12_000)}${index}: isDone`)),
     variables: { keys: keys("done-") },

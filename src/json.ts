@@ -49,7 +49,7 @@ function isContainer(value: unknown): value is object {
 }
 
 /** How many values a JSON text may be made of: beyond, writing it takes longer than its bytes let one expect. */
-const MAX_VALUES = 500_000;
+const MAX_VALUES = 250_000;
 
 /**
  * Whether the JSON text of a value, which no `toJSON` changes, would have more than `maxBytes` bytes in UTF-8, or be made of
