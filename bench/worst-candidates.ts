@@ -115,7 +115,11 @@ const documents: readonly Candidate[] = [
 const values: readonly Candidate[] = [
   { name: "5,000 keys", query: lists(1, () => "id"), variables: { keys: keys("", 2_600) } },
   { name: "25,000 wrong keys", query: lists(1, () => "id"), variables: { keys: Array(25_000).fill(1) } },
-  { name: "empty lists in a list", query: lists(1, () => "id"), variables: { keys: Array(80_000).fill([]) } },
+  {
+    name: "empty lists in a list",
+    query: lists(1, () => "id"),
+    variables: { keys: Array.from({ length: 80_000 }, () => []) },
+  },
   {
     name: "25,000 wrong ids",
     query: "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }",
@@ -172,7 +176,11 @@ const values: readonly Candidate[] = [
     name: "25,000 sources",
     query: "mutation ($input: CreateFileCompressionTaskInput!) { createFileCompressionTask(input: $input) { isNew } }",
     variables: {
-      input: { projectName: "immtest", targetUri: "oss://b/a.zip", sources: Array(12_000).fill({ uri: "oss://b/a" }) },
+      input: {
+        projectName: "immtest",
+        targetUri: "oss://b/a.zip",
+        sources: Array.from({ length: 12_000 }, () => ({ uri: "oss://b/a" })),
+      },
     },
   },
 ];

@@ -37,7 +37,9 @@ function toBody({ query, variables }: Candidate, run: number): string {
 
 function addTasks(emulator: Emulator): void {
   const taskType = "FileCompression";
-  const requestDefinition = JSON.stringify({ Sources: Array(400).fill({ URI: 'oss://bucket/"key"', Alias: "名" }) });
+  const requestDefinition = JSON.stringify({
+    Sources: Array.from({ length: 400 }, () => ({ URI: 'oss://bucket/"key"', Alias: "名" })),
+  });
   for (let index = 0; index < 500; index += 1) {
     emulator.addTask({ taskType, taskId: `done-${index}`, durationMs: 0 });
     emulator.addTask({ taskType: "VideoLabelClassification", taskId: `label-${index}`, durationMs: 0 });
@@ -45,8 +47,6 @@ function addTasks(emulator: Emulator): void {
   }
   for (let index = 0; index < 100; index += 1) {
     emulator.addTask({ taskType, taskId: `large-${index}`, durationMs: 0, requestDefinition });
-    const tags = Object.fromEntries(Array.from({ length: 1_200 }, (_value, tag) => [`t${index}-${tag}`, "v"]));
-    emulator.addTask({ taskType, taskId: `tagged-${index}`, durationMs: 0, tags });
   }
 }
 

@@ -16,7 +16,7 @@ import {
   type CreateOperation,
   type Members,
 } from "../imm/operations.js";
-import { isTooLong } from "../json.js";
+import { isTooLarge } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
 import { toRerunInput } from "../tasks/rerun-input.js";
 import { parseGlobalTaskId } from "../tasks/task-id.js";
@@ -38,8 +38,8 @@ const STAGE_NOTES = {
 const IDEMPOTENCY_KEY =
   "A text of yours, such as a UUID, that makes repeating safe: for 24 hours the same key with the same input answers the task that it started first, instead of starting another. With another input it is an error.";
 
-/** As JSON text. Checking, signing and sending it take time for each character. */
-const MAX_INPUT_LENGTH = 524_288;
+/** As JSON text. Checking, signing and sending it take time for each byte. */
+const MAX_INPUT_BYTES = 524_288;
 
 @Resolver()
 export class CreateTaskResolver {
@@ -101,8 +101,8 @@ async function createTask(
   context: GatewayContext,
 ): Promise<CreateTaskPayload> {
   refuseWhenReadOnly(context);
-  if (isTooLong(input, MAX_INPUT_LENGTH)) {
-    throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_LENGTH} characters as JSON.`);
+  if (isTooLarge(input, MAX_INPUT_BYTES)) {
+    throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_BYTES} bytes as JSON.`);
   }
   const violation = checkInput(operation, input);
   if (violation !== null) {

@@ -59,11 +59,20 @@ describe.each(CREATES)("%s with %s", (...create) => {
   test.each([65, 5_000, 60_000])("nested %i deep in a variable is refused before any call", async (levels) => {
     const { url, emulator } = await start();
     const document = documentOf(create, "$value", "($value: JSONObject)");
-    expectRefusal(await queryWith(url, document, nested(levels)), member);
+    // By the variable's name where it is the whole of the member, else by the member's.
+    expect((await queryWith(url, document, nested(levels))).errors).toMatchObject([
+      { extensions: { code: "BAD_USER_INPUT", argument: "value" } },
+    ]);
+    const [field] = create;
+    const type = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
+    const whole = `mutation ($value: ${type}!) { ${field}(input: $value) { isNew } }`;
+    expect((await queryWith(url, whole, `{"${member}":${nested(levels)}}`)).errors).toMatchObject([
+      { extensions: { code: "BAD_USER_INPUT", argument: `value.${member}` } },
+    ]);
     expect(emulator.calls).toEqual([]);
   });
 
-  test.each([65, 200, 1_000])("nested %i deep in the document is refused before any call", async (levels) => {
+  test.each([65, 200, 900])("nested %i deep in the document is refused before any call", async (levels) => {
     const { url, emulator } = await start();
     expectRefusal(await query(url, documentOf(create, literal(levels))), member);
     expectRefusal(await query(url, documentOf(create, `{ b: [[${literal(levels - 2)}]] }`)), member);
@@ -96,7 +105,7 @@ test("tags that are no object are refused without a word of them, however deep",
     "[".repeat(50_000) + "]".repeat(50_000),
   );
   const byLiteral = await query(url, documentOf(create, "[[[[hunter2]]]]"));
-  expect(byVariable.errors).toMatchObject([{ message: "Expected `value` to be of the type JSONObject." }]);
+  expect(byVariable.errors).toMatchObject([{ message: "Expected `value` to be nested at most 64 deep." }]);
   expect(byLiteral.errors).toMatchObject([{ message: "Expected a JSON object." }]);
   expect(emulator.calls).toEqual([]);
 });

@@ -4,7 +4,11 @@
  */
 
 import { Kind, TokenKind, type DocumentNode, type SelectionSetNode, type Token } from "graphql";
-import { MAX_JSON_DEPTH } from "../../json.js";
+
+/** More than any client needs. */
+const MAX_SELECTION_DEPTH = 64;
+/** What the parser takes with room to spare. How deep JSON may be, its scalars say, by the name of the argument. */
+const MAX_VALUE_DEPTH = 1_000;
 
 /**
  * What a document has too much of, as a sentence, or null.
@@ -13,7 +17,7 @@ import { MAX_JSON_DEPTH } from "../../json.js";
  */
 export function findExcess(document: DocumentNode): string | null {
   if (isNestedTooDeep(document)) {
-    return `Expected selections and values that are nested at most ${MAX_JSON_DEPTH} deep.`;
+    return `Expected selections that are nested at most ${MAX_SELECTION_DEPTH} deep, and values at most ${MAX_VALUE_DEPTH}.`;
   }
   const counter = new ComparisonCounter(document);
   for (const definition of document.definitions) {
@@ -28,23 +32,17 @@ export function findExcess(document: DocumentNode): string | null {
 const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L]);
 const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R]);
 
-/** Whether selections are, or a value within parentheses is. Goes by the tokens, so depth costs no stack. */
+/** Whether selections are, or values, which stand within parentheses. Goes by the tokens, so depth costs no stack. */
 function isNestedTooDeep({ loc }: DocumentNode): boolean {
-  let depth = 0;
-  /** Depths at the parentheses that are open. */
-  const outside: number[] = [];
+  let [selections, values] = [0, 0];
+  let isValue = false;
   for (let token: Token | null = loc?.startToken ?? null; token !== null; token = token.next) {
-    if (token.kind === TokenKind.PAREN_L) {
-      outside.push(depth);
-      depth = 0;
-    } else if (token.kind === TokenKind.PAREN_R) {
-      depth = outside.pop() ?? 0;
-    } else if (OPENING.has(token.kind)) {
-      depth += 1;
-    } else if (CLOSING.has(token.kind)) {
-      depth -= 1;
-    }
-    if (depth > MAX_JSON_DEPTH) return true;
+    if (token.kind === TokenKind.PAREN_L || token.kind === TokenKind.PAREN_R)
+      isValue = token.kind === TokenKind.PAREN_L;
+    const step = Number(OPENING.has(token.kind)) - Number(CLOSING.has(token.kind));
+    if (isValue) values += step;
+    else selections += step;
+    if (selections > MAX_SELECTION_DEPTH || values > MAX_VALUE_DEPTH) return true;
   }
   return false;
 }
@@ -99,7 +97,8 @@ class ComparisonCounter {
     };
     selectionSets.forEach(collect);
     for (const { below } of byName.values()) {
-      if (below.length > 0 && depth < MAX_JSON_DEPTH && this.#total <= MAX_COMPARISONS) this.count(below, depth + 1);
+      if (below.length > 0 && depth < MAX_SELECTION_DEPTH && this.#total <= MAX_COMPARISONS)
+        this.count(below, depth + 1);
     }
   }
 }

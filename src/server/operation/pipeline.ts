@@ -88,15 +88,16 @@ function prepareUnguarded(request: OperationRequest, options: ExecutionOptions, 
   const { text, document, errors } = documents.check(request.query);
   if (document === undefined) return { operation: undefined, kind: "refused", errors };
   const operationName = request.operationName ?? null;
-  const operation = getOperationAST(document, operationName)?.operation;
+  const root = getOperationAST(document, operationName);
+  const operation = root?.operation;
   if (errors.length > 0) return { operation, kind: "refused", errors };
-  if (operation === undefined) {
+  if (!root || operation === undefined) {
     const error = new GraphQLError("Expected `operationName` to name one of the operations of the document.");
     return { operation, kind: "refused", errors: [withCode(error, "OPERATION_RESOLUTION_FAILURE")] };
   }
   const variableValues = toOwnMembers(request.variables ?? {});
   const refusal =
-    refuseNesting(variableValues) ??
+    refuseNesting(schema, root, variableValues) ??
     refuseOperation({ schema, document, operationName, variables: variableValues }, options);
   if (refusal !== null) return { operation, kind: "refused", errors: [refusal] };
   return {

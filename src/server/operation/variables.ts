@@ -19,10 +19,39 @@ import {
 } from "graphql";
 import { isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
 
-/** Why a request is refused whose variables are nested too deep, or null. */
-export function refuseNesting(variables: Readonly<Record<string, unknown>>): GraphQLError | null {
-  const name = Object.keys(variables).find((key) => isTooDeep(variables[key]));
-  return name === undefined ? null : nestingRefusal(name);
+/**
+ * Why a request is refused whose variables hold JSON that is nested too deep, or null. Variables that the operation does
+ * not have count as well. What the types of the others nest by themselves does not.
+ */
+export function refuseNesting(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): GraphQLError | null {
+  const types = new Map(variableDefinitions.map(({ variable, type }) => [variable.name.value, type]));
+  for (const [name, value] of Object.entries(variables)) {
+    const typeNode = types.get(name);
+    const type = typeNode && typeFromAST(schema, typeNode);
+    const path = findNested(isInputType(type) ? type : undefined, value, name);
+    if (path !== null) return nestingRefusal(path);
+  }
+  return null;
+}
+
+/** Where a value is nested too deep, from the variable's name on. Goes as deep as the types go, and no deeper. */
+function findNested(declared: GraphQLInputType | undefined, value: unknown, path: string): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  const type = declared && getNullableType(declared);
+  if (isListType(type) && Array.isArray(value)) {
+    return firstOf(value.entries(), ([index, item]) => findNested(type.ofType, item, `${path}[${index}]`));
+  }
+  if (isInputObjectType(type) && !Array.isArray(value)) {
+    const fields = type.getFields();
+    const typeOf = (name: string): GraphQLInputType | undefined =>
+      Object.hasOwn(fields, name) ? fields[name]?.type : undefined;
+    return firstOf(Object.entries(value), ([name, member]) => findNested(typeOf(name), member, `${path}.${name}`));
+  }
+  return isTooDeep(value) ? path : null;
 }
 
 /** @param argument - the variable, or the member of the request, at fault. */
@@ -88,10 +117,10 @@ function findFault(declared: GraphQLInputType, value: unknown, path: string): Fa
   );
 }
 
-function firstOf<T>(items: Iterable<T>, find: (item: T) => Fault | null): Fault | null {
+function firstOf<T, R>(items: Iterable<T>, find: (item: T) => R | null): R | null {
   for (const item of items) {
-    const fault = find(item);
-    if (fault !== null) return fault;
+    const found = find(item);
+    if (found !== null) return found;
   }
   return null;
 }

@@ -83,7 +83,12 @@ describe("an answer that is too large", () => {
     const userData = "x".repeat(2_000);
     const names = Array.from({ length: 200 }, (_value, index) => `b${index}: requestDefinitionText`).join(" ");
     const uri = `oss://b/${"k".repeat(700)}`;
-    const input = { projectName: "immtest", sources: Array(20).fill({ uri }), targetUri: "oss://b/a.zip", userData };
+    const input = {
+      projectName: "immtest",
+      sources: Array.from({ length: 20 }, () => ({ uri })),
+      targetUri: "oss://b/a.zip",
+      userData,
+    };
     const document = `mutation ($input: CreateFileCompressionTaskInput!) {
       created: createFileCompressionTask(input: $input) { isNew requestId task { id taskId status ${names} } }
     }`;

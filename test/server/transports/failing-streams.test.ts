@@ -126,7 +126,10 @@ describe("a part of the pipeline that throws", () => {
     const outcomes = await Promise.all(["S", "W"].map(async (name) => transports[name as "S" | "W"](url, json)));
     for (const outcome of outcomes) expect(outcome).toMatchObject({ errors: [MASKED], data: undefined });
     const posted = await transports.P(url, json);
-    if (document !== FOLLOW || !("subscribe" in parts)) expect(posted).toMatchObject({ status: 500, errors: [MASKED] });
+    const failed = { status: 500, errors: [MASKED] };
+    // A subscription that is posted is refused before it is begun.
+    const isRefused = document === FOLLOW && "subscribe" in parts;
+    expect(isRefused ? failed : posted).toMatchObject(failed);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 });
