@@ -11,7 +11,7 @@ export const calls = {
       min: 1,
       max: 10_000,
       default: 50,
-      effect: "calls to IMM for one project in any second; further ones wait. IMM grants 100 to everybody together",
+      effect: "calls to IMM for one project in any second; further ones wait. IMM grants 100 to all callers together",
     }),
     maxConcurrentCalls: integer({
       min: 1,
