@@ -49,15 +49,25 @@ describe("a number", () => {
     ["5", "`5` (string)"],
     ["", "`` (string)"],
     ["x".repeat(200), `\`${"x".repeat(100)}\` (string)`],
-    [null, "`null` (object)"],
+    [null, "`null` (null)"],
     [true, "`true` (boolean)"],
-    [{}, "`{}` (object)"],
-    [Object.create(null), "`[Object: null prototype] {}` (object)"],
+    [["a", 5, null, undefined], "`[a, 5, null, undefined]` (array)"],
+    [["x".repeat(60), "y".repeat(60)], `\`[${"x".repeat(60)}, ${"y".repeat(37)}\` (array)`],
     [Symbol("five"), "`Symbol(five)` (symbol)"],
-    [5n, "`5n` (bigint)"],
+    [5n, "`5` (bigint)"],
   ])("of %p is refused, showing it and its type", (value, shown) => {
     const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
     expect(refusalOf(() => completeOptions({ maxKeys: value }, false))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
+  });
+
+  test.each<[value: unknown, shown: string]>([
+    [{ accessKeySecret: "hunter2" }, "an object"],
+    [Object.create(null), "an object"],
+    [() => "hunter2", "a function"],
+    [[{ accessKeySecret: "hunter2" }, ["hunter2"], () => "hunter2"], "`[an object, an array, a function]` (array)"],
+  ])("of %p is refused without what it holds, which may be a secret", (value, shown) => {
+    const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
     expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
   });
 
@@ -95,26 +105,39 @@ describe("a gateway", () => {
       "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
     );
     expect(refusalWith({ openApi: {} })).toBe(
-      "Expected `openApi` to be a client of the vendor with `callApi`, got `{}` (object).",
+      "Expected `openApi` to be a client of the vendor with `callApi`, got an object.",
     );
-    expect(refusalWith({ client: null })).toBe("Expected `client` to be an ImmClient, got `null` (object).");
+    expect(refusalWith({ openApi: { accessKeyId: "LTAI5t", accessKeySecret: "hunter2" } })).not.toContain("hunter2");
+    expect(refusalWith({ client: null })).toBe("Expected `client` to be an ImmClient, got `null` (null).");
+    expect(refusalWith({ client: { getTask: () => null } })).toBe(
+      "Expected `client` to be an ImmClient, got an object.",
+    );
     expect(refusalWith({ openApi, client })).toBe("Expected one of `openApi` and `client`, got both.");
+  });
+
+  test.each([
+    [undefined, "`undefined` (undefined)"],
+    [null, "`null` (null)"],
+    ["cn-hangzhou", "`cn-hangzhou` (string)"],
+  ])("refuses %p in the place of its options", (options, shown) => {
+    const sentence = `Expected the options of a gateway to be an object, got ${shown}.`;
+    expect(refusalOf(() => createGateway(options as unknown as GatewayOptions))).toBe(sentence);
   });
 
   test.each([
     [{ port: 70_000 }, "Expected `port` to be an integer from 0 to 65535, got `70000` (number)."],
     [{ host: 5 }, "Expected `host` to be a text that is not empty, got `5` (number)."],
     [{ explorer: "no" }, "Expected `explorer` to be true or false, got `no` (string)."],
-    [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got `{}` (object)."],
+    [{ logger: {} }, "Expected `logger` to be a logger such as pino's, got an object."],
     [
       { corsOrigins: "https://app.example.com" },
       'Expected `corsOrigins` to be a list of origins such as https://app.example.com, "*" or "localhost", got `https://app.example.com` (string).',
     ],
     [
       { clock: { setTimer: () => undefined } },
-      "Expected `clock` to be a Clock, with now, tick, random and setTimer, got `{ setTimer: [Function: setTimer] }` (object).",
+      "Expected `clock` to be a Clock, with now, tick, random and setTimer, got an object.",
     ],
-    [{ projects: [1] }, "Expected `projects` to be a list of names, got `[ 1 ]` (object)."],
+    [{ projects: [1] }, "Expected `projects` to be a list of names, got `[1]` (array)."],
     [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got `m.json` (string)."],
     [{ region: "cn-hangzhou" }, "There is no option `region`."],
     [{ toString: 1 }, "There is no option `toString`."],

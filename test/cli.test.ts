@@ -263,7 +263,7 @@ describe("serve", () => {
     ],
     [
       { MIN_POLL_INTERVAL_MS: "20000" },
-      /^imm-graphql: Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` \(15000\), got `20000`\.\n$/,
+      /^imm-graphql: Expected MIN_POLL_INTERVAL_MS to be at most MAX_POLL_INTERVAL_MS \(15000\), got `20000`\.\n$/,
     ],
   ])("refuses %j with one line, and serves nothing", async (env, line) => {
     const { code, stdout, stderr } = await run(["serve"], { ...key, ...env });

@@ -6,7 +6,6 @@
  * option is a row in one of the sections beside this file.
  */
 
-import { inspect } from "node:util";
 import * as v from "valibot";
 import { ConfigurationError } from "../errors.js";
 import { calls } from "./calls.js";
@@ -15,6 +14,7 @@ import { following } from "./following.js";
 import { listening } from "./listening.js";
 import { memory } from "./memory.js";
 import { operations } from "./operations.js";
+import { clip, expectation } from "./refusal.js";
 import type { Option, Rows, Section, ValuesOf } from "./row.js";
 import { serving } from "./serving.js";
 import { upstream } from "./upstream.js";
@@ -50,7 +50,7 @@ export interface Setting extends Pick<Option, "placeholder" | "expected" | "rang
   readonly section: string;
   /** For example `MAX_KEYS`. */
   readonly env: string;
-  /** For example `max-keys`; null where a flag would show a secret to everybody on the machine, or the name is not ours. */
+  /** For example `max-keys`; null where a flag would show a secret to every user of the machine, or the name is not ours. */
   readonly flag: string | null;
   /** The command's default, in words. */
   readonly fallback: string;
@@ -108,13 +108,14 @@ export function parseOptions(given: GivenTexts): CommandOptions {
   const texts = { ...read(gatewayRows), ...read(commandRows) };
   const isProduction = texts["nodeEnv"] === "production";
   const onlyPersisted = texts["onlyPersistedOperations"] === true;
-  const entries = Object.entries<Option>({ ...gatewayRows, ...commandRows }).map(([name, row]) => {
+  const rows = { ...gatewayRows, ...commandRows };
+  const entries = Object.entries<Option>(rows).map(([name, row]) => {
     // Their documents are in no manifest.
     if (name === "explorer" && onlyPersisted) return [name, texts[name] ?? false];
     return [name, texts[name] ?? (isProduction ? row.production : row.development) ?? row.default];
   });
   const options = Object.fromEntries(entries) as CommandOptions;
-  refuseContradictions(options, options.persistedOperations !== undefined);
+  refuseContradictions(options, options.persistedOperations !== undefined, (name) => envOf(name, rows[name]));
   return options;
 }
 
@@ -150,37 +151,30 @@ export function completeOptions(given: Readonly<Record<string, unknown>>, hasMan
   }
   const entries = Object.entries<Option>(gatewayRows).map(([name, row]) => [name, given[name] ?? row.default]);
   const options = Object.fromEntries(entries) as Options;
-  refuseContradictions(options, hasManifest);
+  refuseContradictions(options, hasManifest, (name) => `\`${name}\``);
   return options;
 }
 
-/** The refusal of an option's value, which is shown. */
-export function expectation(name: string, expected: string, value: unknown): ConfigurationError {
-  const shown = typeof value === "string" ? value : inspect(value, { depth: 1, breakLength: Infinity });
-  return new ConfigurationError(`Expected \`${name}\` to be ${expected}, got \`${clip(shown)}\` (${typeof value}).`);
-}
-
-const MAX_SHOWN_LENGTH = 100;
-
-function clip(text: string): string {
-  return text.slice(0, MAX_SHOWN_LENGTH);
-}
-
-function refuseContradictions(options: Options, hasManifest: boolean): void {
+/** @param nameOf - how the caller knows an option: by its variable, or by its name in a program. */
+function refuseContradictions(
+  options: Options,
+  hasManifest: boolean,
+  nameOf: (name: keyof CommandOptions) => string,
+): void {
   const { minPollIntervalMs, maxPollIntervalMs } = options;
   if (minPollIntervalMs > maxPollIntervalMs) {
     throw new ConfigurationError(
-      `Expected \`minPollIntervalMs\` to be at most \`maxPollIntervalMs\` (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
+      `Expected ${nameOf("minPollIntervalMs")} to be at most ${nameOf("maxPollIntervalMs")} (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
     );
   }
   if (!options.onlyPersistedOperations) return;
   const refuse = (reason: string): never => {
-    throw new ConfigurationError(`\`onlyPersistedOperations\` ${reason}.`);
+    throw new ConfigurationError(`${nameOf("onlyPersistedOperations")} ${reason}.`);
   };
-  if (!hasManifest) refuse("needs a manifest in `persistedOperations`");
-  if (options.explorer) refuse("contradicts `explorer`, whose documents are in no manifest");
-  if (options.federation) refuse("contradicts `federation`, whose router writes documents of its own");
+  if (!hasManifest) refuse(`needs a manifest in ${nameOf("persistedOperations")}`);
+  if (options.explorer) refuse(`contradicts ${nameOf("explorer")}, whose documents are in no manifest`);
+  if (options.federation) refuse(`contradicts ${nameOf("federation")}, whose router writes documents of its own`);
   if (options.maxAutomaticQueryBytes > 0) {
-    refuse("contradicts `maxAutomaticQueryBytes`, which lets clients add documents");
+    refuse(`contradicts ${nameOf("maxAutomaticQueryBytes")}, which lets clients add documents`);
   }
 }

@@ -11,7 +11,8 @@ import { GuardedImmClient } from "../imm/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/openapi-client.js";
 import { silentLogger, type Logger } from "../log.js";
-import { completeOptions, expectation, type GivenOptions, type Options } from "../options/options.js";
+import { completeOptions, type GivenOptions, type Options } from "../options/options.js";
+import { describeValue, expectation } from "../options/refusal.js";
 import { LOCAL_ORIGINS } from "../options/row.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
@@ -307,7 +308,7 @@ class ApolloGateway implements Gateway {
 /** What each option that cannot be written as text must be. */
 const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
   openApi: ["a client of the vendor with `callApi`", (value) => isObjectWith<OpenApi>(value, "callApi")],
-  client: ["an ImmClient", (value) => isObjectWith<ImmClient>(value, "getTask")],
+  client: ["an ImmClient", isImmClient],
   clock: [
     "a Clock, with now, tick, random and setTimer",
     (value) => isObjectWith<Clock>(value, "now", "tick", "random", "setTimer"),
@@ -318,10 +319,13 @@ const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value
   persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 
-/** Checks what a caller without types may have got wrong. */
-function checkParts(options: Readonly<Record<string, unknown>>): void {
+/** Checks what a caller without types may have got wrong, but for the rows of the table. */
+function checkParts(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new ConfigurationError(`Expected the options of a gateway to be an object, got ${describeValue(options)}.`);
+  }
   for (const [name, [expected, isRight]] of Object.entries(PARTS)) {
-    const value = options[name];
+    const value: unknown = Reflect.get(options, name);
     if (value !== undefined && !isRight(value)) throw expectation(name, expected, value);
   }
 }
@@ -333,12 +337,14 @@ function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, 
   if (isObjectWith<OpenApi>(upstream.openApi, "callApi")) {
     return new OpenApiImmClient({ openApi: upstream.openApi, callTimeoutMs });
   }
-  if (isObjectWith<ImmClient>(upstream.client, "getTask", "listTasks", "getResult", "createTask")) {
-    return upstream.client;
-  }
+  if (isImmClient(upstream.client)) return upstream.client;
   throw new ConfigurationError(
     "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
   );
+}
+
+function isImmClient(value: unknown): value is ImmClient {
+  return isObjectWith<ImmClient>(value, "getTask", "listTasks", "getResult", "createTask");
 }
 
 function isObjectWith<T extends object>(value: unknown, ...methods: readonly (keyof T & string)[]): value is T {

@@ -128,10 +128,10 @@ describe("each setting", () => {
     expect(parse(only).explorer).toBe(false);
     expect(parse({ ONLY_PERSISTED_OPERATIONS: "false" }).explorer).toBe(true);
     expect(refusalOf({ ...only, EXPLORER: "true" })).toBe(
-      "`onlyPersistedOperations` contradicts `explorer`, whose documents are in no manifest.",
+      "ONLY_PERSISTED_OPERATIONS contradicts EXPLORER, whose documents are in no manifest.",
     );
     expect(refusalOf({ ONLY_PERSISTED_OPERATIONS: "true" })).toBe(
-      "`onlyPersistedOperations` needs a manifest in `persistedOperations`.",
+      "ONLY_PERSISTED_OPERATIONS needs a manifest in PERSISTED_OPERATIONS.",
     );
   });
 
@@ -178,9 +178,9 @@ describe("a number", () => {
 
   test("that is the shortest poll interval may not be above the longest", () => {
     expect(refusalOf({ MIN_POLL_INTERVAL_MS: "5000", MAX_POLL_INTERVAL_MS: "4000" })).toBe(
-      "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (4000), got `5000`.",
+      "Expected MIN_POLL_INTERVAL_MS to be at most MAX_POLL_INTERVAL_MS (4000), got `5000`.",
     );
-    expect(refusalOf({ MIN_POLL_INTERVAL_MS: "15001" })).toContain("at most `maxPollIntervalMs` (15000)");
+    expect(refusalOf({ MIN_POLL_INTERVAL_MS: "15001" })).toContain("at most MAX_POLL_INTERVAL_MS (15000)");
     expect(parse({ MIN_POLL_INTERVAL_MS: "4000", MAX_POLL_INTERVAL_MS: "4000" })).toMatchObject({
       minPollIntervalMs: 4_000,
       maxPollIntervalMs: 4_000,
