@@ -12,7 +12,7 @@ import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { GraphQLError } from "graphql";
-import type { Clock } from "../../clock.js";
+import { letOthersRun, type Clock } from "../../clock.js";
 import type { Logger } from "../../log.js";
 import { createApollo, GRAPHQL_PATH } from "./apollo.js";
 import { clientSignal } from "./client-signal.js";
@@ -34,6 +34,9 @@ const READY_PATH = "/readyz";
 const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
 /** Node looks for requests that take too long so often; its own 30 seconds would come on top of the timeout. */
 const REQUEST_CHECK_MS = 1_000;
+
+/** Characters of an answer. */
+const LARGE_LENGTH = 1_000_000;
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions extends ExecutionOptions {
@@ -85,7 +88,9 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     }
     if (options.isDraining()) await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
   });
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onSend", async (_request, reply, payload) => {
+    // Making the text of a large answer has taken long enough: its bytes are made in another turn.
+    if (typeof payload === "string" && payload.length > LARGE_LENGTH) await letOthersRun();
     // A connection that stays open after its last answer would hold the stop up until the deadline.
     if (options.isDraining()) reply.header("connection", "close");
   });

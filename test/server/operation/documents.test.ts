@@ -81,7 +81,7 @@ describe("the cache of documents", () => {
 });
 
 describe("a document", () => {
-  it("is told where it is wrong, unless that is thousands of lines down", () => {
+  it("says where it is wrong, unless that is thousands of lines down", () => {
     const documents = createDocuments();
     const placeOf = (text: string): unknown => documents.check(text).errors[0]?.locations;
     expect(placeOf("{\n  nothing }")).toEqual([{ line: 2, column: 3 }]);
@@ -121,7 +121,7 @@ describe("a document", () => {
     expect(createDocuments().check(text).errors).toEqual([]);
   });
 
-  it("whose fragments spread each other is told so", () => {
+  it("whose fragments spread each other is refused by that", () => {
     const text = "{ ...A } fragment A on Query { ...B } fragment B on Query { taskTypes { name } ...A }";
     expect(createDocuments().check(text).errors[0]?.message).toBe('Cannot spread fragment "A" within itself via "B".');
   });

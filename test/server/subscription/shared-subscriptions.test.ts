@@ -271,7 +271,7 @@ describe("subscribers who ask something else", () => {
 });
 
 describe("subscribers of whom one fails", () => {
-  /** A client whose connection throws at the second result, or where it is told the end. */
+  /** A client whose connection throws at the second result, and no more. */
   class BrokenReader extends Reader {
     override send(results: readonly ExecutionResult[], onTaken: () => void): void {
       if (this.seen.length > 0) throw new Error("no connection");
@@ -279,7 +279,7 @@ describe("subscribers of whom one fails", () => {
     }
   }
 
-  it("go on without it, and are told of every change", async () => {
+  it("go on without it, and are sent every change", async () => {
     const [before, outcome, after] = [await follow(TEXT), await ask(TEXT), await follow(TEXT)];
     const broken = new BrokenReader(outcome as ResultStream);
     for (const progress of [1, 2, 3]) {
