@@ -3,6 +3,7 @@
  * subscription would not cause; what it holds is a timer and a stream, of which there are a bounded number at once.
  */
 
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../errors.js";
 import type { TaskKey, TaskNeeds, TaskSnapshot } from "./task.js";
@@ -57,6 +58,8 @@ export class TaskWaiter {
     const stream = this.#hub.watch({ keys: [key], needs });
     const close = (): void => stream.close();
     const timer = this.#clock.setTimer(timeoutMs, close);
+    // Every wait of the operation listens; their number is bounded by its loader.
+    setMaxListeners(0, signal);
     signal.addEventListener("abort", close);
     this.#waits += 1;
     try {

@@ -1,0 +1,29 @@
+/** What no operation may cause, whatever it says; and how properties of generated ones are run. */
+
+import { expect } from "@jest/globals";
+import type { IAsyncPropertyWithHooks } from "fast-check";
+import fc from "fast-check";
+import type { Outcome } from "./transports.js";
+
+/** Each was answered, by a result or a refusal of its own, and none by a defect. */
+export function expectHarmless(outcomes: readonly Outcome[]): void {
+  for (const { transport, status, kind, codes } of outcomes) {
+    expect({ transport, kind, isDefect: codes.includes("INTERNAL_SERVER_ERROR") }).toEqual({
+      transport,
+      kind: "result",
+      isDefect: false,
+    });
+    expect(status).toBeLessThan(500);
+  }
+}
+
+/** A property has so long, then what it has not tried is left out. */
+const MAX_PROPERTY_MS = 6_000;
+
+/** Runs a property for so many inputs. A failure prints its seed; what broke a gateway is not tried again smaller. */
+export async function holdsFor<T extends unknown[]>(
+  numRuns: number,
+  property: IAsyncPropertyWithHooks<T>,
+): Promise<void> {
+  await fc.assert(property, { numRuns, endOnFailure: true, interruptAfterTimeLimit: MAX_PROPERTY_MS });
+}
