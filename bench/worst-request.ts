@@ -47,6 +47,8 @@ function addTasks(emulator: Emulator): void {
   }
   for (let index = 0; index < 100; index += 1) {
     emulator.addTask({ taskType, taskId: `large-${index}`, durationMs: 0, requestDefinition });
+    const tags = Object.fromEntries(Array.from({ length: 1_200 }, (_value, tag) => [`t${index}-${tag}`, "v"]));
+    emulator.addTask({ taskType, taskId: `tagged-${index}`, durationMs: 0, tags });
   }
 }
 
