@@ -18,7 +18,7 @@ export function expectHarmless(outcomes: readonly Outcome[]): void {
 }
 
 /** A property has so long, then what it has not tried is left out. */
-const MAX_PROPERTY_MS = 6_000;
+const MAX_PROPERTY_MS = 4_000;
 
 /** Runs a property for so many inputs. A failure prints its seed; what broke a gateway is not tried again smaller. */
 export async function holdsFor<T extends unknown[]>(

@@ -102,16 +102,12 @@ describe("a manifest that cannot be used", () => {
           .replace("} }", "} } }"),
       }),
     ],
-    ["a circle of fragments", JSON.stringify({ a: "{ ...F } fragment F on Query { ...F }" })],
     [
       "lists nested 1,400 deep",
       JSON.stringify({ a: `{ nodes(ids: ${"[".repeat(1_400)}${"]".repeat(1_400)}) { id } }` }),
     ],
     ["JSON nested 100,000 deep", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
     ["objects nested 100,000 deep", `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`],
-    ["no JSON", "{"],
-    ["null", "null"],
-    ["a document that is a list", '{"a":[]}'],
   ])("is one sentence: %s", async (_what, manifest) => {
     const file = join(mkdtempSync(join(tmpdir(), "hostile-")), "manifest.json");
     writeFileSync(file, manifest);

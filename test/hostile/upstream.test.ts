@@ -9,7 +9,7 @@ import { expectHarmless, holdsFor } from "./harmless.js";
 import { BAD_PROJECT, type RawAnswer } from "./hostile-upstream.js";
 import { RawSocket, toRequest, type Outcome } from "./transports.js";
 
-const attacked = attackGateway({ gateway: { callTimeoutMs: 1_000, maxRetries: 0 } });
+const attacked = attackGateway({ gateway: { callTimeoutMs: 500, maxRetries: 0 } });
 
 const MIB = 1_048_576;
 const TYPE = "OfficeConversion";
@@ -51,7 +51,7 @@ async function attack(answer: RawAnswer): Promise<readonly Outcome[]> {
   const { gateway } = attacked;
   gateway.upstream.answer = answer;
   // A follower outlives an answer that may be better the next time: it is not waited for.
-  const followers = SUBSCRIPTIONS.map(async (query) => gateway.send({ query }, 100));
+  const followers = SUBSCRIPTIONS.map(async (query) => gateway.send({ query }, 40));
   const outcomes = await Promise.all(QUERIES.map(async (query) => gateway.send({ query })));
   const followed = (await Promise.all(followers)).flat().filter(({ kind }) => kind !== "silent");
   return [...outcomes.flat(), ...followed];
