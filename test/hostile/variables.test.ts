@@ -159,6 +159,37 @@ describe("what is around the variables does no harm", () => {
     expectHarmless(await attacked.gateway.send(operation));
   });
 
+  const wide = `{${Array.from({ length: 20_000 }, (_value, index) => `"k${index}":1`).join()}}`;
+  const wrong = `[${Array.from({ length: 60_000 }, () => "{}").join()}]`;
+  const long = `"${"x".repeat(250_000)}"`;
+  const inputs: readonly (readonly [string, string, string])[] = [
+    ["a query", "TaskFilter", 'query ($v: TaskFilter) { tasks(projectName: "immtest", filter: $v) { nodes { id } } }'],
+    ["a query", "Int", 'query ($v: Int) { tasks(projectName: "immtest", first: $v) { nodes { id } } }'],
+    ["a query", "[TaskKeyInput!]!", "query ($v: [TaskKeyInput!]!) { tasksByKey(keys: $v) { id } }"],
+    [
+      "a subscription",
+      "ProjectProgressFilter",
+      'subscription ($v: ProjectProgressFilter) { projectProgress(projectName: "immtest", filter: $v) { id } }',
+    ],
+    [
+      "a mutation",
+      "CreateOfficeConversionTaskInput!",
+      "mutation ($v: CreateOfficeConversionTaskInput!) { createOfficeConversionTask(input: $v) { task { id } } }",
+    ],
+  ];
+  it.each(
+    inputs.flatMap(([kind, type, query]) => [
+      [kind, type, "20,000 members that are not there", query, wide] as const,
+      [kind, type, "60,000 empty objects", query, wrong] as const,
+      [kind, type, "250,000 characters", query, long] as const,
+    ]),
+  )("in %s, for a %s: %s", async (_kind, _type, _what, query, value) => {
+    const outcomes = await attacked.gateway.send({ query, variables: `{"v":${value}}` });
+    expectHarmless(outcomes);
+    // Nor is it repeated, or complained about thousands of times.
+    expect(JSON.stringify(outcomes).length).toBeLessThan(100_000);
+  });
+
   it("any value for any variable", async () => {
     const inputs = [
       'query ($v: TaskFilter) { tasks(projectName: "immtest", filter: $v) { nodes { id } } }',
