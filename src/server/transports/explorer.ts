@@ -41,7 +41,7 @@ export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, exam
   const etag = `W/"${createHash("sha256").update(page).digest("base64url")}"`;
   app.get(GRAPHIQL_PATH, async (request, reply) => {
     // Asked for again each time, since the next version of the gateway has another; the same one costs no bytes.
-    void reply.headers({ etag, "cache-control": "no-cache", vary: "accept-encoding" });
+    void reply.headers({ etag, "cache-control": "no-cache", vary: "accept-encoding, origin" });
     if (request.headers["if-none-match"]?.includes(etag)) return reply.status(304).send();
     void reply.type("text/html; charset=utf-8");
     const takesGzip = new Negotiator(request.raw).encoding(["gzip", "identity"]) === "gzip";
