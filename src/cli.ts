@@ -8,6 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { Command, Option, type OptionValues } from "commander";
+import { systemClock } from "./clock.js";
 import { openLog, type LogOutput } from "./commands/log-output.js";
 import { chooseUpstream, type Upstream } from "./commands/upstream.js";
 import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
@@ -148,33 +149,62 @@ function indent(text: string): string {
   return text.replaceAll(/^/gm, "  ");
 }
 
-const STOP_SIGNALS = ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGINT"] as const;
+const DRAIN_SIGNALS = ["SIGTERM", "SIGHUP", "SIGUSR2"] as const;
+/** A terminal and a parent may both pass one Ctrl-C on: what comes within this time is one interrupt. */
+const SAME_INTERRUPT_MS = 1_000;
+/** What a shell says of a command that an interrupt has ended. */
+const INTERRUPTED = 130;
 
 /**
- * Stops at the first signal. Another one of the same kind has its usual effect, which is to end the process at once.
- *
- * @param hurry - called at an interrupt, since somebody waits at a terminal.
+ * Stops at the first signal; the same one again changes nothing, since supervisors that signal a group of processes, and
+ * parents that pass signals on, send it twice. An interrupt calls `hurry`; a second one ends the process at once.
  */
 function stopOnSignal(stops: readonly Stop[], log: LogOutput, hurry: () => void): void {
+  const { logger } = log;
+  let exitCode = 0;
   let isStopping = false;
-  const stop = async (signal: string): Promise<void> => {
+  let interrupt: "none" | "first" | "next ends" = "none";
+  const stop = async (fields: { readonly signal?: string }): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
-    log.logger.info({ signal }, "Stopping: no new work, running queries finish.");
+    logger.info(fields, "Stopping: no new work, running queries finish.");
     await stopAll(stops);
-    log.logger.info({}, "Stopped.");
+    logger.info({}, "Stopped.");
     await log.close();
     // A call to IMM that was given up cannot be taken back: its socket would hold the process up until it ends.
-    process.exit(0);
+    process.exit(exitCode);
   };
-  for (const signal of STOP_SIGNALS) {
-    process.once(signal, () => {
-      if (signal === "SIGINT") hurry();
-      stop(signal).catch(fail);
-    });
-  }
+  for (const signal of DRAIN_SIGNALS) process.on(signal, () => void stop({ signal }).catch(fail));
+  process.on("SIGINT", () => {
+    if (interrupt === "next ends") process.exit(INTERRUPTED);
+    if (interrupt === "none") {
+      interrupt = "first";
+      systemClock.setTimer(SAME_INTERRUPT_MS, () => {
+        interrupt = "next ends";
+        logger.info({}, "Still stopping; an interrupt ends the process at once now.");
+      });
+    }
+    hurry();
+    stop({ signal: "SIGINT" }).catch(fail);
+  });
   // Node would open its inspector.
   process.on("SIGUSR1", () => undefined);
+  // The last resort. A lost promise is one operation's; an exception has left something half done, so another process takes over.
+  process.on("unhandledRejection", (reason) => {
+    logger.error({ error: describe(reason) }, "A promise was rejected, and nothing handled it.");
+  });
+  process.on("uncaughtException", (thrown) => {
+    exitCode = 1;
+    logger.error({ error: describe(thrown) }, "Nothing caught an exception: the process stops.");
+    hurry();
+    stop({}).catch(fail);
+  });
+}
+
+/** What went wrong and where, without its message: that may be the vendor's, with a credential in it. */
+function describe(thrown: unknown): Readonly<Record<string, unknown>> {
+  const { name, stack = "" } = toError(thrown);
+  return { name, frames: stack.split("\n").filter((line) => /^ +at /.test(line)) };
 }
 
 async function serveEmulator(flags: OptionValues): Promise<void> {
@@ -183,7 +213,7 @@ async function serveEmulator(flags: OptionValues): Promise<void> {
   const seed = parseNumber("--seed", flags["seed"], 0, 2 ** 31 - 1, true);
   const stops: Stop[] = [];
   const emulator = await startDemoEmulator({ port, timeScale, seed, host: String(flags["host"]) }, stops);
-  stopOnSignal(stops, openLog("silent"), () => undefined);
+  stopOnSignal(stops, openLog("error"), () => undefined);
   print(
     [
       `The IMM emulator serves ${emulator.url} with made-up data in project ${DEMO_PROJECT}.`,
@@ -242,6 +272,8 @@ function forgiveLostOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") fail(new ConfigurationError(`Standard output cannot be written (${error.code}).`));
   });
+  // This also makes a pipe non-blocking: otherwise a thread that writes the log to a reader that does not read would hold
+  // the exit up for as long.
   process.stderr.on("error", () => undefined);
 }
 

@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { connect as connectTcp, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { settings } from "../src/options/options.js";
 import { printGatewaySchema } from "../src/schema/build-schema.js";
+import { eventually } from "./support/eventually.js";
 import { keyArguments, query } from "./support/query.js";
 import { endRuns, Run, type Finished, type Outputs } from "./support/run.js";
 
@@ -155,9 +156,46 @@ describe("serve", () => {
     // The answer comes from a process that has begun to go.
     let status = 0;
     while (status !== 503) ({ status } = await fetch(`${url}/readyz`));
+    // A supervisor that signals a group, and a parent that passes signals on, send it twice.
+    serving.kill("SIGTERM");
     expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
     serving.kill("SIGINT");
+    serving.kill("SIGINT");
     expect((await serving.finished).code).toBe(0);
+  });
+
+  test("ends at once at a second interrupt, and waits for what runs at the first", async () => {
+    const serving = start(["serve", "--port", "0"]);
+    const url = await serving.prints(served);
+    const socket = connectTcp(Number(portOf(url)), "127.0.0.1");
+    socket.on("error", () => undefined);
+    // A request that has begun holds the drain up.
+    socket.write("POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    await once(socket, "data");
+    serving.kill("SIGINT");
+    await eventually(() => serving.stderr.includes("Still stopping"));
+    serving.kill("SIGINT");
+    expect((await serving.finished).code).toBe(130);
+    socket.destroy();
+  });
+
+  test("goes on after a promise that nothing handles, and drains after an exception that nothing catches", async () => {
+    const defects = `
+      process.on("SIGWINCH", () => void Promise.reject(new Error("hunter" + 2)));
+      process.on("SIGCONT", () => { throw new Error("hunter" + 2); });
+    `;
+    const preload = `data:text/javascript,${encodeURIComponent(defects)}`;
+    const serving = new Run(["--import", preload, command, "serve", "--port", "0"]);
+    const url = await serving.prints(served);
+    serving.kill("SIGWINCH");
+    await eventually(() => serving.stderr.includes("A promise was rejected, and nothing handled it."));
+    expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
+    serving.kill("SIGCONT");
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(1);
+    expect(stderr).toContain("Nothing caught an exception: the process stops.");
+    expect(stderr).toContain('"msg":"Stopped."');
+    expect(stderr).not.toContain("hunter2");
   });
 
   test("goes on, and ends cleanly, where neither its log nor its output can be written", async () => {
