@@ -202,26 +202,23 @@ describe("what is around the variables does no harm", () => {
       "mutation ($v: CreateMediaConvertTaskInput!) { createMediaConvertTask(input: $v) { task { id } } }",
       "mutation ($v: ID!) { rerunTask(id: $v) { task { id } } }",
     ];
-    await holdsFor(
-      60,
-      fc.asyncProperty(fc.constantFrom(...inputs), jsonTexts, async (query, text) => {
-        await attacked.fresh();
-        expectHarmless(await attacked.gateway.send({ query, variables: `{"v":${text}}` }));
-        await attacked.gateway.check();
-      }),
-    );
+    await holdsFor(60, [fc.constantFrom(...inputs), jsonTexts], async (query, text) => {
+      await attacked.fresh();
+      expectHarmless(await attacked.gateway.send({ query, variables: `{"v":${text}}` }));
+      await attacked.gateway.check();
+    });
   });
 });
 
 describe("documents of the schema's grammar", () => {
   it("do no harm, whatever they say", async () => {
-    await holdsFor(
-      150,
-      fc.asyncProperty(documents, variableTexts, async (query, variables) => {
-        await attacked.fresh();
-        expectHarmless(await attacked.gateway.send({ query, variables }));
-        await attacked.gateway.check();
-      }),
-    );
+    await holdsFor(150, [documents, variableTexts], async (query, variables) => {
+      await attacked.fresh();
+      // A project of which no task fits has nothing to tell, and that is right.
+      const mayBeSilent = query.includes("projectProgress");
+      const outcomes = await attacked.gateway.send({ query, variables }, mayBeSilent ? 300 : undefined);
+      expectHarmless(mayBeSilent ? outcomes.filter(({ kind }) => kind !== "silent") : outcomes);
+      await attacked.gateway.check();
+    });
   });
 });
