@@ -1,6 +1,6 @@
 /**
  * Makes GraphiQL one gzipped file beside the code that serves it: `npm run build` runs it. The page is the same for every
- * gateway; it fetches what is one gateway's own, so that the package which renders it is needed here only.
+ * gateway; it loads what is one gateway's own, so that the package which renders it is needed here only.
  */
 
 import { statSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const source = new URL("../../scripts/build-graphiql.ts", import.meta.url);
 const RENDERER = "@graphql-yoga/render-graphiql";
 
 /** Where the page gets its options; what the renderer writes in their place. */
-const OPTIONS_PATH = "/graphiql/options.json";
+const OPTIONS_PATH = "/graphiql/options.js";
 const PLACEHOLDER = { title: "GraphiQL", favicon: "data:,", endpoint: "placeholder" };
 
 function changedAt(file: string | URL): number {
@@ -27,8 +27,10 @@ async function render(): Promise<string> {
   const at = rendered.lastIndexOf("YogaGraphiQL.renderYogaGraphiQL(");
   const tail = rendered.slice(at);
   if (!call.test(tail)) throw new Error(`${RENDERER} renders another page than this script knows.`);
-  const fetched = `fetch("${OPTIONS_PATH}").then(async (response) => YogaGraphiQL.renderYogaGraphiQL($1, await response.json()));`;
-  return rendered.slice(0, at) + tail.replace(call, fetched);
+  // Before the page's own script, so that it is rendered when it is loaded.
+  const head = `<head><script src="${OPTIONS_PATH}"></script>`;
+  const body = rendered.slice(0, at).replace("<head>", head);
+  return body + tail.replace(call, "YogaGraphiQL.renderYogaGraphiQL($1, graphiqlOptions);");
 }
 
 const renderer = fileURLToPath(import.meta.resolve(RENDERER));

@@ -48,8 +48,8 @@ export function refuseOperation(
   const isMutation = root.operation === OperationTypeNode.MUTATION;
   const badVariable = isMutation ? refuseVariables(schema, root, variables) : null;
   if (badVariable !== null) return badVariable;
-  // Those of other operations are reported by the execution, in its own words.
-  if (getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 }).errors) return null;
+  const { errors } = getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 });
+  if (errors?.[0]) return inShort(errors[0], () => refuseVariables(schema, root, variables));
   try {
     const { fields, mutations } = countAtMost({ schema, document, root, variables, maxNodes: maxOperationCost });
     if (fields > maxOperationCost) {
@@ -107,6 +107,14 @@ function countAtMost({
     if (!TOO_MANY_NODES.test(toError(thrown).message)) throw thrown;
     return { fields: Infinity, mutations };
   }
+}
+
+const MAX_MESSAGE_LENGTH = 1_000;
+
+/** graphql-js's words on a variable, which repeat its value, unless that is long. */
+function inShort(error: GraphQLError, inOwnWords: () => GraphQLError | null): GraphQLError {
+  if (error.message.length <= MAX_MESSAGE_LENGTH) return error;
+  return inOwnWords() ?? refusal("Expected each variable to be of its type.");
 }
 
 function refusal(message: string): GraphQLError {

@@ -1,7 +1,7 @@
 /**
  * Checks variables before graphql-js sees them. All of them, used or not, are measured: what recurses into a value that is
- * nested too deep fails. Those of a mutation are checked against their types: graphql-js's own words repeat the value, which
- * may be a password, and do not say in a form for programs which argument is at fault.
+ * nested too deep fails. Then they are checked against their types: graphql-js's own words repeat the value, which may be a
+ * password or 200 KB long, once for each fault, and do not say in a form for programs which argument is at fault.
  */
 
 import {
@@ -65,6 +65,9 @@ function refusal(argument: string, expected: string): GraphQLError {
   });
 }
 
+/** Of a member that is not there, so much is repeated. */
+const MAX_NAME_LENGTH = 100;
+
 /** The first thing that is wrong with a variable. */
 interface Fault {
   /** From the variable's name on: `input.sources[3].uri`. */
@@ -109,7 +112,11 @@ function findFault(declared: GraphQLInputType, value: unknown, path: string): Fa
   const members = value as Readonly<Record<string, unknown>>;
   const fields = type.getFields();
   const unknown = Object.keys(members).find((name) => !Object.hasOwn(fields, name));
-  if (unknown !== undefined) return { path: `${path}.${unknown}`, expected: "left out, since there is no such member" };
+  if (unknown !== undefined)
+    return {
+      path: `${path}.${unknown.slice(0, MAX_NAME_LENGTH)}`,
+      expected: "left out, since there is no such member",
+    };
   return firstOf(Object.values(fields), (field) =>
     members[field.name] === undefined && field.defaultValue !== undefined
       ? null

@@ -3,7 +3,7 @@
  * and GraphiQL at /graphiql, which needs none and whose subscriptions use the same WebSocket as those of every client.
  *
  * GraphiQL is one gzipped file, made at build and held once in memory, however many ask for it; what is this gateway's own
- * it fetches.
+ * it loads.
  */
 
 import { createHash } from "node:crypto";
@@ -49,12 +49,15 @@ export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, exam
     // As it is read: nothing is unpacked for a client that does not.
     return reply.send(Readable.from([page]).pipe(createGunzip()));
   });
-  app.get(`${GRAPHIQL_PATH}/options.json`, async () => ({
+  const options = {
     title: "imm-graphql",
     endpoint: graphqlPath,
     subscriptionsProtocol: "WS",
     defaultTabs: [{ query: example.query }, { query: example.subscription }],
     // An empty icon, so that the page asks for nothing but its data.
     favicon: "data:,",
-  }));
+  };
+  app.get(`${GRAPHIQL_PATH}/options.js`, async (_request, reply) =>
+    reply.type("text/javascript; charset=utf-8").send(`const graphiqlOptions = ${JSON.stringify(options)};`),
+  );
 }

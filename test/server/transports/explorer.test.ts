@@ -29,7 +29,7 @@ describe("GraphiQL", () => {
     const page = gunzipSync(await buffer(gzipped));
     expect(page.equals(await buffer(plain))).toBe(true);
     expect(page.equals(await buffer(refusing))).toBe(true);
-    expect(page.toString()).toContain("/graphiql/options.json");
+    expect(page.toString()).toContain("/graphiql/options.js");
   });
 
   it("is not sent again to a client that has it, and costs a HEAD no body", async () => {
@@ -48,7 +48,8 @@ describe("GraphiQL", () => {
     const { url } = await startGateway({
       gateway: { example: { query: "{ a }", subscription: "subscription { b }" } },
     });
-    expect(await (await fetch(`${url}/graphiql/options.json`)).json()).toMatchObject({
+    const script = await (await fetch(`${url}/graphiql/options.js`)).text();
+    expect(JSON.parse(/^const graphiqlOptions = (.*);$/.exec(script)?.[1] ?? "")).toMatchObject({
       endpoint: "/graphql",
       defaultTabs: [{ query: "{ a }" }, { query: "subscription { b }" }],
     });
