@@ -139,6 +139,11 @@ describe("the multipart door", () => {
     ["a missing argument", "subscription { tasksProgress { id } }", "GRAPHQL_VALIDATION_FAILED"],
     // Whether that was to be a subscription nobody knows: Apollo answers.
     ["a document that does not parse", "subscription {", "GRAPHQL_PARSE_FAILED"],
+    [
+      "a missing variable",
+      "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { id } }",
+      "BAD_USER_INPUT",
+    ],
   ])("answers %s with status 400 and JSON, before any part", async (_what, document, code) => {
     const { url, emulator } = await startGateway();
     const response = await post(url, document, { accept: `${MULTIPART}, application/json` });
@@ -148,10 +153,8 @@ describe("the multipart door", () => {
     expect(emulator.calls).toHaveLength(0);
   });
 
-  it.each([
-    ["a bad argument", `subscription { taskProgress(${keyArguments({ ...RUN, taskId: "" })}) { id } }`],
-    ["a missing variable", "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { id } }"],
-  ])("answers %s in a payload, and completes", async (_what, document) => {
+  it("answers a bad argument in a payload, and completes", async () => {
+    const document = `subscription { taskProgress(${keyArguments({ ...RUN, taskId: "" })}) { id } }`;
     const { url, emulator, clock } = await startGateway();
     const stream = await subscribeByMultipart(url, document);
     expect(await stream.next()).toMatchObject({ payload: { errors: [{ extensions: { code: "BAD_USER_INPUT" } }] } });
