@@ -33,8 +33,10 @@ export interface GatewayContext {
   /** The process's watches. */
   readonly watchHub: WatchHub;
   readonly clock: Clock;
-  /** Aborted when the client has gone or has lost interest before the operation was over. */
+  /** Aborted when the client has gone or has lost interest, and when the operation has been answered. */
   readonly signal: AbortSignal;
+  /** Aborts the signal: called once the operation has been answered. */
+  readonly end: () => void;
   /** How long `awaitTask` may wait, in milliseconds. */
   readonly maxAwaitMs: number;
   /** The rhythm of polls, for clients that poll themselves. */

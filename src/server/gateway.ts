@@ -282,6 +282,7 @@ class ApolloGateway implements Gateway {
   #createContext({ headers, signal }: Caller): GatewayContext {
     const options = this.#options;
     const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    const answered = new AbortController();
     return {
       ...options,
       tally,
@@ -297,7 +298,8 @@ class ApolloGateway implements Gateway {
       taskWaiter: this.#waiter,
       watchHub: this.#hub,
       clock: this.#clock,
-      signal,
+      signal: AbortSignal.any([signal, answered.signal]),
+      end: () => answered.abort(),
       pollBounds: options,
       typicalDurations: this.#reader.typicalDurations,
       taskTexts: this.#texts,

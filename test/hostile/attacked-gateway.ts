@@ -234,9 +234,9 @@ export class AttackedGateway {
     }
   }
 
-  /** Some more than were counted: time stands still, also for what ends within a second. What is left for good adds up. */
+  /** One more than was counted: a poll was under way then, or was not. */
   get #maxTimers(): number {
-    return this.#level.pendingTimers + 20;
+    return this.#level.pendingTimers + 1;
   }
 
   async #someNews(): Promise<void> {

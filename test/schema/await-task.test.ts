@@ -71,6 +71,20 @@ describe("Query.awaitTask", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it("waits no longer than its operation, which another field may have ended", async () => {
+    const { url, emulator, clock, gateway } = await startGateway();
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    // `nodes` may not be null, so its error is the whole answer.
+    const document = `{ awaitTask(${keyArguments(RUN)}) { status } nodes(ids: []) { id } }`;
+    expect(await query(url, document)).toMatchObject({ data: null, errors: [{ path: ["nodes"] }] });
+    await eventually(() => gateway.watchedTasks === 0 && clock.pendingTimers === 0);
+    expect(await subscribe(connect(url), document).rest()).toMatchObject([
+      { data: null, errors: [{ path: ["nodes"] }] },
+    ]);
+    await eventually(() => gateway.watchedTasks === 0 && clock.pendingTimers === 0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it("frees its place when a WebSocket client loses interest or goes away", async () => {
     const { url, emulator, clock, gateway } = await startGateway();
     emulator.addTask({ ...RUN, durationMs: Infinity });

@@ -37,7 +37,10 @@ export interface ExecutionOptions extends CostLimits {
   readonly persisted: PersistedOperations;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
-  /** Executes what is no subscription. */
+  /**
+   * Executes what is no subscription. An error at a field that may not be null answers while other fields still wait: they
+   * wait no longer.
+   */
   readonly execute: Execute;
   /** Begins a subscription. */
   readonly subscribe: (args: SubscriptionArguments) => Promise<Outcome>;
@@ -121,9 +124,21 @@ export async function run(
   const { operation, args } = preparation;
   try {
     if (operation === OperationTypeNode.SUBSCRIPTION) return await options.subscribe(args);
-    return withCallReport(await options.execute(args), args.contextValue);
+    return await executeQuery(args, options);
   } catch (thrown) {
     return toFailedResult(thrown);
+  }
+}
+
+/** An error at a field that may not be null is the whole answer while other fields still wait: they wait no longer. */
+async function executeQuery(
+  { contextValue, ...args }: ReadyArguments,
+  { execute }: Pick<ExecutionOptions, "execute">,
+): Promise<ExecutionResult> {
+  try {
+    return withCallReport(await execute({ ...args, contextValue }), contextValue);
+  } finally {
+    contextValue.end();
   }
 }
 

@@ -17,8 +17,12 @@ describe("the pipeline", () => {
   it.each([OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION])(
     "answers a %s that fails with an error, and does not reject",
     async (operation) => {
-      const preparation = { kind: "ready", operation, args: {} } as unknown as Preparation;
+      // An operation that has failed is over as well.
+      let ended = 0;
+      const contextValue = { end: () => void (ended += 1) };
+      const preparation = { kind: "ready", operation, args: { contextValue } } as unknown as Preparation;
       expect(await run(preparation, { execute: throws, subscribe: throws })).toMatchObject(FAILED);
+      expect(ended).toBe(operation === OperationTypeNode.SUBSCRIPTION ? 0 : 1);
     },
   );
 });
