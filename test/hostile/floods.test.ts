@@ -23,7 +23,8 @@ afterEach(() => {
 const attacked = attackGateway({
   gateway: {
     explorer: true,
-    maxWatchedTasks: 20,
+    maxWaitingOperations: 300,
+    maxFollowedProjects: 10,
     maxResponseBytes: MIB,
     maxDocumentCacheBytes: 4 * MIB,
     maxSocketBufferBytes: MIB,
@@ -202,9 +203,13 @@ describe("what waits counts", () => {
       " ",
     );
     for (let index = 0; index < 20; index += 1) socket.send(subscribe(`w${index}`, `{ ${aliases} }`));
+    // Behind all of them on the same socket: they have begun by then.
+    await socket.run('{"query":"{ __typename }"}');
     await gateway.serveInnocents();
-    expect((await gateway.ask({})).pendingTimers).toBeLessThan(700);
+    expect((await gateway.ask({})).pendingTimers).toBeLessThan(320);
     await gateway.ask({ advanceMs: 61_000 });
+    const last = await socket.message(({ id }) => id === "w19");
+    expect(JSON.stringify(last)).toContain("UPSTREAM_THROTTLED");
   });
 
   it("100 filters of a project that is followed", async () => {
@@ -222,8 +227,10 @@ describe("what waits counts", () => {
     await gateway.serveInnocents();
     const before = gateway.upstream.badCalls;
     for (let turn = 0; turn < 5; turn += 1) await gateway.serveInnocents();
-    // Each time a second goes by: at most a call for each project that may be followed.
-    expect(gateway.upstream.badCalls - before).toBeLessThan(125);
+    // Each time a second goes by, or two: at most a call for each that may be followed.
+    expect(gateway.upstream.badCalls - before).toBeLessThan(100);
+    const last = await socket.message(({ id }) => id === "p99");
+    expect(JSON.stringify(last)).toContain("UPSTREAM_THROTTLED");
   });
 });
 
