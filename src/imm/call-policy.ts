@@ -79,6 +79,10 @@ export interface CallPolicyOptions {
   readonly clock: Clock;
 }
 
+/** Calls of one urgency under way over all projects, as a multiple of those of one project that may wait. */
+const MAX_FULL_QUEUES = 10;
+/** When to come back after that. */
+const UNDER_WAY_RETRY_MS = 1_000;
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
@@ -96,6 +100,8 @@ export class GuardedImmClient implements ImmClient {
   /** By project, the one that has waited longest for a place first. */
   readonly #budgets = new Map<string, ProjectBudget>();
   #callsInFlight = 0;
+  /** By urgency, over all projects: calls in flight and calls that wait, for whatever reason. */
+  readonly #underWay = new Map<number, number>();
   readonly #stopping = new AbortController();
   readonly #readRetries: IPolicy;
   readonly #createRetries: IPolicy;
@@ -166,12 +172,30 @@ export class GuardedImmClient implements ImmClient {
       onAttempt?.();
       return call({ ...options, signal });
     };
-    return retries.execute(async () => {
-      const budget = this.#admit(projectName, priority);
-      const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, attempt));
-      if ("refusal" in outcome) throw outcome.refusal;
-      return outcome.value;
-    });
+    return this.#countedUnderWay(priority, async () =>
+      retries.execute(async () => {
+        const budget = this.#admit(projectName, priority);
+        const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, attempt));
+        if ("refusal" in outcome) throw outcome.refusal;
+        return outcome.value;
+      }),
+    );
+  }
+
+  /** Refuses a call beyond those of its urgency that may be under way: each project that a client names has a queue. */
+  async #countedUnderWay<T>(priority: number, call: () => Promise<T>): Promise<T> {
+    const underWay = this.#underWay.get(priority) ?? 0;
+    if (underWay >= this.#limits.maxQueuedCalls * MAX_FULL_QUEUES) {
+      throw new BudgetSpentError("The gateway has as many calls to IMM under way as it may.", {
+        retryAfterMs: UNDER_WAY_RETRY_MS,
+      });
+    }
+    this.#underWay.set(priority, underWay + 1);
+    try {
+      return await call();
+    } finally {
+      this.#underWay.set(priority, (this.#underWay.get(priority) ?? 0) - 1);
+    }
   }
 
   /** The project's queue, unless too many calls of the same urgency wait in it already. */

@@ -24,7 +24,7 @@ export const calls = {
       max: 1_000_000,
       default: 500,
       effect:
-        "calls of one project and urgency that may wait for their turn; further ones fail with UPSTREAM_THROTTLED",
+        "calls of one project and urgency that may wait for their turn, and a tenth of those under way over all projects; further ones fail with UPSTREAM_THROTTLED",
     }),
     callTimeoutMs: integer({
       min: 1,

@@ -787,3 +787,38 @@ test("remembers the budgets of no more projects than it needs", async () => {
   expect(countOf(outcomes, "done")).toBe(2_500);
   expect(held.started).toHaveLength(2_500);
 });
+
+describe("calls under way over all projects", () => {
+  const limits = { maxQueuedCalls: 3, maxConcurrentCalls: 2 };
+  const listOf = async (client: ImmClient, index: number, priority?: number): Promise<unknown> =>
+    client.listTasks({ projectName: `p${index}` }, { priority });
+
+  test("are bounded for each urgency, however many projects a client names", async () => {
+    const client = guard(limits);
+    const queries = follow(Array.from({ length: 40 }, async (_, index) => listOf(client, index)));
+    const polls = follow(Array.from({ length: 40 }, async (_, index) => listOf(client, index, CallPriority.progress)));
+    await pass(0);
+    for (const outcomes of [queries, polls]) {
+      expect([countOf(outcomes, "pending"), countOf(outcomes, "failed")]).toEqual([30, 10]);
+      expect(errorOf(outcomes.filter(({ state }) => state === "failed"))).toMatchObject({
+        code: "UPSTREAM_THROTTLED",
+        retryAfterMs: 1_000,
+        mayHaveArrived: false,
+      });
+    }
+    expect(held.started).toHaveLength(2);
+  });
+
+  test("give their places back when they are answered, when they fail, and when they wait for a retry in vain", async () => {
+    const client = guard({ ...limits, maxRetries: 2, retryDelayMs: 1_000, breakerThreshold: 1_000 });
+    for (const answer of ["succeed", new NotFoundError("gone"), new UpstreamUnavailableError("down")] as const) {
+      held.answer = () => answer;
+      follow(Array.from({ length: 40 }, async (_, index) => listOf(client, index)));
+      await pass(60_000);
+    }
+    held.answer = () => "succeed";
+    const outcomes = follow(Array.from({ length: 30 }, async (_, index) => listOf(client, index)));
+    await pass(60_000);
+    expect(countOf(outcomes, "done")).toBe(30);
+  });
+});
