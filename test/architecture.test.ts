@@ -59,6 +59,9 @@ const platform: Readonly<Record<string, readonly string[]>> = {
   process: ["cli.ts"],
 };
 
+/** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
+const mayReadWallClock = ["clock.ts", "emulator/", "tasks/task-starter.ts"];
+
 /** A module name that only the run time knows gets around every other rule. */
 const mayImportByVariable = ["imm/openapi-client.ts"];
 
@@ -80,12 +83,19 @@ interface FileFacts {
   readonly importsByVariable: boolean;
   readonly exportsStar: boolean;
   readonly platform: readonly string[];
+  readonly readsWallClock: boolean;
 }
 
 function readFile(path: string, text: string): FileFacts {
   const { program, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path} does not parse: ${errors[0]?.message}`);
-  const facts = { imports: [] as string[], importsByVariable: false, exportsStar: false, platform: [] as string[] };
+  const facts = {
+    imports: [] as string[],
+    importsByVariable: false,
+    exportsStar: false,
+    platform: [] as string[],
+    readsWallClock: false,
+  };
   visit(program as unknown as Node, (node) => {
     switch (node.type) {
       case "ImportDeclaration":
@@ -104,6 +114,7 @@ function readFile(path: string, text: string): FileFacts {
       default: {
         const used = platformUse(node);
         if (used !== null) facts.platform.push(used);
+        else if (node.type === "MemberExpression" && nameOf(node["property"]) === "now") facts.readsWallClock = true;
       }
     }
   });
@@ -189,7 +200,8 @@ function formOf(path: string, text: string): string[] {
   ];
 }
 
-function usesOf(path: string, { imports, importsByVariable, exportsStar, platform: used }: FileFacts): string[] {
+function usesOf(path: string, facts: FileFacts): string[] {
+  const { imports, importsByVariable, exportsStar, platform: used, readsWallClock } = facts;
   const packages = imports.filter((name) => !name.startsWith("."));
   const fenced = packages.filter((name) => {
     const fence = fences.find(([pattern]) => pattern.test(name));
@@ -199,6 +211,7 @@ function usesOf(path: string, { imports, importsByVariable, exportsStar, platfor
   return [
     ...fenced.map((name) => `${path} imports ${name}`),
     ...used.filter((name) => !isAmong(path, platform[name] ?? [])).map((name) => `${path} uses ${name}`),
+    ...(readsWallClock && !isAmong(path, mayReadWallClock) ? [`${path} reads the wall clock`] : []),
     ...(importsByVariable && !isAmong(path, mayImportByVariable) ? [`${path} imports by a variable`] : []),
     ...(exportsStar ? [`${path} exports *`] : []),
   ];
@@ -342,6 +355,13 @@ describe("the checker", () => {
     ["const { env } = process;", "process"],
   ])("sees the platform in %s", (text, name) => {
     expect(violationsOf({ "tasks/a.ts": text })).toEqual([`tasks/a.ts uses ${name}`]);
+  });
+
+  test("sees who reads the wall clock", () => {
+    const text = "const age = clock.now() - before; this.#clock.tick();";
+    expect(violationsOf({ "tasks/a.ts": text, "tasks/task-starter.ts": text })).toEqual([
+      "tasks/a.ts reads the wall clock",
+    ]);
   });
 
   test("sees cycles, those of types among them", () => {

@@ -133,7 +133,7 @@ export class TaskWatch {
     this.#followers.set(stream, follower);
     // Thousands may join: those who are there already are not asked again.
     if (this.#wishes !== undefined) this.#wishes = addWish(this.#wishes, wish);
-    if (this.#snapshot !== undefined && satisfies(this.#snapshot, follower.needs, 0)) {
+    if (this.#snapshot !== undefined && satisfies(this.#snapshot, follower.needs, -Infinity)) {
       this.#tell(follower, this.#snapshot);
     }
     // A look that is under way checks, when it is over, that everybody has been answered.
@@ -193,7 +193,7 @@ export class TaskWatch {
     if (ageMs !== null) this.#startedTick ??= snapshot.observedTick - ageMs;
     this.#unchangedPolls = hasNews ? 0 : this.#unchangedPolls + 1;
     const answered = [...this.#followers.values()].filter(
-      ({ needs }) => satisfies(snapshot, needs, 0) || includesNeeds(this.#askedNeeds, needs),
+      ({ needs }) => satisfies(snapshot, needs, -Infinity) || includesNeeds(this.#askedNeeds, needs),
     );
     const areAllAnswered = answered.length === this.#followers.size;
     for (const follower of answered) this.#tell(follower, snapshot);

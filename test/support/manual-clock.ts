@@ -13,8 +13,8 @@ interface Pending {
 }
 
 export class ManualClock implements Clock {
-  /** Another number than the wall clock's: one that is taken for the other shows. */
-  #tick = 5_000;
+  /** Another number than the wall clock's, and below 0: one that is taken for the other shows. */
+  #tick = -5_000;
   /** The wall clock less the ticks. */
   #wallOffsetMs: number;
   readonly #pending = new Set<Pending>();

@@ -42,6 +42,8 @@ export interface RunningGateway {
 
 export interface StartOptions {
   readonly clock?: ManualClock;
+  /** IMM's. @default the gateway's */
+  readonly immClock?: Clock;
   readonly emulator?: Omit<EmulatorOptions, "clock">;
   readonly gateway?: Omit<Partial<GatewayOptions>, "openApi" | "client" | "clock" | "logger">;
   readonly accessKey?: AccessKey;
@@ -57,7 +59,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     // The vendor's client signs with the machine's time, which stands still for nobody.
     maxClockSkewMs: Infinity,
     ...options.emulator,
-    clock,
+    clock: options.immClock ?? clock,
   });
   disposeAfterTest(async () => emulator.close());
   const logger = new RecordingLogger();

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
+import type { Clock } from "../../src/clock.js";
 import { EVERY_SECOND } from "../support/look-again.js";
 import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
-import { startGateway } from "../support/start-gateway.js";
+import type { ManualClock } from "../support/manual-clock.js";
+import { manualClockNow, startGateway, type RunningGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
@@ -25,14 +27,20 @@ interface Created {
   readonly createFileCompressionTask: { readonly isNew: boolean; readonly task: { readonly taskId: string } };
 }
 
+interface Project {
+  readonly projectProgress: { readonly taskId: string; readonly elapsedMs: number; readonly observedAt: string };
+}
+
 const MINUTE_MS = 60_000;
 
-describe.each([
+const STEPS: readonly (readonly [how: string, stepMs: number])[] = [
   ["back by half a minute", -MINUTE_MS / 2],
   ["back by two hours", -120 * MINUTE_MS],
   ["on by two hours", 120 * MINUTE_MS],
   ["on by two days", 2 * 24 * 60 * MINUTE_MS],
-])("a wall clock that is set %s", (_how, stepMs) => {
+];
+
+describe.each(STEPS)("a wall clock that is set %s", (_how, stepMs) => {
   it("delays no poll, brings none forward, and is what is shown", async () => {
     const { url, clock, emulator } = await startGateway({ gateway: EVERY_SECOND });
     emulator.addTask({ ...RUN, durationMs: Infinity });
@@ -84,5 +92,59 @@ describe.each([
       task: first.data?.createFileCompressionTask.task,
     });
     expect(emulator.calls.filter(({ action }) => action.startsWith("Create"))).toHaveLength(callsBefore);
+  });
+});
+
+/** Lets a second pass, and what is due in it be asked. */
+async function pollAgain({ clock, emulator }: RunningGateway): Promise<void> {
+  await eventually(() => clock.pendingTimers > 0);
+  const calls = emulator.calls.length;
+  await clock.advance(1_000);
+  await eventually(() => emulator.calls.length > calls && clock.pendingTimers > 0);
+}
+
+/** The same time, on a wall clock that is not set. */
+function steady(clock: ManualClock): Clock {
+  const offsetMs = clock.now() - clock.tick();
+  return {
+    now: () => clock.tick() + offsetMs,
+    tick: () => clock.tick(),
+    random: () => clock.random(),
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+  };
+}
+
+describe.each(STEPS)("the gateway's wall clock alone, set %s", (_how, stepMs) => {
+  it("loses no event of a project: tasks that run, start and end", async () => {
+    const clock = manualClockNow();
+    const running = await startGateway({ clock, immClock: steady(clock), gateway: EVERY_SECOND });
+    const { url, emulator, gateway } = running;
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const document = `subscription { projectProgress(projectName: "immtest", maxStalenessMs: 1000) {
+      taskId status elapsedMs observedAt
+    } }`;
+    const follow = subscribe<Project>(connect(url), document);
+    const next = async (): Promise<Project["projectProgress"]> => {
+      const event = follow.next();
+      let isThere = false;
+      void event.finally(() => {
+        isThere = true;
+      });
+      for (let second = 0; second < 3 && !isThere; second += 1) await pollAgain(running);
+      return (await event).data?.projectProgress as Project["projectProgress"];
+    };
+    expect(await next()).toMatchObject({ taskId: "run", status: "RUNNING" });
+    clock.stepWall(stepMs);
+    await clock.advance(1);
+    emulator.addTask({ ...RUN, taskId: "new", durationMs: Infinity });
+    const started = await next();
+    expect(started).toMatchObject({ taskId: "new", status: "RUNNING" });
+    expect(started.elapsedMs).toBeGreaterThanOrEqual(0);
+    expect(Math.abs(clock.now() - Date.parse(started.observedAt))).toBeLessThanOrEqual(2_000);
+    emulator.finishTask("run");
+    expect(await next()).toMatchObject({ taskId: "run", status: "SUCCEEDED" });
+    emulator.failTask("new");
+    expect(await next()).toMatchObject({ taskId: "new", status: "FAILED" });
+    expect(gateway.watchedTasks).toBe(0);
   });
 });
