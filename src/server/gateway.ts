@@ -290,6 +290,7 @@ class ApolloGateway implements Gateway {
         readEach: (requests, readOptions) => this.#reader.readEach(requests, readOptions),
         maxTasksPerOperation: options.maxTasksPerOperation,
         tally,
+        isWanted: () => !signal.aborted,
       }),
       taskLister: this.#lister,
       taskResults: this.#results,

@@ -27,6 +27,8 @@ export interface ProjectWatchOptions {
   readonly bounds: PollBounds;
   /** How many tasks beyond those that are watched may be. */
   readonly room: () => number;
+  /** Pages that one list of the project may have. */
+  readonly maxPages: number;
   /** Called once, when nobody follows the project or a task of it any more. */
   readonly onEnd: () => void;
 }
@@ -181,6 +183,7 @@ export class ProjectWatch {
       return;
     }
     const isForNewcomers = due.some(([, watch]) => watch.dueTick(this.#pace.slowdown) === -Infinity);
+    const isWanted = (): boolean => due.some(([, watch]) => !watch.hasEnded);
     const requests = due.map(([, watch]) => ({
       key: watch.key,
       // The first look may use what a query has just learnt; every later one is there to see something new.
@@ -189,7 +192,7 @@ export class ProjectWatch {
     }));
     if (isForNewcomers) this.#newcomerLooks += 1;
     this.#plan();
-    const answers = reader.readEach(requests, { priority: CallPriority.progress });
+    const answers = reader.readEach(requests, { priority: CallPriority.progress, isWanted });
     const results = await Promise.all(
       due.map(async ([keyText, watch], index) => {
         const result = await (answers[index] ?? Promise.reject(new Error("No answer."))).catch(toError);

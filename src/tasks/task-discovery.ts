@@ -32,6 +32,8 @@ export interface TaskDiscoveryOptions {
   readonly bounds: PollBounds;
   /** Whether all of these may be watched. */
   readonly hasRoomFor: (tasks: readonly TaskSnapshot[]) => boolean;
+  /** Pages of one search at most. */
+  readonly maxPages: number;
 }
 
 /** What a look found. */
@@ -45,8 +47,6 @@ export type Findings =
 const DEFAULT_INTERVAL_MS = 5_000;
 /** A task may appear in the list so long after its start. */
 const LIST_LAG_MS = 10_000;
-/** Pages of one search. IMM may give pages that are not full, or empty, with more behind them. */
-const MAX_PAGES = 200;
 /** All running tasks are listed again after so long. */
 const RELIST_MS = 60_000;
 
@@ -174,13 +174,14 @@ export class TaskDiscovery {
   ): Promise<boolean> {
     const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
       this.#list({ ...request, ...pageAt(nextToken) });
-    const pages = readPages(readPage, { maxPages: MAX_PAGES, isWanted: () => this.#followers.size > 0 });
+    const { maxPages, hasRoomFor } = this.#options;
+    const pages = readPages(readPage, { maxPages, isWanted: () => this.#followers.size > 0 });
     for await (const page of pages) {
       for (const snapshot of page.snapshots) if (isWanted(snapshot)) this.#find(snapshot, found);
-      if (!this.#options.hasRoomFor(found)) return false;
+      if (!hasRoomFor(found)) return false;
       if (page.nextToken === undefined) return true;
     }
-    throw new UpstreamInvalidResponseError(`IMM's list of the project's tasks does not end within ${MAX_PAGES} pages.`);
+    throw new UpstreamInvalidResponseError(`IMM's list of the project's tasks does not end within ${maxPages} pages.`);
   }
 
   #find(snapshot: TaskSnapshot, found: TaskSnapshot[]): void {

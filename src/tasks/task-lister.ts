@@ -102,7 +102,8 @@ export class TaskLister {
       const request = { ...query, maxResults, ...pageAt(nextToken), ...(definition && { requestDefinition: true }) };
       return this.#page(request, tally);
     };
-    for await (const page of readPages(readPage, { from: token, maxPages, isWanted: () => !signal.aborted })) {
+    const isWanted = (): boolean => items.length < first && !signal.aborted;
+    for await (const page of readPages(readPage, { from: token, maxPages, isWanted })) {
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
       const end = Math.min(page.tasks.length, count + first - items.length);
       for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
@@ -113,7 +114,6 @@ export class TaskLister {
       if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, null);
       token = page.nextToken;
       if (isPassed) anchor = undefined;
-      if (items.length === first) break;
     }
     return toListing(items, true, toCursor(digest, { token, anchor }));
   }

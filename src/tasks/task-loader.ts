@@ -22,7 +22,7 @@ import {
 /** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
 export type ReadEach = (
   requests: readonly { readonly key: TaskKey; readonly needs: TaskNeeds }[],
-  options: { readonly tally?: CallTally | undefined },
+  options: { readonly tally?: CallTally | undefined; readonly isWanted?: (() => boolean) | undefined },
 ) => readonly Promise<TaskSnapshot>[];
 
 /** What a `TaskLoader` is made of. */
@@ -32,6 +32,8 @@ export interface TaskLoaderOptions {
   readonly maxTasksPerOperation: number;
   /** Counts what the operation costs, when somebody wants to know. */
   readonly tally?: CallTally | undefined;
+  /** Whether the client still waits. @default it does */
+  readonly isWanted?: (() => boolean) | undefined;
 }
 
 /** Loads tasks for one request. */
@@ -46,13 +48,13 @@ export class TaskLoader {
   #waits = 0;
   readonly #tally: CallTally | undefined;
 
-  constructor({ readEach, maxTasksPerOperation, tally }: TaskLoaderOptions) {
+  constructor({ readEach, maxTasksPerOperation, tally, isWanted }: TaskLoaderOptions) {
     this.#maxTasks = maxTasksPerOperation;
     this.#tally = tally;
     this.#loader = new DataLoader(
       async (keys) => {
         const requests = keys.map((key) => this.#dispatch(key));
-        const answers = readEach(requests, { tally });
+        const answers = readEach(requests, { tally, isWanted });
         return Promise.all(answers.map(async (answer) => answer.catch(toError)));
       },
       { cacheKeyFn: toKeyText },

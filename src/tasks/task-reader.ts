@@ -9,19 +9,13 @@
 
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../clock.js";
-import { GatewayError, toError, UpstreamThrottledError } from "../errors.js";
-import {
-  CallPriority,
-  type CallOptions,
-  type ImmClient,
-  type ListTasksRequest,
-  type TimeRange,
-} from "../imm/imm-client.js";
+import { GatewayError, toError, UpstreamThrottledError, UpstreamUnavailableError } from "../errors.js";
+import { CallPriority, type ImmClient, type ListTasksRequest, type TimeRange } from "../imm/imm-client.js";
 import type { CallTally } from "./call-tally.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
 import { TypicalDurations } from "./typical-durations.js";
-import { NOBODY, TaskSweeper, type SweepResult } from "./task-sweeper.js";
+import { NOBODY, TaskSweeper, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import {
   fromGetTask,
   fromListedTask,
@@ -68,6 +62,8 @@ export interface ReadOptions {
   readonly priority?: number | undefined;
   /** Counts what is done for the operation. @default nobody counts */
   readonly tally?: CallTally | undefined;
+  /** Whether the caller still waits: what it alone would cause is not begun once it does not. @default it does */
+  readonly isWanted?: (() => boolean) | undefined;
 }
 
 /** Is told of every snapshot that is newly known, merged with what was known before. */
@@ -214,6 +210,7 @@ export class TaskReader {
       const known = this.#knownAnswer(question);
       if (known !== undefined) return known;
       const flight = this.#flights.get(question.keyText);
+      if (flight === undefined && question.options.isWanted?.() === false) throw notWanted();
       if (flight === undefined) return this.#fly(question);
       if (includesNeeds(flight.needs, question.needs)) {
         question.options.tally?.countShared(1);
@@ -310,6 +307,7 @@ export class TaskReader {
     };
     const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
       this.list({ ...request, ...pageAt(nextToken) }, options);
+    // Other callers share what is begun here: it goes on without the first of them.
     for await (const { snapshots } of readPages(readPage, { maxPages: MAX_PAGES })) {
       const found = snapshots.find(
         ({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType,
@@ -341,8 +339,12 @@ export class TaskReader {
   }
 }
 
-function toCallOptions({ priority, tally }: ReadOptions): CallOptions {
-  return { priority, onAttempt: tally?.countCall };
+function toCallOptions({ priority, tally, isWanted }: ReadOptions): SweepOptions {
+  return { priority, onAttempt: tally?.countCall, isWanted };
+}
+
+function notWanted(): GatewayError {
+  return new UpstreamUnavailableError("IMM was not asked, since the client has gone.", { mayHaveArrived: false });
 }
 
 function rangeAround(startTime: string | null): TimeRange | undefined {

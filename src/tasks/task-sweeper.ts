@@ -29,6 +29,12 @@ export interface SweepTarget {
   readonly known: TaskSnapshot | undefined;
 }
 
+/** How a sweep is made. */
+export interface SweepOptions extends CallOptions {
+  /** Asked before each page: whether the caller still waits. @default it does */
+  readonly isWanted?: (() => boolean) | undefined;
+}
+
 /** What became of the targets: the rest has to be asked for one by one. */
 export interface SweepResult {
   /** Key texts of targets that all pages together did not show: they have ended, or the list lags behind. */
@@ -78,7 +84,7 @@ export class TaskSweeper {
   }
 
   /** Sweeps the project for these targets, all of one project, where that is cheaper than asking for each. */
-  async sweep(projectName: string, targets: readonly SweepTarget[], options: CallOptions): Promise<SweepResult> {
+  async sweep(projectName: string, targets: readonly SweepTarget[], options: SweepOptions): Promise<SweepResult> {
     const maxPages = this.plan(projectName, targets);
     if (maxPages === 0) return NOBODY;
     const unseen = new Map(targets.map(({ key }) => [toKeyText(key), key]));
@@ -87,14 +93,17 @@ export class TaskSweeper {
     const request = toRequest(projectName, targets);
     const readPage = async (nextToken: string | undefined): Promise<Page> =>
       this.#readPage({ ...request, ...pageAt(nextToken) }, unseen, tally, options);
+    const { isWanted: isAsked = () => true } = options;
     let nextToken: string | undefined;
     try {
-      const pages = readPages(readPage, { maxPages, isWanted: () => unseen.size > 0 });
+      const pages = readPages(readPage, { maxPages, isWanted: () => unseen.size > 0 && isAsked() });
       for await (const page of pages) ({ nextToken } = page);
     } catch (thrown) {
       return this.#handleFailure(projectName, thrown, unseen);
     }
     const isComplete = nextToken === undefined || unseen.size === 0;
+    // What was given up for want of a caller says nothing of the project.
+    if (!isComplete && !isAsked()) return NOBODY;
     this.#remember(
       projectName,
       learn({ tasksRead: tally.tasksRead, wantedSeen: wantedCount - unseen.size, isComplete }),

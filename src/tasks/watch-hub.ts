@@ -12,9 +12,13 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
+import { PAGE_SIZE } from "./sweep-plan.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
 import { WatchStream } from "./watch-stream.js";
+
+/** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
+const MAX_SPARE_PAGES = 100;
 
 /** What a `WatchHub` is made of. */
 export interface WatchHubOptions {
@@ -164,6 +168,7 @@ export class WatchHub {
       logger: this.#logger,
       bounds: this.#bounds,
       room: () => this.#room,
+      maxPages: Math.ceil(this.#maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,
       onEnd: () => this.#projects.delete(projectName),
     });
     this.#projects.set(projectName, project);

@@ -138,6 +138,36 @@ describe("Query.awaitTask", () => {
     expect([hub.watchedTasks, clock.pendingTimers]).toEqual([0, 0]);
   });
 
+  it("frees its places when clients go, when tasks are not there and when time is up, hundreds of times", async () => {
+    const limits = { maxWaitingOperations: 5, maxWatchedTasks: 2, maxCachedTasks: 1 };
+    const { url, emulator, clock, gateway } = await startGateway({ gateway: limits });
+    emulator.addTask({ ...RUN, durationMs: Infinity });
+    const fields = Array.from({ length: 10 }, (_value, index) => {
+      const key = index < 5 ? RUN : { ...RUN, taskId: `missing-${index}` };
+      return `f${index}: awaitTask(${keyArguments(key)}, timeoutMs: 1000) { status }`;
+    });
+    const client = connect(url);
+    const document = `{ ${fields.join(" ")} }`;
+    for (let round = 0; round < 50; round += 1) {
+      const [left, late] = [subscribe(client, document), round % 2 === 0 ? undefined : query(url, document)];
+      await eventually(() => gateway.watchedTasks > 0);
+      left.unsubscribe();
+      await eventually(() => late !== undefined || gateway.watchedTasks === 0);
+      await clock.advance(1_000);
+      await late;
+    }
+    await eventually(() => gateway.watchedTasks === 0 && clock.pendingTimers === 0);
+    const answer = query(url, `{ ${fields.slice(0, 6).join(" ")} }`);
+    // Five waits, and the next poll: the first has been answered.
+    await eventually(() => clock.pendingTimers > 5);
+    await clock.advance(1_000);
+    const { data, errors } = await answer;
+    const status = { status: "RUNNING" };
+    expect(data).toEqual({ f0: status, f1: status, f2: status, f3: status, f4: status, f5: null });
+    // At that field only.
+    expect(errors).toMatchObject([{ path: ["f5"], extensions: { code: "UPSTREAM_THROTTLED", retryAfterMs: 10_000 } }]);
+  });
+
   it("is refused where one operation waits too often, for one task as for several", async () => {
     const { url, emulator, clock } = await startGateway({ gateway: { maxTasksPerOperation: 3 } });
     emulator.addTask({ ...RUN, durationMs: Infinity });

@@ -59,6 +59,38 @@ describe("projectProgress", () => {
     expect((await follow(["C"]).next()).data?.projectProgress.taskId).toBe("c");
   });
 
+  it("polls for no more filters than may be followed, whatever clients name, and keeps the places of those that are", async () => {
+    const { emulator, url, clock } = await startGateway({ gateway: { maxFollowedProjects: 3, maxWatchedTasks: 1 } });
+    const client = connect(url);
+    const follow = (tag: number): ReturnType<typeof subscribe<Data>> =>
+      subscribe<Data>(client, DOCUMENT, {
+        projectName: "immtest",
+        filter: { tag: { key: "tag", value: String(tag) } },
+        maxStalenessMs: 1_000,
+      });
+    const streams = Array.from({ length: 200 }, (_value, tag) => follow(tag));
+    await eventually(() => streams.filter(({ hasEnded }) => hasEnded).length === 197);
+    await eventually(() => emulator.calls.length === 6 && clock.pendingTimers > 0);
+    await clock.advance(1_000);
+    await eventually(() => emulator.calls.length === 9 && clock.pendingTimers > 0);
+    expect(emulator.calls).toHaveLength(9);
+    expect(streams.filter(({ hasEnded }) => hasEnded)).toHaveLength(197);
+  });
+
+  it("frees the places of projects that are not there", async () => {
+    const { emulator, url } = await startGateway({ gateway: { maxFollowedProjects: 1 } });
+    emulator.addTask({ taskType: "A", taskId: "a", durationMs: Infinity });
+    const client = connect(url);
+    for (let name = 0; name < 20; name += 1) {
+      const [event] = await subscribe<Data>(client, DOCUMENT, { projectName: `made-up-${name}` }).rest();
+      expect(event).toMatchObject({ errors: [{ extensions: { code: "NOT_FOUND" } }] });
+    }
+    // One call each.
+    expect(emulator.calls).toHaveLength(20);
+    const { data } = await subscribe<Data>(client, DOCUMENT, { projectName: "immtest" }).next();
+    expect(data?.projectProgress.taskId).toBe("a");
+  });
+
   it("makes no call for a project that may not be asked for", async () => {
     const { emulator, url } = await startGateway({ gateway: { projects: ["other"] } });
     const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest" });

@@ -214,14 +214,40 @@ describe("leaving", () => {
   });
 
   it("ignores an answer that lands after the last one left", async () => {
-    const { emulator, hub, clock } = await startReader();
+    let hasBegun = false;
+    const { emulator, hub, clock } = await startReader({
+      wrapClient: (client) => ({
+        ...uncalled,
+        getTask: async (request) => {
+          hasBegun = true;
+          return client.getTask(request);
+        },
+      }),
+    });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await eventually(() => hasBegun);
     await stream.return();
     await eventually(() => emulator.calls.some((call) => call.status === 200));
     await clock.advance(60_000);
     expect(clock.pendingTimers).toBe(0);
     expect(emulator.calls).toHaveLength(1);
+  });
+
+  it("asks for nothing when the last one left before the call began", async () => {
+    const asked: string[] = [];
+    const { hub } = await startReader({
+      wrapClient: (client) => ({
+        ...uncalled,
+        getTask: async (request) => {
+          asked.push(request.taskId);
+          return client.getTask(request);
+        },
+      }),
+    });
+    await hub.watch({ keys: [keyOf("left")], needs: NO_NEEDS }).return();
+    await hub.watch({ keys: [keyOf("stays")], needs: NO_NEEDS }).next();
+    expect(asked).toEqual(["stays"]);
   });
 
   it("begins a new watch after the old one ended", async () => {

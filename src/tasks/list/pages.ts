@@ -2,7 +2,7 @@
  * The one loop over IMM's pages, for all who read lists.
  *
  * It goes from NextToken to NextToken, and ends at the last page, at a bound, or when no one wants the next page any more;
- * its reader ends it by leaving the loop. A token that comes back is refused, since the list would never end.
+ * its reader ends it by leaving the loop. A token that comes back, or is too long for one, is refused behind its page.
  */
 
 import { UpstreamInvalidResponseError } from "../../errors.js";
@@ -23,6 +23,9 @@ export interface PagesOptions {
   readonly isWanted?: () => boolean;
 }
 
+/** Several times as long as the tokens of IMM. Each travels in a URL, and in a cursor. */
+const MAX_TOKEN_LENGTH = 2_048;
+
 /** The parameter of ListTasks that names a page. */
 export function pageAt(nextToken: string | undefined): { readonly nextToken?: string } {
   return nextToken === undefined ? {} : { nextToken };
@@ -31,7 +34,7 @@ export function pageAt(nextToken: string | undefined): { readonly nextToken?: st
 /**
  * The pages, one by one. Whether the list has ended, the last one says.
  *
- * @throws UpstreamInvalidResponseError - when a token comes back.
+ * @throws UpstreamInvalidResponseError - behind a page whose token came before, or is too long, also when no more are wanted.
  */
 export async function* readPages<P extends Page>(
   readPage: (nextToken: string | undefined) => Promise<P>,
@@ -41,13 +44,11 @@ export async function* readPages<P extends Page>(
   let token = from;
   for (let count = 0; count < maxPages && isWanted(); count += 1) {
     const page = await readPage(token);
-    const { nextToken } = page;
-    if (nextToken !== undefined && seen.has(nextToken)) {
-      throw new UpstreamInvalidResponseError("IMM's list does not move on.");
-    }
     yield page;
-    if (nextToken === undefined) return;
-    seen.add(nextToken);
-    token = nextToken;
+    token = page.nextToken;
+    if (token === undefined) return;
+    if (seen.has(token)) throw new UpstreamInvalidResponseError("IMM's list does not move on.");
+    if (token.length > MAX_TOKEN_LENGTH) throw new UpstreamInvalidResponseError("IMM's list goes on at no place.");
+    seen.add(token);
   }
 }

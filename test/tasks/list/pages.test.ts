@@ -8,6 +8,7 @@ import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
 import { serveImm, type ImmServer } from "../../support/serve-imm.js";
 import { disposeAfterTest, manualClockNow, QUICK_LIMITS } from "../../support/start-gateway.js";
+import { EVERY_SECOND } from "../../support/look-again.js";
 import { connect, subscribe } from "../../support/subscribe.js";
 import type { ManualClock } from "../../support/manual-clock.js";
 
@@ -30,17 +31,27 @@ interface World {
   readonly lists: () => number;
 }
 
-async function startBefore(
-  nextToken: NextToken,
-  options: GivenOptions = {},
-  hold: (page: number) => Promise<void> = async () => undefined,
-): Promise<World> {
+interface Lists {
+  readonly nextToken: NextToken;
+  /** What stands on a page. @default nothing */
+  readonly tasksOn?: (page: number, token: string | undefined) => readonly object[];
+  /** Holds a page back. @default at once */
+  readonly hold?: (page: number) => Promise<void>;
+}
+
+async function startBefore(lists: NextToken | Lists, options: GivenOptions = {}): Promise<World> {
+  const {
+    nextToken,
+    tasksOn = () => [],
+    hold = async () => undefined,
+  }: Lists = typeof lists === "function" ? { nextToken: lists } : lists;
   let pages = 0;
-  const imm = await serveImm((response, { action, query: { TaskId } }) => {
+  const imm = await serveImm((response, { action, query: { TaskId, NextToken } }) => {
     const isList = action === "ListTasks";
     if (isList) pages += 1;
-    const listed = { Tasks: [], NextToken: nextToken(pages) };
-    const task = { TaskId, TaskType: "FileCompression", Status: "Running", StartTime: "2026-01-01T00:00:00Z" };
+    const listed = { Tasks: tasksOn(pages, NextToken), NextToken: nextToken(pages) };
+    // GetTask tells no progress.
+    const task = { ...listedTask(TaskId ?? ""), Progress: undefined };
     const body = JSON.stringify({ RequestId: "r", ...(isList ? listed : task) });
     void hold(isList ? pages : 0).then(() => response.setHeader("content-type", "application/json").end(body));
   });
@@ -51,8 +62,13 @@ async function startBefore(
   const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock });
   disposeAfterTest(async () => gateway.stop());
   const { url } = await gateway.start();
-  const lists = (): number => imm.requests.filter(({ action }) => action === "ListTasks").length;
-  return { url, imm, clock, gateway, lists };
+  const countLists = (): number => imm.requests.filter(({ action }) => action === "ListTasks").length;
+  return { url, imm, clock, gateway, lists: countLists };
+}
+
+function listedTask(taskId: string, status = "Running"): Readonly<Record<string, string | number>> {
+  const startTime = "2026-01-01T00:00:00Z";
+  return { TaskId: taskId, TaskType: "FileCompression", Status: status, StartTime: startTime, Progress: 7 };
 }
 
 describe.each(endless)("a NextToken %s", (what, nextToken) => {
@@ -115,6 +131,68 @@ describe.each(endless)("a NextToken %s", (what, nextToken) => {
   });
 });
 
+describe.each(endless)("a NextToken %s, on pages of other clients' tasks", (_what, nextToken) => {
+  const tasksOn = (page: number): readonly object[] =>
+    Array.from({ length: 100 }, (_value, index) => listedTask(`other-${page}-${index}`, "Succeeded"));
+
+  it("ends each poll of one task", async () => {
+    const { url, clock, lists } = await startBefore({ nextToken, tasksOn }, EVERY_SECOND);
+    subscribe(connect(url), `subscription { taskProgress(${keyArguments(RUN)}) { status progress } }`);
+    for (let poll = 1; poll <= 5; poll += 1) {
+      await eventually(() => lists() >= poll && clock.pendingTimers > 0);
+      expect(lists()).toBeLessThanOrEqual(poll * 5);
+      await clock.advance(clock.nextTimerInMs ?? 0);
+    }
+  });
+
+  it("ends a list of tasks", async () => {
+    const { url, lists } = await startBefore({ nextToken, tasksOn });
+    await query(url, '{ tasks(projectName: "p", first: 1000) { nodes { id } } }');
+    expect(lists()).toBeLessThanOrEqual(10);
+  });
+
+  it("ends each search for a project's tasks", async () => {
+    const { url, clock, lists } = await startBefore({ nextToken, tasksOn });
+    subscribe(connect(url), 'subscription { projectProgress(projectName: "p") { id } }');
+    await eventually(() => clock.pendingTimers > 0);
+    expect(lists()).toBeLessThanOrEqual(202);
+  });
+});
+
+describe("a page whose NextToken leads nowhere", () => {
+  /** The task stands on the second page, which names itself as the next one. */
+  const astray = {
+    nextToken: () => "second",
+    tasksOn: (_page: number, token: string | undefined) => (token === undefined ? [] : [listedTask(RUN.taskId)]),
+  };
+
+  it("still says what it says: its tasks are followed", async () => {
+    const { url } = await startBefore(astray);
+    const follow = subscribe(connect(url), 'subscription { projectProgress(projectName: "p") { taskId status } }');
+    expect((await follow.next()).data).toEqual({ projectProgress: { taskId: "run", status: "RUNNING" } });
+  });
+
+  it("still tells a task's progress", async () => {
+    const { url } = await startBefore(astray);
+    const { data } = await query(url, `{ task(${keyArguments(RUN)}) { progress } }`);
+    expect(data).toEqual({ task: { progress: 7 } });
+  });
+
+  it("is refused before it stands in a cursor, also where no more tasks are wanted", async () => {
+    const { url } = await startBefore(astray);
+    const document = `query ($after: String) { tasks(projectName: "p", first: 1, after: $after) { pageInfo { endCursor } } }`;
+    const { errors } = await query(url, document);
+    expect(errors).toMatchObject([{ path: ["tasks"], extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
+  });
+
+  it("is refused when the token is too long for a URL", async () => {
+    const { url, lists } = await startBefore((page) => `${page}`.repeat(3_000));
+    const { errors } = await query(url, '{ tasks(projectName: "p") { nodes { id } } }');
+    expect(errors).toMatchObject([{ path: ["tasks"], extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
+    expect(lists()).toBe(1);
+  });
+});
+
 describe("pages that are not wanted any more", () => {
   /** Pages without end, of which the sixth is held back until `release`. */
   async function startHeldBack(options: GivenOptions = {}): Promise<World & { release: () => void }> {
@@ -123,9 +201,8 @@ describe("pages that are not wanted any more", () => {
       release = resolve;
     });
     const world = await startBefore(
-      (page) => `token-${page}`,
+      { nextToken: (page) => `token-${page}`, hold: async (page) => (page === 6 ? held : undefined) },
       options,
-      async (page) => (page === 6 ? held : undefined),
     );
     return { ...world, release };
   }
@@ -158,6 +235,70 @@ describe("pages that are not wanted any more", () => {
     await query(url, `{ task(${keyArguments(RUN)}) { status } }`);
     await query(url, `{ task(${keyArguments({ ...RUN, taskId: "other" })}) { status } }`);
     expect(lists()).toBe(6);
+  });
+});
+
+describe("a sweep that is not wanted any more", () => {
+  const keys = Array.from({ length: 100 }, (_value, index) => ({ projectName: "p", ...RUN, taskId: `t${index}` }));
+  const LAST_PAGE = 3;
+
+  async function startHeldBack(): Promise<World & { release: () => void; tasksAsked: () => readonly string[] }> {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const world = await startBefore({
+      nextToken: (page) => `token-${page}`,
+      hold: async (page) => (page === LAST_PAGE ? held : undefined),
+    });
+    const asked = (): readonly string[] => world.imm.requests.flatMap(({ query: { TaskId = [] } }) => TaskId);
+    return { ...world, release, tasksAsked: asked };
+  }
+
+  it("reads no further page, and asks for no task, for a client that has gone", async () => {
+    const { url, lists, release, tasksAsked } = await startHeldBack();
+    const controller = new AbortController();
+    const document = "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { progress } }";
+    const body = JSON.stringify({ query: document, variables: { keys } });
+    const headers = { "content-type": "application/json" };
+    const answer = fetch(`${url}/graphql`, { method: "POST", headers, body, signal: controller.signal }).catch(String);
+    await eventually(() => lists() === LAST_PAGE);
+    controller.abort();
+    await answer;
+    await query(url, "{ __typename }");
+    release();
+    await query(url, `{ task(${keyArguments({ ...RUN, projectName: "q" })}) { status } }`);
+    await query(url, `{ task(${keyArguments({ ...RUN, projectName: "q", taskId: "other" })}) { status } }`);
+    expect([lists(), tasksAsked()]).toEqual([LAST_PAGE, ["run", "other"]]);
+  });
+
+  it("reads no further page, and asks for no task, for a subscriber that has left", async () => {
+    const { url, lists, release, tasksAsked, gateway } = await startHeldBack();
+    const client = connect(url);
+    const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { progress } }";
+    const follow = subscribe(client, document, { keys });
+    await eventually(() => lists() === LAST_PAGE);
+    follow.unsubscribe();
+    await eventually(() => gateway.watchedTasks === 0);
+    release();
+    await query(url, `{ task(${keyArguments({ ...RUN, projectName: "q" })}) { status } }`);
+    await query(url, `{ task(${keyArguments({ ...RUN, projectName: "q", taskId: "other" })}) { status } }`);
+    expect([lists(), tasksAsked()]).toEqual([LAST_PAGE, ["run", "other"]]);
+  });
+
+  it("leaves another client its answer", async () => {
+    const { url, lists, release, gateway } = await startHeldBack();
+    const client = connect(url);
+    const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { progress } }";
+    const follow = subscribe(client, document, { keys });
+    await eventually(() => lists() === LAST_PAGE);
+    const other = query(url, "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { taskId status } }", { keys });
+    follow.unsubscribe();
+    await eventually(() => gateway.watchedTasks === 0);
+    release();
+    const { data, errors } = await other;
+    expect(errors).toEqual([]);
+    expect(data).toMatchObject({ tasksByKey: expect.arrayContaining([{ taskId: "t0", status: "RUNNING" }]) });
   });
 });
 
