@@ -1,5 +1,5 @@
 /**
- * The gateway: joins the doors, the schema, the tasks and IMM, and owns start and stop.
+ * The gateway: joins the transports, the schema, the tasks and IMM, and owns start and stop.
  *
  * `cli.ts` and users of the library call it. It reads no environment and installs no signal handler.
  */
@@ -33,7 +33,7 @@ import { Documents } from "./operation/documents.js";
 import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/apollo.js";
-import { createHttpDoor, type HttpDoor } from "./transports/http.js";
+import { createHttpTransport, type HttpTransport } from "./transports/http.js";
 import { createAllowsHost, createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
@@ -100,7 +100,7 @@ export interface StartedGateway {
 type Phase =
   | { readonly name: "created" }
   | { readonly name: "starting"; readonly started: Promise<StartedGateway> }
-  | { readonly name: "running"; readonly http: HttpDoor; readonly webSocket: WebSocketTransport }
+  | { readonly name: "running"; readonly http: HttpTransport; readonly webSocket: WebSocketTransport }
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
@@ -210,7 +210,7 @@ class ApolloGateway implements Gateway {
       isReady: () => this.#phase.name === "running",
       isDraining: () => this.#phase.name === "draining",
     };
-    const http = await createHttpDoor({ ...shared, hasExplorer: explorer, example: this.#example });
+    const http = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
     const webSocket = openWebSocketTransport({
       ...shared,
       server: http.app.server,
@@ -259,7 +259,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #drain(
-    { app, apollo, answers }: HttpDoor,
+    { app, apollo, answers }: HttpTransport,
     webSocket: WebSocketTransport,
     stopped: Promise<void>,
   ): Promise<void> {
@@ -268,7 +268,7 @@ class ApolloGateway implements Gateway {
     const { shutdownTimeoutMs } = this.#options;
     const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
     const httpClosed = app.close();
-    // The doors go before the watches: a watch that ended first would tell its subscribers that the task is over.
+    // The transports go before the watches: a watch that ended first would tell its subscribers that the task is over.
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
     this.#hub.dispose();

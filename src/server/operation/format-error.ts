@@ -1,5 +1,5 @@
 /**
- * The outward error border, the same for all doors: what was thrown becomes what a client may see. Never throws.
+ * The outward error border, the same for all transports: what was thrown becomes what a client may see. Never throws.
  *
  * Errors of the house show their code and message. Errors of the request itself (parsing, validation, variables) keep
  * the code they have. Anything else is a defect: it is masked, and logged under the id that the client is shown.

@@ -2,7 +2,7 @@
  * Documents that clients name instead of sending them: those of the operator's manifest, and where it is allowed those
  * that clients have registered themselves (automatic persisted queries).
  *
- * Every door resolves what a request names before anything is parsed. The documents of the manifest are parsed and
+ * Every transport resolves what a request names before anything is parsed. The documents of the manifest are parsed and
  * validated once, at the start.
  */
 
@@ -15,7 +15,7 @@ import type { Documents } from "./documents.js";
 import { toBareId } from "./operation-manifest.js";
 import { nestingRefusal } from "./variables.js";
 
-/** What the doors may be asked for by name. */
+/** What the transports may be asked for by name. */
 export interface PersistedOperationsOptions {
   /** The texts of the manifest by bare id; undefined without a manifest. */
   readonly documents: ReadonlyMap<string, string> | undefined;
@@ -38,7 +38,7 @@ export interface DocumentRequest {
 
 /** Which document a request means. */
 export type Resolution =
-  /** It names none: what it carries, if anything, is for the door to judge. */
+  /** It names none: what it carries, if anything, is for the transport to judge. */
   | { readonly kind: "sent" }
   | { readonly kind: "named"; readonly text: string }
   | { readonly kind: "refused"; readonly error: GraphQLError };

@@ -1,13 +1,13 @@
 /**
  * What one subscriber reads of a shared execution: results are put into its hands as they come, one batch at a time.
  *
- * `shared-subscriptions.ts` writes, a door reads. While the client has not taken the last batch, the newest result of each
+ * `shared-subscriptions.ts` writes, a transport reads. While the client has not taken the last batch, the newest result of each
  * task waits here, and nothing else does. Nothing in it is awaited: a change reaches thousands of subscribers in one loop.
  */
 
 import type { ExecutionResult } from "graphql";
 
-/** A door, on behalf of one client. */
+/** A transport, on behalf of one client. */
 export interface ResultReader {
   /**
    * Sends results, at least one, in this order. There are no more until `onTaken` is called.

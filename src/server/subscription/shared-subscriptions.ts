@@ -1,7 +1,7 @@
 /**
  * One execution for all who ask the same: subscribers with the same document, operation and variables share each result.
  *
- * Every door subscribes through it. A change is executed once, however many follow, and each of them holds at most the
+ * Every transport subscribes through it. A change is executed once, however many follow, and each of them holds at most the
  * newest result of each task that its client has not taken. It takes graphql-js's `subscribe` apart, since a result does
  * not say which task it is of and the event that it was made from does.
  */

@@ -1,5 +1,5 @@
 /**
- * The HTTP door: GraphQL over GET and POST, and a health check, on Fastify. The other doors share its port, and those of
+ * The HTTP transport: GraphQL over GET and POST, and a health check, on Fastify. The other transports share its port, and those of
  * SSE and multipart its app.
  *
  * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
@@ -19,12 +19,12 @@ import { clientSignal } from "./client-signal.js";
 import { GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
 import type { Caller, ExecutionOptions } from "../operation/pipeline.js";
 import type { FormatError } from "../operation/format-error.js";
-import { createMultipartDoor } from "./multipart.js";
+import { createMultipartTransport } from "./multipart.js";
 import { insertNamedDocument } from "./named-document.js";
 import type { AllowsHost, AllowsOrigin } from "./origins.js";
 import { refusal, toRefusal } from "./refusal.js";
 import type { SerializedResults } from "../subscription/serialized-results.js";
-import { registerSseDoor } from "./sse.js";
+import { registerSseTransport } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
 
 /** Whether the process is there. */
@@ -38,8 +38,8 @@ const REQUEST_CHECK_MS = 1_000;
 /** Characters of an answer. */
 const LARGE_LENGTH = 1_000_000;
 
-/** What the HTTP door is made of. */
-export interface HttpDoorOptions extends ExecutionOptions {
+/** What the HTTP transport is made of. */
+export interface HttpTransportOptions extends ExecutionOptions {
   readonly formatError: FormatError;
   readonly serialized: SerializedResults;
   readonly logger: Logger;
@@ -57,14 +57,14 @@ export interface HttpDoorOptions extends ExecutionOptions {
 }
 
 /** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
-export interface HttpDoor {
+export interface HttpTransport {
   readonly app: FastifyInstance;
   readonly apollo: ApolloServer<Caller>;
   readonly answers: StreamedAnswers;
 }
 
-/** Builds the door and starts Apollo; does not listen. */
-export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor> {
+/** Builds the transport and starts Apollo; does not listen. */
+export async function createHttpTransport(options: HttpTransportOptions): Promise<HttpTransport> {
   const apollo = createApollo(options);
   await apollo.start();
   const app = fastify({
@@ -110,7 +110,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     },
   });
   const answers = new StreamedAnswers(options);
-  const answerInParts = createMultipartDoor({ ...options, answers });
+  const answerInParts = createMultipartTransport({ ...options, answers });
   const answerByApollo = fastifyApolloHandler(apollo, {
     context: async ({ headers }, reply) => ({ headers, signal: clientSignal(reply) }),
   });
@@ -127,7 +127,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     handler: async (request, reply) =>
       (await answerInParts(request, reply)) ? reply : answerByApollo.call(app, request, reply),
   });
-  registerSseDoor(app, { ...options, answers });
+  registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
   app.get(READY_PATH, async (_request, reply) =>
     options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),

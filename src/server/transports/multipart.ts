@@ -1,5 +1,5 @@
 /**
- * The multipart door: Apollo's protocol for subscriptions over HTTP, on the path of the HTTP door. Apollo Client speaks it
+ * The multipart transport: Apollo's protocol for subscriptions over HTTP, on the path of the HTTP transport. Apollo Client speaks it
  * by itself where no WebSocket is set up.
  *
  * It answers subscriptions of clients that ask for it; everything else is Apollo's to answer.
@@ -16,16 +16,16 @@ import { isForeignPage, type AllowsOrigin } from "./origins.js";
 import { toRefusal } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
-/** What the multipart door is made of. */
-export interface MultipartDoorOptions extends ExecutionOptions {
+/** What the multipart transport is made of. */
+export interface MultipartTransportOptions extends ExecutionOptions {
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
   readonly formatError: FormatError;
   readonly maxRequestBytes: number;
 }
 
-/** Answers a request that is for this door. False when it is not; then nothing has been sent. */
-export type MultipartDoor = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
+/** Answers a request that is for this transport. False when it is not; then nothing has been sent. */
+export type MultipartTransport = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
 
 const BOUNDARY = "\r\n--graphql";
 
@@ -51,7 +51,7 @@ function part(json: string): string {
   return `\r\nContent-Type: application/json\r\n\r\n${json}${BOUNDARY}`;
 }
 
-export function createMultipartDoor(options: MultipartDoorOptions): MultipartDoor {
+export function createMultipartTransport(options: MultipartTransportOptions): MultipartTransport {
   return async (request, reply) => {
     const { body } = request;
     if (!asksForParts(request.headers.accept) || !isOperationRequest(body)) return false;

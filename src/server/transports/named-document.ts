@@ -1,5 +1,5 @@
 /**
- * Makes of an HTTP request that names its document one that carries it, so that Apollo, graphql-sse and the multipart door
+ * Makes of an HTTP request that names its document one that carries it, so that Apollo, graphql-sse and the multipart transport
  * find the document where they look for one.
  */
 
@@ -53,7 +53,7 @@ function withoutName(extensions: unknown): unknown {
   return rest;
 }
 
-/** What is no JSON names nothing; the door refuses it in its own words. */
+/** What is no JSON names nothing; the transport refuses it in its own words. */
 function parseOrNull(json: string | null): unknown {
   try {
     return JSON.parse(json ?? "null");

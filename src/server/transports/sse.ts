@@ -1,5 +1,5 @@
 /**
- * The SSE door: GraphQL over server-sent events in distinct connections mode, one operation per request, by GET and POST.
+ * The SSE transport: GraphQL over server-sent events in distinct connections mode, one operation per request, by GET and POST.
  *
  * graphql-sse reads the request. The streaming is the house's own: the queue of graphql-sse does not wait for the client,
  * its heartbeats are not the clock's, and it says `complete` when a stream is cut short. It would also serialize a result
@@ -18,8 +18,8 @@ import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 export const STREAM_PATH = "/graphql/stream";
 
-/** What the SSE door is made of. */
-export interface SseDoorOptions extends ExecutionOptions {
+/** What the SSE transport is made of. */
+export interface SseTransportOptions extends ExecutionOptions {
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
   readonly maxRequestBytes: number;
@@ -45,8 +45,8 @@ const wire: Wire = {
   fail: (error) => `event: next\ndata: ${JSON.stringify({ errors: [error] })}\n\n${COMPLETION}`,
 };
 
-/** Opens the door. */
-export function registerSseDoor(app: FastifyInstance, options: SseDoorOptions): void {
+/** Opens the transport. */
+export function registerSseTransport(app: FastifyInstance, options: SseTransportOptions): void {
   const { answers, maxRequestBytes } = options;
   const read = createHandler<FastifyRequest, Reading>({
     // No token: never the mode in which one connection carries several operations.

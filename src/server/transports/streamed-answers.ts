@@ -1,5 +1,5 @@
 /**
- * HTTP answers that go on for as long as a subscription does: what the SSE and the multipart door have in common.
+ * HTTP answers that go on for as long as a subscription does: what the SSE and the multipart transport have in common.
  *
  * The next events are written only when the client has taken the last ones, so that a slow client finds the newest
  * snapshot of each task instead of a queue. A client that goes follows nothing from then on. A stop of the gateway breaks the answers off;

@@ -7,7 +7,7 @@ import { PersistedOperations } from "../../../src/server/operation/persisted-ope
 import { formatResult, type ExecutionOptions } from "../../../src/server/operation/pipeline.js";
 import { ResultStream } from "../../../src/server/subscription/result-stream.js";
 import { SerializedResults } from "../../../src/server/subscription/serialized-results.js";
-import { createHttpDoor, type HttpDoorOptions } from "../../../src/server/transports/http.js";
+import { createHttpTransport, type HttpTransportOptions } from "../../../src/server/transports/http.js";
 import { openWebSocketTransport } from "../../../src/server/transports/websocket.js";
 import { transports } from "../../support/every-transport.js";
 import { keyArguments } from "../../support/query.js";
@@ -61,8 +61,8 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
     maxSocketOperations: 10,
     maxSocketBufferBytes: 1_000_000,
     ...parts,
-  } as unknown as HttpDoorOptions & Parameters<typeof openWebSocketTransport>[0];
-  const { app, apollo } = await createHttpDoor(options);
+  } as unknown as HttpTransportOptions & Parameters<typeof openWebSocketTransport>[0];
+  const { app, apollo } = await createHttpTransport(options);
   const sockets = openWebSocketTransport({
     ...options,
     server: app.server,
