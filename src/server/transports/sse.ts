@@ -9,6 +9,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { OperationTypeNode } from "graphql";
 import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
+import Negotiator from "negotiator";
 import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions } from "../operation/pipeline.js";
 import { insertNamedDocument } from "./named-document.js";
@@ -17,6 +18,7 @@ import { toRefusal } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 export const STREAM_PATH = "/graphql/stream";
+const EVENT_STREAM = "text/event-stream";
 
 /** What the SSE transport is made of. */
 export interface SseTransportOptions extends ExecutionOptions {
@@ -34,7 +36,7 @@ const COMMENT = ":\n\n";
 const COMPLETION = print({ event: "complete", data: null });
 
 const wire: Wire = {
-  contentType: "text/event-stream; charset=utf-8",
+  contentType: `${EVENT_STREAM}; charset=utf-8`,
   opening: COMMENT,
   event: (json) => `event: next\ndata: ${json}\n\n`,
   heartbeat: COMMENT,
@@ -65,7 +67,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       const refuse = async (status: number): Promise<void> =>
         reply.status(status).send(toRefusal(status, maxRequestBytes));
       if (isForeignPage(request.headers, options.allowsOrigin)) return refuse(403);
-      if (!acceptsEventStream(request.headers.accept)) return refuse(406);
+      if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(406);
       const unresolved = insertNamedDocument(request, options.persisted);
       if (unresolved !== null) return answers.send(reply, wire, async () => ({ errors: [unresolved] }));
       const context: Reading = {};
@@ -89,8 +91,8 @@ function toSseRequest(request: FastifyRequest, context: Reading): Request<Fastif
     url: request.url,
     headers: {
       get(name) {
-        // It knows no other spelling of what `acceptsEventStream` has found to be meant.
-        if (name === "accept") return "text/event-stream";
+        // It knows no other spelling of what the negotiation has found to be meant.
+        if (name === "accept") return EVENT_STREAM;
         const value = request.headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       },
@@ -99,10 +101,4 @@ function toSseRequest(request: FastifyRequest, context: Reading): Request<Fastif
     raw: request,
     context,
   };
-}
-
-/** Whether an Accept header takes events; curl's, which takes anything, does. */
-function acceptsEventStream(accept = "*/*"): boolean {
-  const ranges = accept.split(",").map((range) => range.split(";", 1)[0]?.trim().toLowerCase() ?? "");
-  return ranges.some((range) => ["text/event-stream", "text/*", "*/*"].includes(range));
 }
