@@ -15,6 +15,7 @@ import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/dis
 import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin/landingPage/default";
 import type { FastifyInstance } from "fastify";
 import Negotiator from "negotiator";
+import { ConfigurationError } from "../../errors.js";
 import type { Caller } from "../operation/pipeline.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
@@ -35,9 +36,18 @@ export function createLandingPage(isOn: boolean, example: ExampleOperations): Ap
   });
 }
 
+/** @throws ConfigurationError - when the source was compiled, but not built. */
+function readPage(): Buffer {
+  try {
+    return readFileSync(new URL("graphiql.html.gz", import.meta.url));
+  } catch {
+    throw new ConfigurationError("GraphiQL has not been built: run npm run build, or turn the explorer off.");
+  }
+}
+
 /** Serves GraphiQL. */
 export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, example: ExampleOperations): void {
-  const page = readFileSync(new URL("graphiql.html.gz", import.meta.url));
+  const page = readPage();
   const etag = `W/"${createHash("sha256").update(page).digest("base64url")}"`;
   app.get(GRAPHIQL_PATH, async (request, reply) => {
     // Asked for again each time, since the next version of the gateway has another; the same one costs no bytes.
