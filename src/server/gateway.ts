@@ -283,6 +283,7 @@ class ApolloGateway implements Gateway {
     const options = this.#options;
     const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
     const answered = new AbortController();
+    const isOver = AbortSignal.any([signal, answered.signal]);
     return {
       ...options,
       tally,
@@ -290,7 +291,7 @@ class ApolloGateway implements Gateway {
         readEach: (requests, readOptions) => this.#reader.readEach(requests, readOptions),
         maxTasksPerOperation: options.maxTasksPerOperation,
         tally,
-        isWanted: () => !signal.aborted,
+        isWanted: () => !isOver.aborted,
       }),
       taskLister: this.#lister,
       taskResults: this.#results,
@@ -299,7 +300,7 @@ class ApolloGateway implements Gateway {
       taskWaiter: this.#waiter,
       watchHub: this.#hub,
       clock: this.#clock,
-      signal: AbortSignal.any([signal, answered.signal]),
+      signal: isOver,
       end: () => answered.abort(),
       pollBounds: options,
       typicalDurations: this.#reader.typicalDurations,
