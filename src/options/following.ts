@@ -1,23 +1,30 @@
 /** How tasks are followed. */
 
-import { integer, type Section } from "./row.js";
+import { integer, number, type Section } from "./row.js";
 
 const HOUR_MS = 3_600_000;
 
 export const following = {
   title: "Following tasks",
   gateway: {
+    watchCallsPerSecond: number({
+      min: 0.01,
+      max: 1_000,
+      default: 0.5,
+      effect:
+        "calls to IMM a second that polls of one watched project may take for what runs there, 100 tasks a call; what confirms an end comes on top",
+    }),
     minPollIntervalMs: integer({
       min: 100,
       max: HOUR_MS,
       default: 1_000,
-      effect: "the shortest time between two polls of a watched task",
+      effect: "the shortest time between two polls of a watched project, whatever is asked for",
     }),
     maxPollIntervalMs: integer({
       min: 100,
       max: HOUR_MS,
       default: 15_000,
-      effect: "the longest time between two polls of a watched task, unless all its subscribers accept older data",
+      effect: "the longest time between two polls of a watched project, unless all its subscribers accept older data",
     }),
     refusalGraceMs: integer({
       min: 0,

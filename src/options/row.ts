@@ -89,6 +89,23 @@ export function integer<D extends number | undefined>({
   };
 }
 
+/** A number, with a fraction or without. */
+export function number<D extends number | undefined>({
+  min,
+  max,
+  ...details
+}: Range & Details<number, D>): Option<number, D> {
+  const value = v.pipe(v.number(), v.minValue(min), v.maxValue(max));
+  return {
+    ...details,
+    range: { min, max },
+    placeholder: "<number>",
+    expected: `a number from ${min} to ${max}`,
+    value,
+    text: v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/), v.transform(Number), value),
+  };
+}
+
 export function text<D extends string | undefined>(
   details: Details<string, D> & { readonly placeholder?: string },
 ): Option<string, D> {

@@ -4,7 +4,6 @@
 
 import type { Clock } from "../clock.js";
 import type { CallTally } from "../tasks/call-tally.js";
-import type { PollBounds } from "../tasks/poll-schedule.js";
 import type { TaskLister } from "../tasks/task-lister.js";
 import type { TaskLoader } from "../tasks/task-loader.js";
 import type { TaskResults } from "../tasks/task-results.js";
@@ -12,7 +11,7 @@ import type { TaskWaiter } from "../tasks/task-waiter.js";
 import type { TaskStarter } from "../tasks/task-starter.js";
 import type { TaskTexts } from "../tasks/task-texts.js";
 import type { TypicalDurations } from "../tasks/typical-durations.js";
-import type { WatchHub } from "../tasks/watch-hub.js";
+import type { WatchHub } from "../tasks/watch/watch-hub.js";
 
 /** The context of one operation. */
 export interface GatewayContext {
@@ -39,8 +38,6 @@ export interface GatewayContext {
   readonly end: () => void;
   /** How long `awaitTask` may wait, in milliseconds. */
   readonly maxAwaitMs: number;
-  /** The rhythm of polls, for clients that poll themselves. */
-  readonly pollBounds: PollBounds;
   /** What tasks of each type have taken, for a first guess. */
   readonly typicalDurations: TypicalDurations;
   /** Reads what is asked for of request definitions and user data. */

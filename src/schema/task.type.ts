@@ -5,7 +5,6 @@
  */
 
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
-import { nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import type { CallTally } from "../tasks/call-tally.js";
 import type { Misfits } from "../tasks/misfits.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
@@ -14,6 +13,7 @@ import type { TaskLoader } from "../tasks/task-loader.js";
 import { hasResult, type TaskResults } from "../tasks/task-results.js";
 import type { TaskTexts } from "../tasks/task-texts.js";
 import { estimatedRestMs, type TypicalDurations } from "../tasks/typical-durations.js";
+import type { WatchHub } from "../tasks/watch/watch-hub.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
 import { TaskError } from "./task-error.type.js";
@@ -28,7 +28,7 @@ type Later<T> = T | Promise<T>;
 
 /** How tasks are shown, and what reads their results. */
 export interface TaskView {
-  readonly pollBounds: PollBounds;
+  readonly watchHub: Pick<WatchHub, "pollIntervalMs">;
   readonly typicalDurations: TypicalDurations;
   /** Reads what is asked for of request definitions and user data. */
   readonly taskTexts: TaskTexts;
@@ -223,8 +223,12 @@ export class Task extends Node {
       "When the task should be over: by its speed once a quarter is done, before that by what tasks of its type have taken here. Null when there is nothing to tell from, when that time has passed, and once it is done.",
   })
   get estimatedEndAt(): string | null {
-    const view = this.#pollView();
-    const restMs = isFinal(this.#snapshot) ? null : estimatedRestMs(view);
+    if (isFinal(this.#snapshot)) return null;
+    const restMs = estimatedRestMs({
+      ageMs: elapsedMs(this.#snapshot) ?? 0,
+      progress: this.#snapshot.progress,
+      typicalDurationMs: this.#view.typicalDurations.of(this.#snapshot.key.taskType),
+    });
     return restMs === null ? null : new Date(this.#snapshot.observedAt + restMs).toISOString();
   }
 
@@ -239,22 +243,12 @@ export class Task extends Node {
       "Milliseconds after which asking again is worth it, for clients that poll; null when the task is done. Subscribing is cheaper.",
   })
   get pollAfterMs(): number | null {
-    return isFinal(this.#snapshot) ? null : nextPollDelayMs(this.#pollView(), this.#view.pollBounds, 0.5);
+    return isFinal(this.#snapshot) ? null : this.#view.watchHub.pollIntervalMs(this.#snapshot.key.projectName);
   }
 
   /** The value, or why there is none, where IMM gave one that does not fit. */
   #given<Name extends keyof Misfits>(name: Name): OrError<TaskSnapshot[Name]> {
     const { [name]: value, misfits } = this.#snapshot;
     return value === null ? (misfits[name] ?? value) : value;
-  }
-
-  #pollView(): PollView {
-    return {
-      ageMs: elapsedMs(this.#snapshot) ?? 0,
-      progress: this.#snapshot.progress,
-      typicalDurationMs: this.#view.typicalDurations.of(this.#snapshot.key.taskType),
-      unchangedPolls: 0,
-      failedPolls: 0,
-    };
   }
 }

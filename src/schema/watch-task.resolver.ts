@@ -9,7 +9,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Args, Ctx, Resolver, Root, Subscription } from "type-graphql";
 import { parseListQuery } from "../tasks/list-query.js";
 import { parseTaskKey, type TaskKey } from "../tasks/task.js";
-import type { WatchEvent, WatchStream } from "../tasks/watch-stream.js";
+import type { WatchEvent, WatchStream } from "../tasks/watch/watch-stream.js";
 import { parseListArgument, parseMaxStaleness } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";

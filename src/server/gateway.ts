@@ -24,7 +24,7 @@ import { TaskResults } from "../tasks/task-results.js";
 import { TaskTexts } from "../tasks/task-texts.js";
 import { TaskStarter } from "../tasks/task-starter.js";
 import { TaskWaiter } from "../tasks/task-waiter.js";
-import { WatchHub } from "../tasks/watch-hub.js";
+import { WatchHub } from "../tasks/watch/watch-hub.js";
 import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/explorer.js";
 import { asksForReport } from "./operation/call-report.js";
@@ -162,7 +162,7 @@ class ApolloGateway implements Gateway {
     this.#results = new TaskResults({ ...parts, client: this.#client });
     this.#texts = new TaskTexts({ isRedacted: options.redactDefinitions });
     this.#starter = new TaskStarter({ ...parts, client: this.#client, reader: this.#reader });
-    this.#hub = new WatchHub({ ...parts, reader: this.#reader, bounds: options });
+    this.#hub = new WatchHub({ ...parts, reader: this.#reader, rate: options });
     this.#waiter = new TaskWaiter({ ...parts, hub: this.#hub });
   }
 
@@ -302,7 +302,6 @@ class ApolloGateway implements Gateway {
       clock: this.#clock,
       signal: isOver,
       end: () => answered.abort(),
-      pollBounds: options,
       typicalDurations: this.#reader.typicalDurations,
       taskTexts: this.#texts,
     };

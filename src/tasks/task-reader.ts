@@ -68,11 +68,13 @@ export interface ReadOptions {
   readonly priority?: number | undefined;
   /** Counts what is done for the operation. @default nobody counts */
   readonly tally?: CallTally | undefined;
+  /** Called with each attempt of a call. @default nobody wants to know */
+  readonly onAttempt?: (() => void) | undefined;
   /** Whether the caller still waits: what it alone would cause is not begun once it does not. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
 }
 
-/** Is told of every snapshot that is newly known, merged with what was known before. */
+/** Is told of every snapshot that is newly known, merged with what the memory holds of its task. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
 /** One question on its way to IMM. */
@@ -167,6 +169,16 @@ export class TaskReader {
     this.#answeredTicks.set(request.projectName, observed.tick);
     const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
+  }
+
+  /** What answers the request without a call, if anything does. */
+  known(request: ReadRequest): TaskSnapshot | undefined {
+    return this.#knownAnswer(this.#toQuestion(request, {}));
+  }
+
+  /** One task by GetTask, after the lists have not shown it or do not tell what is needed. */
+  async confirm({ key, needs }: ReadRequest, options: ReadOptions): Promise<TaskSnapshot> {
+    return this.#answer({ ...this.#toQuestion({ key, needs, maxAgeMs: 0 }, options), isAbsent: true });
   }
 
   /** Takes in what a create has told of its task, and answers with all that is known of it now. */
@@ -336,7 +348,10 @@ export class TaskReader {
   /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */
   #keepListed(snapshot: TaskSnapshot, isWanted: boolean): TaskSnapshot {
     const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
-    return isWanted || isRoomy || this.#snapshots.has(toKeyText(snapshot.key)) ? this.#keep(snapshot) : snapshot;
+    const keyText = toKeyText(snapshot.key);
+    if (isWanted || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
+    for (const listener of this.#listeners) listener(keyText, snapshot);
+    return snapshot;
   }
 
   #keep(snapshot: TaskSnapshot): TaskSnapshot {
@@ -356,8 +371,8 @@ export class TaskReader {
   }
 }
 
-function toCallOptions({ priority, tally, isWanted }: ReadOptions): SweepOptions {
-  return { priority, onAttempt: tally?.countCall, isWanted };
+function toCallOptions({ priority, tally, onAttempt = tally?.countCall, isWanted }: ReadOptions): SweepOptions {
+  return { priority, onAttempt, isWanted };
 }
 
 function notWanted(): GatewayError {

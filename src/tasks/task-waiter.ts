@@ -7,9 +7,9 @@ import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../errors.js";
 import type { TaskKey, TaskNeeds, TaskSnapshot } from "./task.js";
-import { FULL_RETRY_MS } from "./project-watch.js";
-import type { WatchHub } from "./watch-hub.js";
-import type { WatchStream } from "./watch-stream.js";
+import { FULL_RETRY_MS } from "./watch/project-watch.js";
+import type { WatchHub } from "./watch/watch-hub.js";
+import type { WatchStream } from "./watch/watch-stream.js";
 
 /** What a `TaskWaiter` is made of. */
 export interface TaskWaiterOptions {

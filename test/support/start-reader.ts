@@ -5,7 +5,7 @@ import { parseEndpoint } from "../../src/imm/endpoints.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
 import { createOpenApi, OpenApiImmClient } from "../../src/imm/openapi-client.js";
 import { TaskReader } from "../../src/tasks/task-reader.js";
-import { WatchHub } from "../../src/tasks/watch-hub.js";
+import { WatchHub } from "../../src/tasks/watch/watch-hub.js";
 import type { ManualClock } from "./manual-clock.js";
 import { RecordingLogger } from "./recording-logger.js";
 import { disposeAfterTest, manualClockNow } from "./start-gateway.js";
@@ -50,12 +50,12 @@ export async function startReader(
   } = options;
   const client = wrapClient(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 }));
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
-  const bounds = { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
+  const rate = { watchCallsPerSecond: 0.5, minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
   const hub = new WatchHub({
     reader,
     clock,
     logger: new RecordingLogger(),
-    bounds,
+    rate,
     refusalGraceMs: 600_000,
     maxWatchedTasks,
     maxFollowedProjects: 100,

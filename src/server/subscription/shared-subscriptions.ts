@@ -8,7 +8,7 @@
 
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from "graphql";
 import { isFinal } from "../../tasks/task.js";
-import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch-stream.js";
+import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch/watch-stream.js";
 import { toFailedResult } from "./failed-result.js";
 import { ResultStream, type Outcome } from "./result-stream.js";
 

@@ -13,7 +13,7 @@ import { ResultStream, type ResultReader } from "../../../src/server/subscriptio
 import { createExecutor } from "../../../src/server/operation/executor.js";
 import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
 import type { TaskSnapshot } from "../../../src/tasks/task.js";
-import type { WatchEvent } from "../../../src/tasks/watch-stream.js";
+import type { WatchEvent } from "../../../src/tasks/watch/watch-stream.js";
 
 /** A source that the test moves by hand, and what was made of it. */
 class Source implements AsyncIterableIterator<WatchEvent> {

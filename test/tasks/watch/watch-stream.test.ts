@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from "@jest/globals";
-import { WatchStream, type WatchEvent } from "../../src/tasks/watch-stream.js";
+import { WatchStream, type WatchEvent } from "../../../src/tasks/watch/watch-stream.js";
 
 function failure(taskId: string): WatchEvent {
   return { kind: "failure", key: { projectName: "p", taskType: "t", taskId }, error: new Error(taskId) };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { TaskReader } from "../../src/tasks/task-reader.js";
-import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../src/tasks/task.js";
-import { WatchHub } from "../../src/tasks/watch-hub.js";
-import type { WatchStream } from "../../src/tasks/watch-stream.js";
-import { ManualClock } from "../support/manual-clock.js";
-import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../support/emulated-client.js";
-import { RecordingLogger } from "../support/recording-logger.js";
+import { TaskReader } from "../../../src/tasks/task-reader.js";
+import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
+import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
+import { ManualClock } from "../../support/manual-clock.js";
+import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../../support/emulated-client.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
 
 /** Tasks that run from the beginning; further ones start on the way. */
 const TASKS = 12;
@@ -117,7 +117,7 @@ class World {
     reader: this.reader,
     clock: this.clock,
     logger: new RecordingLogger(),
-    bounds: { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
+    rate: { watchCallsPerSecond: 0.5, minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
     maxFollowedProjects: 100,
     refusalGraceMs: 600_000,
     maxWatchedTasks: 1_000,

@@ -1,20 +1,22 @@
 /**
- * One watch per task, however many subscribers it has, and one rhythm per project.
+ * Who follows what: one `ProjectWatch` per project, whatever its subscribers are.
  *
- * The subscription resolvers call `watch`; it joins the `ProjectWatch` of each task's project and hands back a stream. The
- * last subscriber to leave a task ends its polling. What queries learn reaches the watches through it. It never talks to
- * IMM itself.
+ * The rule of polling: a watched project may spend `watchCallsPerSecond` on what runs there, so the next poll begins when
+ * the last one has been earned back, within the least and the longest interval; a subscriber who asks for fresher data
+ * makes it sooner. One poll answers for all watched tasks of the project: pages of the list show what runs, and what they
+ * do not show any more is asked for in the same poll, so an end is known an interval later at most. Newcomers are asked
+ * for at once.
  */
 
-import type { Clock } from "../clock.js";
-import { UpstreamThrottledError } from "../errors.js";
-import type { Logger } from "../log.js";
-import type { PollBounds } from "./poll-schedule.js";
-import type { TaskReader } from "./task-reader.js";
+import type { Clock } from "../../clock.js";
+import { UpstreamThrottledError } from "../../errors.js";
+import type { Logger } from "../../log.js";
+import { NOBODY_ASKS, pollIntervalMs, type PollRate } from "./poll-plan.js";
+import type { TaskReader } from "../task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
-import { PAGE_SIZE } from "./sweep-plan.js";
+import { PAGE_SIZE } from "../sweep-plan.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
-import { toKeyText, type TaskKey, type TaskNeeds } from "./task.js";
+import { toKeyText, type TaskKey, type TaskNeeds } from "../task.js";
 import { WatchStream } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
@@ -25,8 +27,8 @@ export interface WatchHubOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How often a running task is looked at. */
-  readonly bounds: PollBounds;
+  /** How often a project is polled. */
+  readonly rate: PollRate;
   /** Milliseconds after an answer of IMM for a project for which its refusals count as passing. */
   readonly refusalGraceMs: number;
   /** Different tasks watched at once. Minimum: `1`. */
@@ -63,7 +65,7 @@ export class WatchHub {
   readonly #reader: TaskReader;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #bounds: PollBounds;
+  readonly #rate: PollRate;
   readonly #refusalGraceMs: number;
   readonly #maxWatchedTasks: number;
   readonly #maxFollowedProjects: number;
@@ -71,11 +73,11 @@ export class WatchHub {
   readonly #streams = new Set<WatchStream>();
 
   constructor(options: WatchHubOptions) {
-    const { reader, clock, logger, bounds, refusalGraceMs, maxWatchedTasks, maxFollowedProjects } = options;
+    const { reader, clock, logger, rate, refusalGraceMs, maxWatchedTasks, maxFollowedProjects } = options;
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;
-    this.#bounds = bounds;
+    this.#rate = rate;
     this.#refusalGraceMs = refusalGraceMs;
     this.#maxWatchedTasks = maxWatchedTasks;
     this.#maxFollowedProjects = maxFollowedProjects;
@@ -85,6 +87,12 @@ export class WatchHub {
   /** How many tasks are watched at this moment. */
   get watchedTasks(): number {
     return [...this.#projects.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Milliseconds after which asking for a task of the project again is worth it: when it is polled, or would be. */
+  pollIntervalMs(projectName: string): number {
+    const unwatched = { ...NOBODY_ASKS, isAskedByAll: false };
+    return this.#projects.get(projectName)?.intervalMs ?? pollIntervalMs(1, this.#rate, unwatched);
   }
 
   /**
@@ -103,7 +111,7 @@ export class WatchHub {
     const projectNames = new Set(keys.map((key) => key.projectName));
     const stream = this.#open(projectNames, byText.keys(), false);
     for (const projectName of projectNames) {
-      const ofProject = [...byText].filter(([, key]) => key.projectName === projectName);
+      const ofProject = [...byText.values()].filter((key) => key.projectName === projectName);
       this.#projectOf(projectName).join(stream, { needs, maxStalenessMs }, ofProject);
     }
     return stream;
@@ -171,7 +179,7 @@ export class WatchHub {
       reader: this.#reader,
       clock: this.#clock,
       logger: this.#logger,
-      bounds: this.#bounds,
+      rate: this.#rate,
       refusalGraceMs: this.#refusalGraceMs,
       room: () => this.#room,
       maxPages: Math.ceil(this.#maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,

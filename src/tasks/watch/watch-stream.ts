@@ -6,7 +6,7 @@
  * hub writes, the transport reads.
  */
 
-import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
+import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 
 /** What happened to a followed task. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { NotFoundError } from "../../src/errors.js";
-import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../src/tasks/task.js";
-import type { WatchStream } from "../../src/tasks/watch-stream.js";
-import { eventually } from "../support/eventually.js";
-import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
-import { uncalled } from "../support/uncalled.js";
+import { NotFoundError } from "../../../src/errors.js";
+import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
+import { eventually } from "../../support/eventually.js";
+import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { uncalled } from "../../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 
@@ -18,8 +18,9 @@ async function nextSnapshot(stream: WatchStream): Promise<TaskSnapshot> {
   return value.snapshot;
 }
 
-/** Lets the next look of a watch happen, to its end. */
-async function lookAgain({ clock, emulator }: RunningReader): Promise<void> {
+/** Lets the next poll happen, to its end. */
+async function pollAgain({ clock, emulator }: RunningReader): Promise<void> {
+  await eventually(() => clock.pendingTimers > 0);
   const before = emulator.calls.length;
   await clock.advance(clock.nextTimerInMs ?? 0);
   await eventually(() => emulator.calls.length > before && clock.pendingTimers > 0);
@@ -34,7 +35,7 @@ describe("following one task", () => {
     const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
     expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING", progress: 10 });
     emulator.setProgress("run", 60);
-    await lookAgain(running);
+    await pollAgain(running);
     expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING", progress: 60 });
     emulator.finishTask("run");
     await clock.advance(clock.nextTimerInMs ?? 0);
@@ -54,17 +55,17 @@ describe("following one task", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it("tells nothing of a look that showed no change", async () => {
+  it("tells nothing of a poll that showed no change", async () => {
     const running = await startReader();
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
     const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
     await nextSnapshot(stream);
-    await lookAgain(running);
-    await lookAgain(running);
+    await pollAgain(running);
+    await pollAgain(running);
     emulator.setProgress("run", 11);
-    await lookAgain(running);
+    await pollAgain(running);
     expect(await nextSnapshot(stream)).toMatchObject({ progress: 11 });
   });
 
@@ -78,7 +79,7 @@ describe("following one task", () => {
     await nextSnapshot(plain);
     await nextSnapshot(keen);
     emulator.setProgress("run", 60);
-    await lookAgain(running);
+    await pollAgain(running);
     expect(await nextSnapshot(keen)).toMatchObject({ progress: 60 });
     emulator.failTask("run", "E", "m");
     await running.clock.advance(running.clock.nextTimerInMs ?? 0);
@@ -103,8 +104,8 @@ describe("following one task", () => {
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
     await nextSnapshot(stream);
-    await lookAgain(running);
-    await lookAgain(running);
+    await pollAgain(running);
+    await pollAgain(running);
     expect(actionsOf(running.emulator)).toEqual(["GetTask", "GetTask", "GetTask"]);
   });
 });
@@ -155,7 +156,7 @@ describe("sharing a watch", () => {
     expect(emulator.calls.map((call) => call.parameters["RequestDefinition"])).toEqual([undefined, "true"]);
   });
 
-  it("serves a newcomer who joins while a look is under way", async () => {
+  it("serves a newcomer who joins while a poll is under way", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, requestDefinition: "{}" });
     const first = hub.watch({ keys: [keyOf("done")], needs: NO_NEEDS });
@@ -175,11 +176,11 @@ describe("sharing a watch", () => {
     await nextSnapshot(slow);
     for (const progress of [10, 20, 30]) {
       emulator.setProgress("run", progress);
-      await lookAgain(running);
+      await pollAgain(running);
     }
     expect(await nextSnapshot(slow)).toMatchObject({ progress: 30 });
     emulator.setProgress("run", 40);
-    await lookAgain(running);
+    await pollAgain(running);
     emulator.finishTask("run");
     await running.clock.advance(running.clock.nextTimerInMs ?? 0);
     await eventually(() => hub.watchedTasks === 0);
@@ -197,7 +198,7 @@ describe("leaving", () => {
     await Promise.all([one, two].map(async (stream) => stream && nextSnapshot(stream)));
     await one?.return();
     expect(clock.pendingTimers).toBe(1);
-    await lookAgain(running);
+    await pollAgain(running);
     await two?.return();
     expect(clock.pendingTimers).toBe(0);
     expect(hub.watchedTasks).toBe(0);
@@ -274,31 +275,21 @@ describe("leaving", () => {
 });
 
 describe("failures while following", () => {
-  it("delays a look and ends nothing when the failure may pass", async () => {
+  it("delays nothing beyond the next poll, and ends nothing, when the failure may pass", async () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
-    emulator.addTask({ taskType: "FileCompression", taskId: "run" });
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
     const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
     await nextSnapshot(stream);
     const remove = emulator.injectFault({ kind: "serverError" });
-    await lookAgain(running);
-    const afterOne = clock.nextTimerInMs ?? 0;
-    await lookAgain(running);
-    expect(clock.nextTimerInMs).toBeGreaterThan(afterOne);
+    for (let poll = 0; poll < 10; poll += 1) {
+      await pollAgain(running);
+      expect(clock.nextTimerInMs).toBe(2_000);
+    }
     remove();
     emulator.finishTask("run");
     await clock.advance(clock.nextTimerInMs ?? 0);
     expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED" });
-  });
-
-  it("never waits longer than the longest interval, however often IMM fails", async () => {
-    const running = await startReader();
-    const { emulator, hub, clock } = running;
-    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
-    emulator.injectFault({ kind: "serverError" });
-    for (let look = 0; look < 10; look += 1) await lookAgain(running);
-    expect(clock.nextTimerInMs).toBe(15_000);
   });
 
   it("makes no call for a newcomer while it waits after a failure", async () => {
@@ -314,17 +305,26 @@ describe("failures while following", () => {
     hub.dispose();
   });
 
-  it("is back at the longest interval soon after IMM has throttled", async () => {
-    const running = await startReader();
+  it("pays for each attempt: the poll after one that took four comes four times as late", async () => {
+    let attempts = 4;
+    const running = await startReader({
+      wrapClient: (client) => ({
+        ...uncalled,
+        getTask: async (request, options) => client.getTask(request, options),
+        listTasks: async (request, options) => {
+          for (let attempt = 0; attempt < attempts; attempt += 1) options?.onAttempt?.();
+          return client.listTasks(request, options);
+        },
+      }),
+    });
     const { emulator, hub, clock } = running;
-    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity, startedAgoMs: 3_600_000 });
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
-    const remove = emulator.injectFault({ kind: "throttle" });
-    for (let look = 0; look < 5; look += 1) await lookAgain(running);
-    expect(clock.nextTimerInMs).toBe(60_000);
-    remove();
-    for (let look = 0; look < 10; look += 1) await lookAgain(running);
-    expect(clock.nextTimerInMs).toBe(15_000);
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    await pollAgain(running);
+    expect(clock.nextTimerInMs).toBe(8_000);
+    attempts = 1;
+    await pollAgain(running);
+    expect(clock.nextTimerInMs).toBe(2_000);
   });
 
   it("waits for the first snapshot through failures that may pass", async () => {
@@ -334,7 +334,7 @@ describe("failures while following", () => {
     emulator.injectFault({ kind: "reset", times: 2 });
     const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
     await eventually(() => clock.pendingTimers > 0);
-    await lookAgain(running);
+    await pollAgain(running);
     await clock.advance(clock.nextTimerInMs ?? 0);
     expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING" });
   });
@@ -346,7 +346,7 @@ describe("failures while following", () => {
     const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
     await nextSnapshot(stream);
     emulator.injectFault({ kind: "throttle", retryAfterMs: 45_000, times: 1 });
-    await lookAgain(running);
+    await pollAgain(running);
     expect(clock.nextTimerInMs).toBe(45_000);
   });
 
@@ -373,8 +373,8 @@ describe("failures while following", () => {
     await nextSnapshot(stream);
     emulator.injectFault({ kind: "throttle", action: "ListTasks", times: 1 });
     emulator.setProgress("run", 20);
-    await lookAgain(running);
-    await lookAgain(running);
+    await pollAgain(running);
+    await pollAgain(running);
     expect(await nextSnapshot(stream)).toMatchObject({ progress: 20, progressError: null });
   });
 });
@@ -390,17 +390,17 @@ describe("a refusal of the gateway's account", () => {
     const stream = hub.watch({ keys: ids.map(keyOf), needs: PROGRESS });
     for (const _ of ids) await nextSnapshot(stream);
     const remove = emulator.injectFault({ kind: "refuse", code });
-    await lookAgain(running);
+    await pollAgain(running);
     expect(clock.nextTimerInMs).toBe(15_000);
     expect(hub.watchedTasks).toBe(30);
     remove();
     emulator.finishTask("run-0");
-    await lookAgain(running);
+    await pollAgain(running);
     expect(await nextSnapshot(stream)).toMatchObject({ key: keyOf("run-0"), status: "SUCCEEDED" });
     // Nor has it turned the lists off: one call for all, and one for the task that has ended.
-    await lookAgain(running);
+    await pollAgain(running);
     emulator.clearCalls();
-    await lookAgain(running);
+    await pollAgain(running);
     expect(actionsOf(emulator)).toEqual(["ListTasks"]);
   });
 
@@ -421,7 +421,7 @@ describe("a refusal of the gateway's account", () => {
     void last.then(() => (isOver = true));
     while (clock.tick() + (clock.nextTimerInMs ?? 0) - began < 600_000) {
       expect(isOver).toBe(false);
-      await lookAgain(running);
+      await pollAgain(running);
     }
     await clock.advance(clock.nextTimerInMs ?? 0);
     expect((await last).value).toMatchObject({ kind: "failure", error: { code: "FORBIDDEN" } });
@@ -469,11 +469,13 @@ describe("the rhythm", () => {
     const hasty = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1_000 });
     await nextSnapshot(hasty);
     expect(clock.nextTimerInMs).toBe(1_000);
-    await lookAgain(running);
+    await pollAgain(running);
     expect(clock.nextTimerInMs).toBe(1_000);
     await hasty.return();
-    await lookAgain(running);
-    expect(clock.nextTimerInMs).toBe(30_000);
+    const calls = emulator.calls.length;
+    await clock.advance(1_000);
+    expect(clock.nextTimerInMs).toBe(29_000);
+    expect(emulator.calls).toHaveLength(calls);
   });
 
   it("is never faster than the least interval", async () => {

@@ -5,8 +5,8 @@
  * for the project: keys are rotated, clocks and policies mended, while thousands follow.
  */
 
-import { ForbiddenError, GatewayError, UpstreamMisconfiguredError, UpstreamRejectedError } from "../errors.js";
-import type { PollBounds } from "./poll-schedule.js";
+import { ForbiddenError, GatewayError, UpstreamMisconfiguredError, UpstreamRejectedError } from "../../errors.js";
+import type { PollRate } from "./poll-plan.js";
 
 /** Refusals that say nothing of the task or the request. */
 const REFUSALS = [UpstreamMisconfiguredError, ForbiddenError, UpstreamRejectedError];
@@ -21,7 +21,7 @@ export function mayPass(error: Error, hasAnswered: boolean): boolean {
 }
 
 /** Milliseconds to wait at least: what IMM asks for, or the longest interval after a refusal. Undefined where nothing does. */
-export function retryAfterMs(error: Error, { maxPollIntervalMs }: PollBounds): number | undefined {
+export function retryAfterMs(error: Error, { maxPollIntervalMs }: PollRate): number | undefined {
   if (!(error instanceof GatewayError)) return undefined;
   return error.retryAfterMs ?? (error.retryable ? undefined : maxPollIntervalMs);
 }

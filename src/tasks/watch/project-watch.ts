@@ -1,0 +1,325 @@
+/**
+ * All that is watched of one project: who follows what, and when IMM is asked.
+ *
+ * The hub makes it for the first subscriber of a project. One timer polls for all that runs, at the interval that
+ * `poll-plan` sets; newcomers are asked for at once, those that come while others are asked for together. A failure that
+ * may pass delays the next call and ends nothing.
+ */
+
+import type { Clock, Timer } from "../../clock.js";
+import { GatewayError, UpstreamThrottledError } from "../../errors.js";
+import type { Logger } from "../../log.js";
+import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import type { TaskReader } from "../task-reader.js";
+import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";
+import { ProjectPoll } from "./project-poll.js";
+import { mayPass, retryAfterMs } from "./refusal-grace.js";
+import { TaskDiscovery, toFilterText, type DiscoveryFilter } from "./task-discovery.js";
+import { TaskWatch, type FollowOptions } from "./task-watch.js";
+import type { WatchStream } from "./watch-stream.js";
+
+/** What a `ProjectWatch` works with. */
+export interface ProjectWatchOptions {
+  readonly projectName: string;
+  readonly reader: TaskReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rate: PollRate;
+  /** Milliseconds after an answer of IMM for which its refusals count as passing. */
+  readonly refusalGraceMs: number;
+  /** How many tasks beyond those that are watched may be. */
+  readonly room: () => number;
+  /** Pages that one list of the project may have. */
+  readonly maxPages: number;
+  /** Called once, when nobody follows the project or a task of it any more. */
+  readonly onEnd: () => void;
+}
+
+/** Newcomers wait no longer than this for the newcomers before them to be answered. */
+const NEWCOMER_PATIENCE_MS = 50;
+/** When to come back to a gateway that watches as many tasks as it may. */
+export const FULL_RETRY_MS = 10_000;
+
+/** Watches the tasks of one project. */
+export class ProjectWatch {
+  readonly #options: ProjectWatchOptions;
+  readonly #poll: ProjectPoll;
+  readonly #watches = new Map<string, TaskWatch>();
+  /** By filter. */
+  readonly #discoveries = new Map<string, TaskDiscovery>();
+  /** What each subscriber asks for, in milliseconds. */
+  readonly #staleness = new Map<WatchStream, number | undefined>();
+  /** What all of them ask for; undefined until somebody wants to know after one has left. */
+  #asked: AskedStaleness | undefined = NOBODY_ASKS;
+  /** The watches that somebody waits for, and nobody asks for yet. */
+  readonly #newcomers = new Set<TaskWatch>();
+  /** Those that are asked for. */
+  readonly #asking = new Set<TaskWatch>();
+  #newcomersAskedTick = -Infinity;
+  /** Those that are polled for the first time. */
+  readonly #beginning = new Set<TaskDiscovery>();
+  #isPolling = false;
+  /** When the last poll began; `-Infinity` before the first. */
+  #polledTick = -Infinity;
+  /** What the last poll took for what runs. */
+  #pollCalls = 1;
+  /** IMM is not asked before that. */
+  #heldUntilTick = -Infinity;
+  /** Nor for newcomers before that. */
+  #newcomersHeldTick = -Infinity;
+  #timer: Timer | undefined;
+  #timerTick = Infinity;
+  #hasEnded = false;
+
+  constructor(options: ProjectWatchOptions) {
+    this.#options = options;
+    this.#poll = new ProjectPoll({
+      ...options,
+      maxPollIntervalMs: options.rate.maxPollIntervalMs,
+      isWanted: () => !this.#hasEnded,
+      onFound: (discovery, tasks) => this.#followFound(discovery, tasks),
+      onFailure: (of, error) => this.#handleFailure(of, error),
+    });
+  }
+
+  /** How many tasks are watched. */
+  get size(): number {
+    return this.#watches.size;
+  }
+
+  /** How many filters the project is followed by. */
+  get filters(): number {
+    return this.#discoveries.size;
+  }
+
+  /** Milliseconds from the beginning of one poll to that of the next. */
+  get intervalMs(): number {
+    this.#asked ??= [...this.#staleness.values()].reduce(addAsked, NOBODY_ASKS);
+    return pollIntervalMs(this.#pollCalls, this.#options.rate, this.#asked);
+  }
+
+  /** Whether the project is followed by this filter. */
+  isFollowedBy(filter: DiscoveryFilter): boolean {
+    return this.#discoveries.has(toFilterText(filter));
+  }
+
+  /** Whether the task is watched. */
+  has(keyText: string): boolean {
+    return this.#watches.has(keyText);
+  }
+
+  /** Lets a subscriber follow these tasks. */
+  join(stream: WatchStream, options: FollowOptions, keys: readonly TaskKey[]): void {
+    this.#addAsked(stream, options);
+    for (const key of keys) this.#joinTask(stream, options, key);
+    this.#plan();
+  }
+
+  /** Lets a subscriber follow every task that runs, and those that start. */
+  joinAll(stream: WatchStream, options: FollowOptions, filter: DiscoveryFilter): void {
+    this.#addAsked(stream, options);
+    const filterText = toFilterText(filter);
+    const { projectName, clock } = this.#options;
+    const discovery = this.#discoveries.get(filterText) ?? new TaskDiscovery(projectName, filter, clock.tick());
+    this.#discoveries.set(filterText, discovery);
+    discovery.followers.set(stream, options);
+    // Lists tell its fellows only what is new.
+    for (const key of discovery.running.values()) this.#follow(stream, options, key);
+    this.#plan();
+  }
+
+  /** Lets a subscriber go; harmless when it follows nothing here. */
+  leave(stream: WatchStream): void {
+    for (const keyText of stream.openKeys) {
+      const watch = this.#watches.get(keyText);
+      if (watch === undefined) continue;
+      watch.leave(stream);
+      this.#settle(watch);
+    }
+    for (const [filterText, discovery] of this.#discoveries) {
+      discovery.followers.delete(stream);
+      if (discovery.followers.size === 0) this.#discoveries.delete(filterText);
+    }
+    this.#staleness.delete(stream);
+    this.#asked = undefined;
+    this.#endIfIdle();
+  }
+
+  /** Takes in what any question brought. */
+  observe(keyText: string, snapshot: TaskSnapshot): void {
+    this.#poll.observe(snapshot);
+    const watch = this.#watches.get(keyText);
+    if (watch === undefined) return;
+    watch.observe(snapshot);
+    this.#settle(watch);
+    if (this.#timerTick === Infinity && !watch.isAwaited) this.#plan();
+  }
+
+  /** Ends every watch without a word; no timer is left. */
+  dispose(): void {
+    for (const watch of this.#watches.values()) watch.end();
+    this.#watches.clear();
+    this.#discoveries.clear();
+    this.#endIfIdle();
+  }
+
+  #addAsked(stream: WatchStream, { maxStalenessMs }: FollowOptions): void {
+    this.#staleness.set(stream, maxStalenessMs);
+    if (this.#asked !== undefined) this.#asked = addAsked(this.#asked, maxStalenessMs);
+  }
+
+  #joinTask(stream: WatchStream, options: FollowOptions, key: TaskKey): TaskWatch {
+    const keyText = toKeyText(key);
+    const watch = this.#watches.get(keyText) ?? new TaskWatch(key, keyText);
+    this.#watches.set(keyText, watch);
+    watch.join(stream, options);
+    this.#settle(watch);
+    return watch;
+  }
+
+  /** Lets a subscriber who follows the project follow one of its tasks. */
+  #follow(stream: WatchStream, options: FollowOptions, key: TaskKey): TaskWatch | undefined {
+    const keyText = toKeyText(key);
+    if (stream.openKeys.has(keyText)) return undefined;
+    stream.open(keyText);
+    return this.#joinTask(stream, options, key);
+  }
+
+  #followFound(discovery: TaskDiscovery, tasks: readonly TaskSnapshot[]): boolean {
+    const unwatched = new Set(tasks.map(({ key }) => toKeyText(key)).filter((keyText) => !this.#watches.has(keyText)));
+    if (unwatched.size > this.#options.room()) {
+      this.#fail(
+        discovery,
+        new UpstreamThrottledError("The project has more running tasks than the gateway may watch.", {
+          retryAfterMs: FULL_RETRY_MS,
+        }),
+      );
+      return false;
+    }
+    const found = tasks.filter(({ key }) => !discovery.running.has(toKeyText(key)));
+    for (const snapshot of found) {
+      discovery.addRunning(snapshot);
+      for (const [stream, options] of discovery.followers) {
+        const watch = this.#follow(stream, options, snapshot.key);
+        if (watch === undefined) continue;
+        watch.observe(snapshot);
+        this.#settle(watch);
+      }
+    }
+    return discovery.followers.size > 0;
+  }
+
+  /** Keeps the books of one watch, after whatever has become of it. */
+  #settle(watch: TaskWatch): void {
+    if (watch.isAwaited && !this.#asking.has(watch)) this.#newcomers.add(watch);
+    else this.#newcomers.delete(watch);
+    if (!watch.hasEnded) return;
+    if (this.#watches.get(watch.keyText) === watch) this.#watches.delete(watch.keyText);
+    for (const discovery of this.#discoveries.values()) discovery.endRunning(watch.keyText, watch.snapshot);
+    this.#endIfIdle();
+  }
+
+  /** Begins what is due, and sets the timer for what is due next. */
+  #plan(): void {
+    if (this.#hasEnded) return;
+    const { clock } = this.#options;
+    const now = clock.tick();
+    if (this.#heldUntilTick <= now) for (const discovery of this.#newDiscoveries()) void this.#begin(discovery);
+    if (this.#newcomersDueTick() <= now) void this.#ask();
+    if (this.#pollDueTick() <= now) void this.#pollAll();
+    const beginsTick = this.#newDiscoveries().length > 0 ? this.#heldUntilTick : Infinity;
+    const dueTick = Math.min(beginsTick, this.#newcomersDueTick(), this.#pollDueTick());
+    if (this.#hasEnded || dueTick === this.#timerTick) return;
+    this.#timer?.cancel();
+    this.#timerTick = dueTick;
+    const wake = (): void => {
+      this.#timerTick = Infinity;
+      this.#plan();
+    };
+    this.#timer = dueTick === Infinity ? undefined : clock.setTimer(Math.max(0, dueTick - now), wake);
+  }
+
+  #newcomersDueTick(): number {
+    if (this.#newcomers.size === 0) return Infinity;
+    const patienceTick = this.#asking.size > 0 ? this.#newcomersAskedTick + NEWCOMER_PATIENCE_MS : -Infinity;
+    return Math.max(this.#heldUntilTick, this.#newcomersHeldTick, patienceTick);
+  }
+
+  #pollDueTick(): number {
+    if (this.#isPolling) return Infinity;
+    const hasBegun = [...this.#discoveries.values()].some((discovery) => !this.#beginning.has(discovery));
+    if (!hasBegun && !this.#hasKnown()) return Infinity;
+    return Math.max(this.#heldUntilTick, this.#polledTick + this.intervalMs);
+  }
+
+  #hasKnown(): boolean {
+    for (const { snapshot } of this.#watches.values()) if (snapshot !== undefined) return true;
+    return false;
+  }
+
+  #newDiscoveries(): TaskDiscovery[] {
+    return [...this.#discoveries.values()].filter(({ hasBeenPolled }) => !hasBeenPolled);
+  }
+
+  async #begin(discovery: TaskDiscovery): Promise<void> {
+    if (!this.#hasKnown()) this.#polledTick = this.#options.clock.tick();
+    this.#beginning.add(discovery);
+    this.#pollCalls = Math.max(this.#pollCalls, await this.#poll.begin(discovery));
+    this.#beginning.delete(discovery);
+    this.#plan();
+  }
+
+  async #ask(): Promise<void> {
+    const { clock } = this.#options;
+    const watches = [...this.#newcomers];
+    this.#newcomers.clear();
+    for (const watch of watches) this.#asking.add(watch);
+    this.#newcomersAskedTick = clock.tick();
+    if (!this.#hasKnown()) this.#polledTick = clock.tick();
+    await this.#poll.ask(watches);
+    for (const watch of watches) this.#asking.delete(watch);
+    for (const watch of watches) this.#settle(watch);
+    this.#plan();
+  }
+
+  async #pollAll(): Promise<void> {
+    this.#isPolling = true;
+    this.#polledTick = this.#options.clock.tick();
+    const watches = [...this.#watches.values()];
+    const discoveries = [...this.#discoveries.values()].filter((discovery) => !this.#beginning.has(discovery));
+    this.#pollCalls = await this.#poll.poll(watches, discoveries);
+    this.#isPolling = false;
+    for (const watch of watches) this.#settle(watch);
+    this.#plan();
+  }
+
+  /** A failure that may pass delays the next call; any other ends what it is about. */
+  #handleFailure(of: TaskWatch | TaskDiscovery, error: Error): void {
+    const { projectName, reader, clock, rate, refusalGraceMs, logger } = this.#options;
+    const now = clock.tick();
+    if (!mayPass(error, now - reader.answeredTick(projectName) < refusalGraceMs)) {
+      this.#fail(of, error);
+      return;
+    }
+    this.#heldUntilTick = Math.max(this.#heldUntilTick, now + (retryAfterMs(error, rate) ?? 0));
+    if (of instanceof TaskWatch && of.isAwaited) this.#newcomersHeldTick = now + this.intervalMs;
+    const details = error instanceof GatewayError ? { code: error.code, imm: error.imm } : {};
+    logger.debug({ projectName, ...details }, "A poll of watched tasks failed, in part or as a whole.");
+  }
+
+  #fail(of: TaskWatch | TaskDiscovery, error: Error): void {
+    if (of instanceof TaskWatch) {
+      of.fail(error);
+      this.#settle(of);
+      return;
+    }
+    for (const stream of Array.from(of.followers.keys())) stream.fail(error);
+  }
+
+  #endIfIdle(): void {
+    if (this.#hasEnded || this.#watches.size > 0 || this.#discoveries.size > 0) return;
+    this.#hasEnded = true;
+    this.#timer?.cancel();
+    this.#options.onEnd();
+  }
+}

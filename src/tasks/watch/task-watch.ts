@@ -1,0 +1,134 @@
+/**
+ * The one watch of one task, shared by all its subscribers: what they need, and what each was sent last.
+ *
+ * The `ProjectWatch` makes it for the first subscriber and hands it what polls and queries bring. It makes no call, sets no
+ * timer and knows nothing of rhythm.
+ */
+
+import {
+  hasChanged,
+  isFinal,
+  mergeNeeds,
+  mergeSnapshots,
+  NO_NEEDS,
+  satisfies,
+  type TaskKey,
+  type TaskNeeds,
+  type TaskSnapshot,
+} from "../task.js";
+import type { WatchStream } from "./watch-stream.js";
+
+/** How one subscriber follows tasks. */
+export interface FollowOptions {
+  readonly needs: TaskNeeds;
+  /** The oldest snapshot it wants to live with, in milliseconds; undefined leaves it to the gateway. */
+  readonly maxStalenessMs: number | undefined;
+}
+
+interface Follower {
+  readonly stream: WatchStream;
+  readonly needs: TaskNeeds;
+  lastSent?: TaskSnapshot;
+}
+
+/** Keeps one task's followers informed. */
+export class TaskWatch {
+  readonly key: TaskKey;
+  readonly keyText: string;
+  readonly #followers = new Map<WatchStream, Follower>();
+  /** Those who wait for an answer: their first one, or what the present snapshot lacks for them. */
+  readonly #waiting = new Set<Follower>();
+  /** What all followers need together; undefined until somebody asks after one has left. */
+  #needs: TaskNeeds | undefined = NO_NEEDS;
+  #snapshot: TaskSnapshot | undefined;
+  #hasEnded = false;
+
+  /** @param keyText - the key as one text. */
+  constructor(key: TaskKey, keyText: string) {
+    this.key = key;
+    this.keyText = keyText;
+  }
+
+  /** What is known of the task; undefined before anything is. */
+  get snapshot(): TaskSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Whether somebody waits for an answer. */
+  get isAwaited(): boolean {
+    return !this.#hasEnded && this.#waiting.size > 0;
+  }
+
+  /** What all followers need together. */
+  get needs(): TaskNeeds {
+    this.#needs ??= [...this.#followers.values()].reduce((all, { needs }) => mergeNeeds(all, needs), NO_NEEDS);
+    return this.#needs;
+  }
+
+  /** Takes in a subscriber. It is sent the present snapshot at once where that answers it. */
+  join(stream: WatchStream, { needs }: FollowOptions): void {
+    const follower: Follower = { stream, needs };
+    this.#followers.set(stream, follower);
+    // Thousands may join: those who are there already are not asked again.
+    if (this.#needs !== undefined) this.#needs = mergeNeeds(this.#needs, needs);
+    this.#waiting.add(follower);
+    if (this.#snapshot !== undefined) this.#send(follower, this.#snapshot);
+  }
+
+  /** Lets a subscriber go. The last one to leave ends the watch. */
+  leave(stream: WatchStream): void {
+    const follower = this.#followers.get(stream);
+    if (follower === undefined) return;
+    this.#forget(follower);
+    if (this.#followers.size === 0) this.end();
+  }
+
+  /** Ends the watch without a word to its followers. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Takes in what a poll or a query has brought. */
+  observe(snapshot: TaskSnapshot): void {
+    if (this.#hasEnded) return;
+    const merged = this.#snapshot === undefined ? snapshot : mergeSnapshots(this.#snapshot, snapshot);
+    this.#snapshot = merged;
+    for (const follower of Array.from(this.#followers.values())) this.#send(follower, merged);
+    if (isFinal(merged) && this.#followers.size === 0) this.end();
+  }
+
+  /** Ends the watch, and tells its followers why. */
+  fail(error: Error): void {
+    if (this.#hasEnded) return;
+    for (const stream of this.#followers.keys()) {
+      stream.push(this.keyText, { kind: "failure", key: this.key, error }, true);
+    }
+    this.end();
+  }
+
+  #send(follower: Follower, snapshot: TaskSnapshot): void {
+    const { stream, needs, lastSent } = follower;
+    if (!satisfies(snapshot, needs, -Infinity)) return;
+    this.#waiting.delete(follower);
+    const event = { kind: "snapshot", snapshot } as const;
+    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, needs)) {
+      stream.renew(this.keyText, event);
+      return;
+    }
+    follower.lastSent = snapshot;
+    // Its stream no longer names this task when it leaves; it must not keep the watch.
+    if (isFinal(snapshot)) this.#forget(follower);
+    stream.push(this.keyText, event, isFinal(snapshot));
+  }
+
+  #forget(follower: Follower): void {
+    this.#followers.delete(follower.stream);
+    this.#waiting.delete(follower);
+    this.#needs = undefined;
+  }
+}
