@@ -9,6 +9,7 @@
 import type { Clock, Timer } from "../../clock.js";
 import { GatewayError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
+import { PAGE_SIZE } from "../sweep-plan.js";
 import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 import type { TaskReader } from "../task-reader.js";
 import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";
@@ -61,7 +62,7 @@ export class ProjectWatch {
   #isPolling = false;
   /** When the last poll began; `-Infinity` before the first. */
   #polledTick = -Infinity;
-  /** What the last poll took for what runs. */
+  /** What the last poll took for what runs; more tasks than it has seen take more. */
   #pollCalls = 1;
   /** IMM is not asked before that. */
   #heldUntilTick = -Infinity;
@@ -95,7 +96,8 @@ export class ProjectWatch {
   /** Milliseconds from the beginning of one poll to that of the next. */
   get intervalMs(): number {
     this.#asked ??= [...this.#staleness.values()].reduce(addAsked, NOBODY_ASKS);
-    return pollIntervalMs(this.#pollCalls, this.#options.rate, this.#asked);
+    const calls = Math.max(this.#pollCalls, Math.ceil(this.#watches.size / PAGE_SIZE));
+    return pollIntervalMs(calls, this.#options.rate, this.#asked);
   }
 
   /** Whether the project is followed by this filter. */

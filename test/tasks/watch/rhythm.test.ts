@@ -134,7 +134,7 @@ describe("the price of a poll", () => {
       emulator.addTask({ ...key, durationMs: Infinity });
       follow(hub.watch({ keys: [key], needs: PROGRESS }), running);
     }
-    await pass(running, 100);
+    await eventually(() => emulator.calls.length === 100 && emulator.calls.every(({ status }) => status !== null));
     emulator.clearCalls();
     await pass(running, 20_000, 500);
     const perProject = names.map(
