@@ -29,7 +29,8 @@ import {
 import type { Logger } from "../../log.js";
 import type { FormatError } from "../operation/format-error.js";
 import { formatResult, prepare, run, type Caller, type ExecutionOptions } from "../operation/pipeline.js";
-import { createLandingPage, type ExampleOperations } from "./explorer.js";
+import type { ExampleOperations } from "./example-operations.js";
+import { createLandingPage } from "./explorer.js";
 import { STREAM_PATH } from "./sse.js";
 
 export const GRAPHQL_PATH = "/graphql";

@@ -17,14 +17,9 @@ import type { FastifyInstance } from "fastify";
 import Negotiator from "negotiator";
 import { ConfigurationError } from "../../errors.js";
 import type { Caller } from "../operation/pipeline.js";
+import type { ExampleOperations } from "./example-operations.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
-
-/** Where to begin, in both explorers. */
-export interface ExampleOperations {
-  readonly query: string;
-  readonly subscription: string;
-}
 
 /** What a GET of /graphql by a browser shows. */
 export function createLandingPage(isOn: boolean, example: ExampleOperations): ApolloServerPlugin<Caller> {
