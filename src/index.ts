@@ -9,7 +9,15 @@ export { parseManifest } from "./server/operation/operation-manifest.js";
 export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";
 
 export { createOpenApi, OpenApiImmClient } from "./imm/openapi-client.js";
-export type { AccessKey, OpenApi, OpenApiHandle, OpenApiOptions } from "./imm/openapi-client.js";
+export type {
+  AccessKey,
+  OpenApi,
+  OpenApiHandle,
+  OpenApiOptions,
+  OpenApiParams,
+  OpenApiRequest,
+  OpenApiRuntime,
+} from "./imm/openapi-client.js";
 export { endpointOfRegion, parseEndpoint } from "./imm/endpoints.js";
 export type { Endpoint } from "./imm/endpoints.js";
 export type {
