@@ -19,7 +19,7 @@ import { parseEndpoint } from "./imm/endpoints.js";
 import { printGatewaySchema } from "./schema/build-schema.js";
 import { parseOptions, settings, toGatewayOptions, type CommandOptions } from "./options/options.js";
 import { createGateway } from "./server/gateway.js";
-import type { ExampleOperations } from "./server/transports/explorer.js";
+import type { ExampleOperations } from "./server/transports/example-operations.js";
 import { parseManifest } from "./server/operation/operation-manifest.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

@@ -27,7 +27,7 @@ import { TaskStarter } from "../tasks/task-starter.js";
 import { TaskWaiter } from "../tasks/task-waiter.js";
 import { WatchHub } from "../tasks/watch-hub.js";
 import { DrainDelay } from "./drain-delay.js";
-import type { ExampleOperations } from "./transports/explorer.js";
+import type { ExampleOperations } from "./transports/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
 import { formatResult, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents.js";

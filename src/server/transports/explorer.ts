@@ -17,16 +17,11 @@ import Negotiator from "negotiator";
 import { ConfigurationError } from "../../errors.js";
 import type { Caller } from "../operation/pipeline.js";
 import { JSON_TYPE } from "./refusal.js";
+import type { ExampleOperations } from "./example-operations.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
 const HTML = "text/html";
 const HTML_TYPE = `${HTML}; charset=utf-8`;
-
-/** Where to begin, in both explorers. */
-export interface ExampleOperations {
-  readonly query: string;
-  readonly subscription: string;
-}
 
 /** Whether a request is a browser's that is to show something, and not a client's. */
 export function prefersPage({ method, headers: { accept } }: FastifyRequest): boolean {
