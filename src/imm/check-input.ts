@@ -4,12 +4,13 @@
  * lists grow.
  */
 
-import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
+import { isExactNumber, isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 import {
   describeRange,
   findBrokenRule,
   isInRange,
   modelOf,
+  readInteger,
   schemaNameOf,
   wireNamesOf,
   type BrokenRule,
@@ -86,7 +87,7 @@ function checkValue(shape: Shape, value: unknown, path: string): Violation | nul
       return typeof value === "boolean" ? null : { path, expected: describe(shape) };
     case "integer":
     case "number":
-      return typeof value === "number" && isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
+      return isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
     case "map":
       if (!isRecord(value)) return { path, expected: describe(shape) };
       return isTooDeep(value) ? { path, expected: `nested at most ${MAX_JSON_DEPTH} deep` } : null;
@@ -116,14 +117,16 @@ function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, text: 
   );
 }
 
-const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
-
-function isRightNumber({ type, format, values = [], closed, range }: Shape, number: number): boolean {
+function isRightNumber(shape: Shape, value: unknown): boolean {
+  const { type, format, values = [], closed, range } = shape;
+  if (typeof value !== "number" && typeof value !== "bigint" && !isExactNumber(value)) return false;
+  const numeral = isExactNumber(value) ? String(value) : value;
+  const number = type === "integer" ? readInteger(numeral, format) : Number(numeral);
   return (
-    (type === "integer" ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
-    (format !== "int32" || isInRange(INT32, number)) &&
+    number !== undefined &&
+    (type === "integer" || Number.isFinite(number)) &&
     (range === undefined || isInRange(range, number)) &&
-    (!closed || values.includes(number))
+    (!closed || values.some((known) => known === number))
   );
 }
 
@@ -169,5 +172,5 @@ function isThere(value: unknown): boolean {
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -22,7 +22,15 @@ import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
 export { schemaNameOf, toCamelCase, wireNamesOf } from "./operations/naming.js";
-export { describeRange, findBrokenRule, isInRange, travelsAsJson, type BrokenRule } from "./operations/rules.js";
+export {
+  describeRange,
+  findBrokenRule,
+  fitsInt32,
+  isInRange,
+  readInteger,
+  travelsAsJson,
+  type BrokenRule,
+} from "./operations/rules.js";
 export type {
   CreateOperation,
   Evidence,

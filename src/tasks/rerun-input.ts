@@ -8,6 +8,7 @@ import { checkInput } from "../imm/check-input.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
 import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
+import { isExactNumber, parseExact } from "../json.js";
 import { withoutMark } from "./idempotency-mark.js";
 import { parseDefinition } from "./request-definition.js";
 import type { Misfits } from "./misfits.js";
@@ -84,7 +85,7 @@ function isLeftOut(value: unknown): boolean {
 
 function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   try {
-    return decodeMembers(request, wire, "definition", 0);
+    return decodeMembers(request, wire, { path: "definition", maxMisfits: 0, keepsDigits: true });
   } catch (thrown) {
     if (!(thrown instanceof WireShapeError)) throw thrown;
     throw unfit("whose definition has its members in the documented types");
@@ -97,12 +98,12 @@ function unfit(expected: string): BadUserInputError {
 
 function parseOrKeep(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return text;
   }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

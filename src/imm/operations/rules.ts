@@ -1,4 +1,4 @@
-/** Reads what follows from the rows: how a value travels, ranges, and rules between members. Pure. */
+/** Reads what follows from the rows: how a value travels, integers, ranges, URIs, and rules between members. Pure. */
 
 import type { Range, Rule, Shape } from "./rows.js";
 
@@ -7,8 +7,35 @@ export function travelsAsJson({ type }: Shape): boolean {
   return type === "array" || type === "object" || type === "map";
 }
 
+const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+/** Longer texts are no integer of 64 bits, and take time to read. */
+const MAX_DIGITS = 32;
+
+/**
+ * The integer that is meant: a number where JavaScript holds it exactly, else a bigint. Undefined for what is no integer, or
+ * one that the format does not hold, and for a number that may have been rounded.
+ *
+ * @param value - a text is of JSON's grammar: `90`, `90.0` and `9e1` are the same.
+ * @param format - of a shape whose type is `integer`; 64 bits unless it says 32.
+ */
+export function readInteger(value: number | bigint | string, format: Shape["format"]): number | bigint | undefined {
+  const number = Number(value === "" ? NaN : value);
+  if (typeof value === "number" && !Number.isSafeInteger(number)) return undefined;
+  const text = String(value);
+  if (Number.isSafeInteger(number)) return format !== "int32" || isInRange(INT32, number) ? number : undefined;
+  if (format === "int32" || text.length > MAX_DIGITS || !/^-?\d+$/.test(text)) return undefined;
+  const integer = BigInt(text);
+  return integer >= INT64.min && integer <= INT64.max ? integer : undefined;
+}
+
+/** Whether all numbers that a member may be, by its range or its format, have 32 bits. */
+export function fitsInt32({ format, range }: Shape): boolean {
+  return format === "int32" || (range !== undefined && range.min >= INT32.min && range.max <= INT32.max);
+}
+
 /** Whether a number lies in the range. */
-export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value: number): boolean {
+export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value: number | bigint): boolean {
   return (exclusiveMin ? value > min : value >= min) && (exclusiveMax ? value < max : value <= max);
 }
 
