@@ -51,15 +51,29 @@ export function parseExact(text: string): unknown {
 }
 
 /** The JSON text of a value, with the digits of its `ExactNumber`s. It recurses: the value must not be nested too deep. */
-export function stringifyExact(value: unknown, replacer?: (name: string, member: unknown) => unknown): string {
-  return stringify(value, replacer) ?? "null";
+export function stringifyExact(
+  value: unknown,
+  replacer?: (name: string, member: unknown) => unknown,
+  space?: string,
+): string {
+  return stringify(value, replacer, space) ?? "null";
 }
 
-/** The number that a text of JSON's grammar stands for. */
-export function toExactNumber(text: string): number | LosslessNumber {
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** The number that a text stands for as JSON writes it; undefined for another text. */
+export function readExactNumber(text: string): number | LosslessNumber | undefined {
+  return NUMBER.test(text) ? toExactNumber(text) : undefined;
+}
+
+function toExactNumber(text: string): number | LosslessNumber {
+  return isWrittenAlike(text) ? Number(text) : new LosslessNumber(text);
+}
+
+/** Whether JavaScript writes the number with the same digits. */
+function isWrittenAlike(text: string): boolean {
   const number = Number(text);
-  const isExact = String(number) === text && (Number.isSafeInteger(number) || !Number.isInteger(number));
-  return isExact ? number : new LosslessNumber(text);
+  return String(number) === text && (Number.isSafeInteger(number) || !Number.isInteger(number));
 }
 
 /** The value with JavaScript's numbers in place of `ExactNumber`s: itself where it has none. Recurses. */
@@ -81,7 +95,7 @@ const LONG_NUMBER = /(?:^|[:[,\s])(-0|-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)|-?\
 
 function mayBeInexact(text: string): boolean {
   for (const [, number = ""] of text.matchAll(LONG_NUMBER)) {
-    if (typeof toExactNumber(number) !== "number") return true;
+    if (!isWrittenAlike(number)) return true;
   }
   return false;
 }

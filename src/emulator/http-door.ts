@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "../clock.js";
 import { assertNever, toError, toListenError } from "../errors.js";
 import { type Operation, operations } from "../imm/operations.js";
+import { stringifyExact } from "../json.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallLog, OpenCall } from "./call-log.js";
 import type { FaultKind, FaultRule, Faults } from "./faults.js";
@@ -201,7 +202,7 @@ function jsonAnswer(status: number, members: Readonly<Record<string, unknown>>):
   return {
     status,
     headers: { "content-type": JSON_TYPE, "x-acs-request-id": requestId },
-    body: JSON.stringify({ RequestId: requestId, ...members }),
+    body: stringifyExact({ RequestId: requestId, ...members }),
   };
 }
 

@@ -16,9 +16,11 @@ import {
   type Operation,
   operations,
   type Parameter,
+  readNumber,
   type Shape,
   travelsAsJson,
 } from "../imm/operations.js";
+import { isExactNumber, parseExact, readExactNumber } from "../json.js";
 import { invalidParameter, missingParameter, Refusal } from "./refusal.js";
 
 type Models = typeof models;
@@ -107,7 +109,7 @@ function decodeParameter(name: string, row: Parameter, text: string | undefined)
 
 function parseJson(name: string, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseExact(text);
   } catch {
     throw new Refusal(400, `InvalidJSON Array parsing error,${name}`, `The JSON of parameter ${name} does not parse.`);
   }
@@ -119,9 +121,8 @@ function parseText(row: Parameter, text: string): unknown {
     case "boolean":
       return text === "true" || (text === "false" ? false : text);
     case "integer":
-      return /^[+-]?\d+$/.test(text) ? Number(text) : text;
     case "number":
-      return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+      return readExactNumber(text) ?? text;
     case "string":
     case "array":
     case "map":
@@ -169,14 +170,15 @@ function checkText(name: string, { values = [], closed, maxBytes, maxLength }: S
   return word;
 }
 
-function checkNumber(name: string, { type, range }: Shape, value: unknown): number {
-  if (typeof value !== "number" || (type === "integer" && !Number.isSafeInteger(value))) {
-    throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
-  }
-  if (range !== undefined && !isInRange(range, value)) {
+/** The value as it was given: a number that has other digits than JavaScript's keeps them. */
+function checkNumber(name: string, shape: Shape, value: unknown): unknown {
+  const { type, range } = shape;
+  const number = readNumber(shape, value);
+  if (number === undefined) throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
+  if (range !== undefined && !isInRange(range, number)) {
     throw invalidParameter(name, `expected ${describeRange(range)}`);
   }
-  return value;
+  return isExactNumber(value) && typeof number === "number" && type === "integer" ? number : value;
 }
 
 function checkArray(name: string, { items, maxItems }: Shape, value: unknown): readonly unknown[] {
@@ -209,5 +211,5 @@ function describeBroken({ fault, member, others }: BrokenRule): string {
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -10,7 +10,7 @@ import {
   findBrokenRule,
   isInRange,
   modelOf,
-  readInteger,
+  readNumber,
   schemaNameOf,
   wireNamesOf,
   type BrokenRule,
@@ -118,13 +118,10 @@ function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, text: 
 }
 
 function isRightNumber(shape: Shape, value: unknown): boolean {
-  const { type, format, values = [], closed, range } = shape;
-  if (typeof value !== "number" && typeof value !== "bigint" && !isExactNumber(value)) return false;
-  const numeral = isExactNumber(value) ? String(value) : value;
-  const number = type === "integer" ? readInteger(numeral, format) : Number(numeral);
+  const { values = [], closed, range } = shape;
+  const number = readNumber(shape, value);
   return (
     number !== undefined &&
-    (type === "integer" || Number.isFinite(number)) &&
     (range === undefined || isInRange(range, number)) &&
     (!closed || values.some((known) => known === number))
   );

@@ -27,7 +27,7 @@ export {
   findBrokenRule,
   fitsInt32,
   isInRange,
-  readInteger,
+  readNumber,
   travelsAsJson,
   type BrokenRule,
 } from "./operations/rules.js";

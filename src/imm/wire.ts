@@ -7,10 +7,10 @@
  */
 
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { isExactNumber, isTooDeep, MAX_JSON_DEPTH, stringifyExact } from "../json.js";
+import { isExactNumber, isTooDeep, MAX_JSON_DEPTH, readExactNumber, stringifyExact } from "../json.js";
 import {
   modelOf,
-  readInteger,
+  readNumber,
   schemaNameOf,
   wireNamesOf,
   type Members,
@@ -186,15 +186,11 @@ class Decoder {
         if (typeof raw === "boolean") return raw;
         if (raw === "true" || raw === "false") return raw === "true";
         break;
-      case "integer": {
-        const integer = readInteger(toNumeral(raw), member.format);
-        if (integer !== undefined) return integer;
-        break;
-      }
+      case "integer":
       case "number": {
-        const numeral = toNumeral(raw);
-        const number = numeral === "" ? NaN : Number(numeral);
-        if (Number.isFinite(number)) return this.#keepsDigits && isExactNumber(raw) ? raw : number;
+        const given = typeof raw === "string" ? readExactNumber(raw.trim()) : raw;
+        const number = readNumber(member, given);
+        if (number !== undefined) return this.#keepsDigits && member.type === "number" ? given : number;
         break;
       }
       case "array":
@@ -222,14 +218,6 @@ class Decoder {
     this.#misfitsLeft -= 1;
     return error;
   }
-}
-
-const NUMBER_TEXT = /^\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*$/i;
-
-/** A number, or the text of one as JSON writes it; empty text for what is neither. */
-function toNumeral(raw: unknown): number | string {
-  if (typeof raw === "number") return raw;
-  return typeof raw === "string" || isExactNumber(raw) ? (NUMBER_TEXT.exec(String(raw))?.[1] ?? "") : "";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

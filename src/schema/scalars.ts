@@ -12,8 +12,8 @@ import {
   GraphQLJSONObject as GraphQLAnyJSONObject,
 } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { readInteger } from "../imm/operations.js";
-import { MAX_JSON_DEPTH, withPlainNumbers } from "../json.js";
+import { readNumber } from "../imm/operations.js";
+import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
@@ -81,35 +81,34 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   },
 });
 
+const INT64 = { type: "integer", format: "int64" } as const;
+
 /** A whole number of 64 bits: JavaScript's number where that holds it exactly, else a bigint. */
 export const GraphQLLong = new GraphQLScalarType<number | bigint, number | string>({
   name: "Long",
   description:
     'A whole number of 64 bits that keeps all its digits. It leaves as a JSON number from -9007199254740991 to 9007199254740991, which is what JavaScript holds exactly, and as text of its digits beyond, for example "9007199254740993". Both forms are taken, and any number that is written in a document. A JSON number beyond that range is refused in variables, since it was rounded before it came here: send text.',
   serialize(value) {
-    const number = typeof value === "number" || typeof value === "bigint" ? readInteger(value, "int64") : undefined;
+    const number = readNumber(INT64, value);
     if (number === undefined)
       throw new UpstreamInvalidResponseError("IMM gave a number that is no integer of 64 bits.");
     return typeof number === "bigint" ? String(number) : number;
   },
-  parseValue: (value) => toLong(typeof value === "string" ? digitsOf(value) : value),
+  parseValue: (value) => toLong(typeof value === "string" ? readDigits(value) : value),
   parseLiteral: (node) =>
-    toLong(node.kind === Kind.INT || node.kind === Kind.STRING ? digitsOf(node.value) : undefined),
+    toLong(node.kind === Kind.INT || node.kind === Kind.STRING ? readDigits(node.value) : undefined),
 });
 
 function toLong(value: unknown): number | bigint {
-  const number =
-    typeof value === "number" || typeof value === "bigint" || typeof value === "string"
-      ? readInteger(value, "int64")
-      : undefined;
+  const number = readNumber(INT64, value);
   if (number !== undefined) return number;
   throw new GraphQLError(
     'Expected a whole number of 64 bits; beyond 9007199254740991 as text of its digits, for example "9007199254740993".',
   );
 }
 
-function digitsOf(text: string): string | undefined {
-  return /^-?\d+$/.test(text) ? text : undefined;
+function readDigits(text: string): unknown {
+  return /^-?\d+$/.test(text) ? readExactNumber(text) : undefined;
 }
 
 /** By the library's rules, which know how long the months are. */

@@ -1,5 +1,6 @@
-/** Reads what follows from the rows: how a value travels, integers, ranges, URIs, and rules between members. Pure. */
+/** Reads what follows from the rows: how a value travels, numbers, ranges, and rules between members. Pure. */
 
+import { isExactNumber } from "../../json.js";
 import type { Range, Rule, Shape } from "./rows.js";
 
 /** Whether a parameter of this shape travels as JSON text, with the wire's names. */
@@ -13,19 +14,22 @@ const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const MAX_DIGITS = 32;
 
 /**
- * The integer that is meant: a number where JavaScript holds it exactly, else a bigint. Undefined for what is no integer, or
- * one that the format does not hold, and for a number that may have been rounded.
+ * The number that a JSON value is: JavaScript's where that holds it exactly, or where the shape is no integer; else a
+ * bigint. Undefined for what is no number, no integer where the shape is one, beyond what its format holds, or may have been
+ * rounded on its way.
  *
- * @param value - a text is of JSON's grammar: `90`, `90.0` and `9e1` are the same.
- * @param format - of a shape whose type is `integer`; 64 bits unless it says 32.
+ * @param value - a number, a bigint or an `ExactNumber`; `90.0` and `9e1` are integers too.
+ * @param shape - of an integer or a number; an integer has 64 bits unless its format says 32.
  */
-export function readInteger(value: number | bigint | string, format: Shape["format"]): number | bigint | undefined {
-  const number = Number(value === "" ? NaN : value);
-  if (typeof value === "number" && !Number.isSafeInteger(number)) return undefined;
-  const text = String(value);
+export function readNumber({ type, format }: Shape, value: unknown): number | bigint | undefined {
+  if (typeof value !== "number" && typeof value !== "bigint" && !isExactNumber(value)) return undefined;
+  const number = Number(isExactNumber(value) ? value.value : value);
+  if (type === "number") return Number.isFinite(number) ? number : undefined;
   if (Number.isSafeInteger(number)) return format !== "int32" || isInRange(INT32, number) ? number : undefined;
-  if (format === "int32" || text.length > MAX_DIGITS || !/^-?\d+$/.test(text)) return undefined;
-  const integer = BigInt(text);
+  const digits = String(value);
+  const isLong = typeof value !== "number" && format !== "int32" && digits.length <= MAX_DIGITS;
+  if (!isLong || !/^-?\d+$/.test(digits)) return undefined;
+  const integer = BigInt(digits);
   return integer >= INT64.min && integer <= INT64.max ? integer : undefined;
 }
 
