@@ -266,8 +266,11 @@ export class OpenApiImmClient implements ImmClient {
     const onCut = (): void => {
       cut = new UpstreamInvalidResponseError(`IMM's refusal is longer than ${MAX_REFUSAL_BYTES} bytes.`);
     };
+    const onTooLong = (): void => {
+      cut = new BadUserInputError(null, "Expected the arguments to be shorter: IMM takes no request that is so long.");
+    };
     try {
-      const response = await makeCall({ action: operation.action, signal, onCut }, async () =>
+      const response = await makeCall({ action: operation.action, signal, onCut, onTooLong }, async () =>
         this.#openApi.callApi(params, request, this.#runtime),
       );
       const answer = await readJsonBody(response["body"]);

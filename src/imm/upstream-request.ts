@@ -15,6 +15,9 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 /** A refusal of IMM is a few hundred bytes. */
 export const MAX_REFUSAL_BYTES = 1_024 * 1_024;
 
+/** What servers, and proxies before them, answer to a URL, a head or a body that is longer than they read. */
+const TOO_LONG: ReadonlySet<number> = new Set([413, 414, 431]);
+
 /** A call of the vendor's client that is under way. */
 export interface PresentCall {
   /** The header by which its request is known among those that fetch credentials for it. */
@@ -23,6 +26,8 @@ export interface PresentCall {
   readonly signal: AbortSignal | undefined;
   /** Called when its answer is cut, before the vendor's client learns of it. */
   readonly onCut: () => void;
+  /** Called when the request was refused unread, as too long: the answer may have no body that tells it. */
+  readonly onTooLong: () => void;
 }
 
 const presentCalls = new AsyncLocalStorage<PresentCall>();
@@ -38,7 +43,9 @@ subscribe("http.client.request.start", (message) => {
   if (call === undefined || request.getHeader("x-acs-action") !== call.action) return;
   destroyOnAbort(request, call.signal);
   request.once("response", (response: IncomingMessage) => {
-    if ((response.statusCode ?? 0) >= 400) boundBytes(response, call.onCut);
+    const { statusCode = 0 } = response;
+    if (statusCode >= 400) boundBytes(response, call.onCut);
+    if (TOO_LONG.has(statusCode)) call.onTooLong();
   });
 });
 
