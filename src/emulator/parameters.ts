@@ -9,12 +9,15 @@ import {
   type BrokenRule,
   describeRange,
   findBrokenRule,
+  isGiven,
   isInRange,
+  isOssUri,
   type Members,
   modelOf,
   type models,
   type Operation,
   operations,
+  OSS_URI,
   type Parameter,
   readNumber,
   type Shape,
@@ -88,8 +91,11 @@ export function takeInPlace(action: Action, { query, form }: SentParameters): Re
  */
 export function decodeParameters<A extends Action>(action: A, sent: ReadonlyMap<string, string>): DecodedParameters<A> {
   const { request, rules }: Operation = operations[action];
-  const decoded = Object.entries(request).map(([name, row]) => [name, decodeParameter(name, row, sent.get(name))]);
-  const broken = findBrokenRule(rules, (name) => (sent.get(name) ?? "") !== "");
+  const decoded = Object.entries(request).map(
+    ([name, row]) => [name, decodeParameter(name, row, sent.get(name))] as const,
+  );
+  const values = new Map(decoded);
+  const broken = findBrokenRule(rules, (name) => (isGiven(sent.get(name)) ? values.get(name) : undefined));
   if (broken !== undefined) {
     throw broken.fault === "surplus"
       ? invalidParameter(broken.member, describeBroken(broken))
@@ -104,7 +110,9 @@ function decodeParameter(name: string, row: Parameter, text: string | undefined)
     if (row.required) throw missingParameter(name);
     return row.default;
   }
-  return check(name, row, travelsAsJson(row) ? parseJson(name, text) : parseText(row, text));
+  const value = check(name, row, travelsAsJson(row) ? parseJson(name, text) : parseText(row, text));
+  if (row.required && !isGiven(value)) throw missingParameter(name);
+  return value;
 }
 
 function parseJson(name: string, text: string): unknown {
@@ -156,8 +164,10 @@ function check(name: string, shape: Shape, value: unknown): unknown {
   }
 }
 
-function checkText(name: string, { values = [], closed, maxBytes, maxLength }: Shape, value: unknown): string {
+function checkText(name: string, shape: Shape, value: unknown): string {
+  const { values = [], closed, maxBytes, maxLength } = shape;
   if (typeof value !== "string") throw invalidParameter(name, "expected a string");
+  if (shape.isOssUri && isGiven(value) && !isOssUri(value)) throw invalidParameter(name, `expected ${OSS_URI}`);
   if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
     throw invalidParameter(name, `expected at most ${maxBytes} bytes`);
   }
@@ -192,12 +202,11 @@ function checkArray(name: string, { items, maxItems }: Shape, value: unknown): r
 function checkObject(name: string, shape: Shape, value: unknown): Readonly<Record<string, unknown>> {
   if (!isObject(value)) throw invalidParameter(name, "expected an object");
   const { members, rules } = modelOf(shape);
-  const isThere = (member: string): boolean => value[member] !== undefined && value[member] !== null;
-  const missing = requiredOf(members).find((member) => !isThere(member) || value[member] === "");
+  const missing = requiredOf(members).find((member) => !isGiven(value[member]));
   if (missing !== undefined) throw invalidParameter(name, `expected ${missing}`);
-  const broken = findBrokenRule(rules, isThere);
+  const broken = findBrokenRule(rules, (member) => value[member]);
   if (broken !== undefined) throw invalidParameter(name, describeBroken(broken));
-  const present = Object.entries(members).filter(([member]) => isThere(member));
+  const present = Object.entries(members).filter(([member]) => value[member] !== undefined && value[member] !== null);
   return Object.fromEntries(present.map(([member, row]) => [member, check(name, row, value[member])]));
 }
 

@@ -8,8 +8,11 @@ import { isExactNumber, isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 import {
   describeRange,
   findBrokenRule,
+  isGiven,
   isInRange,
+  isOssUri,
   modelOf,
+  OSS_URI,
   readNumber,
   schemaNameOf,
   wireNamesOf,
@@ -61,28 +64,22 @@ function checkMembers(
     if (violation !== null) return violation;
   }
   const toName = (wireName: string): string => schemaNameOf(wireName, members[wireName] ?? {});
-  // IMM takes an empty text for one that was left out.
-  const broken = findBrokenRule(
-    rules,
-    (wireName) => isThere(value[toName(wireName)]) && value[toName(wireName)] !== "",
-  );
+  const broken = findBrokenRule(rules, (wireName) => value[toName(wireName)]);
   return broken === undefined
     ? null
     : { path: path + toName(broken.member), expected: expectationOf(broken, broken.others.map(toName)) };
 }
 
 function checkMember(member: Member, value: unknown, path: string): Violation | null {
-  if (isThere(value)) {
-    const isMissing = member.required && (value === "" || (Array.isArray(value) && value.length === 0));
-    return isMissing ? { path, expected: describe(member) } : checkValue(member, value, path);
-  }
-  return member.required ? { path, expected: describe(member) } : null;
+  if (member.required && !isGiven(value)) return { path, expected: describe(member) };
+  return value === undefined || value === null ? null : checkValue(member, value, path);
 }
 
 function checkValue(shape: Shape, value: unknown, path: string): Violation | null {
   switch (shape.type) {
     case "string":
-      return typeof value === "string" && isRightText(shape, value) ? null : { path, expected: describe(shape) };
+      if (typeof value !== "string" || !isRightText(shape, value)) return { path, expected: describe(shape) };
+      return shape.isOssUri && value !== "" && !isOssUri(value) ? { path, expected: OSS_URI } : null;
     case "boolean":
       return typeof value === "boolean" ? null : { path, expected: describe(shape) };
     case "integer":
@@ -162,10 +159,6 @@ function expectationOf({ fault }: BrokenRule, others: readonly string[]): string
     case "surplus":
       return `left out beside ${names}`;
   }
-}
-
-function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -6,7 +6,7 @@
 import { BadUserInputError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
-import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
+import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
 import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
 import { isExactNumber, parseExact } from "../json.js";
 import { withoutMark } from "./idempotency-mark.js";
@@ -30,7 +30,7 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
   const recorded = {
     ...(request["UserData"] !== undefined && { UserData: recordedOf(snapshot, "userData") }),
     ...(request["Tags"] !== undefined && { Tags: recordedOf(snapshot, "tags") }),
-    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => !isLeftOut(value))),
+    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => isGiven(value))),
     ProjectName: projectName,
   };
   const wire = toWireValues(request, recorded, "");
@@ -59,7 +59,7 @@ function toWireValues(
 ): Record<string, unknown> {
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(recorded)) {
-    if (isLeftOut(value)) continue;
+    if (!isGiven(value)) continue;
     const member = Object.hasOwn(members, name) ? members[name] : undefined;
     if (member === undefined) throw unfit(`whose definition is without \`${path}${name}\`, which no create takes`);
     wire[name] = toWireValue(member, value, path + name);
@@ -76,11 +76,6 @@ function toWireValue(shape: Shape, recorded: unknown, path: string): unknown {
   }
   if (type === "object" && isRecord(value)) return toWireValues(modelOf(shape).members, value, `${path}.`);
   return value;
-}
-
-/** IMM takes an empty text or list for one that was left out. */
-function isLeftOut(value: unknown): boolean {
-  return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
 function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

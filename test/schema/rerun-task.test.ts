@@ -1,11 +1,12 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { encodeInput } from "../../src/imm/wire.js";
 import { keyArguments, query, type QueryAnswer } from "../support/query.js";
 import { startGatewayBefore, type GatewayBefore } from "../support/start-before.js";
-import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
 interface Rerun {
   readonly rerunTask: { readonly isNew: boolean; readonly task: { readonly taskId: string } } | null;
@@ -150,6 +151,25 @@ describe("a task that is run again", () => {
 });
 
 const NOT_FIT = { code: "BAD_USER_INPUT", argument: "id" };
+
+describe("the tasks of the demo", () => {
+  const definitions = demoTasks.flatMap(({ taskType, taskId, requestDefinition }) =>
+    requestDefinition === undefined || taskId.endsWith("not-json") ? [] : [[taskType, taskId] as const],
+  );
+
+  test.each([...definitions, ["MediaConvert", "MediaConvert-demo-1"] as const])(
+    "can be run again: %s %s",
+    async (taskType, taskId) => {
+      const { url, emulator, clock } = await startGateway();
+      const demo = startDemo(emulator, { clock });
+      disposeAfterTest(() => demo.stop());
+      const id = toGlobalTaskId({ projectName: DEMO_PROJECT, taskType, taskId });
+      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(id: $id) { isNew } }", { id });
+      expect(errors).toEqual([]);
+      expect(data).toEqual({ rerunTask: { isNew: true } });
+    },
+  );
+});
 
 describe("a task that cannot be run again", () => {
   it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {

@@ -1,4 +1,4 @@
-/** Reads what follows from the rows: how a value travels, numbers, ranges, and rules between members. Pure. */
+/** Reads what follows from the rows: how a value travels, numbers, ranges, URIs, and rules between members. Pure. */
 
 import { isExactNumber } from "../../json.js";
 import type { Range, Rule, Shape } from "./rows.js";
@@ -49,6 +49,19 @@ export function describeRange({ min, max, exclusiveMin, exclusiveMax }: Range): 
   return `${exclusiveMin ? "above" : "from"} ${min} and ${exclusiveMax ? "below" : "up to"} ${max}`;
 }
 
+/** What `isOssUri` takes, in words. */
+export const OSS_URI = "an OSS URI, such as oss://bucket/object";
+
+/** Whether a text is an OSS URI: its scheme and a bucket at least, since a prefix may be all of a bucket. */
+export function isOssUri(text: string): boolean {
+  return /^oss:\/\/[^/]/.test(text);
+}
+
+/** Whether a member says anything: IMM takes an empty text or list for one that was left out. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
+}
+
 /** A rule that does not hold, and the member at fault. Names are the wire's. */
 export interface BrokenRule {
   /** `needed`: it is missing beside one that needs it. `noneOf`: it, or one of the others. `surplus`: one too many. */
@@ -58,31 +71,31 @@ export interface BrokenRule {
   readonly others: readonly string[];
 }
 
-/** The first rule that does not hold for the members that are there; undefined when all do. */
-export function findBrokenRule(rules: readonly Rule[], isThere: (member: string) => boolean): BrokenRule | undefined {
+/** Reads the value of a member, by the wire's name; undefined where it was left out. */
+type ValueOf = (member: string) => unknown;
+
+/** The first rule that does not hold for these values; undefined when all do. */
+export function findBrokenRule(rules: readonly Rule[], valueOf: ValueOf): BrokenRule | undefined {
   for (const rule of rules) {
-    const broken = rule.kind === "needs" ? brokenNeed(rule, isThere) : brokenChoice(rule, isThere);
+    const broken = rule.kind === "needs" ? brokenNeed(rule, valueOf) : brokenChoice(rule, valueOf);
     if (broken !== undefined) return broken;
   }
   return undefined;
 }
 
-function brokenNeed(
-  { member, needs }: Extract<Rule, { kind: "needs" }>,
-  isThere: (member: string) => boolean,
-): BrokenRule | undefined {
-  return isThere(member) && !isThere(needs) ? { fault: "needed", member: needs, others: [member] } : undefined;
+function brokenNeed({ member, needs }: Extract<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
+  const isBroken = isGiven(valueOf(member)) && !isGiven(valueOf(needs));
+  return isBroken ? { fault: "needed", member: needs, others: [member] } : undefined;
 }
 
-function brokenChoice(
-  { kind, members }: Exclude<Rule, { kind: "needs" }>,
-  isThere: (member: string) => boolean,
-): BrokenRule | undefined {
-  const [first, second] = members.filter(isThere);
-  if (first === undefined) {
+/** An empty list gives nothing, and yet does not stand beside another member. */
+function brokenChoice({ kind, members }: Exclude<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
+  const present = members.filter((member) => isGiven(valueOf(member)) || Array.isArray(valueOf(member)));
+  if (kind !== "atMostOneOf" && !present.some((member) => isGiven(valueOf(member)))) {
     const [member = "", ...others] = members;
-    return kind === "atMostOneOf" ? undefined : { fault: "noneOf", member, others };
+    return { fault: "noneOf", member, others };
   }
-  if (second === undefined || kind === "atLeastOneOf") return undefined;
+  const [first, second] = present;
+  if (first === undefined || second === undefined || kind === "atLeastOneOf") return undefined;
   return { fault: "surplus", member: second, others: [first] };
 }
