@@ -76,18 +76,33 @@ function isWrittenAlike(text: string): boolean {
   return String(number) === text && (Number.isSafeInteger(number) || !Number.isInteger(number));
 }
 
-/** The value with JavaScript's numbers in place of `ExactNumber`s: itself where it has none. Recurses. */
+/**
+ * The value with JavaScript's numbers in place of `ExactNumber`s: itself where it has none. Looks as deep as JSON may be
+ * nested, and once into what is held many times.
+ */
 export function withPlainNumbers(value: unknown): unknown {
+  return toPlain(value, MAX_JSON_DEPTH, new Map());
+}
+
+function toPlain(value: unknown, depthLeft: number, known: Map<object, unknown>): unknown {
   if (isLosslessNumber(value)) return Number(value.value);
-  if (!isContainer(value)) return value;
-  if (Array.isArray(value)) {
-    const items = value.map(withPlainNumbers);
-    return items.every((item, index) => item === value[index]) ? value : items;
+  if (!isContainer(value) || depthLeft === 0) return value;
+  if (known.has(value)) return known.get(value);
+  known.set(value, value);
+  const plain = mapValues(value, (member) => toPlain(member, depthLeft - 1, known));
+  known.set(value, plain);
+  return plain;
+}
+
+/** The container with its values mapped: itself where none of them changes. */
+function mapValues(container: object, map: (value: unknown) => unknown): object {
+  if (Array.isArray(container)) {
+    const items = container.map((item) => map(item));
+    return items.every((item, index) => Object.is(item, container[index])) ? container : items;
   }
-  const entries = Object.entries(value).map(([name, member]) => [name, withPlainNumbers(member)] as const);
-  return entries.every(([name, member]) => member === (value as Readonly<Record<string, unknown>>)[name])
-    ? value
-    : Object.fromEntries(entries);
+  const entries = Object.entries(container).map(([name, before]) => [name, before, map(before)] as const);
+  if (entries.every(([, before, after]) => Object.is(before, after))) return container;
+  return Object.fromEntries(entries.map(([name, , after]) => [name, after]));
 }
 
 /** What may be a number that is not a short integer, where JSON has its values; texts of the JSON match as well. */

@@ -33,9 +33,9 @@ export function createFormatError(logger: Logger): FormatError {
   };
 }
 
-/** Whether a value of ours did not fit the type of its field: unlike an argument, it stands nowhere in the document. */
+/** Whether a value of ours did not fit the type of its field: unlike an argument's error, that one knows of no place. */
 function isOfAnswer(error: GraphQLError, original: GraphQLError): boolean {
-  return error.path !== undefined && error !== original && original.nodes === undefined;
+  return error.path !== undefined && original.path === undefined && original.nodes === undefined;
 }
 
 function locate(
