@@ -36,7 +36,11 @@ const conversion = asStored({
   ProjectName: DEMO_PROJECT,
   Sources: [{ URI: "oss://examplebucket/videos/opening.mov" }],
   Targets: [
-    { URI: "oss://examplebucket/videos/opening.mp4", Container: "mp4", Video: { TranscodeVideo: { Width: 1280 } } },
+    {
+      URI: "oss://examplebucket/videos/opening.mp4",
+      Container: "mp4",
+      Video: { TranscodeVideo: { Codec: "h264", Resolution: "1280x" } },
+    },
   ],
 });
 
