@@ -97,6 +97,12 @@ describe("a number", () => {
 });
 
 describe("a gateway", () => {
+  test("names an option that is wrong before what is missing", () => {
+    expect(refusalOf(() => createGateway({ port: -1 } as GatewayOptions))).toBe(
+      "Expected `port` to be an integer from 0 to 65535, got `-1` (number).",
+    );
+  });
+
   test("needs somebody to talk to", () => {
     const refusalWith = (upstream: Readonly<Record<string, unknown>>): string =>
       refusalOf(() => createGateway(given(upstream) as GatewayOptions));
