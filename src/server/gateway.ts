@@ -34,7 +34,7 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http.js";
-import { createAllowsHost, createAllowsOrigin } from "./transports/origins.js";
+import { createAllowsHost, createAllowsOrigin, isLoopback } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
@@ -104,6 +104,11 @@ type Phase =
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
+
+/** Said at the start, since the gateway has no users of its own. */
+const OPEN_TO_OTHERS =
+  "Other machines can reach this gateway, and it asks nobody who they are: they can read every task that its account can, " +
+  "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
 
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
@@ -226,6 +231,7 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
+    if (!isLoopback(host)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
     const address = http.app.server.address();
     const openPort = typeof address === "object" && address !== null ? address.port : port;
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };

@@ -36,6 +36,12 @@ export function createAllowsHost(listensOn: string, allowed: readonly string[]):
   return (host) => host === undefined || LOCAL_HOSTS.has(toHostname(host));
 }
 
+/** Whether who listens on this address is reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  const name = toHostname(host);
+  return LOCAL_HOSTS.has(name) || /^127(\.\d+){3}$/.test(name);
+}
+
 /** The name without its port; an IPv6 address in brackets. */
 function toHostname(host: string): string {
   const text = host.includes("::") && !host.startsWith("[") ? `[${host}]` : host;
