@@ -32,7 +32,7 @@ export function createLandingPage(isOn: boolean, example: ExampleOperations): Ap
   return ApolloServerPluginLandingPageLocalDefault({
     embed: { runTelemetry: false },
     footer: false,
-    document: example.query,
+    document: `${example.query}\n\n${example.subscription}`,
   });
 }
 
