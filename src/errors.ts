@@ -14,6 +14,7 @@
  * | UpstreamInvalidResponseError | UPSTREAM_INVALID_RESPONSE | an answer that is not JSON or not of the documented shape | yes      |
  * | UpstreamRejectedError        | UPSTREAM_INVALID_RESPONSE | IMM refuses with a code that no rule knows               | no        |
  * | UpstreamMisconfiguredError   | UPSTREAM_MISCONFIGURED    | IMM refuses the gateway's credentials, clock or endpoint | no        |
+ * | CredentialsUnavailableError  | UPSTREAM_MISCONFIGURED    | the gateway's credentials cannot be had at the moment    | yes       |
  * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON, or nested too deep | no        |
  * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
  *
@@ -180,6 +181,11 @@ export class UpstreamRejectedError extends GatewayError {
 /** Thrown when IMM refuses the gateway's own credentials, clock or endpoint: an operator has to act. */
 export class UpstreamMisconfiguredError extends GatewayError {
   override readonly code = "UPSTREAM_MISCONFIGURED";
+}
+
+/** Thrown when the source of the gateway's credentials does not give any at the moment; the request never left. */
+export class CredentialsUnavailableError extends UpstreamMisconfiguredError {
+  override readonly retryable = true;
 }
 
 /** Stands for a task's request definition that is there but is not JSON, or is nested too deep. */

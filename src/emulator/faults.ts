@@ -13,12 +13,22 @@ import type { Clock } from "../clock.js";
  * - `answerLost`: everything is done, then the connection is reset instead of the answer: a create has started its task;
  * - `serverError`: HTTP 503 `ServiceUnavailable`;
  * - `throttle`: HTTP 400 `Throttling.User`, with `x-acs-retry-after` when `retryAfterMs` is given;
+ * - `refuse`: HTTP 400 with the `code` that is given, for example `InvalidSecurityToken.Expired`;
  * - `notJson`: HTTP 200 with an HTML page, as a proxy in between would answer;
  * - `truncated`: the right answer, of which only the first half of the JSON text is sent;
  * - `emptyBody`: HTTP 200 without a body.
  */
 export type FaultKind =
-  "latency" | "stall" | "reset" | "answerLost" | "serverError" | "throttle" | "notJson" | "truncated" | "emptyBody";
+  | "latency"
+  | "stall"
+  | "reset"
+  | "answerLost"
+  | "serverError"
+  | "throttle"
+  | "refuse"
+  | "notJson"
+  | "truncated"
+  | "emptyBody";
 
 /** Calls that shall go wrong. */
 export interface FaultRule {
@@ -40,6 +50,8 @@ export interface FaultRule {
   readonly delayMs?: number;
   /** For `throttle`: the header `x-acs-retry-after`, in milliseconds. @default no header */
   readonly retryAfterMs?: number;
+  /** For `refuse`: the `Code` of the answer. @default "Forbidden.RAM" */
+  readonly code?: string;
 }
 
 /** What happens to one call. */

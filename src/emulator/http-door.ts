@@ -135,6 +135,8 @@ export class HttpDoor {
         );
       case "throttle":
         return withRetryAfter(this.#refuse(throttled()), failure?.retryAfterMs);
+      case "refuse":
+        return this.#refuse(new Refusal(400, failure?.code ?? "Forbidden.RAM", "The request was refused."));
       case "notJson":
         return { status: 200, headers: { "content-type": "text/html" }, body: "<html><body>It works!</body></html>" };
       case "truncated":

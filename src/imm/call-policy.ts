@@ -1,25 +1,25 @@
 /**
  * Limits and retries around any `ImmClient`: what keeps the gateway a good neighbour of a project's other users.
  *
- * Around every attempt, from the outside in: the circuit breaker, the project's budget of calls a second, the bound on
- * calls in flight, the deadline. Around the attempts: retries with full jitter, of creates only where the attempt before
+ * Around every attempt, from the outside in: the project's budget of calls a second, the bound on calls in flight, the
+ * circuit breaker, the deadline; so that all is decided when the call is sent. Around the attempts: retries with full jitter, of creates only where the attempt before
  * certainly started nothing. The primitives are cockatiel's and `project-budget`'s; this file decides what they are
  * applied to. It knows nothing of what the calls mean.
  */
 
 import { setMaxListeners } from "node:events";
 import {
-  BrokenCircuitError,
   circuitBreaker,
+  CircuitState,
   ConsecutiveBreaker,
+  ConstantBackoff,
   DelegateBackoff,
   handleWhen,
   retry,
   TaskCancelledError,
   timeout,
   TimeoutStrategy,
-  type IBackoff,
-  type IBackoffFactory,
+  type CircuitBreakerPolicy,
   type IPolicy,
   type IRetryBackoffContext,
 } from "cockatiel";
@@ -33,6 +33,7 @@ import {
   UpstreamUnavailableError,
   toError,
 } from "../errors.js";
+import { silentLogger, type Logger } from "../log.js";
 import { ProjectBudget } from "./project-budget.js";
 import {
   CallPriority,
@@ -47,6 +48,7 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "./imm-client.js";
+import { UpstreamJournal } from "./upstream-journal.js";
 
 /** How IMM may be called. */
 export interface CallPolicyLimits {
@@ -77,12 +79,16 @@ export interface CallPolicyOptions {
   readonly projects?: readonly string[] | undefined;
   /** The source of the jitter, and of the seconds that IMM counts by. Other waits are the libraries', on the machine's timers. */
   readonly clock: Clock;
+  /** Where to log. @default nowhere */
+  readonly logger?: Logger | undefined;
 }
 
 /** Calls of one urgency under way over all projects, as a multiple of those of one project that may wait. */
 const MAX_FULL_QUEUES = 10;
 /** When to come back after that. */
 const UNDER_WAY_RETRY_MS = 1_000;
+/** Cockatiel would count the wait of an open breaker by the wall clock, which may be set: `#refuseWhileOpen` counts it in ticks. */
+const AT_ONCE = -Infinity;
 /** Project names come from clients: idle budgets beyond this number are forgotten. */
 const MAX_IDLE_BUDGETS = 1_000;
 
@@ -105,10 +111,13 @@ export class GuardedImmClient implements ImmClient {
   readonly #stopping = new AbortController();
   readonly #readRetries: IPolicy;
   readonly #createRetries: IPolicy;
-  readonly #breaker: IPolicy;
+  readonly #breaker: CircuitBreakerPolicy;
+  readonly #journal: UpstreamJournal;
+  /** When the breaker last opened. */
+  #openedTick = -Infinity;
   readonly #deadline: IPolicy;
 
-  constructor(client: ImmClient, { limits, clock, projects }: CallPolicyOptions) {
+  constructor(client: ImmClient, { limits, clock, projects, logger = silentLogger }: CallPolicyOptions) {
     const { maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
@@ -119,8 +128,15 @@ export class GuardedImmClient implements ImmClient {
     this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
     this.#breaker = circuitBreaker(handleWhen(isOutage), {
       breaker: new ConsecutiveBreaker(limits.breakerThreshold),
-      halfOpenAfter: resetAfter(limits.breakerResetMs, clock),
+      halfOpenAfter: new ConstantBackoff(AT_ONCE),
     });
+    this.#journal = new UpstreamJournal({ logger, clock });
+    this.#breaker.onBreak(() => {
+      this.#openedTick = clock.tick();
+      this.#journal.breakerOpened(limits.breakerThreshold);
+    });
+    this.#breaker.onReset(() => this.#journal.breakerClosed());
+    this.#breaker.onStateChange(() => this.#pauseOrResume());
     this.#readRetries = createRetries(limits, clock, (error) => isWorthRetrying(error, maxRetryDelayMs));
     this.#createRetries = createRetries(
       limits,
@@ -174,8 +190,7 @@ export class GuardedImmClient implements ImmClient {
     };
     return this.#countedUnderWay(priority, async () =>
       retries.execute(async () => {
-        const budget = this.#admit(projectName, priority);
-        const outcome = await this.#throughBreaker(async () => this.#takeTurn(projectName, budget, priority, attempt));
+        const outcome = await this.#takeTurn(projectName, this.#admit(projectName, priority), priority, attempt);
         if ("refusal" in outcome) throw outcome.refusal;
         return outcome.value;
       }),
@@ -198,8 +213,9 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  /** The project's queue, unless too many calls of the same urgency wait in it already. */
+  /** The project's queue, unless the breaker is open or too many calls of the same urgency wait in it already. */
   #admit(projectName: string, priority: number): ProjectBudget {
+    this.#refuseWhileOpen();
     const budget = this.#budgetOf(projectName);
     if (budget.waitingAt(priority) < this.#limits.maxQueuedCalls) return budget;
     throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
@@ -207,65 +223,81 @@ export class GuardedImmClient implements ImmClient {
     });
   }
 
-  /** Lets the breaker see outages as failures and everything else, a refusal too, as proof that IMM is there. */
-  async #throughBreaker<T>(call: () => Promise<T>): Promise<Outcome<T>> {
-    try {
-      return await this.#breaker.execute(async () => {
-        try {
-          return { value: await call() };
-        } catch (thrown) {
-          const error = toError(thrown);
-          if (isOutage(error)) throw error;
-          return { refusal: error };
-        }
-      });
-    } catch (thrown) {
-      if (!(thrown instanceof BrokenCircuitError)) throw thrown;
-      throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
-        retryAfterMs: this.#limits.breakerResetMs,
-        mayHaveArrived: false,
-      });
-    }
-  }
-
-  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: Attempt<T>): Promise<T> {
+  async #takeTurn<T>(
+    projectName: string,
+    budget: ProjectBudget,
+    priority: number,
+    call: Attempt<T>,
+  ): Promise<Outcome<T>> {
     let hasStarted = false;
-    const run = async (): Promise<T> => {
+    const run = async (): Promise<Outcome<T>> => {
       hasStarted = true;
       this.#takePlace(projectName, budget);
       try {
-        return await this.#withDeadline(call);
+        return await this.#throughBreaker(projectName, async () => this.#withDeadline(call));
       } finally {
         this.#givePlace();
       }
     };
+    const admit = (): void => this.#refuseWhileOpen();
     try {
-      return await budget.take(run, { priority, signal: this.#stopping.signal });
+      return await budget.take(run, { priority, signal: this.#stopping.signal, admit });
     } catch (thrown) {
       if (thrown instanceof StoppedError && hasStarted) throw stopped({ mayHaveArrived: true });
       throw thrown;
     }
   }
 
-  /** Counts a call in flight. With the last place gone every queue pauses, so that none counts a call it cannot start. */
+  /** Refuses a call while the breaker is open, but for one that tries, after a while, whether it may close. */
+  #refuseWhileOpen(): void {
+    if (this.#breaker.state !== CircuitState.Open) return;
+    if (this.#clock.tick() - this.#openedTick >= this.#limits.breakerResetMs) return;
+    this.#journal.breakerRefused();
+    throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
+      retryAfterMs: this.#limits.breakerResetMs,
+      mayHaveArrived: false,
+    });
+  }
+
+  /** Lets the breaker see outages as failures and everything else, a refusal too, as proof that IMM is there. */
+  async #throughBreaker<T>(projectName: string, call: () => Promise<T>): Promise<Outcome<T>> {
+    return this.#breaker.execute(async () => {
+      try {
+        const value = await call();
+        this.#journal.succeeded();
+        return { value };
+      } catch (thrown) {
+        const error = toError(thrown);
+        if (!(error instanceof StoppedError)) this.#journal.failed(projectName, error);
+        if (isOutage(error)) throw error;
+        return { refusal: error };
+      }
+    });
+  }
+
   #takePlace(projectName: string, budget: ProjectBudget): void {
     this.#callsInFlight += 1;
     this.#budgets.delete(projectName);
     this.#budgets.set(projectName, budget);
-    if (this.#hasPlace()) return;
-    for (const other of this.#budgets.values()) other.pause();
+    if (!this.#hasPlace()) this.#pauseOrResume();
   }
 
   #givePlace(): void {
     this.#callsInFlight -= 1;
+    this.#pauseOrResume();
+  }
+
+  /** With the last place gone every queue pauses, so that none counts a call that it cannot start. */
+  #pauseOrResume(): void {
     for (const budget of Array.from(this.#budgets.values())) {
-      if (!this.#hasPlace()) return;
-      budget.resume();
+      if (this.#hasPlace()) budget.resume();
+      else budget.pause();
     }
   }
 
+  /** Whether a call may be started. While one tries whether the breaker may close, the others wait for what it finds. */
   #hasPlace(): boolean {
-    return this.#callsInFlight < this.#limits.maxConcurrentCalls;
+    return this.#breaker.state !== CircuitState.HalfOpen && this.#callsInFlight < this.#limits.maxConcurrentCalls;
   }
 
   /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
@@ -294,23 +326,6 @@ export class GuardedImmClient implements ImmClient {
       if (budget.isIdle) this.#budgets.delete(projectName);
     }
   }
-}
-
-/**
- * When an open breaker lets one call through. Cockatiel compares the duration with what has passed on the wall clock,
- * which may be set: so the duration is without end until the ticks say that it is over, and then less than any.
- */
-function resetAfter(breakerResetMs: number, clock: Clock): IBackoffFactory<unknown> {
-  const next = (): IBackoff<unknown> => {
-    const openedTick = clock.tick();
-    return {
-      get duration() {
-        return clock.tick() - openedTick < breakerResetMs ? Infinity : -Infinity;
-      },
-      next,
-    };
-  };
-  return { next };
 }
 
 /** Further attempts with full jitter, no earlier than IMM asks for. */

@@ -12,8 +12,8 @@ import {
   BadUserInputError,
   ConfigurationError,
   toError,
+  CredentialsUnavailableError,
   UpstreamInvalidResponseError,
-  UpstreamMisconfiguredError,
   type GatewayError,
 } from "../errors.js";
 import type { Endpoint } from "./endpoints.js";
@@ -41,7 +41,7 @@ import {
   type Operation,
 } from "./operations.js";
 import { readJsonBody } from "./response-body.js";
-import { fromCallFailure } from "./upstream-errors.js";
+import { fromAnswer, fromCallFailure } from "./upstream-errors.js";
 import { makeCall, MAX_REFUSAL_BYTES } from "./upstream-request.js";
 import {
   decodeMembers,
@@ -149,7 +149,7 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
     try {
       return await find();
     } catch {
-      throw new UpstreamMisconfiguredError("The gateway's own credentials could not be refreshed.");
+      throw new CredentialsUnavailableError("The gateway's own credentials could not be refreshed.");
     }
   };
   return credential;
@@ -262,18 +262,22 @@ export class OpenApiImmClient implements ImmClient {
       bodyType: "binary",
     });
     const request = new $OpenApiUtil.OpenApiRequest({ query, ...(Object.keys(body).length > 0 && { body }) });
+    let httpStatus = 0;
+    const onStatus = (status: number): void => void (httpStatus = status);
     let cut: GatewayError | undefined;
     const onCut = (): void => {
       cut = new UpstreamInvalidResponseError(`IMM's refusal is longer than ${MAX_REFUSAL_BYTES} bytes.`);
     };
     try {
-      const response = await makeCall({ action: operation.action, signal, onCut }, async () =>
+      const response = await makeCall({ action: operation.action, signal, onStatus, onCut }, async () =>
         this.#openApi.callApi(params, request, this.#runtime),
       );
       const answer = await readJsonBody(response["body"]);
+      const refusal = fromAnswer(operation, answer);
+      if (refusal !== null) throw refusal;
       return read(decodeMembers<O["response"]>(operation.response, answer));
     } catch (thrown) {
-      throw cut ?? fromCallFailure(thrown);
+      throw cut ?? fromCallFailure(thrown, httpStatus);
     }
   }
 }

@@ -27,6 +27,8 @@ export interface TurnOptions {
   readonly priority: number;
   /** Takes a waiting call out of the queue, and fails one that is in flight. */
   readonly signal: AbortSignal;
+  /** Asked when it is the call's turn: what it throws refuses the call, which then counts for nothing. */
+  readonly admit: () => void;
 }
 
 /** IMM counts by whole seconds. */
@@ -88,8 +90,9 @@ export class ProjectBudget {
   }
 
   /** Makes a call when it is its turn. */
-  async take<T>(call: () => Promise<T>, options: TurnOptions): Promise<T> {
+  async take<T>(call: () => Promise<T>, { admit, ...options }: TurnOptions): Promise<T> {
     return this.#queue.add(async () => {
+      admit();
       const startedTick = this.#clock.tick();
       this.#count(startedTick);
       try {

@@ -22,6 +22,7 @@ import {
   UpstreamUnavailableError,
   type ImmFault,
 } from "../errors.js";
+import type { Operation } from "./operations.js";
 
 /** A refusal by IMM, as far as it could be read. */
 export interface Refusal {
@@ -108,8 +109,34 @@ export function fromRefusal(refusal: Refusal): GatewayError {
 
 const NEVER_LEFT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
-/** The error that a failed call stands for, whatever the vendor's stack threw. */
-export function fromCallFailure(thrown: unknown): GatewayError {
+/** What any answer may hold, a refusal as well. */
+const ENVELOPE = new Set(["RequestId", "ProjectName", "EventId", "Code", "Message"]);
+/** Codes by which services say that nothing is wrong. */
+const NO_FAULT = /^(OK|Success|200)$/i;
+
+/**
+ * The error that an answer with HTTP 200 stands for: one that has a code, and nothing of what the operation is asked for. A
+ * code beside that is the task's own. Null when it is no refusal.
+ */
+export function fromAnswer({ response }: Operation, answer: unknown): GatewayError | null {
+  if (typeof answer !== "object" || answer === null) return null;
+  const body = answer as Readonly<Record<string, unknown>>;
+  const code = readText(body["Code"]);
+  if (code === null || NO_FAULT.test(code)) return null;
+  const hasContent = Object.keys(response).some((name) => !ENVELOPE.has(name) && !isEmpty(body[name]));
+  return hasContent ? null : fromRefusal(readRefusal({ data: body }, 200));
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/**
+ * The error that a failed call stands for, whatever the vendor's stack threw.
+ *
+ * @param httpStatus - of the answer, 0 where there was none.
+ */
+export function fromCallFailure(thrown: unknown, httpStatus = 0): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (!isNativeError(thrown)) return new UpstreamUnavailableError("The call to IMM failed.");
   const fields = thrown as Error & Readonly<Record<string, unknown>>;
@@ -128,6 +155,8 @@ export function fromCallFailure(thrown: unknown): GatewayError {
     return new BadUserInputError(null, "Expected the arguments to hold whole characters only.");
   }
   if (thrown.name === "SyntaxError" || thrown.name === "TypeError") {
+    // A page of whatever stands between: its status has to do.
+    if (httpStatus >= 400) return fromRefusal({ ...NO_REFUSAL, httpStatus });
     return new UpstreamInvalidResponseError("IMM's answer is not JSON.");
   }
   return new UpstreamUnavailableError("The call to IMM failed for a reason the gateway does not know.");

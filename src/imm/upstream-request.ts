@@ -21,6 +21,8 @@ export interface PresentCall {
   readonly action: string;
   /** Aborted when the call is given up. */
   readonly signal: AbortSignal | undefined;
+  /** Called with the HTTP status of its answer, before the vendor's client learns of it. */
+  readonly onStatus: (httpStatus: number) => void;
   /** Called when its answer is cut, before the vendor's client learns of it. */
   readonly onCut: () => void;
 }
@@ -38,7 +40,9 @@ subscribe("http.client.request.start", (message) => {
   if (call === undefined || request.getHeader("x-acs-action") !== call.action) return;
   destroyOnAbort(request, call.signal);
   request.once("response", (response: IncomingMessage) => {
-    if ((response.statusCode ?? 0) >= 400) boundBytes(response, call.onCut);
+    const { statusCode = 0 } = response;
+    call.onStatus(statusCode);
+    if (statusCode >= 400) boundBytes(response, call.onCut);
   });
 });
 

@@ -19,6 +19,13 @@ export const following = {
       default: 15_000,
       effect: "the longest time between two polls of a watched task, unless all its subscribers accept older data",
     }),
+    refusalGraceMs: integer({
+      min: 0,
+      max: 24 * HOUR_MS,
+      default: 600_000,
+      effect:
+        "how long after IMM has answered for a project its refusal of the gateway's account counts as passing: whoever follows a task there stays, and IMM is asked again at the longest interval",
+    }),
     maxWatchedTasks: integer({
       min: 1,
       max: 1_000_000,

@@ -5,7 +5,7 @@
  */
 
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
-import { estimatedRestMs, nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
+import { nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import type { CallTally } from "../tasks/call-tally.js";
 import type { Misfits } from "../tasks/misfits.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
@@ -13,7 +13,7 @@ import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "..
 import type { TaskLoader } from "../tasks/task-loader.js";
 import { hasResult, type TaskResults } from "../tasks/task-results.js";
 import type { TaskTexts } from "../tasks/task-texts.js";
-import type { TypicalDurations } from "../tasks/typical-durations.js";
+import { estimatedRestMs, type TypicalDurations } from "../tasks/typical-durations.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "./scalars.js";
 import { TaskError } from "./task-error.type.js";
@@ -220,7 +220,7 @@ export class Task extends Node {
   @Field(() => GraphQLDateTime, {
     nullable: true,
     description:
-      "When the task should be over, by its speed so far or by what tasks of its type have taken here; null when there is nothing to tell from, and once it is done.",
+      "When the task should be over: by its speed once a quarter is done, before that by what tasks of its type have taken here. Null when there is nothing to tell from, when that time has passed, and once it is done.",
   })
   get estimatedEndAt(): string | null {
     const view = this.#pollView();

@@ -4,6 +4,7 @@
  * `cli.ts` and users of the library call it. It reads no environment and installs no signal handler.
  */
 
+import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
@@ -34,7 +35,8 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http.js";
-import { createAllowsHost, createAllowsOrigin, isLoopback } from "./transports/origins.js";
+import { createRefuseHost, isLoopback } from "./transports/hosts.js";
+import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
@@ -186,7 +188,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
-    const { host, port, explorer, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
+    const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
@@ -211,11 +213,11 @@ class ApolloGateway implements Gateway {
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
-      allowsHost: createAllowsHost(host, origins),
+      refuseHost: createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       isReady: () => this.#phase.name === "running",
       isDraining: () => this.#phase.name === "draining",
     };
-    const http = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
+    const http: HttpTransport = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
     const webSocket = openWebSocketTransport({
       ...shared,
       server: http.app.server,
@@ -231,9 +233,8 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
-    if (!isLoopback(host)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
-    const address = http.app.server.address();
-    const openPort = typeof address === "object" && address !== null ? address.port : port;
+    const { address, port: openPort } = addressOf(http);
+    if (!isLoopback(address)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 
@@ -313,6 +314,12 @@ class ApolloGateway implements Gateway {
       taskTexts: this.#texts,
     };
   }
+}
+
+/** Where the transport listens, once it does. */
+function addressOf({ app }: HttpTransport): AddressInfo {
+  // The cast: it listens on no pipe.
+  return app.server.address() as AddressInfo;
 }
 
 /** What each option that cannot be written as text must be. */

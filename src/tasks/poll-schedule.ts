@@ -5,6 +5,8 @@
  * outside the bounds. Throttling is the project's affair: see `project-watch`.
  */
 
+import { estimatedRestMs } from "./typical-durations.js";
+
 /** What is known of the task when the next look is planned. */
 export interface PollView {
   /** Milliseconds since the task started. */
@@ -51,21 +53,7 @@ export function nextPollDelayMs(view: PollView, bounds: PollBounds, random: numb
 function plannedDelayMs(view: PollView): number {
   const byAge = view.ageMs * SHARE_OF_AGE;
   const restMs = estimatedRestMs(view);
-  const isOverdue = restMs === 0 && (view.progress ?? 0) === 0;
-  if (restMs === null || isOverdue) return byAge;
+  if (restMs === null) return byAge;
   // A task that tells of its way is looked at on its way; one that does not is left alone until it may be over.
   return view.progress === null ? restMs * SHARE_OF_REST : Math.min(byAge, restMs * SHARE_OF_REST);
-}
-
-/**
- * Milliseconds until the task should be over: at its speed so far, else after the typical duration of its type. 0 when that
- * has passed, null when there is nothing to tell from.
- */
-export function estimatedRestMs({
-  ageMs,
-  progress,
-  typicalDurationMs,
-}: Pick<PollView, "ageMs" | "progress" | "typicalDurationMs">): number | null {
-  if (progress !== null && progress > 0) return (ageMs * (100 - progress)) / progress;
-  return typicalDurationMs === null ? null : Math.max(0, typicalDurationMs - ageMs);
 }

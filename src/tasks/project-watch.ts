@@ -13,6 +13,7 @@ import type { Logger } from "../log.js";
 import type { PollBounds } from "./poll-schedule.js";
 import type { TaskReader } from "./task-reader.js";
 import { Pace } from "./pace.js";
+import { mayPass } from "./refusal-grace.js";
 import { TaskDiscovery, type DiscoveryFilter, type Findings } from "./task-discovery.js";
 import { TaskWatch, type Wish } from "./task-watch.js";
 import { toKeyText, type TaskKey, type TaskSnapshot } from "./task.js";
@@ -25,6 +26,8 @@ export interface ProjectWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly bounds: PollBounds;
+  /** Milliseconds after an answer of IMM for which its refusals count as passing. */
+  readonly refusalGraceMs: number;
   /** How many tasks beyond those that are watched may be. */
   readonly room: () => number;
   /** Pages that one list of the project may have. */
@@ -197,7 +200,7 @@ export class ProjectWatch {
       due.map(async ([keyText, watch], index) => {
         const result = await (answers[index] ?? Promise.reject(new Error("No answer."))).catch(toError);
         if (this.#watches.get(keyText) !== watch) return result;
-        watch.answer(result);
+        watch.answer(result, (error) => this.#mayPass(error));
         this.#settle(keyText, watch);
         return result;
       }),
@@ -211,7 +214,7 @@ export class ProjectWatch {
   async #discover(discovery: TaskDiscovery): Promise<void> {
     const findings = await discovery.look();
     this.#pace.adapt(findings.kind === "failed" && findings.error instanceof UpstreamThrottledError);
-    const end = endOf(findings);
+    const end = findings.kind === "failed" && this.#mayPass(findings.error) ? null : endOf(findings);
     for (const [stream, wish] of discovery.followers) {
       for (const { key } of findings.kind === "overfull" ? [] : findings.tasks) {
         this.#follow(stream, wish, toKeyText(key), key);
@@ -229,6 +232,11 @@ export class ProjectWatch {
     } else if (watch.dueTick(this.#pace.slowdown) < this.#timerTick) {
       this.#plan();
     }
+  }
+
+  #mayPass(error: Error): boolean {
+    const { projectName, reader, clock, refusalGraceMs } = this.#options;
+    return mayPass(error, clock.tick() - reader.answeredTick(projectName) < refusalGraceMs);
   }
 
   #adapt(results: readonly (TaskSnapshot | Error)[]): void {
@@ -261,7 +269,7 @@ function endOf(findings: Findings): Error | null {
     case "found":
       return null;
     case "failed":
-      return findings.error instanceof GatewayError && findings.error.retryable ? null : findings.error;
+      return findings.error;
     case "overfull":
       return new UpstreamThrottledError("The project has more running tasks than the gateway may watch.", {
         retryAfterMs: FULL_RETRY_MS,

@@ -8,9 +8,10 @@
  */
 
 import type { Clock } from "../clock.js";
-import { GatewayError, toError, UpstreamInvalidResponseError } from "../errors.js";
+import { toError, UpstreamInvalidResponseError } from "../errors.js";
 import { CallPriority, type ListTasksRequest } from "../imm/imm-client.js";
 import { pageAt, readPages } from "./list/pages.js";
+import { retryAfterMs } from "./refusal-grace.js";
 import type { ListQuery } from "./list-query.js";
 import { slowedDelayMs } from "./pace.js";
 import type { PollBounds } from "./poll-schedule.js";
@@ -114,7 +115,7 @@ export class TaskDiscovery {
       return hasRoom ? { kind: "found", tasks: found } : { kind: "overfull" };
     } catch (thrown) {
       this.#failedLooks += 1;
-      this.#retryAfterMs = (thrown instanceof GatewayError ? thrown.retryAfterMs : undefined) ?? 0;
+      this.#retryAfterMs = retryAfterMs(toError(thrown), this.#options.bounds) ?? 0;
       return { kind: "failed", error: toError(thrown), tasks: found };
     } finally {
       this.#isLooking = false;

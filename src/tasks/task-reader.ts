@@ -14,6 +14,7 @@ import {
   GatewayError,
   NotFoundError,
   toError,
+  UpstreamMisconfiguredError,
   UpstreamThrottledError,
   UpstreamUnavailableError,
 } from "../errors.js";
@@ -98,6 +99,8 @@ interface Flight {
 
 /** How far around a task's start the list is searched: the bounds of IMM's range are undocumented. */
 const START_PAD_MS = 1_000;
+/** Projects of which it is remembered when IMM last answered for them. */
+const MAX_PROJECTS = 1_000;
 /** Pages searched for one task among those of its type that started within the same two seconds. */
 const MAX_PAGES = 5;
 
@@ -113,6 +116,8 @@ export class TaskReader {
   readonly #sweeps = new Map<string, Promise<SweepResult>>();
   readonly #sweeper: TaskSweeper;
   readonly #listeners = new Set<SnapshotListener>();
+  /** When IMM last answered a question about a project's tasks. */
+  readonly #answeredTicks = new LRUCache<string, number>({ max: MAX_PROJECTS });
   /** How long the tasks that were seen to end had taken. */
   readonly typicalDurations = new TypicalDurations();
 
@@ -162,6 +167,7 @@ export class TaskReader {
   async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
     const observed = momentOf(this.#clock);
     const { tasks, requestId, nextToken } = await this.#client.listTasks(request, toCallOptions(options));
+    this.#answeredTicks.set(request.projectName, observed.tick);
     const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
   }
@@ -169,6 +175,11 @@ export class TaskReader {
   /** Takes in what a create has told of its task, and answers with all that is known of it now. */
   learnCreated(snapshot: TaskSnapshot): TaskSnapshot {
     return this.#keep(snapshot);
+  }
+
+  /** The tick at which IMM last answered a question about the project's tasks; `-Infinity` when that is not known. */
+  answeredTick(projectName: string): number {
+    return this.#answeredTicks.get(projectName) ?? -Infinity;
   }
 
   /** One task: what `readEach` does for many. */
@@ -267,11 +278,11 @@ export class TaskReader {
   /**
    * GetTask, and the list as well when the task runs and somebody wants its progress.
    *
-   * @param listError - why the list could not be had before. While IMM throttles, GetTask is not tried either.
+   * @param listError - why the list could not be had before. While IMM throttles or refuses the gateway's credentials, GetTask is not tried either.
    */
   async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
     const { key, needs, notBefore, options } = question;
-    if (listError instanceof UpstreamThrottledError) throw listError;
+    if (listError instanceof UpstreamThrottledError || listError instanceof UpstreamMisconfiguredError) throw listError;
     const snapshot = await this.#getTask(question);
     if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
     if (listError !== undefined) return { ...snapshot, progressError: listError };
@@ -340,6 +351,7 @@ export class TaskReader {
     const known = this.#snapshots.get(keyText);
     const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
+    this.#answeredTicks.set(snapshot.key.projectName, snapshot.observedTick);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
     for (const listener of this.#listeners) listener(keyText, merged);
     return merged;

@@ -8,7 +8,7 @@
 
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../clock.js";
-import { GatewayError, toError } from "../errors.js";
+import { ForbiddenError, GatewayError, toError } from "../errors.js";
 import type { CallOptions, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
 import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
@@ -130,10 +130,14 @@ export class TaskSweeper {
     return { nextToken };
   }
 
-  /** A failure that may pass is that of every target not reached; a denial is remembered, and each is asked for by itself. */
+  /**
+   * A failure is that of every target not reached. But for the denial of an account that has not been seen to list the
+   * project: it is remembered, and each is asked for by itself.
+   */
   #handleFailure(projectName: string, thrown: unknown, unseen: ReadonlyMap<string, TaskKey>): SweepResult {
     if (!(thrown instanceof GatewayError)) throw toError(thrown);
-    if (thrown.retryable) {
+    const hasListed = this.#knowledgeOf(projectName).foreignRunning !== null;
+    if (!(thrown instanceof ForbiddenError) || hasListed) {
       return { absent: new Set(), failed: new Map([...unseen.keys()].map((text) => [text, thrown])) };
     }
     this.#remember(projectName, NOTHING_LEARNT, true);

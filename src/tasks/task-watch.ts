@@ -6,7 +6,8 @@
  */
 
 import type { Clock } from "../clock.js";
-import { GatewayError, UpstreamThrottledError } from "../errors.js";
+import { UpstreamThrottledError } from "../errors.js";
+import { retryAfterMs } from "./refusal-grace.js";
 import { slowedDelayMs } from "./pace.js";
 import { nextPollDelayMs, type PollBounds } from "./poll-schedule.js";
 import {
@@ -161,14 +162,18 @@ export class TaskWatch {
     return needs;
   }
 
-  /** Ends the look that `ask` began. */
-  answer(result: TaskSnapshot | Error): void {
+  /**
+   * Ends the look that `ask` began.
+   *
+   * @param mayPass - whether the watch outlives the failure.
+   */
+  answer(result: TaskSnapshot | Error, mayPass: (error: Error) => boolean): void {
     if (this.#phase.name !== "asking") return;
     const { needs, askedTick } = this.#phase;
     this.#lookedTick = result instanceof Error ? this.#clock.tick() : askedTick;
     this.#askedNeeds = needs;
     if (result instanceof Error) {
-      this.#handleFailure(result);
+      this.#handleFailure(result, mayPass(result));
       return;
     }
     this.#failedPolls = result.progressError === null ? 0 : this.#failedPolls + 1;
@@ -218,11 +223,11 @@ export class TaskWatch {
   }
 
   /** A failure that may pass delays the next look; any other ends the watch with its error. */
-  #handleFailure(error: Error): void {
-    if (error instanceof GatewayError && error.retryable) {
+  #handleFailure(error: Error, mayPass: boolean): void {
+    if (mayPass) {
       // Throttling slows the whole project down, not this task alone.
       this.#failedPolls += error instanceof UpstreamThrottledError ? 0 : 1;
-      this.#retryAfterMs = error.retryAfterMs;
+      this.#retryAfterMs = retryAfterMs(error, this.#bounds);
       this.#plan();
       return;
     }

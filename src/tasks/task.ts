@@ -18,7 +18,7 @@ export interface TaskKey {
   readonly taskId: string;
 }
 
-/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet, and counts as not finished. */
+/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet: not finished, unless an end time says so. */
 export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
 
 /** The parts of a task that cost something extra: what a reader needs beyond the plain fields. */
@@ -38,6 +38,8 @@ export const NO_NEEDS: TaskNeeds = { definition: false, progress: false, eventId
 export interface TaskSnapshot {
   readonly key: TaskKey;
   readonly status: TaskStatus;
+  /** IMM's own word for the status; empty where it gave none. */
+  readonly statusText: string;
   /** Percent, 0 to 100. 100 once SUCCEEDED, null when IMM does not say. */
   readonly progress: number | null;
   readonly code: string | null;
@@ -122,9 +124,13 @@ export function includesNeeds(asked: TaskNeeds, wanted: TaskNeeds): boolean {
   );
 }
 
-/** Whether the task has ended. Only IMM's word makes it so, never its absence from a list. */
-export function isFinal(snapshot: TaskSnapshot): boolean {
-  return snapshot.status === "SUCCEEDED" || snapshot.status === "FAILED";
+/**
+ * Whether the task has ended. Only IMM's word makes it so, never its absence from a list: a word that is known for final, or
+ * one that nobody knows together with an end time.
+ */
+export function isFinal({ status, statusText, endTime }: TaskSnapshot): boolean {
+  if (status === "UNKNOWN") return statusText !== "" && toEpochMs(endTime) !== null;
+  return status !== "RUNNING";
 }
 
 /**
@@ -201,6 +207,7 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
   return {
     key,
     status,
+    statusText: fields.status,
     progress: toProgress(status, valueOf(fields.progress)),
     code: textOrNull(fields.code),
     message: textOrNull(fields.message),

@@ -1,6 +1,7 @@
 /**
- * How long tasks of each type have taken here: a first guess for one that shows no progress yet. Learnt by the reader from
- * every task that it sees ended; kept in memory, bounded, and gone with the process.
+ * How long tasks take: a guess at the rest of a running one, by its pace once that tells something, before that by what
+ * tasks of its type have taken here. The reader lets it learn from every task that it sees ended; kept in memory, bounded,
+ * and gone with the process.
  */
 
 import { LRUCache } from "lru-cache";
@@ -28,4 +29,26 @@ export class TypicalDurations {
   of(taskType: string): number | null {
     return this.#byType.get(taskType) ?? null;
   }
+}
+
+/** Before so many percent the pace so far says little: many tasks do most of their progress in their last part. */
+const MIN_TELLING_PROGRESS = 25;
+
+/** What the rest of a running task is guessed from. */
+export interface RunningView {
+  /** Milliseconds since the task started. */
+  readonly ageMs: number;
+  /** Percent, or null when IMM does not say. */
+  readonly progress: number | null;
+  /** How long tasks of the type have taken here, in milliseconds, or null when nobody knows. */
+  readonly typicalDurationMs: number | null;
+}
+
+/** Milliseconds until the task should be over; null when there is nothing to tell from, or that time has passed. */
+export function estimatedRestMs({ ageMs, progress, typicalDurationMs }: RunningView): number | null {
+  const restMs =
+    progress !== null && progress >= MIN_TELLING_PROGRESS
+      ? (ageMs * (100 - progress)) / progress
+      : (typicalDurationMs ?? 0) - ageMs;
+  return restMs > 0 ? restMs : null;
 }

@@ -27,6 +27,8 @@ export interface WatchHubOptions {
   readonly logger: Logger;
   /** How often a running task is looked at. */
   readonly bounds: PollBounds;
+  /** Milliseconds after an answer of IMM for a project for which its refusals count as passing. */
+  readonly refusalGraceMs: number;
   /** Different tasks watched at once. Minimum: `1`. */
   readonly maxWatchedTasks: number;
   /** Different projects, each with its filter, followed at once. Minimum: `1`. */
@@ -62,16 +64,19 @@ export class WatchHub {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #bounds: PollBounds;
+  readonly #refusalGraceMs: number;
   readonly #maxWatchedTasks: number;
   readonly #maxFollowedProjects: number;
   readonly #projects = new Map<string, ProjectWatch>();
   readonly #streams = new Set<WatchStream>();
 
-  constructor({ reader, clock, logger, bounds, maxWatchedTasks, maxFollowedProjects }: WatchHubOptions) {
+  constructor(options: WatchHubOptions) {
+    const { reader, clock, logger, bounds, refusalGraceMs, maxWatchedTasks, maxFollowedProjects } = options;
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;
     this.#bounds = bounds;
+    this.#refusalGraceMs = refusalGraceMs;
     this.#maxWatchedTasks = maxWatchedTasks;
     this.#maxFollowedProjects = maxFollowedProjects;
     reader.listen((keyText, snapshot) => this.#projects.get(snapshot.key.projectName)?.observe(keyText, snapshot));
@@ -167,6 +172,7 @@ export class WatchHub {
       clock: this.#clock,
       logger: this.#logger,
       bounds: this.#bounds,
+      refusalGraceMs: this.#refusalGraceMs,
       room: () => this.#room,
       maxPages: Math.ceil(this.#maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,
       onEnd: () => this.#projects.delete(projectName),

@@ -98,6 +98,15 @@ describe("an injected fault, as a client sees it", () => {
     expect(untold.headers).not.toHaveProperty("x-acs-retry-after");
   });
 
+  test.each([
+    ["Forbidden.RAM", {}] as const,
+    ["InvalidSecurityToken.Expired", { code: "InvalidSecurityToken.Expired" }] as const,
+  ])("refuse: HTTP 400 with the code %s", async (code, rule) => {
+    emulator.injectFault({ kind: "refuse", ...rule });
+    const answer = await sendSigned(emulator, listRequest);
+    expect([answer.status, codeOf(answer)]).toEqual([400, code]);
+  });
+
   test("notJson: HTTP 200 with a page", async () => {
     emulator.injectFault({ kind: "notJson" });
     const answer = await sendSigned(emulator, listRequest);

@@ -25,6 +25,7 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "../../src/imm/imm-client.js";
+import { RecordingLogger } from "../support/recording-logger.js";
 import { completeOptions, type GivenOptions } from "../../src/options/options.js";
 
 const request: GetTaskRequest = { projectName: "p", taskType: "FileCompression", taskId: "t" };
@@ -712,6 +713,50 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(4);
     await pass(5_000);
     expect(countOf(await settled(client), "done")).toBe(1);
+  });
+
+  test("is asked when a call is sent: those that waited when it opened fail at once, and none of them leaves", async () => {
+    const client = guard({ ...limits, maxConcurrentCalls: 2, maxCallsPerSecond: 50 });
+    held.answer = () => outage;
+    const outcomes = follow(getTasks(client, 300));
+    await pass(0);
+    // The fourth was in flight when the third failed.
+    expect(held.started).toHaveLength(4);
+    expect(countOf(outcomes, "failed")).toBe(300);
+    held.answer = () => "succeed";
+    await pass(5_000);
+    // Nor do the calls that were refused count as made.
+    const later = follow(getTasks(client, 50));
+    await pass(0);
+    expect(countOf(later, "done")).toBe(50);
+  });
+
+  test("refuses what waits for a trial that fails, of whatever project, without a call", async () => {
+    const client = guard(limits);
+    await fail(client, 3);
+    await pass(5_000);
+    held.answer = () => undefined;
+    const outcomes = follow([...getTasks(client, 100), ...getTasks(client, 100, "q")]);
+    await pass(0);
+    expect(held.started).toHaveLength(4);
+    held.open[0]?.fail(outage);
+    await pass(0);
+    expect(held.started).toHaveLength(4);
+    expect(countOf(outcomes, "failed")).toBe(200);
+  });
+
+  test("has its opening and closing in the log, and what opened it", async () => {
+    const logger = new RecordingLogger();
+    guarded = new GuardedImmClient(held, { limits: completeOptions(limits, false), clock: chance, logger });
+    await fail(guarded, 3);
+    expect(countOf(await settled(guarded), "failed")).toBe(1);
+    await pass(5_000);
+    expect(countOf(await settled(guarded), "done")).toBe(1);
+    expect(logger.lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: "warn", code: "UPSTREAM_UNAVAILABLE", failures: 1, projectName: "p" },
+      { level: "error", failuresInARow: 3 },
+      { level: "info", refused: 1, openMs: 5_000 },
+    ]);
   });
 
   test("ends the retries of a call: they would be pointless", async () => {

@@ -372,11 +372,7 @@ describe("answers of another shape", () => {
   test.each([
     ["a page of a proxy", 200, "<html>hunter2</html>"],
     ["an empty body", 200, ""],
-    ["an empty body with an error", 400, ""],
-    ["a page of a proxy with an error", 502, "<html>hunter2</html>"],
     ["half a JSON text", 200, '{"UserData":"hunter2'],
-    ["null with an error", 400, "null"],
-    ["null with a server error", 500, "null"],
   ])("takes %s for an answer that is not JSON", async (_title, status, body) => {
     const { url, requests } = await serveBody(status, body);
     const error = await errorOf((await clientOf(url)).getTask(request));
@@ -385,6 +381,73 @@ describe("answers of another shape", () => {
     expect(error.toExtensions()).toEqual({ code: "UPSTREAM_INVALID_RESPONSE" });
     expect(requests).toHaveLength(1);
     expectNoLeak(error);
+  });
+
+  test.each<[title: string, status: number, body: string, expected: ErrorClass, retryable: boolean]>([
+    ["a page of a proxy", 500, "<html>hunter2</html>", UpstreamUnavailableError, true],
+    ["a page of a proxy", 502, "<html>hunter2</html>", UpstreamUnavailableError, true],
+    ["no body", 503, "", UpstreamUnavailableError, true],
+    ["null", 500, "null", UpstreamUnavailableError, true],
+    ["half a JSON text", 504, '{"Code":"hunter2', UpstreamUnavailableError, true],
+    ["a page of a proxy", 429, "<html>hunter2</html>", UpstreamThrottledError, true],
+    ["a page of a proxy", 403, "<html>hunter2</html>", UpstreamRejectedError, false],
+    ["no body", 431, "", UpstreamRejectedError, false],
+    ["null", 400, "null", UpstreamRejectedError, false],
+  ])("judges %s with HTTP %i by the status", async (_title, status, body, expected, retryable) => {
+    const { url } = await serveBody(status, body);
+    const error = await errorOf((await clientOf(url)).getTask(request));
+    expect(error).toBeInstanceOf(expected);
+    expect(error.retryable).toBe(retryable);
+    expectNoLeak(error);
+  });
+
+  describe("with HTTP 200 and a code, and nothing of what was asked for", () => {
+    const refused = { RequestId: "R-7", Code: "InternalError", Message: "hunter2" };
+    const calls: readonly [string, (client: ImmClient) => Promise<unknown>][] = [
+      ["ListTasks", async (client) => client.listTasks({ projectName: "p" })],
+      ["GetTask", async (client) => client.getTask(request)],
+      ["a result", async (client) => client.getResult({ ...request, taskType: "VideoModeration" })],
+      [
+        "a create",
+        async (client) =>
+          client.createTask({
+            action: "CreateFigureClusteringTask",
+            input: { projectName: "p", datasetName: "d" },
+          }),
+      ],
+    ];
+
+    test.each(calls)("is a refusal of %s", async (_title, call) => {
+      const { url } = await serveBody(200, refused);
+      const error = await errorOf(call(await clientOf(url)));
+      expect(error).toBeInstanceOf(UpstreamUnavailableError);
+      expect(error).toMatchObject({ imm: { code: "InternalError", requestId: "R-7" }, mayHaveArrived: true });
+      expectNoLeak(error);
+    });
+
+    test.each<[body: object, expected: ErrorClass]>([
+      [{ ...refused, Tasks: [] }, UpstreamUnavailableError],
+      [{ ...refused, Tasks: null, ProjectName: "p" }, UpstreamUnavailableError],
+      [{ Code: "Throttling.User" }, UpstreamThrottledError],
+      [{ Code: "ResourceNotFound" }, NotFoundError],
+      [{ Code: "SomethingNew" }, UpstreamRejectedError],
+    ])("says why, as any refusal: %j", async (body, expected) => {
+      const { url } = await serveBody(200, body);
+      expect(await errorOf((await clientOf(url)).listTasks({ projectName: "p" }))).toBeInstanceOf(expected);
+    });
+
+    test.each([{ Code: "", Tasks: [] }, { Code: "OK" }, { Code: "200", Tasks: [] }, { Tasks: [] }, {}])(
+      "is none where the code names no fault: %j",
+      async (body) => {
+        const { url } = await serveBody(200, body);
+        expect((await (await clientOf(url)).listTasks({ projectName: "p" })).tasks).toEqual([]);
+      },
+    );
+
+    test("is none where the task is there: the code is the task's own", async () => {
+      const { url } = await serveBody(200, { ...task, Code: "InternalError", Message: "failed" });
+      expect(await (await clientOf(url)).getTask(request)).toMatchObject({ code: "InternalError" });
+    });
   });
 
   test("does not follow a redirect", async () => {
@@ -772,6 +835,24 @@ describe("createOpenApi", () => {
     const client = new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 });
     expect(await client.getTask(request)).toMatchObject({ status: "Running" });
     expect(emulator.calls.map(({ accessKeyId }) => accessKeyId)).toEqual([accessKey.accessKeyId]);
+  });
+
+  test("calls a refresh that fails a failure in passing, which never left", async () => {
+    jest.replaceProperty(process, "env", {
+      ALIBABA_CLOUD_ACCESS_KEY_ID: accessKey.accessKeyId,
+      ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKey.accessKeySecret,
+    });
+    const emulator = await emulate();
+    emulator.addTask({ ...request });
+    const { openApi } = await createOpenApi({ endpoint: parseEndpoint(emulator.url), userAgent: "test" }, notInstalled);
+    const client = new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 });
+    const { env } = process;
+    jest.replaceProperty(process, "env", {});
+    const error = await errorOf(client.getTask(request));
+    expect(error).toMatchObject({ code: "UPSTREAM_MISCONFIGURED", retryable: true, mayHaveArrived: false });
+    expect(emulator.calls).toEqual([]);
+    jest.replaceProperty(process, "env", env);
+    expect(await client.getTask(request)).toMatchObject({ status: "Running" });
   });
 
   test("says in one sentence how to give credentials when there are none", async () => {

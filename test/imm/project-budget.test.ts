@@ -28,7 +28,7 @@ class World {
       await Promise.resolve();
       if (ofSecond.indexOf(name) >= this.granted) throw new UpstreamThrottledError("Slow down.");
     };
-    this.budget.take(attempt, { priority, signal: this.#signal }).catch(() => {
+    this.budget.take(attempt, { priority, signal: this.#signal, admit: () => undefined }).catch(() => {
       this.throttled += 1;
     });
   }

@@ -354,6 +354,7 @@ describe("several creates in one operation", () => {
   it("are refused as a whole when they are too many, also through fragments", async () => {
     const { url, emulator } = await start({ gateway: { maxCreatesPerOperation: 3 } });
     expect((await query(url, `mutation { ${aliased(3)} }`)).errors).toEqual([]);
+    expect((await query(url, `mutation { __typename kind: __typename ${aliased(3)} }`)).errors).toEqual([]);
     emulator.clearCalls();
     for (const document of [
       `mutation { ${aliased(4)} }`,

@@ -256,3 +256,49 @@ describe("a rerun", () => {
     });
   });
 });
+
+describe("a word of status that nobody knows", () => {
+  const document = `subscription { taskProgress(${KEY}) { status isDone progress error { code } endTime pollAfterMs } }`;
+
+  test("ends a task together with an end time: its stream completes, and it is kept like a final one", async () => {
+    let members: Record<string, string> = {};
+    const { url, clock, upstream } = await startGatewayBefore(({ action }) => {
+      const task = taskText("a", members);
+      return action === "GetTask" ? task : page(...(members["Status"] === undefined ? [task] : []));
+    });
+    const stream = subscribe(connect(url), document);
+    expect(await stream.next()).toMatchObject({ data: { taskProgress: { status: "RUNNING", isDone: false } } });
+    members = { Status: '"Canceled"', EndTime: '"2026-01-15T08:00:00Z"', Progress: "40", Code: '"Canceled"' };
+    const next = stream.next();
+    await clock.advance(60_000);
+    expect(await next).toMatchObject({
+      data: {
+        taskProgress: {
+          status: "UNKNOWN",
+          isDone: true,
+          error: null,
+          endTime: "2026-01-15T08:00:00Z",
+          pollAfterMs: null,
+        },
+      },
+    });
+    expect(await stream.rest()).toEqual([]);
+    const calls = upstream.requests.length;
+    await clock.advance(600_000);
+    const { data } = await query(url, `{ task(${KEY}) { isDone status } }`);
+    expect(data).toEqual({ task: { isDone: true, status: "UNKNOWN" } });
+    expect(upstream.requests).toHaveLength(calls);
+  });
+
+  test.each([
+    ["a word without an end time", { Status: '"Canceled"' }],
+    ["a word with an end time that is none", { Status: '"Canceled"', EndTime: '"later"' }],
+    ["no word", { Status: "null", EndTime: '"2026-01-15T08:00:00Z"' }],
+  ])("ends none by itself: %s", async (_title, members) => {
+    const { url } = await before("", page(taskText("a", members)));
+    const answer = await query(url, `{ tasks(projectName: "immtest") { nodes { status isDone pollAfterMs } } }`);
+    expect(answer.data).toEqual({
+      tasks: { nodes: [{ status: "UNKNOWN", isDone: false, pollAfterMs: expect.any(Number) }] },
+    });
+  });
+});

@@ -157,6 +157,29 @@ describe("Task.estimatedEndAt", () => {
   });
 });
 
+describe("Task.estimatedEndAt of a task whose pace tells nothing", () => {
+  const document = `{ task(${keyArguments(RUN)}) { estimatedEndAt } }`;
+
+  it("is null before a quarter is done, and past the usual duration of its type", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, durationMs: 20_000 });
+    await query(url, `{ task(${keyArguments({ ...RUN, taskId: "done" })}) { status } }`);
+    emulator.addTask({ ...RUN, startedAgoMs: 20_000, durationMs: Infinity });
+    for (const progress of [0, 1, 24]) {
+      emulator.setProgress("run", progress);
+      expect((await query(url, document)).data).toEqual({ task: { estimatedEndAt: null } });
+    }
+    expect((await query(url, document)).data).toEqual({ task: { estimatedEndAt: null } });
+  });
+
+  it("is null at a hundred percent: it may be over at any moment", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ ...RUN, startedAgoMs: 20_000, durationMs: Infinity });
+    emulator.setProgress("run", 100);
+    expect((await query(url, document)).data).toEqual({ task: { estimatedEndAt: null } });
+  });
+});
+
 describe("the calls that one request makes", () => {
   it("is one GetTask for fifty aliases of one task", async () => {
     const { url, emulator } = await startGateway();

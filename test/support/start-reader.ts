@@ -56,6 +56,7 @@ export async function startReader(
     clock,
     logger: new RecordingLogger(),
     bounds,
+    refusalGraceMs: 600_000,
     maxWatchedTasks,
     maxFollowedProjects: 100,
   });

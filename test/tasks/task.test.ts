@@ -72,6 +72,18 @@ describe("the state of a task", () => {
       false,
     ]);
   });
+
+  it("is final for a word that nobody knows together with an end time", () => {
+    const endTime = "2021-12-24T03:01:41.662060377Z";
+    expect(["Canceled", "", "Running"].map((status) => isFinal(got({ status, endTime })))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(
+      ["later", "", "0001-01-01T00:00:00Z"].map((end) => isFinal(got({ status: "Canceled", endTime: end }))),
+    ).toEqual([false, false, false]);
+  });
 });
 
 describe("the fields of a snapshot", () => {

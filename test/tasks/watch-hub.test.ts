@@ -379,6 +379,65 @@ describe("failures while following", () => {
   });
 });
 
+describe("a refusal of the gateway's account", () => {
+  const refusals = ["InvalidSecurityToken.Expired", "InvalidTimeStamp.Expired", "Forbidden.RAM", "SomethingNew"];
+
+  it.each(refusals)("%s passes for those who follow when IMM has answered of late", async (code) => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    const ids = Array.from({ length: 30 }, (_, index) => `run-${index}`);
+    for (const taskId of ids) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
+    const stream = hub.watch({ keys: ids.map(keyOf), needs: PROGRESS });
+    for (const _ of ids) await nextSnapshot(stream);
+    const remove = emulator.injectFault({ kind: "refuse", code });
+    await lookAgain(running);
+    expect(clock.nextTimerInMs).toBe(15_000);
+    expect(hub.watchedTasks).toBe(30);
+    remove();
+    emulator.finishTask("run-0");
+    await lookAgain(running);
+    expect(await nextSnapshot(stream)).toMatchObject({ key: keyOf("run-0"), status: "SUCCEEDED" });
+    // Nor has it turned the lists off: one call for all, and one for the task that has ended.
+    await lookAgain(running);
+    emulator.clearCalls();
+    await lookAgain(running);
+    expect(actionsOf(emulator)).toEqual(["ListTasks"]);
+  });
+
+  it("is final without an answer before, and when the last one is too long ago", async () => {
+    const running = await startReader();
+    const { emulator, hub, clock } = running;
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    const remove = emulator.injectFault({ kind: "refuse", code: "Forbidden.RAM" });
+    const early = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    expect((await early.next()).value).toMatchObject({ kind: "failure", error: { code: "FORBIDDEN" } });
+    remove();
+    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    await nextSnapshot(stream);
+    emulator.injectFault({ kind: "refuse", code: "Forbidden.RAM" });
+    const began = clock.tick();
+    const last = stream.next();
+    let isOver = false;
+    void last.then(() => (isOver = true));
+    while (clock.tick() + (clock.nextTimerInMs ?? 0) - began < 600_000) {
+      expect(isOver).toBe(false);
+      await lookAgain(running);
+    }
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    expect((await last).value).toMatchObject({ kind: "failure", error: { code: "FORBIDDEN" } });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("is told to a query at once", async () => {
+    const { emulator, reader, clock } = await startReader({ taskMaxAgeMs: 0 });
+    emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
+    await reader.read(keyOf("run"), NO_NEEDS);
+    await clock.advance(1);
+    emulator.injectFault({ kind: "refuse", code: "InvalidSecurityToken.Expired" });
+    await expect(reader.read(keyOf("run"), NO_NEEDS)).rejects.toMatchObject({ code: "UPSTREAM_MISCONFIGURED" });
+  });
+});
+
 describe("following several tasks", () => {
   it("goes on with the others when one ends or cannot be followed", async () => {
     const running = await startReader();

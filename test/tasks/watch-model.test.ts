@@ -119,6 +119,7 @@ class World {
     logger: new RecordingLogger(),
     bounds: { minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 },
     maxFollowedProjects: 100,
+    refusalGraceMs: 600_000,
     maxWatchedTasks: 1_000,
   });
   readonly subscribers: Subscriber[] = [];

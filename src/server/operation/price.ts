@@ -88,7 +88,7 @@ function countAtMost({
   let mutations = 0;
   let progress = 0;
   const estimate: ComplexityEstimator = (selection) => {
-    if (selection.type.name === "Mutation") mutations += 1;
+    if (selection.type.name === "Mutation" && !selection.field.name.startsWith("__")) mutations += 1;
     if (selection.field.name === "progress") progress += 1;
     const isFree = selection.field.name !== "progress" || progress <= MAX_FREE_PROGRESS;
     return estimateFields(selection) + (isFree ? 0 : PROGRESS_COST);
