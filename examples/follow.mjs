@@ -40,7 +40,9 @@ try {
   console.log("complete");
 } catch (thrown) {
   // What the gateway refuses comes as a list of errors, a connection that fails as an event.
-  const reason = Array.isArray(thrown) ? thrown.map(({ message }) => message).join(" ") : thrown.message || thrown.reason;
+  const reason = Array.isArray(thrown)
+    ? thrown.map(({ message }) => message).join(" ")
+    : thrown.message || thrown.reason;
   console.error(
     wasConnected
       ? `The gateway at ${url} refused: ${reason}`

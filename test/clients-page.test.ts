@@ -95,7 +95,9 @@ describe(PAGE, () => {
 
   it("gives each scalar of the schema the TypeScript type that the example gives it", () => {
     const schema = buildSchema(readFileSync(new URL("../../schema.graphql", import.meta.url), "utf8"));
-    const names = Object.values(schema.getTypeMap()).filter((type) => isScalarType(type) && !isSpecifiedScalarType(type));
+    const names = Object.values(schema.getTypeMap()).filter(
+      (type) => isScalarType(type) && !isSpecifiedScalarType(type),
+    );
     const scalars = /\{ ([^}]*) \}/.exec(snippets.get("codegen.ts") ?? "")?.[1] ?? "";
     expect([...scalars.matchAll(/(\w+): "/g)].map(([, name]) => name).toSorted()).toEqual(
       names.map(({ name }) => name).toSorted(),
@@ -160,13 +162,11 @@ describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
     const { client } = exported;
     expect((await client.query(LOOK, KEY)).data).toMatchObject({ task: { status: "RUNNING" } });
     const received = new Received<Progress | undefined>();
-    const following = client
-      .subscription<Progress>(FOLLOW, KEY)
-      .subscribe(({ data, error, hasNext }) => {
-        if (error) received.sink.error(error);
-        else if (hasNext) received.sink.next(data);
-        else received.sink.complete();
-      });
+    const following = client.subscription<Progress>(FOLLOW, KEY).subscribe(({ data, error, hasNext }) => {
+      if (error) received.sink.error(error);
+      else if (hasNext) received.sink.next(data);
+      else received.sink.complete();
+    });
     disposeAfterTest(() => following.unsubscribe());
     const events = await received.untilDone(running);
     expect(events.at(-1)).toMatchObject({ taskProgress: { status: "SUCCEEDED", progress: 100 } });

@@ -64,7 +64,7 @@ describe("examples/follow.mjs", () => {
   });
 
   it("says in one sentence what the gateway refuses", async () => {
-    const { url } = await startGateway({ gateway: { maxOperationCost: 1 } });
+    const { url } = await startGateway({ gateway: { maxQueryTokens: 20 } });
     const { code, stdout, stderr } = await follow("done", url).finished;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(/^The gateway at ws:\S+ refused: [^\n]+\n$/);

@@ -364,6 +364,18 @@ describe("Query.tasksByKey", () => {
     expect(emulator.calls).toHaveLength(3);
   });
 
+  it("hints at the type also where IMM refuses the argument", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.injectFault({ kind: "refuse", code: "InvalidTaskType" });
+    const keys = [{ projectName: "immtest", taskType: "FileCompresion", taskId: "a" }];
+    expect((await query(url, document, { keys })).errors).toMatchObject([
+      {
+        message: expect.stringMatching(/^IMM refused `taskType` .* did you mean `FileCompression`\?$/),
+        extensions: { code: "BAD_USER_INPUT", argument: "taskType" },
+      },
+    ]);
+  });
+
   it.each([0, 101])("refuses %d keys", async (count) => {
     const { url, emulator } = await startGateway();
     const keys = Array.from({ length: count }, (_value, index) => ({ ...RUN, projectName: "p", taskId: `t${index}` }));

@@ -13,7 +13,11 @@ const LOOK = `query Look($projectName: String!, $taskType: String!, $taskId: Str
 const START = `mutation Start($input: CreateFileCompressionTaskInput!) {
   createFileCompressionTask(input: $input) { isNew }
 }`;
-const INPUT = { projectName: "immtest", sources: [{ uri: "oss://examplebucket/a/" }], targetUri: "oss://examplebucket/a.zip" };
+const INPUT = {
+  projectName: "immtest",
+  sources: [{ uri: "oss://examplebucket/a/" }],
+  targetUri: "oss://examplebucket/a.zip",
+};
 
 /** What a user is shown of a refusal, and what of a whole answer. */
 interface Asked {
@@ -71,8 +75,12 @@ describe.each([
   it("asks for a task with variables, and starts one", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ ...KEY, userData: "50 % of 张三 & co" });
-    expect((await ask(url, LOOK, KEY)).data).toMatchObject({ task: { status: "RUNNING", userData: "50 % of 张三 & co" } });
-    expect((await ask(url, START, { input: INPUT })).data).toMatchObject({ createFileCompressionTask: { isNew: true } });
+    expect((await ask(url, LOOK, KEY)).data).toMatchObject({
+      task: { status: "RUNNING", userData: "50 % of 张三 & co" },
+    });
+    expect((await ask(url, START, { input: INPUT })).data).toMatchObject({
+      createFileCompressionTask: { isNew: true },
+    });
   });
 
   it("asks by a document that is too long for a URL", async () => {
