@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import type { ApolloClient, TypedDocumentNode } from "@apollo/client";
-import { CombinedGraphQLErrors } from "@apollo/client";
+import { CombinedGraphQLErrors, type ApolloClient, type TypedDocumentNode } from "@apollo/client";
 import type { Client as UrqlClient } from "@urql/core";
 import { buildSchema, isScalarType, isSpecifiedScalarType } from "graphql";
+import type { Client as SocketClient } from "graphql-ws";
 import type { Environment } from "relay-runtime";
 import { WebSocket } from "ws";
 import { createOpenApi } from "../src/imm/openapi-client.js";
@@ -27,13 +27,13 @@ beforeAll(() => {
 });
 
 /** A gateway whose task runs for ten seconds, and a file of the page that talks to it. */
-async function runSnippet<T>(name: string): Promise<{ running: RunningGateway; exported: T }> {
+async function runSnippet(name: string): Promise<{ running: RunningGateway; exported: unknown }> {
   const running = await startGateway({ gateway: EVERY_SECOND });
   running.emulator.addTask({ ...KEY, durationMs: 10_000 });
   const { urlOf } = await compileSnippets(`run-${name}`, quickSnippets, running.port);
   const { socket } = (await import(urlOf("socket.ts"))) as { socket: { dispose(): void } };
   disposeAfterTest(() => socket.dispose());
-  return { running, exported: (await import(urlOf(name))) as T };
+  return { running, exported: (await import(urlOf(name))) as unknown };
 }
 
 /** A gateway where one was stopped, in front of the same IMM. */
@@ -66,8 +66,9 @@ class Received<T> {
     await eventually(() => this.events.length > 0 || this.failures.length > 0);
     while (running.gateway.watchedTasks > 0) await lookAgain(running);
     await eventually(() => this.hasEnded || this.failures.length > 0);
-    expect(this.failures).toEqual([]);
-    expect(this.events.length).toBeGreaterThan(5);
+    if (this.failures.length > 0) throw new Error("The subscription failed.", { cause: this.failures[0] });
+    // What it was sent on the way, and not the end alone.
+    if (this.events.length <= 5) throw new Error(`Only ${this.events.length} events came.`);
     return this.events;
   }
 }
@@ -83,7 +84,7 @@ const LOOK = `query Look($projectName: String!, $taskType: String!, $taskId: Str
   task(projectName: $projectName, taskType: $taskType, taskId: $taskId) { status progress }
 }`;
 
-describe(PAGE, () => {
+describe("docs/clients.md", () => {
   it("has code that compiles in strict TypeScript", async () => {
     expect([...snippets.keys()]).toEqual(expect.arrayContaining(["socket.ts", "apollo.ts", "task-bar.tsx", "urql.ts"]));
     expect((await compileSnippets("clients", snippets)).errors).toBe("");
@@ -99,8 +100,8 @@ describe(PAGE, () => {
       (type) => isScalarType(type) && !isSpecifiedScalarType(type),
     );
     const scalars = /\{ ([^}]*) \}/.exec(snippets.get("codegen.ts") ?? "")?.[1] ?? "";
-    expect([...scalars.matchAll(/(\w+): "/g)].map(([, name]) => name).toSorted()).toEqual(
-      names.map(({ name }) => name).toSorted(),
+    expect(new Set([...scalars.matchAll(/(\w+): "/g)].map(([, name]) => name))).toEqual(
+      new Set(names.map(({ name }) => name)),
     );
     const example = readFileSync(new URL("../../examples/react/codegen.ts", import.meta.url), "utf8");
     expect(example).toContain(`scalars: { ${scalars} }`);
@@ -114,8 +115,8 @@ describe(PAGE, () => {
 
 describe("the socket", () => {
   it("goes on with a subscription when the gateway comes back after its port was refused for a while", async () => {
-    const { running, exported } = await runSnippet<{ socket: import("graphql-ws").Client }>("socket.ts");
-    const { socket } = exported;
+    const { running, exported } = await runSnippet("socket.ts");
+    const { socket } = exported as { socket: SocketClient };
     const received = new Received<{ data?: Progress | null }>();
     const unsubscribe = socket.subscribe<Progress>({ query: FOLLOW, variables: KEY }, received.sink);
     await eventually(() => received.events.length === 1);
@@ -137,8 +138,8 @@ describe("the socket", () => {
 describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (name) => {
   it("looks at a task, follows it to its end, and keeps one cache entry of it", async () => {
     type Documents = Record<"LOOK" | "FOLLOW", TypedDocumentNode>;
-    const { running, exported } = await runSnippet<{ client: ApolloClient } & Documents>(name);
-    const { client } = exported;
+    const { running, exported } = await runSnippet(name);
+    const { client } = exported as { client: ApolloClient };
     disposeAfterTest(() => client.stop());
     const apollo = await compileSnippets(`documents-${name}`, snippets, running.port);
     const { LOOK, FOLLOW } = (await import(apollo.urlOf("apollo.ts"))) as Documents;
@@ -158,8 +159,8 @@ describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (na
 
 describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
   it("looks at a task and follows it to its end", async () => {
-    const { running, exported } = await runSnippet<{ client: UrqlClient }>(name);
-    const { client } = exported;
+    const { running, exported } = await runSnippet(name);
+    const { client } = exported as { client: UrqlClient };
     expect((await client.query(LOOK, KEY)).data).toMatchObject({ task: { status: "RUNNING" } });
     const received = new Received<Progress | undefined>();
     const following = client.subscription<Progress>(FOLLOW, KEY).subscribe(({ data, error, hasNext }) => {
@@ -178,8 +179,8 @@ describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
 
 describe("Relay as relay.ts has it", () => {
   it("looks at a task and follows it to its end", async () => {
-    const { running, exported } = await runSnippet<{ environment: Environment }>("relay.ts");
-    const network = exported.environment.getNetwork();
+    const { running, exported } = await runSnippet("relay.ts");
+    const network = (exported as { environment: Environment }).environment.getNetwork();
     const send = (operationKind: "query" | "subscription", text: string, taskId = KEY.taskId) =>
       network.execute(
         { operationKind, text, name: "Any", id: null, cacheID: text, metadata: {} },
@@ -199,12 +200,11 @@ describe("Relay as relay.ts has it", () => {
 
 describe("graphql-request as graphql-request.ts has it", () => {
   it("waits for a task to end", async () => {
-    const { running, exported } = await runSnippet<{ waitForTask(key: typeof KEY): Promise<unknown> }>(
-      "graphql-request.ts",
-    );
-    const waiting = withTimePassing(running.clock, exported.waitForTask(KEY));
+    const { running, exported } = await runSnippet("graphql-request.ts");
+    const { waitForTask } = exported as { waitForTask: (key: typeof KEY) => Promise<unknown> };
+    const waiting = withTimePassing(running.clock, waitForTask(KEY));
     expect(await waiting).toEqual({ status: "SUCCEEDED", isDone: true, error: null });
-    await expect(exported.waitForTask({ ...KEY, taskId: "nobody" })).rejects.toMatchObject({
+    await expect(waitForTask({ ...KEY, taskId: "nobody" })).rejects.toMatchObject({
       response: { errors: [{ message: expect.stringMatching(/^IMM knows no such task/) }] },
     });
   });
