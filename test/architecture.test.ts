@@ -40,6 +40,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^cockatiel$/, ["imm/call-policy.ts"]],
   [/^lossless-json$/, ["json.ts"]],
   [/^p-queue$/, ["imm/project-budget.ts", "imm/turn-order.ts"]],
+  [/^fastest-levenshtein$/, ["imm/task-type-hint.ts"]],
   [/^commander$/, ["cli.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/"]],

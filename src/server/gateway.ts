@@ -35,7 +35,7 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http.js";
-import { createRefuseHost } from "./transports/hosts.js";
+import { createRefuseHost, isLoopback } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
@@ -106,6 +106,11 @@ type Phase =
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
+
+/** Said at the start, since the gateway has no users of its own. */
+const OPEN_TO_OTHERS =
+  "Other machines can reach this gateway, and it asks nobody who they are: they can read every task that its account can, " +
+  "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
 
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
@@ -228,7 +233,8 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
-    const openPort = addressOf(http).port;
+    const { address, port: openPort } = addressOf(http);
+    if (!isLoopback(address)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 

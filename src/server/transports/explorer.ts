@@ -41,7 +41,7 @@ export class Sandbox {
     const ofApollo = ApolloServerPluginLandingPageLocalDefault({
       embed: { runTelemetry: false },
       footer: false,
-      document: example.query,
+      document: `${example.query}\n\n${example.subscription}`,
     });
     this.plugin = {
       serverWillStart: async (service) => {

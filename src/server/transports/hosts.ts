@@ -65,6 +65,7 @@ function toName(host: string): string | null {
   return new URL(url).hostname.replace(/\.$/, "");
 }
 
-function isLoopback(address: string): boolean {
+/** Whether what listens on this address is reached from this machine alone. */
+export function isLoopback(address: string): boolean {
   return loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
