@@ -15,7 +15,12 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         useTypeImports: true,
         strictScalars: true,
-        scalars: { DateTime: "string", JSON: "unknown", JSONObject: "Record<string, unknown>" },
+        scalars: {
+          DateTime: "string",
+          JSON: "unknown",
+          JSONObject: "Record<string, unknown>",
+          Long: "number | string",
+        },
       },
     },
   },
