@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { Command, Option, type OptionValues } from "commander";
 import { systemClock } from "./clock.js";
+import { EXAMPLE } from "./commands/example.js";
 import { openLog, type LogOutput } from "./commands/log-output.js";
 import { chooseUpstream, type Upstream } from "./commands/upstream.js";
 import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
@@ -19,7 +20,6 @@ import { parseEndpoint } from "./imm/endpoints.js";
 import { printGatewaySchema } from "./schema/build-schema.js";
 import { parseOptions, settings, toGatewayOptions, type CommandOptions } from "./options/options.js";
 import { createGateway } from "./server/gateway.js";
-import type { ExampleOperations } from "./server/transports/explorer.js";
 import { parseManifest } from "./server/operation/operation-manifest.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -28,28 +28,6 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 
 /** The key pair that an emulator of this command accepts. It opens nothing but made-up data. */
 const EMULATOR_KEY = { accessKeyId: "emulator", accessKeySecret: "emulator" };
-
-const EXAMPLE_ARGUMENTS = `
-    projectName: "${DEMO_PROJECT}"
-    taskType: "FileCompression"
-    taskId: "FileCompression-demo-running"
-  `;
-
-const EXAMPLE: ExampleOperations = {
-  query: `query Look {
-  task(${EXAMPLE_ARGUMENTS}) {
-    status
-    progress
-    requestDefinition
-  }
-}`,
-  subscription: `subscription Follow {
-  taskProgress(${EXAMPLE_ARGUMENTS}) {
-    status
-    progress
-  }
-}`,
-};
 
 /** What has been started and must be stopped, the last first. */
 type Stop = () => Promise<void> | void;
@@ -86,9 +64,7 @@ async function stopAll(stops: readonly Stop[]): Promise<void> {
 
 function readManifest(path: string | undefined): ReadonlyMap<string, string> | undefined {
   if (path === undefined) return undefined;
-  const text = readIfThere(path);
-  if (text === null) throw new ConfigurationError(`${path}: cannot be read.`);
-  return parseManifest(text, path);
+  return parseManifest(readText(path), path);
 }
 
 /** The client to talk through, and one line about who answers. */
@@ -243,16 +219,22 @@ function printOrCheckSchema({ check, federation }: OptionValues): void {
     process.stdout.write(schema);
     return;
   }
-  if (readIfThere(String(check)) !== schema) {
-    throw new ConfigurationError(`${String(check)} is not the schema that the gateway serves: run npm run schema.`);
+  const path = String(check);
+  const cure = `write it by "imm-graphql schema${federation === true ? " --federation" : ""} > ${path}".`;
+  if (readText(path, cure) !== schema) {
+    throw new ConfigurationError(`${path} is not the schema that the gateway serves: ${cure}`);
   }
 }
 
-function readIfThere(path: string): string | null {
+/** @param cure - what to do where there is no such file. */
+function readText(path: string, cure = "is the path right?"): string {
   try {
     return readFileSync(path, "utf8");
-  } catch {
-    return null;
+  } catch (thrown) {
+    const { code } = toError(thrown) as NodeJS.ErrnoException;
+    throw new ConfigurationError(
+      code === "ENOENT" ? `${path}: there is no such file: ${cure}` : `${path}: cannot be read (${code}).`,
+    );
   }
 }
 

@@ -4,12 +4,20 @@ export { createGateway } from "./server/gateway.js";
 export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";
-export type { ExampleOperations } from "./server/transports/explorer.js";
+export type { ExampleOperations } from "./server/transports/example-operations.js";
 export { parseManifest } from "./server/operation/operation-manifest.js";
 export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";
 
 export { createOpenApi, OpenApiImmClient } from "./imm/openapi-client.js";
-export type { AccessKey, OpenApi, OpenApiHandle, OpenApiOptions } from "./imm/openapi-client.js";
+export type {
+  AccessKey,
+  OpenApi,
+  OpenApiHandle,
+  OpenApiOptions,
+  OpenApiParams,
+  OpenApiRequest,
+  OpenApiRuntime,
+} from "./imm/openapi-client.js";
 export { endpointOfRegion, parseEndpoint } from "./imm/endpoints.js";
 export type { Endpoint } from "./imm/endpoints.js";
 export type {

@@ -1,26 +1,121 @@
 /**
- * Bounds of JSON values: depth and size. A leaf: it knows nothing of tasks, IMM or GraphQL.
+ * JSON values: their bounds, depth and size, and the digits of their numbers. A leaf: it knows nothing of tasks, IMM or
+ * GraphQL.
  *
  * Much of what handles a value recurses (`JSON.stringify`, coercion, redaction) and fails with a RangeError somewhere deep
  * inside. So a value that comes from outside is measured first, without recursion. Parsing is safe: `JSON.parse` does not
  * recurse.
  */
 
+import { isLosslessNumber, LosslessNumber, parse, stringify } from "lossless-json";
+
 /** How deep arrays and objects may be nested: `{}` is 1 deep, `[{}]` 2, a text or a number 0. */
 export const MAX_JSON_DEPTH = 64;
 
 /** Whether a value is nested deeper than JSON may be. Goes level by level, so depth costs no stack. */
-export function isTooDeep(value: unknown): boolean {
+export function isTooDeep(value: unknown, maxDepth = MAX_JSON_DEPTH): boolean {
   let level = [value].filter(isContainer);
-  for (let depth = 1; depth <= MAX_JSON_DEPTH && level.length > 0; depth += 1) {
+  for (let depth = 1; depth <= maxDepth && level.length > 0; depth += 1) {
     level = level.flatMap((container) => Object.values(container)).filter(isContainer);
   }
   return level.length > 0;
 }
 
 function isContainer(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
+  return typeof value === "object" && value !== null && !isLosslessNumber(value);
 }
+
+// --- digits ---
+
+/**
+ * A number with the digits it was written with, where JavaScript's own would be written with others: `1.10`, `1e400`,
+ * `12345678901234567890`.
+ */
+export { isLosslessNumber as isExactNumber, type LosslessNumber as ExactNumber } from "lossless-json";
+
+/** What the library parses takes ten times as long as by `JSON.parse`: for longer texts, up to seconds. */
+const MAX_EXACT_LENGTH = 4 * 1_024 * 1_024;
+/** The library recurses; some thousands of levels are as deep as it can go. */
+const MAX_EXACT_DEPTH = 512;
+
+/**
+ * The value of a JSON text. Numbers that JavaScript would write with other digits are `ExactNumber`s; in a text of more
+ * than four million characters, or nested more than 512 deep, they are JavaScript's.
+ *
+ * @throws SyntaxError - when the text is not JSON.
+ */
+export function parseExact(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (text.length > MAX_EXACT_LENGTH || !mayBeInexact(text) || isTooDeep(value, MAX_EXACT_DEPTH)) return value;
+  return parse(text, undefined, { parseNumber: toExactNumber, onDuplicateKey: ({ newValue }) => newValue });
+}
+
+/** The JSON text of a value, with the digits of its `ExactNumber`s. It recurses: the value must not be nested too deep. */
+export function stringifyExact(
+  value: unknown,
+  replacer?: (name: string, member: unknown) => unknown,
+  space?: string,
+): string {
+  return stringify(value, replacer, space) ?? "null";
+}
+
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** The number that a text stands for as JSON writes it; undefined for another text. */
+export function readExactNumber(text: string): number | LosslessNumber | undefined {
+  return NUMBER.test(text) ? toExactNumber(text) : undefined;
+}
+
+function toExactNumber(text: string): number | LosslessNumber {
+  return isWrittenAlike(text) ? Number(text) : new LosslessNumber(text);
+}
+
+/** Whether JavaScript writes the number with the same digits. */
+function isWrittenAlike(text: string): boolean {
+  const number = Number(text);
+  return String(number) === text && (Number.isSafeInteger(number) || !Number.isInteger(number));
+}
+
+/**
+ * The value with JavaScript's numbers in place of `ExactNumber`s: itself where it has none. Looks as deep as JSON may be
+ * nested, and once into what is held many times.
+ */
+export function withPlainNumbers(value: unknown): unknown {
+  return toPlain(value, MAX_JSON_DEPTH, new Map());
+}
+
+function toPlain(value: unknown, depthLeft: number, known: Map<object, unknown>): unknown {
+  if (isLosslessNumber(value)) return Number(value.value);
+  if (!isContainer(value) || depthLeft === 0) return value;
+  if (known.has(value)) return known.get(value);
+  known.set(value, value);
+  const plain = mapValues(value, (member) => toPlain(member, depthLeft - 1, known));
+  known.set(value, plain);
+  return plain;
+}
+
+/** The container with its values mapped: itself where none of them changes. */
+function mapValues(container: object, map: (value: unknown) => unknown): object {
+  if (Array.isArray(container)) {
+    const items = container.map((item) => map(item));
+    return items.every((item, index) => Object.is(item, container[index])) ? container : items;
+  }
+  const entries = Object.entries(container).map(([name, before]) => [name, before, map(before)] as const);
+  if (entries.every(([, before, after]) => Object.is(before, after))) return container;
+  return Object.fromEntries(entries.map(([name, , after]) => [name, after]));
+}
+
+/** What may be a number that is not a short integer, where JSON has its values; texts of the JSON match as well. */
+const LONG_NUMBER = /(?:^|[:[,\s])(-0|-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)|-?\d{16,})(?=[\s,\]}]|$)/gi;
+
+function mayBeInexact(text: string): boolean {
+  for (const [, number = ""] of text.matchAll(LONG_NUMBER)) {
+    if (!isWrittenAlike(number)) return true;
+  }
+  return false;
+}
+
+// --- size ---
 
 /** How many values a JSON text may be made of: beyond, writing it takes longer than its bytes let one expect. */
 const MAX_VALUES = 250_000;

@@ -97,6 +97,12 @@ describe("a number", () => {
 });
 
 describe("a gateway", () => {
+  test("names an option that is wrong before what is missing", () => {
+    expect(refusalOf(() => createGateway({ port: -1 } as GatewayOptions))).toBe(
+      "Expected `port` to be an integer from 0 to 65535, got `-1` (number).",
+    );
+  });
+
   test("needs somebody to talk to", () => {
     const refusalWith = (upstream: Readonly<Record<string, unknown>>): string =>
       refusalOf(() => createGateway(given(upstream) as GatewayOptions));
@@ -167,7 +173,7 @@ describe("a gateway", () => {
   test.each([
     ["does not parse", "{", "Syntax Error: Expected Name, found <EOF>."],
     ["does not fit the schema", "{ nothing }", 'Cannot query field "nothing" on type "Query".'],
-    ["asks for the schema", "{ __schema { description } }", "GraphQL introspection has been disabled"],
+    ["asks for the schema", "{ __schema { description } }", "Introspection is off"],
     ["has too many tokens", `{ ${"__typename ".repeat(20)} }`, "Syntax Error: Document contains more that 20 tokens"],
   ])("does not start with a document in its manifest that %s", async (_what, document, reason) => {
     const documents = { good: "{ __typename }", bad: document };

@@ -22,7 +22,7 @@ const ranks: readonly (readonly string[])[] = [
 /** The emulator stands beside the ranks: what it may import, and who may import it. */
 const emulator = {
   folder: "emulator/",
-  imports: ["errors.ts", "clock.ts", "imm/operations.ts", "emulator/"],
+  imports: ["errors.ts", "clock.ts", "json.ts", "imm/operations.ts", "emulator/"],
   packages: /^(node:|pure-rand(\/|$))/,
   importers: ["commands/", "cli.ts", "index.ts", "emulator/"],
 };
@@ -38,7 +38,9 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
     ["server/"],
   ],
   [/^cockatiel$/, ["imm/call-policy.ts"]],
+  [/^lossless-json$/, ["json.ts"]],
   [/^p-queue$/, ["imm/project-budget.ts", "imm/turn-order.ts"]],
+  [/^fastest-levenshtein$/, ["imm/task-type-hint.ts"]],
   [/^commander$/, ["cli.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/"]],

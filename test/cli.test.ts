@@ -101,7 +101,25 @@ describe("schema", () => {
     expect(await run(["schema", "--check", altered])).toEqual({
       code: 1,
       stdout: "",
-      stderr: `imm-graphql: ${altered} is not the schema that the gateway serves: run npm run schema.\n`,
+      stderr: `imm-graphql: ${altered} is not the schema that the gateway serves: write it by "imm-graphql schema > ${altered}".\n`,
+    });
+  });
+
+  test.each([
+    ["schema", ["--check"]],
+    ["schema --federation", ["--federation", "--check"]],
+  ])("%s --check says of a file that is not there how to write it", async (written, flags) => {
+    expect(await run(["schema", ...flags, "no-such.graphql"])).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `imm-graphql: no-such.graphql: there is no such file: write it by "imm-graphql ${written} > no-such.graphql".\n`,
+    });
+  });
+
+  test("--check says why a file cannot be read", async () => {
+    expect(await run(["schema", "--check", tmpdir()])).toMatchObject({
+      code: 1,
+      stderr: `imm-graphql: ${tmpdir()}: cannot be read (EISDIR).\n`,
     });
   });
 });
@@ -226,6 +244,21 @@ describe("serve", () => {
     expect(`${stdout}${stderr}${refused.text}`).not.toMatch(/hunter2/i);
   });
 
+  test("says in its log that nobody is asked who they are, where other machines can reach it", async () => {
+    const open = start(["serve", "--port", "0"], { HOST: "0.0.0.0" });
+    await open.prints(/ serves (http:\/\/0\.0\.0\.0:\d+)\/graphql$/m);
+    const local = start(["serve", "--port", "0"], { HOST: "localhost" });
+    await local.prints(/ serves (http:\/\/localhost:\d+)\/graphql$/m);
+    for (const serving of [open, local]) serving.kill("SIGINT");
+    const warnings = (await open.finished).stderr.split("\n").filter((line) => line.includes('"level":40'));
+    expect(warnings).toHaveLength(1);
+    expect(JSON.parse(warnings[0] ?? "")).toMatchObject({
+      host: "0.0.0.0",
+      msg: expect.stringMatching(/asks nobody who they are.*authenticates, or set HOST=127\.0\.0\.1\.$/),
+    });
+    expect((await local.finished).stderr).not.toContain("who they are");
+  });
+
   test("lets a flag win over its variable, and takes an empty variable for none", async () => {
     const serving = start(["serve", "--port", "0", "--explorer", "false"], {
       PORT: "abc",
@@ -258,7 +291,7 @@ describe("serve", () => {
   });
 
   test.each([
-    ["has no such file", null, "cannot be read."],
+    ["has no such file", null, "there is no such file: is the path right?"],
     ["is no JSON", "{", "expected JSON."],
     ["has an id twice", '{"a":"{ __typename }","a":"{ __typename }"}', '"a" is there twice.'],
     [

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "@jest/globals";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import { Kind, parse } from "graphql";
+import { endRuns, Run } from "./support/run.js";
 import { startGateway } from "./support/start-gateway.js";
 
 const document = readFileSync(new URL("../../examples/create-tasks.graphql", import.meta.url), "utf8");
@@ -30,5 +32,41 @@ describe("examples/create-tasks.graphql", () => {
     expect(errors).toBeUndefined();
     expect(Object.values(data)).toMatchObject([{ isNew: true, task: { status: "RUNNING" } }]);
     expect(emulator.calls.filter(({ action }) => action.startsWith("Create"))).toMatchObject([{ status: 200 }]);
+  });
+});
+
+describe("examples/follow.mjs", () => {
+  const script = fileURLToPath(new URL("../../examples/follow.mjs", import.meta.url));
+  const follow = (taskId: string, url: string): Run =>
+    new Run([script, taskId, "FileCompression", "immtest", `${url.replace("http", "ws")}/graphql`]);
+
+  afterEach(endRuns);
+
+  it("prints each event, and that it is complete", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
+    expect(await follow("done", url).finished).toEqual({
+      code: 0,
+      stdout: '{"data":{"taskProgress":{"status":"SUCCEEDED","progress":100,"error":null}}}\ncomplete\n',
+      stderr: "",
+    });
+  });
+
+  it("says in one sentence that there is no gateway", async () => {
+    const { url, gateway } = await startGateway();
+    await gateway.stop();
+    const at = `${url.replace("http", "ws")}/graphql`;
+    expect(await follow("done", url).finished).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `No gateway answers at ${at} (connect ECONNREFUSED ${new URL(url).host}): start one with "npm start".\n`,
+    });
+  });
+
+  it("says in one sentence what the gateway refuses", async () => {
+    const { url } = await startGateway({ gateway: { maxQueryTokens: 20 } });
+    const { code, stdout, stderr } = await follow("done", url).finished;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^The gateway at ws:\S+ refused: [^\n]+\n$/);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { isTooDeep, isTooLarge, MAX_JSON_DEPTH } from "../src/json.js";
+import { isTooDeep, isTooLarge, MAX_JSON_DEPTH, parseExact, stringifyExact, withPlainNumbers } from "../src/json.js";
 
 /** Arrays and objects in turn, `depth` of them in each other, with `core` in the innermost. */
 function nested(depth: number, ...core: readonly unknown[]): unknown {
@@ -71,5 +71,51 @@ describe("the size of a value", () => {
   test("is found however deep a value is nested", () => {
     const depth = 1_000_000;
     expect(isTooLarge(JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`), 100)).toBe(true);
+  });
+});
+
+describe("the digits of numbers", () => {
+  test.each([
+    "12345678901234567890",
+    "9007199254740993",
+    "1.10",
+    "-0",
+    "1e400",
+    "1E2",
+    "0.0000001",
+    '{"a":[1.10,{"b":-0.0}],"c":7}',
+    '{"__proto__":{"a":1.0},"b":"007.50 "}',
+    '["at 10:30.10, 007.10 ", 1.50]'.replace(", 1", ",1"),
+  ])("stay as they were written: %s", (text) => {
+    expect(stringifyExact(parseExact(text))).toBe(text);
+    expect(withPlainNumbers(parseExact(text))).toEqual(JSON.parse(text));
+  });
+
+  test.each(["7", "1.5", '{"a":[1,"1.10"]}', "-9007199254740991"])(
+    "are JavaScript's where it has the same: %s",
+    (text) => {
+      expect(parseExact(text)).toEqual(JSON.parse(text));
+    },
+  );
+
+  test("keep the last of two members of one name, as JSON.parse does", () => {
+    expect(withPlainNumbers(parseExact('{"a":1.10,"b":2,"a":{"c":3.0}}'))).toEqual({ a: { c: 3 }, b: 2 });
+  });
+
+  test("are JavaScript's in a text that is too long or nested too deep to be read otherwise", () => {
+    const deep = `${"[".repeat(1_000_000)}1.10${"]".repeat(1_000_000)}`;
+    expect(isTooDeep(parseExact(deep))).toBe(true);
+    const long = `["${" ".repeat(5_000_000)}",1.10]`;
+    expect(parseExact(long)).toEqual(JSON.parse(long));
+  });
+
+  test("are made plain once in what is held many times, and not at all in what holds itself", () => {
+    let value: unknown = parseExact("[1.10]");
+    for (let level = 0; level < 40; level += 1) value = [value, value];
+    const plain = withPlainNumbers(value) as readonly unknown[];
+    expect(plain[0]).toBe(plain[1]);
+    const ring: unknown[] = [1];
+    ring.push(ring, { ring });
+    expect(withPlainNumbers(ring)).toBe(ring);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { settings } from "../src/options/options.js";
 import { demoTasks } from "../src/emulator/demo.js";
 import type { ErrorCode } from "../src/errors.js";
+import { operations, type Operation } from "../src/imm/operations.js";
 import { createSchema } from "../src/schema/build-schema.js";
 
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
@@ -35,6 +36,39 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   PERSISTED_QUERY_NOT_SUPPORTED: true,
   INTERNAL_SERVER_ERROR: true,
 };
+
+/** A RAM policy, as far as it is used. */
+interface Policy {
+  readonly Statement: readonly { readonly Action: readonly string[]; readonly Resource: readonly string[] }[];
+}
+
+const [, policyText = ""] = /```json\n(\{\s+"Version".*?)```/s.exec(readme) ?? [];
+const statements = (JSON.parse(policyText) as Policy).Statement;
+const patterns = statements.flatMap(({ Action }) => Action);
+
+/** Whether a pattern of the policy, whose `*` stands for any text, covers an action of IMM. */
+function covers(pattern: string, action: string): boolean {
+  return new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(`imm:${action}`);
+}
+
+/** What the policy lets an action be done to: `*`, or what stands behind the account's id. */
+function resourcesOf(action: string): readonly string[] {
+  const granting = statements.filter(({ Action }) => Action.some((pattern) => covers(pattern, action)));
+  return granting.flatMap(({ Resource }) => Resource.map((name) => name.replace(/^acs:imm:[\w-]+:\d+:/, "")));
+}
+
+describe("the RAM policy", () => {
+  it.each(Object.values<Operation>(operations))("grants $action where IMM checks it", ({ action, request }) => {
+    // IMM checks no project for it.
+    const checked = [action === "GetDecodeBlindWatermarkResult" ? "*" : "project/my-project"];
+    if ("DatasetName" in request) checked.push("project/my-project/dataset/*");
+    expect(resourcesOf(action)).toEqual(expect.arrayContaining(checked));
+  });
+
+  it.each(patterns)("grants by %s something that the gateway calls", (pattern) => {
+    expect(Object.keys(operations).filter((action) => covers(pattern, action))).not.toEqual([]);
+  });
+});
 
 describe("the manual", () => {
   it.each(Object.keys(codes))("explains the error %s", (code) => {

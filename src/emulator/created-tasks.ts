@@ -5,6 +5,7 @@
 
 import type { Clock } from "../clock.js";
 import type { CreateAction } from "../imm/operations.js";
+import { stringifyExact } from "../json.js";
 import { objectNameOf, plausibleResult } from "./results.js";
 import type { Pace } from "./task-life.js";
 import type { NewTask } from "./task-plan.js";
@@ -82,7 +83,7 @@ export function toNewTask(
     taskType,
     ...ordinaryLife(request, clock),
     ...planLife(request),
-    requestDefinition: JSON.stringify(Object.fromEntries(definition), null, "\t"),
+    requestDefinition: stringifyExact(Object.fromEntries(definition), undefined, "\t"),
     ...(typeof UserData === "string" && { userData: UserData }),
     ...(isRecord(Tags) && { tags: Tags }),
   };

@@ -36,13 +36,23 @@ const conversion = asStored({
   ProjectName: DEMO_PROJECT,
   Sources: [{ URI: "oss://examplebucket/videos/opening.mov" }],
   Targets: [
-    { URI: "oss://examplebucket/videos/opening.mp4", Container: "mp4", Video: { TranscodeVideo: { Width: 1280 } } },
+    {
+      URI: "oss://examplebucket/videos/opening.mp4",
+      Container: "mp4",
+      Video: { TranscodeVideo: { Codec: "h264", Resolution: "1280x" } },
+    },
   ],
 });
 
-/** `FileCompression-demo-running` and `-2` to `-9`: one for each time somebody wants to watch from the beginning. */
-const waitingTasks: readonly DemoTask[] = ["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"].map((suffix) => ({
-  taskId: `FileCompression-demo-running${suffix}`,
+/**
+ * `FileCompression-demo-running` and `-2` to `-9`: one for each time somebody wants to watch from the beginning; and
+ * `FileCompression-demo-followed`, for the first subscription of the explorers.
+ */
+const waitingTasks: readonly DemoTask[] = [
+  ...["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"].map((suffix) => `running${suffix}`),
+  "followed",
+].map((name) => ({
+  taskId: `FileCompression-demo-${name}`,
   taskType: "FileCompression",
   shows: "starts when it is first asked for, and succeeds 30 seconds later",
   startsWhenFirstSeen: true,

@@ -138,7 +138,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     timeScale = 1,
     createdTasks,
   } = options;
-  checkOptions({ projects, maxClockSkewMs, maxRequestsPerSecond, timeScale });
+  checkOptions({ port, projects, maxClockSkewMs, maxRequestsPerSecond, timeScale });
   const stores = new Map(projects.map((name) => [name, new TaskStore()]));
   const faults = new Faults(clock);
   const log = new CallLog();
@@ -160,10 +160,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   return new RunningEmulator({ url, clock, stores, timeScale, faults, log, door });
 }
 
-type CheckedOption = "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
+type CheckedOption = "port" | "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
 
 function checkOptions(options: Required<Pick<EmulatorOptions, CheckedOption>>): void {
-  const { projects, maxClockSkewMs, maxRequestsPerSecond, timeScale } = options;
+  const { port, projects, maxClockSkewMs, maxRequestsPerSecond, timeScale } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new ConfigurationError(`Expected \`port\` to be an integer from 0 to 65535, got \`${port}\``);
+  }
   if (projects.length === 0) throw new ConfigurationError("Expected `projects` to name at least one project, got none");
   if (!(maxClockSkewMs >= 0)) {
     throw new ConfigurationError(`Expected \`maxClockSkewMs\` to be 0 or more, got \`${maxClockSkewMs}\``);

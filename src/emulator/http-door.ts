@@ -6,9 +6,11 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Clock } from "../clock.js";
 import { assertNever, toError, toListenError } from "../errors.js";
 import { type Operation, operations } from "../imm/operations.js";
+import { stringifyExact } from "../json.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallLog, OpenCall } from "./call-log.js";
 import type { FaultKind, FaultRule, Faults } from "./faults.js";
@@ -18,8 +20,11 @@ import { Refusal, throttled } from "./refusal.js";
 
 const DEFAULT_LATENCY_MS = 1_000; // 1 second
 
-/** Parameters travel in the URL, which Node counts among the headers; its own limit of 16 KiB is tight for them. */
-const MAX_HEADER_BYTES = 65_536; // 64 KiB
+/**
+ * Parameters travel in the URL, which Node counts among the headers, and each byte of JSON may take three there. As much as
+ * a body may have; IMM's own limit is not documented.
+ */
+const MAX_HEADER_BYTES = 1_048_576; // 1 MiB
 
 /** What the door decides with. */
 export interface DoorParts {
@@ -52,6 +57,7 @@ export class HttpDoor {
       response.once("close", () => parts.log.leave());
       void this.#serve(request, response);
     });
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseUnread(error.code, socket));
     // An idle connection stays open, so that a reset seen by a client is always one that a fault asked for.
     this.#server.keepAliveTimeout = 0;
   }
@@ -130,13 +136,13 @@ export class HttpDoor {
         incoming.socket.resetAndDestroy();
         return null;
       case "serverError":
-        return this.#refuse(
+        return refuse(
           new Refusal(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
         );
       case "throttle":
-        return withRetryAfter(this.#refuse(throttled()), failure?.retryAfterMs);
+        return withRetryAfter(refuse(throttled()), failure?.retryAfterMs);
       case "refuse":
-        return this.#refuse(new Refusal(400, failure?.code ?? "Forbidden.RAM", "The request was refused."));
+        return refuse(new Refusal(400, failure?.code ?? "Forbidden.RAM", "The request was refused."));
       case "notJson":
         return { status: 200, headers: { "content-type": "text/html" }, body: "<html><body>It works!</body></html>" };
       case "truncated":
@@ -154,19 +160,33 @@ export class HttpDoor {
       this.#parts.authenticator.authenticate(request);
       return jsonAnswer(200, this.#parts.service.answer(request));
     } catch (error) {
-      if (error instanceof Refusal) return this.#refuse(error);
-      return this.#refuse(new Refusal(500, "InternalError", `The emulator failed: ${toError(error).message}`));
+      if (error instanceof Refusal) return refuse(error);
+      return refuse(new Refusal(500, "InternalError", `The emulator failed: ${toError(error).message}`));
     }
   }
+}
 
-  #refuse({ status, code, message }: Refusal): Answer {
-    return jsonAnswer(status, {
-      HostId: "imm.emulator",
-      Code: code,
-      Message: message,
-      Recommend: `https://api.aliyun.com/troubleshoot?q=${encodeURIComponent(code)}&product=imm`,
-    });
-  }
+function refuse({ status, code, message }: Refusal): Answer {
+  return jsonAnswer(status, {
+    HostId: "imm.emulator",
+    Code: code,
+    Message: message,
+    Recommend: `https://api.aliyun.com/troubleshoot?q=${encodeURIComponent(code)}&product=imm`,
+  });
+}
+
+/** Answers a request whose head is longer than the limit, or no HTTP. The connection ends with it. */
+function refuseUnread(code: string | undefined, socket: Duplex): void {
+  const { status, body, headers } = refuse(
+    code === "HPE_HEADER_OVERFLOW"
+      ? new Refusal(414, "RequestURITooLarge", "The parameters of the request are too long for its URL.")
+      : new Refusal(400, "InvalidRequest", "The request is no HTTP."),
+  );
+  const fields = Object.entries({ ...headers, connection: "close", "content-length": Buffer.byteLength(body) });
+  const head = [`HTTP/1.1 ${status} Refused`, ...fields.map(([name, value]) => `${name}: ${value}`)].join("\r\n");
+  // The rest is read, since a client that is still sending would not see the refusal.
+  if (socket.writable) socket.end(`${head}\r\n\r\n${body}`).resume();
+  else socket.destroy();
 }
 
 const JSON_TYPE = "application/json;charset=utf-8";
@@ -203,7 +223,7 @@ function jsonAnswer(status: number, members: Readonly<Record<string, unknown>>):
   return {
     status,
     headers: { "content-type": JSON_TYPE, "x-acs-request-id": requestId },
-    body: JSON.stringify({ RequestId: requestId, ...members }),
+    body: stringifyExact({ RequestId: requestId, ...members }),
   };
 }
 

@@ -9,16 +9,21 @@ import {
   type BrokenRule,
   describeRange,
   findBrokenRule,
+  isGiven,
   isInRange,
+  isOssUri,
   type Members,
   modelOf,
   type models,
   type Operation,
   operations,
+  OSS_URI,
   type Parameter,
+  readNumber,
   type Shape,
   travelsAsJson,
 } from "../imm/operations.js";
+import { isExactNumber, parseExact, readExactNumber } from "../json.js";
 import { invalidParameter, missingParameter, Refusal } from "./refusal.js";
 
 type Models = typeof models;
@@ -86,8 +91,11 @@ export function takeInPlace(action: Action, { query, form }: SentParameters): Re
  */
 export function decodeParameters<A extends Action>(action: A, sent: ReadonlyMap<string, string>): DecodedParameters<A> {
   const { request, rules }: Operation = operations[action];
-  const decoded = Object.entries(request).map(([name, row]) => [name, decodeParameter(name, row, sent.get(name))]);
-  const broken = findBrokenRule(rules, (name) => (sent.get(name) ?? "") !== "");
+  const decoded = Object.entries(request).map(
+    ([name, row]) => [name, decodeParameter(name, row, sent.get(name))] as const,
+  );
+  const values = new Map(decoded);
+  const broken = findBrokenRule(rules, (name) => (isGiven(sent.get(name)) ? values.get(name) : undefined));
   if (broken !== undefined) {
     throw broken.fault === "surplus"
       ? invalidParameter(broken.member, describeBroken(broken))
@@ -102,12 +110,14 @@ function decodeParameter(name: string, row: Parameter, text: string | undefined)
     if (row.required) throw missingParameter(name);
     return row.default;
   }
-  return check(name, row, travelsAsJson(row) ? parseJson(name, text) : parseText(row, text));
+  const value = check(name, row, travelsAsJson(row) ? parseJson(name, text) : parseText(row, text));
+  if (row.required && !isGiven(value)) throw missingParameter(name);
+  return value;
 }
 
 function parseJson(name: string, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseExact(text);
   } catch {
     throw new Refusal(400, `InvalidJSON Array parsing error,${name}`, `The JSON of parameter ${name} does not parse.`);
   }
@@ -119,9 +129,8 @@ function parseText(row: Parameter, text: string): unknown {
     case "boolean":
       return text === "true" || (text === "false" ? false : text);
     case "integer":
-      return /^[+-]?\d+$/.test(text) ? Number(text) : text;
     case "number":
-      return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
+      return readExactNumber(text) ?? text;
     case "string":
     case "array":
     case "map":
@@ -155,8 +164,10 @@ function check(name: string, shape: Shape, value: unknown): unknown {
   }
 }
 
-function checkText(name: string, { values = [], closed, maxBytes, maxLength }: Shape, value: unknown): string {
+function checkText(name: string, shape: Shape, value: unknown): string {
+  const { values = [], closed, maxBytes, maxLength } = shape;
   if (typeof value !== "string") throw invalidParameter(name, "expected a string");
+  if (shape.isOssUri && isGiven(value) && !isOssUri(value)) throw invalidParameter(name, `expected ${OSS_URI}`);
   if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
     throw invalidParameter(name, `expected at most ${maxBytes} bytes`);
   }
@@ -169,14 +180,15 @@ function checkText(name: string, { values = [], closed, maxBytes, maxLength }: S
   return word;
 }
 
-function checkNumber(name: string, { type, range }: Shape, value: unknown): number {
-  if (typeof value !== "number" || (type === "integer" && !Number.isSafeInteger(value))) {
-    throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
-  }
-  if (range !== undefined && !isInRange(range, value)) {
+/** The value as it was given: a number that has other digits than JavaScript's keeps them. */
+function checkNumber(name: string, shape: Shape, value: unknown): unknown {
+  const { type, range } = shape;
+  const number = readNumber(shape, value);
+  if (number === undefined) throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
+  if (range !== undefined && !isInRange(range, number)) {
     throw invalidParameter(name, `expected ${describeRange(range)}`);
   }
-  return value;
+  return isExactNumber(value) && typeof number === "number" && type === "integer" ? number : value;
 }
 
 function checkArray(name: string, { items, maxItems }: Shape, value: unknown): readonly unknown[] {
@@ -190,12 +202,11 @@ function checkArray(name: string, { items, maxItems }: Shape, value: unknown): r
 function checkObject(name: string, shape: Shape, value: unknown): Readonly<Record<string, unknown>> {
   if (!isObject(value)) throw invalidParameter(name, "expected an object");
   const { members, rules } = modelOf(shape);
-  const isThere = (member: string): boolean => value[member] !== undefined && value[member] !== null;
-  const missing = requiredOf(members).find((member) => !isThere(member) || value[member] === "");
+  const missing = requiredOf(members).find((member) => !isGiven(value[member]));
   if (missing !== undefined) throw invalidParameter(name, `expected ${missing}`);
-  const broken = findBrokenRule(rules, isThere);
+  const broken = findBrokenRule(rules, (member) => value[member]);
   if (broken !== undefined) throw invalidParameter(name, describeBroken(broken));
-  const present = Object.entries(members).filter(([member]) => isThere(member));
+  const present = Object.entries(members).filter(([member]) => value[member] !== undefined && value[member] !== null);
   return Object.fromEntries(present.map(([member, row]) => [member, check(name, row, value[member])]));
 }
 
@@ -209,5 +220,5 @@ function describeBroken({ fault, member, others }: BrokenRule): string {
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -19,6 +19,8 @@
  * | InvalidAction.NotFound, InvalidVersion      | 404, 400 | the action or the version is not known   | inferred  |
  * | UnsupportedHTTPMethod, InvalidPath.NotFound | 405, 404 | neither POST / nor a GET of a read       | inferred  |
  * | RequestBodyTooLarge                         | 413  | the body is over the emulator's own limit    | inferred  |
+ * | RequestURITooLarge                          | 414  | the URL is over the emulator's own limit     | inferred  |
+ * | InvalidRequest                              | 400  | the request is no HTTP                       | inferred  |
  *
  * "docs" is IMM's error page (document 477131), "support" an answer of IMM's support, "generic" the error pages of
  * Alibaba Cloud's common gateway; "inferred" codes follow the gateway's naming but were not seen at IMM.

@@ -189,11 +189,7 @@ export class GuardedImmClient implements ImmClient {
       return call({ ...options, signal });
     };
     return this.#countedUnderWay(priority, async () =>
-      retries.execute(async () => {
-        const outcome = await this.#takeTurn(projectName, this.#admit(projectName, priority), priority, attempt);
-        if ("refusal" in outcome) throw outcome.refusal;
-        return outcome.value;
-      }),
+      retries.execute(async () => this.#takeTurn(projectName, this.#admit(projectName, priority), priority, attempt)),
     );
   }
 
@@ -223,14 +219,9 @@ export class GuardedImmClient implements ImmClient {
     });
   }
 
-  async #takeTurn<T>(
-    projectName: string,
-    budget: ProjectBudget,
-    priority: number,
-    call: Attempt<T>,
-  ): Promise<Outcome<T>> {
+  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: Attempt<T>): Promise<T> {
     let hasStarted = false;
-    const run = async (): Promise<Outcome<T>> => {
+    const run = async (): Promise<T> => {
       hasStarted = true;
       this.#takePlace(projectName, budget);
       try {
@@ -260,8 +251,8 @@ export class GuardedImmClient implements ImmClient {
   }
 
   /** Lets the breaker see outages as failures and everything else, a refusal too, as proof that IMM is there. */
-  async #throughBreaker<T>(projectName: string, call: () => Promise<T>): Promise<Outcome<T>> {
-    return this.#breaker.execute(async () => {
+  async #throughBreaker<T>(projectName: string, call: () => Promise<T>): Promise<T> {
+    const outcome = await this.#breaker.execute(async (): Promise<Outcome<T>> => {
       try {
         const value = await call();
         this.#journal.succeeded();
@@ -273,6 +264,8 @@ export class GuardedImmClient implements ImmClient {
         return { refusal: error };
       }
     });
+    if ("refusal" in outcome) throw outcome.refusal;
+    return outcome.value;
   }
 
   #takePlace(projectName: string, budget: ProjectBudget): void {

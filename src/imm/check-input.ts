@@ -4,12 +4,16 @@
  * lists grow.
  */
 
-import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
+import { isExactNumber, isTooDeep, MAX_JSON_DEPTH } from "../json.js";
 import {
   describeRange,
   findBrokenRule,
+  isGiven,
   isInRange,
+  isOssUri,
   modelOf,
+  OSS_URI,
+  readNumber,
   schemaNameOf,
   wireNamesOf,
   type BrokenRule,
@@ -60,33 +64,27 @@ function checkMembers(
     if (violation !== null) return violation;
   }
   const toName = (wireName: string): string => schemaNameOf(wireName, members[wireName] ?? {});
-  // IMM takes an empty text for one that was left out.
-  const broken = findBrokenRule(
-    rules,
-    (wireName) => isThere(value[toName(wireName)]) && value[toName(wireName)] !== "",
-  );
+  const broken = findBrokenRule(rules, (wireName) => value[toName(wireName)]);
   return broken === undefined
     ? null
     : { path: path + toName(broken.member), expected: expectationOf(broken, broken.others.map(toName)) };
 }
 
 function checkMember(member: Member, value: unknown, path: string): Violation | null {
-  if (isThere(value)) {
-    const isMissing = member.required && (value === "" || (Array.isArray(value) && value.length === 0));
-    return isMissing ? { path, expected: describe(member) } : checkValue(member, value, path);
-  }
-  return member.required ? { path, expected: describe(member) } : null;
+  if (member.required && !isGiven(value)) return { path, expected: describe(member) };
+  return value === undefined || value === null ? null : checkValue(member, value, path);
 }
 
 function checkValue(shape: Shape, value: unknown, path: string): Violation | null {
   switch (shape.type) {
     case "string":
-      return typeof value === "string" && isRightText(shape, value) ? null : { path, expected: describe(shape) };
+      if (typeof value !== "string" || !isRightText(shape, value)) return { path, expected: describe(shape) };
+      return shape.isOssUri && value !== "" && !isOssUri(value) ? { path, expected: OSS_URI } : null;
     case "boolean":
       return typeof value === "boolean" ? null : { path, expected: describe(shape) };
     case "integer":
     case "number":
-      return typeof value === "number" && isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
+      return isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
     case "map":
       if (!isRecord(value)) return { path, expected: describe(shape) };
       return isTooDeep(value) ? { path, expected: `nested at most ${MAX_JSON_DEPTH} deep` } : null;
@@ -116,14 +114,13 @@ function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, text: 
   );
 }
 
-const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
-
-function isRightNumber({ type, format, values = [], closed, range }: Shape, number: number): boolean {
+function isRightNumber(shape: Shape, value: unknown): boolean {
+  const { values = [], closed, range } = shape;
+  const number = readNumber(shape, value);
   return (
-    (type === "integer" ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
-    (format !== "int32" || isInRange(INT32, number)) &&
+    number !== undefined &&
     (range === undefined || isInRange(range, number)) &&
-    (!closed || values.includes(number))
+    (!closed || values.some((known) => known === number))
   );
 }
 
@@ -164,10 +161,6 @@ function expectationOf({ fault }: BrokenRule, others: readonly string[]): string
   }
 }
 
-function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

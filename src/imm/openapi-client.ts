@@ -58,10 +58,37 @@ import {
 const { $OpenApiUtil, default: OpenApiClient } = openApiModule;
 const { default: Credential } = credentialsModule;
 
-/** What the gateway needs of the vendor's client: any instance with the inherited `callApi` fits. */
-export type OpenApi = Pick<InstanceType<typeof OpenApiClient>, "callApi">;
+/**
+ * What the gateway needs of the vendor's client: any instance with the inherited `callApi` fits. Said in our own words,
+ * since the vendor's declarations do not compile in every project that checks those of its packages.
+ */
+export interface OpenApi {
+  /**
+   * @param params - the vendor's `Params`: the action and how it is called.
+   * @param request - its `OpenApiRequest`: the parameters, encoded.
+   * @param runtime - its `RuntimeOptions`: milliseconds.
+   * @returns the answer; `body` is a stream, or the parsed JSON.
+   */
+  callApi(params: OpenApiParams, request: OpenApiRequest, runtime: OpenApiRuntime): Promise<Record<string, unknown>>;
+}
 
-type OpenApiRuntime = Parameters<OpenApi["callApi"]>[2];
+/** The operation that is called; the vendor's `Params` has more members. */
+export interface OpenApiParams {
+  readonly action: string;
+  readonly version: string;
+}
+
+/** Where the parameters of a call travel; the vendor's `OpenApiRequest` has more members. */
+export interface OpenApiRequest {
+  readonly query?: Record<string, string>;
+  readonly body?: unknown;
+}
+
+/** How long a socket may be silent, in milliseconds; the vendor's `RuntimeOptions` has more members. */
+export interface OpenApiRuntime {
+  readonly readTimeout?: number;
+  readonly connectTimeout?: number;
+}
 
 /** A fixed key pair. Without one, the vendor's default chain finds the credentials. */
 export interface AccessKey {
@@ -171,7 +198,7 @@ export class OpenApiImmClient implements ImmClient {
     this.#openApi = openApi;
     // Setting one of the two leaves the other at the vendor's 3 seconds. `connectTimeout` is the socket's idle timeout.
     // The vendor's class only carries these members; a plain object does.
-    this.#runtime = { readTimeout: callTimeoutMs, connectTimeout: callTimeoutMs } as OpenApiRuntime;
+    this.#runtime = { readTimeout: callTimeoutMs, connectTimeout: callTimeoutMs };
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {

@@ -22,7 +22,18 @@ import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
 export { schemaNameOf, toCamelCase, wireNamesOf } from "./operations/naming.js";
-export { describeRange, findBrokenRule, isInRange, travelsAsJson, type BrokenRule } from "./operations/rules.js";
+export {
+  describeRange,
+  findBrokenRule,
+  fitsInt32,
+  isGiven,
+  isInRange,
+  isOssUri,
+  OSS_URI,
+  readNumber,
+  travelsAsJson,
+  type BrokenRule,
+} from "./operations/rules.js";
 export type {
   CreateOperation,
   Evidence,

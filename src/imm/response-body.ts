@@ -7,6 +7,7 @@
 
 import { Readable } from "node:stream";
 import { UpstreamInvalidResponseError } from "../errors.js";
+import { parseExact } from "../json.js";
 
 /** A page of a hundred tasks with long definitions is a few hundred kilobytes. */
 export const MAX_BODY_BYTES = 16 * 1_024 * 1_024;
@@ -14,14 +15,14 @@ export const MAX_BODY_BYTES = 16 * 1_024 * 1_024;
 const FIRST_BUFFER_BYTES = 65_536; // 64 KiB
 
 /**
- * The JSON value of a body.
+ * The JSON value of a body, with IMM's digits.
  *
  * @param body - what the vendor's `callApi` gave: a stream, or what a client of the user's own has parsed by itself.
  * @throws UpstreamInvalidResponseError - when the body is longer than `MAX_BODY_BYTES`.
  * @throws SyntaxError - when it is not JSON.
  */
 export async function readJsonBody(body: unknown): Promise<unknown> {
-  return body instanceof Readable ? JSON.parse(await readText(body)) : body;
+  return body instanceof Readable ? parseExact(await readText(body)) : body;
 }
 
 async function readText(stream: Readable): Promise<string> {

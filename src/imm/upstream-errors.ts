@@ -107,6 +107,9 @@ export function fromRefusal(refusal: Refusal): GatewayError {
   return new UpstreamRejectedError("IMM refused the request for a reason the gateway does not know.", { imm });
 }
 
+/** HTTP says with these that the request was too long to be read: of the body, the URL, the head. Some answer without a body. */
+const TOO_LONG: ReadonlySet<number> = new Set([413, 414, 431]);
+
 const NEVER_LEFT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
 /** What any answer may hold, a refusal as well. */
@@ -138,6 +141,9 @@ function isEmpty(value: unknown): boolean {
  */
 export function fromCallFailure(thrown: unknown, httpStatus = 0): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
+  if (TOO_LONG.has(httpStatus)) {
+    return new BadUserInputError(null, "Expected the arguments to be shorter: IMM takes no request that is so long.");
+  }
   if (!isNativeError(thrown)) return new UpstreamUnavailableError("The call to IMM failed.");
   const fields = thrown as Error & Readonly<Record<string, unknown>>;
   if (typeof fields["statusCode"] === "number") return fromRefusal(readRefusal(fields, fields["statusCode"]));

@@ -7,9 +7,10 @@
  */
 
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { isTooDeep, MAX_JSON_DEPTH } from "../json.js";
+import { isExactNumber, isTooDeep, MAX_JSON_DEPTH, readExactNumber, stringifyExact } from "../json.js";
 import {
   modelOf,
+  readNumber,
   schemaNameOf,
   wireNamesOf,
   type Members,
@@ -30,7 +31,9 @@ type ValueOf<M> = M extends { readonly type: "string" }
   : M extends { readonly type: "boolean" }
     ? boolean
     : M extends { readonly type: "integer" | "number" }
-      ? number
+      ? M extends { readonly format: "int64" }
+        ? number | bigint
+        : number
       : M extends { readonly type: "array"; readonly items: infer I }
         ? Fitting<ValueOf<I>>[]
         : M extends { readonly type: "object"; readonly model: infer N extends keyof typeof models }
@@ -65,7 +68,7 @@ export function encodeParameters(operation: Operation, values: Readonly<Record<s
     if (parameter === undefined) throw new Error(`${operation.action} has no parameter ${name}.`);
     if (value === undefined) continue;
     // JSON text of a boolean or a number is also its plain form; arrays, objects and maps travel as JSON text.
-    parameters[parameter.in][name] = typeof value === "string" ? value : JSON.stringify(value);
+    parameters[parameter.in][name] = typeof value === "string" ? value : stringifyExact(value);
   }
   return parameters;
 }
@@ -123,33 +126,40 @@ function toSchemaValue(shape: Shape, value: unknown): unknown {
   return value;
 }
 
-/** Errors of one answer that stand in their places: each costs memory, and an answer has room for millions. */
-const MAX_MISFITS = 1_000;
+/** How to read an object. */
+export interface DecodeOptions {
+  /** What it is called in errors. @default "answer" */
+  readonly path?: string;
+  /** Errors that may stand in their places: each costs memory, and an answer has room for millions. @default 1_000 */
+  readonly maxMisfits?: number;
+  /** Whether numbers that are no integers may stay `ExactNumber`s, as for what is sent on. @default false */
+  readonly keepsDigits?: boolean;
+}
 
 /**
  * Reads the documented members of an object and drops the rest. Null members are left out. Numbers that arrive as text
  * are accepted where a number is documented, and the reverse, because IMM mixes the two. A member or item of another shape
- * than documented, however deep, becomes a WireShapeError in its place.
+ * than documented, however deep, becomes a WireShapeError in its place; so does a number that its format does not hold.
  *
- * @param maxMisfits - how many of those there may be.
- * @throws WireShapeError - when `value` is no object, or more of it does not fit.
+ * @throws WireShapeError - when `value` is no object, or more of it does not fit than may.
  */
 export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
   members: M,
   value: unknown,
-  path = "answer",
-  maxMisfits = MAX_MISFITS,
+  { path = "answer", maxMisfits = 1_000, keepsDigits = false }: DecodeOptions = {},
 ): Decoded<M> {
   if (!isRecord(value)) throw new WireShapeError(`Expected ${path} to be an object.`);
-  return new Decoder(maxMisfits).decodeObject(members, value, path);
+  return new Decoder(maxMisfits, keepsDigits).decodeObject(members, value, path);
 }
 
 /** Reads one answer. */
 class Decoder {
+  readonly #keepsDigits: boolean;
   #misfitsLeft: number;
 
-  constructor(maxMisfits: number) {
+  constructor(maxMisfits: number, keepsDigits: boolean) {
     this.#misfitsLeft = maxMisfits;
+    this.#keepsDigits = keepsDigits;
   }
 
   decodeObject(
@@ -170,7 +180,7 @@ class Decoder {
     switch (member.type) {
       case "string":
         if (typeof raw === "string") return raw;
-        if (typeof raw === "number") return String(raw);
+        if (typeof raw === "number" || isExactNumber(raw)) return String(raw);
         break;
       case "boolean":
         if (typeof raw === "boolean") return raw;
@@ -178,8 +188,9 @@ class Decoder {
         break;
       case "integer":
       case "number": {
-        const number = typeof raw === "string" && raw.trim() !== "" ? Number(raw) : raw;
-        if (typeof number === "number" && Number.isFinite(number)) return number;
+        const given = typeof raw === "string" ? readExactNumber(raw.trim()) : raw;
+        const number = readNumber(member, given);
+        if (number !== undefined) return this.#keepsDigits && member.type === "number" ? given : number;
         break;
       }
       case "array":
@@ -210,5 +221,5 @@ class Decoder {
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -158,6 +158,19 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
 }
 
+export function hosts<D extends readonly string[] | undefined>(
+  details: Details<readonly string[], D>,
+): Option<readonly string[], D> {
+  const what = "host names such as api.example.com, without scheme and port";
+  return { ...details, placeholder: "<hosts>", ...listOf(v.pipe(v.string(), v.check(isHost)), what) };
+}
+
+/** Whether the text is the name of a URL's host, as it is compared. */
+function isHost(text: string): boolean {
+  const url = `http://${text}`;
+  return URL.canParse(url) && new URL(url).hostname === text.toLowerCase();
+}
+
 /** Lists are arrays for a program, and have commas between their items as text. */
 function listOf(
   item: v.GenericSchema<unknown, string>,

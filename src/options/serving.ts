@@ -1,6 +1,6 @@
 /** What the gateway shows, to which pages, and what it starts. */
 
-import { LOCAL_ORIGINS, oneOf, origins, text, toggle, type Section } from "./row.js";
+import { hosts, LOCAL_ORIGINS, oneOf, origins, text, toggle, type Section } from "./row.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -19,6 +19,12 @@ export const serving = {
       production: [],
       fallback: "localhost, or none if NODE_ENV=production",
       effect: "which web pages may use the gateway, over HTTP and WebSocket",
+    }),
+    allowedHosts: hosts({
+      default: undefined,
+      fallback: "localhost, 127.0.0.1 and [::1] while HOST is a loopback address, else every name",
+      effect:
+        "the names, as the Host of a request has them, under which clients may ask; else status 403. On a loopback address also those of this machine. Set it where a proxy on this machine passes the Host on",
     }),
     readOnly: toggle({
       default: false,

@@ -1,7 +1,8 @@
 /**
  * The scalars of the schema. JSON and JSONObject are graphql-scalars', but for what they take: values may be nested
- * however deep, and nothing recurses with them. DateTime is ours, because IMM's nanoseconds must leave, and arrive, as they
- * came.
+ * however deep, and nothing recurses with them. DateTime and Long are ours, because IMM's nanoseconds and digits must leave,
+ * and arrive, as they came: the library's Long takes a number that was rounded on its way, and any text that is one to
+ * JavaScript.
  */
 
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
@@ -11,17 +12,20 @@ import {
   GraphQLJSONObject as GraphQLAnyJSONObject,
 } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { MAX_JSON_DEPTH } from "../json.js";
+import { readNumber } from "../imm/operations.js";
+import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
 export const GraphQLJSON = new GraphQLScalarType<unknown, unknown>({
   ...GraphQLAnyJSON.toConfig(),
+  serialize: withPlainNumbers,
   parseLiteral: (node, variables) => readLiteral(node, variables),
 });
 
 export const GraphQLJSONObject = new GraphQLScalarType<object, object>({
   ...GraphQLAnyJSONObject.toConfig(),
+  serialize: (value) => toObject(withPlainNumbers(value)),
   parseValue: toObject,
   parseLiteral: (node, variables) => toObject(readLiteral(node, variables)),
 });
@@ -76,6 +80,36 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
     throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");
   },
 });
+
+const INT64 = { type: "integer", format: "int64" } as const;
+
+/** A whole number of 64 bits: JavaScript's number where that holds it exactly, else a bigint. */
+export const GraphQLLong = new GraphQLScalarType<number | bigint, number | string>({
+  name: "Long",
+  description:
+    'A whole number of 64 bits that keeps all its digits. It leaves as a JSON number from -9007199254740991 to 9007199254740991, which is what JavaScript holds exactly, and as text of its digits beyond, for example "9007199254740993". Both forms are taken, and any number that is written in a document. A JSON number beyond that range is refused in variables, since it was rounded before it came here: send text.',
+  serialize(value) {
+    const number = readNumber(INT64, value);
+    if (number === undefined)
+      throw new UpstreamInvalidResponseError("IMM gave a number that is no integer of 64 bits.");
+    return typeof number === "bigint" ? String(number) : number;
+  },
+  parseValue: (value) => toLong(typeof value === "string" ? readDigits(value) : value),
+  parseLiteral: (node) =>
+    toLong(node.kind === Kind.INT || node.kind === Kind.STRING ? readDigits(node.value) : undefined),
+});
+
+function toLong(value: unknown): number | bigint {
+  const number = readNumber(INT64, value);
+  if (number !== undefined) return number;
+  throw new GraphQLError(
+    'Expected a whole number of 64 bits; beyond 9007199254740991 as text of its digits, for example "9007199254740993".',
+  );
+}
+
+function readDigits(text: string): unknown {
+  return /^-?\d+$/.test(text) ? readExactNumber(text) : undefined;
+}
 
 /** By the library's rules, which know how long the months are. */
 function isInstant(text: string): boolean {

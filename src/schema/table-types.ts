@@ -9,6 +9,7 @@ import type { GraphQLScalarType } from "graphql";
 import { Field, Float, InputType, Int, ObjectType, type ClassType } from "type-graphql";
 import {
   describeRange,
+  fitsInt32,
   modelOf,
   schemaNameOf,
   type Member,
@@ -17,7 +18,7 @@ import {
   type Rule,
   type Shape,
 } from "../imm/operations.js";
-import { GraphQLJSONObject } from "./scalars.js";
+import { GraphQLJSONObject, GraphQLLong } from "./scalars.js";
 
 /** What a class is made of. */
 export interface TableType {
@@ -91,7 +92,7 @@ function typeOfShape(shape: Shape, typeOfModel: FieldForm["typeOfModel"]): Field
     case "boolean":
       return Boolean;
     case "integer":
-      return Int;
+      return fitsInt32(shape) ? Int : GraphQLLong;
     case "number":
       return Float;
     case "map":

@@ -4,6 +4,7 @@
  * `cli.ts` and users of the library call it. It reads no environment and installs no signal handler.
  */
 
+import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
@@ -26,7 +27,7 @@ import { TaskStarter } from "../tasks/task-starter.js";
 import { TaskWaiter } from "../tasks/task-waiter.js";
 import { WatchHub } from "../tasks/watch/watch-hub.js";
 import { DrainDelay } from "./drain-delay.js";
-import type { ExampleOperations } from "./transports/explorer.js";
+import type { ExampleOperations } from "./transports/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
 import { formatResult, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents.js";
@@ -34,7 +35,8 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http.js";
-import { createAllowsHost, createAllowsOrigin } from "./transports/origins.js";
+import { createRefuseHost, isLoopback } from "./transports/hosts.js";
+import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
@@ -104,6 +106,11 @@ type Phase =
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
+
+/** Said at the start, since the gateway has no users of its own. */
+const OPEN_TO_OTHERS =
+  "Other machines can reach this gateway, and it asks nobody who they are: they can read every task that its account can, " +
+  "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
 
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
@@ -181,7 +188,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
-    const { host, port, explorer, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
+    const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
@@ -206,11 +213,11 @@ class ApolloGateway implements Gateway {
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
-      allowsHost: createAllowsHost(host, origins),
+      refuseHost: createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       isReady: () => this.#phase.name === "running",
       isDraining: () => this.#phase.name === "draining",
     };
-    const http = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
+    const http: HttpTransport = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
     const webSocket = openWebSocketTransport({
       ...shared,
       server: http.app.server,
@@ -226,8 +233,8 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
-    const address = http.app.server.address();
-    const openPort = typeof address === "object" && address !== null ? address.port : port;
+    const { address, port: openPort } = addressOf(http);
+    if (!isLoopback(address)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 
@@ -306,6 +313,12 @@ class ApolloGateway implements Gateway {
       taskTexts: this.#texts,
     };
   }
+}
+
+/** Where the transport listens, once it does. */
+function addressOf({ app }: HttpTransport): AddressInfo {
+  // The cast: it listens on no pipe.
+  return app.server.address() as AddressInfo;
 }
 
 /** What each option that cannot be written as text must be. */

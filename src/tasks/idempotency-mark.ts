@@ -7,6 +7,7 @@ import { createHash, createHmac } from "node:crypto";
 import { BadUserInputError } from "../errors.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import type { CreateAction } from "../imm/operations.js";
+import { isExactNumber, stringifyExact } from "../json.js";
 import type { TaskSnapshot } from "./task.js";
 
 /** The tag that says which key started a task. */
@@ -89,8 +90,8 @@ export function checkSameInput(usedWith: unknown, mark: IdempotencyMark): void {
 
 /** The same text for the same value, in whatever order its members stand. Members without a value do not count. */
 function toCanonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_name, member: unknown) => {
-    if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
+  return stringifyExact(value, (_name, member) => {
+    if (typeof member !== "object" || member === null || Array.isArray(member) || isExactNumber(member)) return member;
     const entries = Object.entries(member).filter(([, inner]) => inner !== null && inner !== undefined);
     return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
   });

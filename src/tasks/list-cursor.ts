@@ -32,8 +32,6 @@ export const BEGINNING: ListPlace = { token: undefined, anchor: undefined };
 
 /** Several times what a token and a task id of IMM take. */
 const MAX_CURSOR_LENGTH = 4_096;
-/** Pages of IMM are no longer. */
-const MAX_INDEX = 99;
 
 /** What two lists have in common exactly when their queries are the same. */
 export function digestOf(query: ListQuery): string {
@@ -81,7 +79,8 @@ function toPlace([token, taskId, time, index]: readonly unknown[]): ListPlace | 
   const page = typeof token === "string" && token !== "" ? token : undefined;
   if (taskId === undefined) return { token: page, anchor: undefined };
   const isTime = time === null || (typeof time === "string" && !Number.isNaN(Date.parse(time)));
-  const isIndex = Number.isInteger(index) && Number(index) >= 0 && Number(index) <= MAX_INDEX;
+  // Not bounded by the length of a page: what answers with a longer one must have its cursors back.
+  const isIndex = Number.isSafeInteger(index) && Number(index) >= 0;
   if (typeof taskId !== "string" || !isTime || !isIndex) return undefined;
   return { token: page, anchor: { taskId, time, index: Number(index) } };
 }

@@ -6,8 +6,9 @@
 import { BadUserInputError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
-import { modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
+import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
 import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
+import { isExactNumber, parseExact } from "../json.js";
 import { withoutMark } from "./idempotency-mark.js";
 import { parseDefinition } from "./request-definition.js";
 import type { Misfits } from "./misfits.js";
@@ -29,7 +30,7 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
   const recorded = {
     ...(request["UserData"] !== undefined && { UserData: recordedOf(snapshot, "userData") }),
     ...(request["Tags"] !== undefined && { Tags: recordedOf(snapshot, "tags") }),
-    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => !isLeftOut(value))),
+    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => isGiven(value))),
     ProjectName: projectName,
   };
   const wire = toWireValues(request, recorded, "");
@@ -58,7 +59,7 @@ function toWireValues(
 ): Record<string, unknown> {
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(recorded)) {
-    if (isLeftOut(value)) continue;
+    if (!isGiven(value)) continue;
     const member = Object.hasOwn(members, name) ? members[name] : undefined;
     if (member === undefined) throw unfit(`whose definition is without \`${path}${name}\`, which no create takes`);
     wire[name] = toWireValue(member, value, path + name);
@@ -77,14 +78,9 @@ function toWireValue(shape: Shape, recorded: unknown, path: string): unknown {
   return value;
 }
 
-/** IMM takes an empty text or list for one that was left out. */
-function isLeftOut(value: unknown): boolean {
-  return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
-}
-
 function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   try {
-    return decodeMembers(request, wire, "definition", 0);
+    return decodeMembers(request, wire, { path: "definition", maxMisfits: 0, keepsDigits: true });
   } catch (thrown) {
     if (!(thrown instanceof WireShapeError)) throw thrown;
     throw unfit("whose definition has its members in the documented types");
@@ -97,12 +93,12 @@ function unfit(expected: string): BadUserInputError {
 
 function parseOrKeep(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return text;
   }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

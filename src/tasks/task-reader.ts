@@ -10,13 +10,16 @@
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../clock.js";
 import {
+  BadUserInputError,
   GatewayError,
+  NotFoundError,
   toError,
   UpstreamMisconfiguredError,
   UpstreamThrottledError,
   UpstreamUnavailableError,
 } from "../errors.js";
 import { CallPriority, type ImmClient, type ListTasksRequest, type TimeRange } from "../imm/imm-client.js";
+import { hintAtTaskType } from "../imm/task-type-hint.js";
 import type { CallTally } from "./call-tally.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
 import { PAGE_SIZE } from "./sweep-plan.js";
@@ -319,7 +322,11 @@ export class TaskReader {
     const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
     const askedDefinition = needs.definition && !isDefinitionKnown;
     const observed = momentOf(this.#clock);
-    const task = await this.#client.getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options));
+    const task = await this.#client
+      .getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options))
+      .catch((thrown: unknown) => {
+        throw withTaskTypeHint(thrown, key.taskType);
+      });
     return this.#keep(fromGetTask(key, task, { askedDefinition, observed }));
   }
 
@@ -377,6 +384,17 @@ function toCallOptions({ priority, tally, onAttempt = tally?.countCall, isWanted
 
 function notWanted(): GatewayError {
   return new UpstreamUnavailableError("IMM was not asked, since the client has gone.", { mayHaveArrived: false });
+}
+
+/** Where IMM does not find a task, its type may be wrong. */
+function withTaskTypeHint(thrown: unknown, taskType: string): unknown {
+  const hint = hintAtTaskType(taskType);
+  if (hint === null) return thrown;
+  if (thrown instanceof NotFoundError) return new NotFoundError(`${thrown.message} ${hint}`, thrown);
+  if (thrown instanceof BadUserInputError) {
+    return new BadUserInputError(thrown.argument, `${thrown.message} ${hint}`, thrown);
+  }
+  return thrown;
 }
 
 function rangeAround(startTime: string | null): TimeRange | undefined {

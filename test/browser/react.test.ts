@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { launchChromium } from "../support/chromium.js";
+import { eventually } from "../support/eventually.js";
 import { endRuns, Run } from "../support/run.js";
 
 // The test runs from dist/test/browser/: the command lies in dist/src/, the example three folders up.
@@ -82,8 +83,12 @@ describe("the React example, as it is built, against the real command", () => {
   );
 
   it(
-    "goes on when the gateway comes back, and drops what that one does not know",
+    "goes on when the gateway comes back after a while, and drops what that one does not know",
     async () => {
+      let refusedSockets = 0;
+      context.on("page", (page) =>
+        page.on("websocket", (socket) => socket.on("socketerror", () => void (refusedSockets += 1))),
+      );
       const page = await openApp();
       await page.getByRole("button", { name: "Start" }).click();
       await startedRow(page).waitFor();
@@ -92,6 +97,8 @@ describe("the React example, as it is built, against the real command", () => {
       await gateway.finished;
       await page.getByRole("button", { name: "Start" }).click();
       await page.getByRole("alert").waitFor();
+      // Away for longer than the client's first attempts to connect again.
+      await eventually(() => refusedSockets >= 2);
       await startGateway(port);
       await startedRow(page).waitFor({ state: "detached" });
 

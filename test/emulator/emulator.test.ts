@@ -97,6 +97,7 @@ describe("the drive methods", () => {
 
 describe("startEmulator", () => {
   test.each([
+    [{ port: -1 }, "Expected `port` to be an integer from 0 to 65535, got `-1`"],
     [{ projects: [] }, "Expected `projects` to name at least one project, got none"],
     [{ maxClockSkewMs: -1 }, "Expected `maxClockSkewMs` to be 0 or more, got `-1`"],
     [{ maxRequestsPerSecond: 0 }, "Expected `maxRequestsPerSecond` to be 1 or more, got `0`"],

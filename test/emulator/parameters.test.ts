@@ -110,7 +110,12 @@ describe("decodeParameters of what starts a task", () => {
 
   const compression = { ProjectName: "p", Sources: '[{"URI":"oss://b/a"}]', TargetURI: "oss://b/t" };
   const convert = { ProjectName: "p", Sources: "[{}]" };
-  const highlight = { ProjectName: "p", Type: "Concat", Sources: '[{"URI":"a"}]', Output: '{"URI":"t"}' };
+  const highlight = {
+    ProjectName: "p",
+    Type: "Concat",
+    Sources: '[{"URI":"oss://b/a"}]',
+    Output: '{"URI":"oss://b/t"}',
+  };
 
   function mark(members: string): Record<string, string> {
     return { ...convert, Targets: `[{"Video":{"FilterVideo":{"Watermarks":[${members}]}}}]` };
@@ -122,6 +127,12 @@ describe("decodeParameters of what starts a task", () => {
     ["CreateFileCompressionTask", { ...compression, TargetURI: "" }, "MissingTargetURI"],
     ["CreateFileCompressionTask", { ...compression, UserData: "ü".repeat(1025) }, "InvalidUserData"],
     ["CreateFileCompressionTask", { ...compression, Sources: `[${"{},".repeat(100)}{}]` }, "InvalidSources"],
+    ["CreateFileCompressionTask", { ...compression, Sources: "[]" }, "MissingSources"],
+    ["CreateFileCompressionTask", { ...compression, Sources: '[{"URI":"/b/a"}]' }, "InvalidSources"],
+    ["CreateFileCompressionTask", { ...compression, TargetURI: "https://b/t" }, "InvalidTargetURI"],
+    ["CreateFileUncompressionTask", { ProjectName: "p", SourceURI: "oss:/b/a" }, "InvalidSourceURI"],
+    ["CreateMediaConvertTask", { ...convert, Sources: "[]", Targets: "[{}]" }, "MissingSources"],
+    ["CreateMediaConvertTask", { ...convert, Targets: "[]" }, "MissingTargets"],
     ["CreateMediaConvertTask", convert, "MissingTargets"],
     ["CreateMediaConvertTask", { ...convert, Targets: '[{"Container":"mp4"}]' }, "InvalidTargets"],
     ["CreateMediaConvertTask", mark('{"FontSize":4}'), "InvalidTargets"],

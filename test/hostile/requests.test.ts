@@ -199,7 +199,7 @@ describe("a request is answered by its own status", () => {
       [
         "OPTIONS /graphql HTTP/1.1\r\nHost: localhost\r\nOrigin: \u00ff://\r\nAccess-Control-Request-Method: ,\r\nConnection: close\r\n\r\n",
       ],
-      [204, 400, 404],
+      [204, 400, 403],
     ],
     ["an upgrade to nothing", get("/graphql", ["Upgrade: nothing", "Connection: Upgrade"]), [400, 403, 404, 426]],
   ])("%s", async (_what, pieces, wanted) => {

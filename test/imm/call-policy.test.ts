@@ -361,6 +361,22 @@ describe("the budget of a project", () => {
   });
 });
 
+describe("an IMM that throttles", () => {
+  test("is asked no more in that second, and half as often in the next ones", async () => {
+    const client = guard({ maxCallsPerSecond: 10, maxRetries: 0 });
+    held.answer = (call) => (call === 3 ? new UpstreamThrottledError("slow down") : "succeed");
+    follow(getTasks(client, 4));
+    await pass(0);
+    follow(getTasks(client, 20));
+    await pass(999);
+    expect(held.started).toHaveLength(4);
+    await pass(1);
+    expect(held.started).toHaveLength(6);
+    await pass(1_000);
+    expect(held.started).toHaveLength(9);
+  });
+});
+
 describe("the deadline", () => {
   test("ends a silent call with UPSTREAM_TIMEOUT", async () => {
     const outcomes = follow(getTasks(guard({ callTimeoutMs: 5_000, maxRetries: 0 }), 1));

@@ -57,12 +57,53 @@ describe("a full input", () => {
   });
 });
 
+describe("what is an OSS URI by its document", () => {
+  const uris = createActions.flatMap((action) =>
+    pathsOfTable(createOperations[action].request, "")
+      .filter((path) => /uri(prefix)?$/i.test(path))
+      .map((path) => [action, path] as const),
+  );
+
+  test.each(uris)("%s: %s begins with oss:// and a bucket", (action, path) => {
+    const variant = EXAMPLE_VARIANTS.find((candidate) =>
+      pathsOf(createOperations[action].request, exampleInput(action, candidate), "").includes(path),
+    );
+    const given = JSON.stringify(exampleInput(action, variant ?? 0));
+    // Each URI of an example holds the name of its member.
+    const name = path.split(".").at(-1);
+    for (const wrong of ["b/a", "oss:/b/a", "oss://", "oss:///a", "https://b/a", "file:///a", " oss://b/a"]) {
+      const input = JSON.parse(given.replaceAll(`"oss://examples/${name}/a b+c.bin"`, JSON.stringify(wrong))) as Input;
+      expect(check(action, input)).toEqual({
+        path: expect.stringMatching(/uri(prefix)?$/i),
+        expected: "an OSS URI, such as oss://bucket/object",
+      });
+    }
+  });
+});
+
 describe("what is empty", () => {
   const { sources: _sources, ...without } = compression;
 
   test("counts as left out between members that exclude or replace each other", () => {
     expect(check("CreateFileCompressionTask", { ...without, sourceManifestUri: "" })?.path).toBe("sources");
     expect(check("CreateFileCompressionTask", { ...compression, sourceManifestUri: "" })).toBeNull();
+  });
+
+  test.each<[action: CreateAction, input: Input, path: string]>([
+    ["CreateFileCompressionTask", { ...compression, sources: [] }, "sources"],
+    ["CreateFigureClustersMergingTask", { projectName: "p", datasetName: "d", to: "b", froms: [] }, "from"],
+    ["CreateMediaConvertTask", { ...convert, targets: [] }, "targets"],
+    ["CreateMediaConvertTask", { ...convert, targets: [], targetGroups: [] }, "targets"],
+    ["CreateMediaConvertTask", { ...convert, sources: [], targets: [{}] }, "sources"],
+    ["CreateImageToPDFTask", { ...splicing, sources: [] }, "sources"],
+    ["CreateHighlightTask", { ...highlight, sources: [] }, "sources"],
+  ])("is nothing to work on: %s %j", (action, input, path) => {
+    expect(check(action, input)?.path).toBe(path);
+  });
+
+  test("may be a list that the documents do not ask for", () => {
+    expect(check("CreateMediaConvertTask", { ...convert, targets: [{}], targetGroups: [] })).toBeNull();
+    expect(check("CreateFacesSearchingTask", { projectName: "p", datasetName: "d", sources: [] })).toBeNull();
   });
 
   test("is no list that is required", () => {
@@ -83,7 +124,7 @@ describe("what is required", () => {
     ["CreateImageSplicingTask", { ...splicing, sources: null }, { path: "sources", expected: "a non-empty list" }],
     [
       "CreateImageSplicingTask",
-      { ...splicing, sources: [{ uri: "a" }, { rotate: 90 }] },
+      { ...splicing, sources: [{ uri: "oss://b/a" }, { rotate: 90 }] },
       { path: "sources[1].uri", expected: "a non-empty string" },
     ],
     ["CreateHighlightTask", { ...highlight, output: {} }, { path: "output.uri", expected: "a non-empty string" }],
@@ -99,7 +140,7 @@ describe("what is required", () => {
     ],
     [
       "CreateCompressPointCloudTask",
-      { projectName: "p", sourceUri: "s", targetUri: "t", compressMethod: "octree" },
+      { projectName: "p", sourceUri: "oss://b/s", targetUri: "oss://b/t", compressMethod: "octree" },
       { path: "pointCloudFields", expected: "a non-empty list" },
     ],
   ])("is missed in %s %j", (action, input, violation) => {
@@ -215,7 +256,7 @@ describe("types and ranges", () => {
 describe("vocabularies", () => {
   test.each<[action: CreateAction, input: Input]>([
     ["CreateFileCompressionTask", { ...compression, compressedFormat: "7z" }],
-    ["CreateImageSplicingTask", { ...splicing, sources: [{ uri: "a", rotate: 45 }] }],
+    ["CreateImageSplicingTask", { ...splicing, sources: [{ uri: "oss://b/a", rotate: 45 }] }],
     ["CreateHighlightTask", { ...highlight, type: "Remix" }],
     ["CreateMediaConvertTask", transcoding({ codec: "av1" })],
   ])("are open: %s %j passes", (action, input) => {
@@ -240,7 +281,7 @@ describe("members that the table does not have", () => {
     [{ ...compression, colour: "red" }, "colour"],
     [{ ...compression, TargetURI: "t" }, "TargetURI"],
     [{ ...compression, tags: {} }, "tags"],
-    [{ ...compression, sources: [{ uri: "a" }, { uri: "b", url: "c" }] }, "sources[1].url"],
+    [{ ...compression, sources: [{ uri: "oss://b/a" }, { uri: "oss://b/b", url: "c" }] }, "sources[1].url"],
     [{ ...compression, notification: { webhook: "https://example.com" } }, "notification.webhook"],
     [{ ...compression, constructor: 1 }, "constructor"],
     [JSON.parse('{"__proto__": {"a": 1}}') as Input, "__proto__"],

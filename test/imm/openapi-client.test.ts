@@ -391,7 +391,7 @@ describe("answers of another shape", () => {
     ["half a JSON text", 504, '{"Code":"hunter2', UpstreamUnavailableError, true],
     ["a page of a proxy", 429, "<html>hunter2</html>", UpstreamThrottledError, true],
     ["a page of a proxy", 403, "<html>hunter2</html>", UpstreamRejectedError, false],
-    ["no body", 431, "", UpstreamRejectedError, false],
+    ["no body", 431, "", BadUserInputError, false],
     ["null", 400, "null", UpstreamRejectedError, false],
   ])("judges %s with HTTP %i by the status", async (_title, status, body, expected, retryable) => {
     const { url } = await serveBody(status, body);

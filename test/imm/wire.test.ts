@@ -257,7 +257,7 @@ describe("decodeMembers", () => {
   test("makes no more errors than a thousand of one answer, or than the caller allows", () => {
     expect(errorsIn(decodeMembers(members, { Texts: Array(1_000).fill(true) }))).toHaveLength(1_000);
     expect(() => decodeMembers(members, { Texts: Array(1_000_000).fill(true) })).toThrow(WireShapeError);
-    expect(() => decodeMembers(members, { Texts: ["a", {}] }, "definition", 0)).toThrow(
+    expect(() => decodeMembers(members, { Texts: ["a", {}] }, { path: "definition", maxMisfits: 0 })).toThrow(
       new WireShapeError("Expected definition.Texts[1] to be of type string."),
     );
   });

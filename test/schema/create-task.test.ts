@@ -201,6 +201,9 @@ const compression = { projectName: "immtest", sources: [{ uri: "oss://b/a" }], t
 describe("the input of a create", () => {
   it.each([
     [{}, "input.sources", "given, or `sourceManifestUri` instead"],
+    [{ sources: [] }, "input.sources", "given, or `sourceManifestUri` instead"],
+    [{ sources: [{ uri: "b/a" }] }, "input.sources[0].uri", "an OSS URI, such as oss://bucket/object"],
+    [{ sourceManifestUri: "https://b/a" }, "input.sourceManifestUri", "an OSS URI, such as oss://bucket/object"],
     [{ sources: [], sourceManifestUri: "oss://b/rules.json" }, "input.sourceManifestUri", "left out beside `sources`"],
   ])("holds exactly one of two members where IMM says so: %j", async (members, argument, expected) => {
     const running = await start();
@@ -339,7 +342,7 @@ describe("several creates in one operation", () => {
     const { url, emulator } = await start();
     const { data, errors } = await query(
       url,
-      `mutation { ${aliased(1)} bad: createImageModerationTask(input: { projectName: "nowhere", sourceUri: "x" }) { task { id } } last: createImageModerationTask(input: ${input}) { task { taskId } } }`,
+      `mutation { ${aliased(1)} bad: createImageModerationTask(input: { projectName: "nowhere", sourceUri: "oss://b/x" }) { task { id } } last: createImageModerationTask(input: ${input}) { task { taskId } } }`,
     );
     expect(data).toEqual({
       c0: { task: { taskId: expect.any(String) } },

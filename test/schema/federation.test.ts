@@ -64,6 +64,12 @@ describe("the subgraph", () => {
     expect(errors).toMatchObject([{ extensions: { code: "GRAPHQL_VALIDATION_FAILED" } }]);
   });
 
+  it("finds nothing for no representation, without a call", async () => {
+    const { url, emulator } = await startSubgraph();
+    expect(await entities(url, [])).toMatchObject({ status: 200, data: { _entities: [] }, errors: [] });
+    expect(emulator.calls).toEqual([]);
+  });
+
   it("finds tasks by either key, in the order of the representations", async () => {
     const { url, emulator } = await startSubgraph();
     emulator.addTask({ taskType: "MediaConvert", taskId: "other" });

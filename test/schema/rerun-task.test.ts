@@ -1,10 +1,12 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { encodeInput } from "../../src/imm/wire.js";
-import { query, type QueryAnswer } from "../support/query.js";
-import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+import { keyArguments, query, type QueryAnswer } from "../support/query.js";
+import { startGatewayBefore, type GatewayBefore } from "../support/start-before.js";
+import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
 interface Rerun {
   readonly rerunTask: { readonly isNew: boolean; readonly task: { readonly taskId: string } } | null;
@@ -106,6 +108,37 @@ describe("a task that is run again", () => {
     expect(JSON.stringify(logger)).not.toContain("s3cret");
   });
 
+  describe("with numbers that JavaScript writes with other digits", () => {
+    const TAGS = '{"n":12345678901234567890,"f":1.10,"e":1e400,"list":[-0,1.0]}';
+    const SOURCES = '[{"URI":"oss://b/a","StartTime":1.10,"Duration":2.0}]';
+
+    async function before(definition: string): Promise<GatewayBefore> {
+      return startGatewayBefore(({ action }) =>
+        action === "GetTask"
+          ? `{"TaskType":"MediaConvert","Status":"Running","Tags":${TAGS},"TaskRequestDefinition":${JSON.stringify(definition)}}`
+          : '{"TaskId":"b","RequestId":"r"}',
+      );
+    }
+
+    it("is sent IMM's digits, those of the tags too", async () => {
+      const { url, upstream } = await before(`{"Sources":${SOURCES},"Targets":[{"Speed":1.0}]}`);
+      expect((await rerun(url, "MediaConvert")).errors).toEqual([]);
+      expect(upstream.requests[1]?.query).toMatchObject({ Tags: TAGS, Sources: SOURCES, Targets: '[{"Speed":1.0}]' });
+    });
+
+    it("shows them as IMM wrote them in the text, and as JavaScript's in JSON", async () => {
+      const { url } = await before(`{"Sources":${SOURCES},"Password":"s3cret"}`);
+      const key = keyArguments({ taskType: "MediaConvert", taskId: "a" });
+      const { data, errors } = await query(url, `{ task(${key}) { requestDefinitionText requestDefinition tags } }`);
+      expect(errors).toEqual([]);
+      expect(data?.["task"]).toEqual({
+        requestDefinitionText: `{"Sources":${SOURCES},"Password":"[redacted]"}`,
+        requestDefinition: { Sources: JSON.parse(SOURCES) as unknown, Password: "[redacted]" },
+        tags: { n: 12345678901234567000, f: 1.1, e: null, list: [0, 1] },
+      });
+    });
+  });
+
   it("is started once for an idempotency key", async () => {
     const { url, emulator } = await start();
     const requestDefinition = JSON.stringify({ SourceURI: "oss://b/a.zip" });
@@ -118,6 +151,25 @@ describe("a task that is run again", () => {
 });
 
 const NOT_FIT = { code: "BAD_USER_INPUT", argument: "id" };
+
+describe("the tasks of the demo", () => {
+  const definitions = demoTasks.flatMap(({ taskType, taskId, requestDefinition }) =>
+    requestDefinition === undefined || taskId.endsWith("not-json") ? [] : [[taskType, taskId] as const],
+  );
+
+  test.each([...definitions, ["MediaConvert", "MediaConvert-demo-1"] as const])(
+    "can be run again: %s %s",
+    async (taskType, taskId) => {
+      const { url, emulator, clock } = await startGateway();
+      const demo = startDemo(emulator, { clock });
+      disposeAfterTest(() => demo.stop());
+      const id = toGlobalTaskId({ projectName: DEMO_PROJECT, taskType, taskId });
+      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(id: $id) { isNew } }", { id });
+      expect(errors).toEqual([]);
+      expect(data).toEqual({ rerunTask: { isNew: true } });
+    },
+  );
+});
 
 describe("a task that cannot be run again", () => {
   it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {

@@ -341,6 +341,41 @@ describe("Query.tasksByKey", () => {
     expect(emulator.calls).toHaveLength(3);
   });
 
+  it("asks IMM for a type that it does not know, and hints at what was meant where IMM does not find the task", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask({ taskType: "SomethingNew", taskId: "new" });
+    const keys = [
+      { projectName: "immtest", taskType: "FigureClustering", taskId: "a" },
+      { projectName: "immtest", taskType: "FaceClustering", taskId: "a" },
+      { projectName: "immtest", taskType: "SomethingNew", taskId: "new" },
+    ];
+    const { data, errors } = await query(url, document, { keys });
+    expect(data).toEqual({ tasksByKey: [null, null, { taskId: "new" }] });
+    const refusal =
+      "IMM knows no such task: the project, type or id is wrong, or the task started more than 7 days ago.";
+    expect(errors).toMatchObject([
+      {
+        message: `${refusal} The gateway knows no task type \`FigureClustering\`; did you mean \`FaceClustering\`?`,
+        path: ["tasksByKey", 0],
+        extensions: { code: "NOT_FOUND", imm: { code: "ResourceNotFound", requestId: expect.any(String) } },
+      },
+      { message: refusal, path: ["tasksByKey", 1] },
+    ]);
+    expect(emulator.calls).toHaveLength(3);
+  });
+
+  it("hints at the type also where IMM refuses the argument", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.injectFault({ kind: "refuse", code: "InvalidTaskType" });
+    const keys = [{ projectName: "immtest", taskType: "FileCompresion", taskId: "a" }];
+    expect((await query(url, document, { keys })).errors).toMatchObject([
+      {
+        message: expect.stringMatching(/^IMM refused `taskType` .* did you mean `FileCompression`\?$/),
+        extensions: { code: "BAD_USER_INPUT", argument: "taskType" },
+      },
+    ]);
+  });
+
   it.each([0, 101])("refuses %d keys", async (count) => {
     const { url, emulator } = await startGateway();
     const keys = Array.from({ length: count }, (_value, index) => ({ ...RUN, projectName: "p", taskId: `t${index}` }));

@@ -25,6 +25,7 @@ describe("a cursor", () => {
     BEGINNING,
     { token: "t", anchor: undefined },
     { token: undefined, anchor: ANCHOR },
+    { token: "t", anchor: { ...ANCHOR, index: 149 } },
     { token: "令牌==", anchor: { ...ANCHOR, time: null } },
   ])("brings %j back", (place) => {
     expect(parseCursor(toCursor(DIGEST, place), DIGEST)).toEqual(place);
@@ -41,7 +42,7 @@ describe("a cursor", () => {
     ["an anchor without a place", encode([DIGEST, "t", "id"])],
     ["a time that is none", encode([DIGEST, "t", "id", "yesterday", 1])],
     ["a negative place", encode([DIGEST, "t", "id", null, -1])],
-    ["a place beyond the page", encode([DIGEST, "t", "id", null, 100])],
+    ["a place beyond all pages", encode([DIGEST, "t", "id", null, 2 ** 53])],
     ["a broken place", encode([DIGEST, "t", "id", null, 1.5])],
     ["one part too many", encode([DIGEST, "t", "id", null, 1, 2])],
     ["another spelling of the same", `${toCursor(DIGEST, BEGINNING)}=`],

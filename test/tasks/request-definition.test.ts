@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest, test } from "@jest/globals";
 import { InvalidDefinitionError } from "../../src/errors.js";
 import { parseDefinition, showDefinition } from "../../src/tasks/request-definition.js";
 
@@ -145,4 +145,174 @@ it("is searched for JSON in a thousand texts that are none, and no more", () => 
   expect(parse.mock.calls.length).toBeLessThan(1_100);
   parse.mockRestore();
   expect([value, text]).toEqual([expect.any(InvalidDefinitionError), value]);
+});
+
+describe("names of secrets", () => {
+  test.each([
+    "Password",
+    "PASSWORD",
+    "userPassword",
+    "user_passwords",
+    "ArchivePwd",
+    "archivepwd",
+    "pass_word",
+    "pass-phrase",
+    "PassWd",
+    "x-oss-security-token",
+    "SecurityToken",
+    "securitytoken",
+    "access-key",
+    "AccessKeyId",
+    "ossaccesskeyid",
+    "OSSAccessKeySecret",
+    "apiKey",
+    "API_KEY",
+    "api.key",
+    "PrivateKey",
+    "EncryptionKey",
+    "client-secret",
+    "Authorization",
+    "proxy-authorization",
+    "Set-Cookie",
+    "signature",
+    "x_oss_signature",
+    "ServiceRole",
+    "Policy",
+  ])("are told by their words: %s", (name) => {
+    const text = JSON.stringify({ [name]: "hunter2", Sources: [{ [name]: ["hunter2"] }] });
+    expect(shownValue(text)).toEqual({ [name]: "[redacted]", Sources: [{ [name]: "[redacted]" }] });
+  });
+
+  test.each([
+    "KeyFrame",
+    "keyframes",
+    "Key",
+    "ColorKey",
+    "TokenCount",
+    "token_count",
+    "MaxTokens",
+    "Tokenizer",
+    "PasswordLength",
+    "SignatureVersion",
+    "Secretary",
+    "Compass",
+    "TwoPass",
+    "TargetURI",
+    "TrimPolicy",
+    "RoleType",
+    "DesignKey",
+    "MonkeyPatch",
+    "Author",
+    "Broken",
+  ])("are not found in others: %s", (name) => {
+    const text = JSON.stringify(
+      { [name]: "oss://b/o", List: [{ Name: name, Value: "oss://b/o" }, [name, "x"]] },
+      null,
+      1,
+    );
+    expect(showDefinition(text)).toEqual({ value: JSON.parse(text), text });
+  });
+
+  it("leave a truth and what is empty as it is", () => {
+    const text = JSON.stringify({ Password: null, Token: false, Secret: "" });
+    expect(shownText(text)).toBe(text);
+  });
+});
+
+describe("secrets beside their name", () => {
+  test.each([
+    [
+      { Name: "Password", Value: "hunter2" },
+      { Name: "Password", Value: "[redacted]" },
+    ],
+    [
+      { key: "x-oss-security-token", values: ["hunter2"] },
+      { key: "x-oss-security-token", values: "[redacted]" },
+    ],
+    [
+      { ParameterName: "archive password", ParameterValue: 7 },
+      { ParameterName: "archive password", ParameterValue: "[redacted]" },
+    ],
+    [
+      { Value: "hunter2", Header: "access-key" },
+      { Value: "[redacted]", Header: "access-key" },
+    ],
+    [[["apiKey", "hunter2"]], [["apiKey", "[redacted]"]]],
+    [
+      ["Mode", "prefix", "apiKey", "hunter2"],
+      ["Mode", "prefix", "apiKey", "[redacted]"],
+    ],
+    [
+      ["x-oss-security-token: hunter2", "Accept: x"],
+      ["x-oss-security-token: [redacted]", "Accept: x"],
+    ],
+    ["Host: h\r\nAuthorization: OSS hunter2\r\nAccept: x", "Host: h\r\nAuthorization: [redacted]\r\nAccept: x"],
+    ["Mode=prefix;Password=hunter2", "Mode=prefix;Password=[redacted]"],
+    ["Password=hunter2 hunter2", "Password=[redacted]"],
+  ])("are redacted: %j", (headers, shown) => {
+    expect(shownValue(JSON.stringify({ Headers: headers }))).toEqual({ Headers: shown });
+  });
+
+  test.each([
+    ["oss://b/o?Signature=hunter2&Expires=1", "oss://b/o?Signature=[redacted]&Expires=1"],
+    ["https://h/o?x-oss-security-token=hunter2&a=b", "https://h/o?x-oss-security-token=[redacted]&a=b"],
+    ["https://h/o?x-oss-credential=hunter2#access_token=hunter2", "https://h/o?x-oss-credential=[redacted]"],
+    [
+      "https://h/?u=https%3A%2F%2Fb%2Fo%3FExpires%3D1%26Signature%3Dhunter2",
+      "https://h/?u=https%3A%2F%2Fb%2Fo%3FExpires%3D1%26Signature%3D[redacted]",
+    ],
+    ["https://user:hunter2@h/o", "https://user:[redacted]@h/o"],
+    ["oss://b/o?x-oss-signature-version=OSS4&tokenCount=1", "oss://b/o?x-oss-signature-version=OSS4&tokenCount=1"],
+  ])("are redacted in a URL: %s", (url, shown) => {
+    expect(shownValue(JSON.stringify({ URI: url }))).toEqual({ URI: shown });
+  });
+
+  test.each([
+    JSON.stringify(JSON.stringify({ Password: "hunter2" })),
+    JSON.stringify([JSON.stringify({ a: [{ name: "Password", value: "hunter2" }] })]),
+    'data: {"Password":"hunter2"}',
+    '{"Mode":"prefix","Password":"hunter2',
+    "[{'Password': 'hunter2'}]",
+    'callback({"a":{"api_key" : "hunter2"}})',
+  ])("are redacted in JSON within texts: %s", (inner) => {
+    const { value, text } = showDefinition(JSON.stringify({ UserData: inner, Mode: "prefix" }));
+    expect(JSON.stringify([value, text])).not.toContain("hunter2");
+    expect(value).toMatchObject({ Mode: "prefix" });
+  });
+
+  it("are not shown where only the last of two members of one name is none", () => {
+    expect(shownText('{"Password":"hunter2","Password":""}')).toBe('{"Password":""}');
+    expect(shownText(JSON.stringify({ A: '{"Password":"hunter2","Password":""}' }))).not.toContain("hunter2");
+  });
+});
+
+describe("digits", () => {
+  const numbers = '"A":12345678901234567890,"B":1.10,"C":[1.0,-0,1e400,0.1,7]';
+
+  it("stay in text that is written anew, and in the JSON within it", () => {
+    const inner = JSON.stringify(`{"Password":"hunter2",${numbers}}`);
+    expect(shownText(`{"Password":"hunter2",${numbers},"D":${inner}}`)).toBe(
+      `{"Password":"[redacted]",${numbers},"D":${JSON.stringify(`{"Password":"[redacted]",${numbers}}`)}}`,
+    );
+  });
+});
+
+it("is shown within a second, however long and odd it is", () => {
+  const members = (count: number): string => Array.from({ length: count }, (_, n) => `"token${n}":1.10`).join();
+  const texts = [
+    `{${members(60_000)}}`,
+    `{"A":1.10,"B":"${"a=".repeat(500_000)}"}`,
+    `{"A":"${"token=x&".repeat(120_000)}"}`,
+    `{"A":"${" ".repeat(1_000_000)}"}`,
+    `{"A":"=${"\\\\".repeat(500_000)}"}`,
+    `{"A":"${"'a".repeat(500_000)}:"}`,
+    `{"A":${"[".repeat(500_000)}1.10${"]".repeat(500_000)}}`,
+    `{"Password":"hunter2","A":"${"a".repeat(16_000_000)}"}`,
+  ];
+  for (const text of texts) {
+    const begunAt = performance.now();
+    const shown = showDefinition(text);
+    expect([text.slice(0, 20), performance.now() - begunAt < 1_000]).toEqual([text.slice(0, 20), true]);
+    expect(String(shown.text)).not.toContain("hunter2");
+  }
 });

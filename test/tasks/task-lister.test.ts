@@ -14,6 +14,18 @@ const SECOND_MS = 1_000;
 const ALL = parseListQuery("immtest", null, null);
 const { signal } = new AbortController();
 
+/** What a client may leave out of a task. */
+const UNTOLD = {
+  progress: undefined,
+  code: undefined,
+  message: undefined,
+  startTime: undefined,
+  endTime: undefined,
+  userData: undefined,
+  tags: undefined,
+  taskRequestDefinition: undefined,
+};
+
 interface RunningLister extends RunningReader {
   readonly lister: TaskLister;
 }
@@ -72,6 +84,23 @@ describe("a part of a list", () => {
       [70, true],
       [70, true],
     ]);
+  });
+
+  it("goes on behind any task of a page that is longer than was asked for", async () => {
+    const { client, clock, reader } = await startReader();
+    const ids = Array.from({ length: 150 }, (_value, index) => idOf(index));
+    const tasks = ids.map((taskId) => ({ ...UNTOLD, status: "Running", taskType: "FileCompression", taskId }));
+    const generous = {
+      ...client,
+      listTasks: async (): Promise<ImmTaskPage> => ({ requestId: "r", tasks, nextToken: undefined }),
+    };
+    const lister = new TaskLister({ client: generous, clock, learn: (snapshot) => reader.learn(snapshot) });
+    const part = { first: 149, definition: false, signal };
+    const { items } = await lister.list(ALL, { ...part, after: undefined });
+    for (const index of [0, 98, 99, 100, 148]) {
+      const listing = await lister.list(ALL, { ...part, after: items[index]?.toCursor() });
+      expect(idsOf(listing)).toEqual(ids.slice(index + 1));
+    }
   });
 
   it("goes on behind any task, by one page of IMM where that is long enough", async () => {

@@ -11,7 +11,13 @@ declare module "@apollo/client" {
 
 const socket = createClient({
   url: "/graphql",
+  // Left to itself the client gives up at the first connection that is refused, and waits longer without end.
+  shouldRetry: () => true,
   retryAttempts: Infinity,
+  retryWait: async (retries) => {
+    const seconds = Math.min(2 ** retries, 10) * (0.5 + Math.random());
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  },
   on: {
     // A new subscription tells of what runs now; what ended while the connection was gone, only the list knows.
     connected: (_socket, _payload, wasRetry) => {

@@ -1,6 +1,6 @@
 /** The rows of the operations on archives: packing, unpacking, looking inside. All are in public preview. */
 
-import { create, inQuery, model, objects, text, texts } from "./rows.js";
+import { create, inQuery, model, objects, ossUri, text, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, userData } from "./shared-members.js";
 
 export const archiveModels = {
@@ -8,7 +8,7 @@ export const archiveModels = {
     "FileCompressionSource",
     "One packing rule: which objects, and where they go in the archive.",
     {
-      URI: text("OSS URI of an object, or of a directory when the mode is `prefix`."),
+      URI: ossUri("OSS URI of an object, or of a directory when the mode is `prefix`."),
       Mode: text("Whether the URI means one object or all that begin with it.", {
         values: ["prefix", "fullname"],
         default: "prefix",
@@ -28,8 +28,10 @@ export const archiveOperations = {
     request: inQuery({
       ProjectName: projectName,
       Sources: objects("CreateFileCompressionTaskRequestSources", "What to pack, up to 100 rules.", { maxItems: 100 }),
-      SourceManifestURI: text("OSS URI of a JSON file with the packing rules, where they are too many for a request."),
-      TargetURI: text("OSS URI of the archive to write.", { required: true, isOutput: true }),
+      SourceManifestURI: ossUri(
+        "OSS URI of a JSON file with the packing rules, where they are too many for a request.",
+      ),
+      TargetURI: ossUri("OSS URI of the archive to write.", { required: true, isOutput: true }),
       CompressedFormat: text("The archive's format.", { values: ["zip"] }),
       UserData: userData,
       Notification: notification,
@@ -45,8 +47,8 @@ export const archiveOperations = {
     description: "Unpacks an archive into OSS, as a whole or in part.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the archive.", { required: true }),
-      TargetURI: text("OSS URI of the directory that takes the files.", { isOutput: true }),
+      SourceURI: ossUri("OSS URI of the archive.", { required: true }),
+      TargetURI: ossUri("OSS URI of the directory that takes the files.", { isOutput: true }),
       SelectedFiles: texts("Which files of the archive to unpack; all when left out."),
       Password: text("What the archive is locked with."),
       UserData: userData,
@@ -62,7 +64,7 @@ export const archiveOperations = {
     description: "Lists what an archive holds, without unpacking it.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the archive."),
+      SourceURI: ossUri("OSS URI of the archive."),
       Password: text("What the archive is locked with."),
       UserData: userData,
       Notification: notification,

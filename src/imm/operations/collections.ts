@@ -1,11 +1,11 @@
 /** The rows of the operations on whole datasets: faces, similar images, places and days, stories. */
 
-import { create, inBody, inQuery, int64, map, model, object, objects, text, texts } from "./rows.js";
+import { create, inBody, inQuery, int64, map, model, object, objects, ossUri, text, texts } from "./rows.js";
 import { datasetName, notification, projectName, tags, userData } from "./shared-members.js";
 
 export const collectionModels = {
   CreateFacesSearchingTaskRequestSources: model("FacesSearchingSource", "One image whose faces are looked for.", {
-    URI: text("OSS URI of the image."),
+    URI: ossUri("OSS URI of the image."),
   }),
   CreateLocationDateClusteringTaskRequestDateOptions: model("DateClusteringOptions", "How many days make a group.", {
     MinDays: int64("Days that a group has at least.", { required: true, range: { min: 1, max: 99_999 } }),

@@ -1,11 +1,11 @@
 /** The row of the conversion of office documents. */
 
-import { create, flag, inBody, inQuery, int64, model, object, objects, text } from "./rows.js";
+import { create, flag, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
 
 export const documentModels = {
   CreateOfficeConversionTaskRequestSources: model("OfficeConversionSource", "One image to convert.", {
-    URI: text("OSS URI of the image."),
+    URI: ossUri("OSS URI of the image."),
     Rotate: int64("Degrees to turn it by.", { values: [0, 90, 180, 270], default: 0 }),
   }),
   TrimPolicy: model("SheetTrimPolicy", "What is kept of a spreadsheet that would otherwise be trimmed away.", {
@@ -31,13 +31,13 @@ export const documentOperations = {
     request: {
       ...inQuery({
         ProjectName: projectName,
-        SourceURI: text("OSS URI of the document, at most 200 MB."),
+        SourceURI: ossUri("OSS URI of the document, at most 200 MB."),
         SourceType: text("The document's extension, where the object's name has none.", {
           values: SOURCE_TYPES,
         }),
         TargetType: text("What to convert it into.", { required: true, values: ["png", "jpg", "pdf", "txt"] }),
-        TargetURI: text("OSS URI of what is written; it may hold variables such as `{autoext}`.", { isOutput: true }),
-        TargetURIPrefix: text("OSS URI that the names of what is written begin with.", { isOutput: true }),
+        TargetURI: ossUri("OSS URI of what is written; it may hold variables such as `{autoext}`.", { isOutput: true }),
+        TargetURIPrefix: ossUri("OSS URI that the names of what is written begin with.", { isOutput: true }),
         Password: text("What the document is locked with."),
         Pages: text("Which pages, such as `1,2-4,7`; goes before `startPage` and `endPage`."),
         StartPage: int64("The first page that becomes an image.", { default: 1 }),

@@ -1,6 +1,6 @@
 /** The row of highlights of videos, which accounts are invited to. Everything but the project travels in the body. */
 
-import { create, double, inBody, inQuery, int64, model, object, objects, text } from "./rows.js";
+import { create, double, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
 
 const EFFECT_MODES = ["Auto", "Random", "Sequential", "Closed"] as const;
@@ -9,7 +9,7 @@ const weight = int64("How often it is drawn, relative to the others.", { range: 
 
 export const highlightModels = {
   CreateHighlightTaskRequestSources: model("HighlightSource", "One video that goes in.", {
-    URI: text("OSS URI of the video.", { required: true }),
+    URI: ossUri("OSS URI of the video.", { required: true }),
     StartTime: double("Where to begin, in seconds; for the type `Concat`."),
     Duration: double("How many seconds to take, 0 for all that follow; for the type `Concat`.", { default: 0 }),
   }),
@@ -40,7 +40,7 @@ export const highlightModels = {
     }),
   }),
   CreateHighlightTaskRequestEditBackgroundMusics: model("HighlightBackgroundMusic", "Music behind the moments.", {
-    URI: text("OSS URI of the audio file.", { required: true }),
+    URI: ossUri("OSS URI of the audio file.", { required: true }),
     Volume: double("Volume; 1 is the file's own.", { range: { min: 0, max: 10 }, default: 0.2 }),
   }),
   CreateHighlightTaskRequestEditTransitions: model("HighlightTransition", "A transition between two moments.", {
@@ -53,7 +53,7 @@ export const highlightModels = {
     Weight: weight,
   }),
   CreateHighlightTaskRequestOutput: model("HighlightOutput", "What comes out.", {
-    URI: text("OSS URI of what is written.", { required: true, isOutput: true }),
+    URI: ossUri("OSS URI of what is written.", { required: true, isOutput: true }),
     Container: text("The container; needed for the types `Concat` and `Compose`.", {
       values: ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"],
     }),

@@ -1,17 +1,17 @@
 /** The rows of the operations on images and point clouds. */
 
-import { create, double, flag, inQuery, int32, int64, model, object, objects, text, texts } from "./rows.js";
+import { create, double, flag, inQuery, int32, int64, model, object, objects, ossUri, text, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
 
 const rotate = int64("Degrees to turn the image by.", { values: [0, 90, 180, 270], default: 0 });
 
 export const imageModels = {
   CreateImageSplicingTaskRequestSources: model("ImageSplicingSource", "One image of a splice.", {
-    URI: text("OSS URI of the image.", { required: true }),
+    URI: ossUri("OSS URI of the image.", { required: true }),
     Rotate: rotate,
   }),
   CreateImageToPDFTaskRequestSources: model("ImageToPdfSource", "One image, hence one page.", {
-    URI: text("OSS URI of the image.", { required: true }),
+    URI: ossUri("OSS URI of the image.", { required: true }),
     Rotate: rotate,
   }),
   OctreeOption: model("OctreeOption", "How an octree compresses a point cloud.", {
@@ -39,7 +39,7 @@ export const imageOperations = {
     request: inQuery({
       ProjectName: projectName,
       Sources: objects("CreateImageSplicingTaskRequestSources", "The images, in order.", { required: true }),
-      TargetURI: text("OSS URI of the image to write.", { required: true, isOutput: true }),
+      TargetURI: ossUri("OSS URI of the image to write.", { required: true, isOutput: true }),
       Direction: text("Whether the images go below or beside each other.", {
         values: ["vertical", "horizontal"],
         default: "vertical",
@@ -65,7 +65,7 @@ export const imageOperations = {
     request: inQuery({
       ProjectName: projectName,
       Sources: objects("CreateImageToPDFTaskRequestSources", "The images, in order.", { required: true }),
-      TargetURI: text("OSS URI of the PDF to write.", { required: true, isOutput: true }),
+      TargetURI: ossUri("OSS URI of the PDF to write.", { required: true, isOutput: true }),
       UserData: userData,
       Tags: tags,
       Notification: notification,
@@ -80,15 +80,15 @@ export const imageOperations = {
     description: "Reads the invisible watermark of an image.",
     request: inQuery({
       ProjectName: { ...projectName, description: "The project in which the watermark was put into the image." },
-      SourceURI: text("OSS URI of the image.", { required: true }),
+      SourceURI: ossUri("OSS URI of the image.", { required: true }),
       WatermarkType: text("What the watermark is.", { values: ["text"] }),
       StrengthLevel: text("How thoroughly to look.", { values: ["low", "medium", "high"] }),
       Model: text("The algorithm of the older watermarks; the newer kind is meant when left out.", {
         values: ["FFT", "FFT_FULL", "DWT", "DWT_IBG"],
         default: "FFT",
       }),
-      OriginalImageURI: text("Older watermarks: OSS URI of the image before it was marked."),
-      TargetURI: text("Older watermarks: OSS URI of the image to write.", { isOutput: true }),
+      OriginalImageURI: ossUri("Older watermarks: OSS URI of the image before it was marked."),
+      TargetURI: ossUri("Older watermarks: OSS URI of the image to write.", { isOutput: true }),
       ImageQuality: int32("Older watermarks: quality of the image to write.", {
         range: { min: 70, max: 100 },
         default: 90,
@@ -104,8 +104,8 @@ export const imageOperations = {
     description: "Compresses a point cloud.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the point cloud.", { required: true }),
-      TargetURI: text("OSS URI of what is written.", { required: true, isOutput: true }),
+      SourceURI: ossUri("OSS URI of the point cloud.", { required: true }),
+      TargetURI: ossUri("OSS URI of what is written.", { required: true, isOutput: true }),
       PointCloudFileFormat: text("Format of the point cloud.", { values: ["pcd"], default: "pcd" }),
       PointCloudFields: texts("Which fields to keep, in which order, such as `xyz` and `intensity`.", {
         required: true,

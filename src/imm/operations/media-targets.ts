@@ -6,7 +6,7 @@
  * and 1. A ratio of exactly 1 cannot be written, since JSON has one form for 1 and 1.0: it is what leaving out means.
  */
 
-import { double, flag, float, int32, list, model, object, objects, text } from "./rows.js";
+import { double, flag, float, int32, list, model, object, objects, ossUri, text } from "./rows.js";
 
 const OPTION_VALUES = ["fixed", "adaptive", "fall"] as const;
 
@@ -69,7 +69,7 @@ const subtitleModels = {
   }),
   TargetSubtitleExtractSubtitle: model("SubtitleExtraction", "How subtitles are written to files of their own.", {
     Format: text("Format of the files.", { values: ["ass", "srt", "webvtt"] }),
-    URI: text("OSS URI that the files' names begin with; the stream's index and the extension follow.", {
+    URI: ossUri("OSS URI that the files' names begin with; the stream's index and the extension follow.", {
       isOutput: true,
     }),
   }),
@@ -84,7 +84,7 @@ const imageModels = {
     Animations: objects("TargetImageAnimations", "Animated images."),
   }),
   TargetImageSnapshots: model("Snapshots", "Single frames, each written as an image.", {
-    URI: text("OSS URI that the images are written to.", { required: true, isOutput: true }),
+    URI: ossUri("OSS URI that the images are written to.", { required: true, isOutput: true }),
     Format: text("Format of the images, such as `jpg` or `png`.", { required: true }),
     Mode: text("How the frames are chosen."),
     Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
@@ -96,7 +96,7 @@ const imageModels = {
     ScaleType: text("How a frame gets its size, such as `stretch`, `crop`, `fill` or `fit`."),
   }),
   TargetImageSprites: model("SpriteSheet", "Many small frames in one image.", {
-    URI: text("OSS URI that the image is written to.", { required: true, isOutput: true }),
+    URI: ossUri("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `jpg` or `png`.", { required: true }),
     Mode: text("How the frames are chosen."),
     Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
@@ -112,7 +112,7 @@ const imageModels = {
     Margin: int32("Space around all of them; 2 when left out."),
   }),
   TargetImageAnimations: model("AnimatedImage", "An animated image of a part of the video.", {
-    URI: text("OSS URI that the image is written to.", { required: true, isOutput: true }),
+    URI: ossUri("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `gif` or `webp`.", { required: true }),
     StartTime: double("Where the first frame is taken, in seconds; the beginning when left out."),
     Interval: double("Seconds between the frames that are taken."),
@@ -232,7 +232,7 @@ const videoModels = {
     ReferPos: referPos,
     Dx: float(`Offset to the side: ${areaSize}; 0 when left out.`),
     Dy: float(`Offset up or down: ${areaSize}; 0 when left out.`),
-    URI: text("Image: OSS URI of the file, png or mov."),
+    URI: ossUri("Image: OSS URI of the file, png or mov."),
     Width: float(`Image: width, ${areaSize}; the file's own when left out.`),
     Height: float(`Image: height, ${areaSize}; the file's own when left out.`),
     Content: text("Text: what it says."),

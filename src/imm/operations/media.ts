@@ -1,6 +1,6 @@
 /** The row of media conversion: transcoding, joining, packaging, and images of videos. */
 
-import { create, double, flag, float, inQuery, int32, list, model, object, objects, text } from "./rows.js";
+import { create, double, flag, float, inQuery, int32, list, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
 
 const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
@@ -17,7 +17,7 @@ const audio = object("TargetAudio", "What becomes of the audio; the first stream
 
 export const mediaModels = {
   CreateMediaConvertTaskRequestSources: model("MediaConvertSource", "One medium that goes in.", {
-    URI: text("OSS URI of the medium."),
+    URI: ossUri("OSS URI of the medium."),
     StartTime: double("Where to begin, in seconds.", { default: 0 }),
     Duration: double("How many seconds to take; to the end when 0 or left out."),
     Subtitles: objects("CreateMediaConvertTaskRequestSourcesSubtitles", "Subtitles to add."),
@@ -32,7 +32,7 @@ export const mediaModels = {
     }),
   }),
   CreateMediaConvertTaskRequestSourcesSubtitles: model("MediaConvertSubtitle", "A file of subtitles to add.", {
-    URI: text("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs."),
+    URI: ossUri("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs."),
     Language: text("Language of the subtitles, ISO 639-2."),
     TimeOffset: double("Seconds that the subtitles are late.", { default: 0 }),
   }),
@@ -40,7 +40,7 @@ export const mediaModels = {
     "MediaConvertTarget",
     "One medium that comes out, or images and subtitles alone.",
     {
-      URI: text("OSS URI of what is written; without an extension, container and segment give it one.", {
+      URI: ossUri("OSS URI of what is written; without an extension, container and segment give it one.", {
         isOutput: true,
       }),
       Container: text("The container.", { values: [...VIDEO_CONTAINERS, ...AUDIO_CONTAINERS] }),
@@ -77,7 +77,7 @@ export const mediaModels = {
     "MediaConvertTargetGroup",
     "One master playlist (HLS) with its variants.",
     {
-      URI: text("OSS URI of the master playlist.", { isOutput: true }),
+      URI: ossUri("OSS URI of the master playlist.", { isOutput: true }),
       Targets: objects("CreateMediaConvertTaskRequestTargetGroupsTargets", "The variants."),
     },
   ),
@@ -85,7 +85,7 @@ export const mediaModels = {
     "MediaConvertGroupTarget",
     "One variant of a master playlist.",
     {
-      URI: text("OSS URI of the variant's playlist, in the directory of the master playlist or below it.", {
+      URI: ossUri("OSS URI of the variant's playlist, in the directory of the master playlist or below it.", {
         isOutput: true,
       }),
       Container: text("The container.", { values: ["mp4", "ts"] }),

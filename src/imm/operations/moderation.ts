@@ -1,6 +1,6 @@
 /** The rows of the operations that look at what images and videos show: moderation and labels. */
 
-import { create, inQuery, int64, text, texts } from "./rows.js";
+import { create, inQuery, int64, ossUri, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
 
 export const moderationOperations = {
@@ -11,7 +11,7 @@ export const moderationOperations = {
     description: "Checks an image for content that must not be shown.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the image.", { required: true }),
+      SourceURI: ossUri("OSS URI of the image.", { required: true }),
       Scenes: texts("What to check for."),
       Interval: int64("How often to look at a frame of an animated or a part of a long image.", { default: 1 }),
       MaxFrames: int64("How many frames or parts to look at, at most.", { default: 1 }),
@@ -28,7 +28,7 @@ export const moderationOperations = {
     description: "Checks a video for content that must not be shown.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the video.", { required: true }),
+      SourceURI: ossUri("OSS URI of the video.", { required: true }),
       Scenes: texts("What to check for."),
       Interval: int64("Seconds between the frames to look at.", { range: { min: 1, max: 600 }, default: 1 }),
       MaxFrames: int64("How many frames to look at, at most.", { range: { min: 5, max: 3600 }, default: 200 }),
@@ -45,7 +45,7 @@ export const moderationOperations = {
     description: "Labels what a video shows.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: text("OSS URI of the video.", { required: true }),
+      SourceURI: ossUri("OSS URI of the video.", { required: true }),
       UserData: userData,
       Tags: tags,
       Notification: notification,

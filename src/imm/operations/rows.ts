@@ -35,6 +35,8 @@ export interface Shape {
   readonly maxLength?: number;
   /** Items that an array may have. */
   readonly maxItems?: number;
+  /** Whether a text is an OSS URI, `oss://bucket/object`. */
+  readonly isOssUri?: true;
 }
 
 /** One member of a model, of a request or of an answer. */
@@ -136,6 +138,13 @@ export function text<const F extends Facts = NoFacts>(
   facts?: F,
 ): Described<{ readonly type: "string" }, F> {
   return described({ type: "string" }, description, facts);
+}
+
+export function ossUri<const F extends Facts = NoFacts>(
+  description: string,
+  facts?: F,
+): Described<{ readonly type: "string"; readonly isOssUri: true }, F> {
+  return described({ type: "string", isOssUri: true }, description, facts);
 }
 
 export function flag<const F extends Facts = NoFacts>(

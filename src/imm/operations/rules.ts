@@ -1,5 +1,6 @@
-/** Reads what follows from the rows: how a value travels, ranges, and rules between members. Pure. */
+/** Reads what follows from the rows: how a value travels, numbers, ranges, URIs, and rules between members. Pure. */
 
+import { isExactNumber } from "../../json.js";
 import type { Range, Rule, Shape } from "./rows.js";
 
 /** Whether a parameter of this shape travels as JSON text, with the wire's names. */
@@ -7,8 +8,38 @@ export function travelsAsJson({ type }: Shape): boolean {
   return type === "array" || type === "object" || type === "map";
 }
 
+const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+/** Longer texts are no integer of 64 bits, and take time to read. */
+const MAX_DIGITS = 32;
+
+/**
+ * The number that a JSON value is: JavaScript's where that holds it exactly, or where the shape is no integer; else a
+ * bigint. Undefined for what is no number, no integer where the shape is one, beyond what its format holds, or may have been
+ * rounded on its way.
+ *
+ * @param value - a number, a bigint or an `ExactNumber`; `90.0` and `9e1` are integers too.
+ * @param shape - of an integer or a number; an integer has 64 bits unless its format says 32.
+ */
+export function readNumber({ type, format }: Shape, value: unknown): number | bigint | undefined {
+  if (typeof value !== "number" && typeof value !== "bigint" && !isExactNumber(value)) return undefined;
+  const number = Number(isExactNumber(value) ? value.value : value);
+  if (type === "number") return Number.isFinite(number) ? number : undefined;
+  if (Number.isSafeInteger(number)) return format !== "int32" || isInRange(INT32, number) ? number : undefined;
+  const digits = String(value);
+  const isLong = typeof value !== "number" && format !== "int32" && digits.length <= MAX_DIGITS;
+  if (!isLong || !/^-?\d+$/.test(digits)) return undefined;
+  const integer = BigInt(digits);
+  return integer >= INT64.min && integer <= INT64.max ? integer : undefined;
+}
+
+/** Whether all numbers that a member may be, by its range or its format, have 32 bits. */
+export function fitsInt32({ format, range }: Shape): boolean {
+  return format === "int32" || (range !== undefined && range.min >= INT32.min && range.max <= INT32.max);
+}
+
 /** Whether a number lies in the range. */
-export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value: number): boolean {
+export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value: number | bigint): boolean {
   return (exclusiveMin ? value > min : value >= min) && (exclusiveMax ? value < max : value <= max);
 }
 
@@ -16,6 +47,19 @@ export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value
 export function describeRange({ min, max, exclusiveMin, exclusiveMax }: Range): string {
   if (!exclusiveMin && !exclusiveMax) return `from ${min} to ${max}`;
   return `${exclusiveMin ? "above" : "from"} ${min} and ${exclusiveMax ? "below" : "up to"} ${max}`;
+}
+
+/** What `isOssUri` takes, in words. */
+export const OSS_URI = "an OSS URI, such as oss://bucket/object";
+
+/** Whether a text is an OSS URI: its scheme and a bucket at least, since a prefix may be all of a bucket. */
+export function isOssUri(text: string): boolean {
+  return /^oss:\/\/[^/]/.test(text);
+}
+
+/** Whether a member says anything: IMM takes an empty text or list for one that was left out. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
 }
 
 /** A rule that does not hold, and the member at fault. Names are the wire's. */
@@ -27,31 +71,31 @@ export interface BrokenRule {
   readonly others: readonly string[];
 }
 
-/** The first rule that does not hold for the members that are there; undefined when all do. */
-export function findBrokenRule(rules: readonly Rule[], isThere: (member: string) => boolean): BrokenRule | undefined {
+/** Reads the value of a member, by the wire's name; undefined where it was left out. */
+type ValueOf = (member: string) => unknown;
+
+/** The first rule that does not hold for these values; undefined when all do. */
+export function findBrokenRule(rules: readonly Rule[], valueOf: ValueOf): BrokenRule | undefined {
   for (const rule of rules) {
-    const broken = rule.kind === "needs" ? brokenNeed(rule, isThere) : brokenChoice(rule, isThere);
+    const broken = rule.kind === "needs" ? brokenNeed(rule, valueOf) : brokenChoice(rule, valueOf);
     if (broken !== undefined) return broken;
   }
   return undefined;
 }
 
-function brokenNeed(
-  { member, needs }: Extract<Rule, { kind: "needs" }>,
-  isThere: (member: string) => boolean,
-): BrokenRule | undefined {
-  return isThere(member) && !isThere(needs) ? { fault: "needed", member: needs, others: [member] } : undefined;
+function brokenNeed({ member, needs }: Extract<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
+  const isBroken = isGiven(valueOf(member)) && !isGiven(valueOf(needs));
+  return isBroken ? { fault: "needed", member: needs, others: [member] } : undefined;
 }
 
-function brokenChoice(
-  { kind, members }: Exclude<Rule, { kind: "needs" }>,
-  isThere: (member: string) => boolean,
-): BrokenRule | undefined {
-  const [first, second] = members.filter(isThere);
-  if (first === undefined) {
+/** An empty list gives nothing, and yet does not stand beside another member. */
+function brokenChoice({ kind, members }: Exclude<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
+  const present = members.filter((member) => isGiven(valueOf(member)) || Array.isArray(valueOf(member)));
+  if (kind !== "atMostOneOf" && !present.some((member) => isGiven(valueOf(member)))) {
     const [member = "", ...others] = members;
-    return kind === "atMostOneOf" ? undefined : { fault: "noneOf", member, others };
+    return { fault: "noneOf", member, others };
   }
-  if (second === undefined || kind === "atLeastOneOf") return undefined;
+  const [first, second] = present;
+  if (first === undefined || second === undefined || kind === "atLeastOneOf") return undefined;
   return { fault: "surplus", member: second, others: [first] };
 }

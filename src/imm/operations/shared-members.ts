@@ -1,6 +1,6 @@
 /** Parameters and models that many operations of the table have in common. */
 
-import { map, model, object, objects, text } from "./rows.js";
+import { map, model, object, objects, ossUri, text } from "./rows.js";
 
 export const projectName = text("The project that the task belongs to and is paid by.", { required: true });
 
@@ -22,7 +22,7 @@ export const sharedModels = {
   Notification: model("Notification", "Where IMM tells the end of a task. A web address is not possible.", {
     MNS: object("MNS", "A topic of Simple Message Queue, in the project's region."),
     RocketMQ: object("RocketMQ", "A topic of RocketMQ, in the project's region."),
-    ExtendedMessageURI: text("OSS URI of the object that takes the details when they are too long for a message."),
+    ExtendedMessageURI: ossUri("OSS URI of the object that takes the details when they are too long for a message."),
   }),
   MNS: model("MnsTopic", "A topic of Simple Message Queue (MNS).", {
     TopicName: text("The topic's name."),

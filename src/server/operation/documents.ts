@@ -9,7 +9,6 @@
 import {
   GraphQLError,
   Kind,
-  NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
   parse,
   specifiedRules,
@@ -21,6 +20,7 @@ import {
 } from "graphql";
 import { LRUCache } from "lru-cache";
 import { findExcess } from "./document-bounds.js";
+import { NoIntrospectionRule } from "./introspection.rule.js";
 import { UnconditionalRootRule } from "./unconditional-root.rule.js";
 
 /** What a document is checked against. */
@@ -117,7 +117,7 @@ function findErrors(document: DocumentNode, { schema, hasIntrospection }: Docume
     if (errors.length > 0) return errors;
   }
   if (hasIntrospection) return validate(schema, document, specifiedRules);
-  return validate(schema, document, [...specifiedRules, NoSchemaIntrospectionCustomRule], { hideSuggestions: true });
+  return validate(schema, document, [...specifiedRules, NoIntrospectionRule], { hideSuggestions: true });
 }
 
 function isSubscription(definition: DefinitionNode): boolean {

@@ -22,7 +22,7 @@ export function createFormatError(logger: Logger): FormatError {
     const original = originalOf(thrown);
     if (original instanceof GatewayError) return locate(error, original.message, original.toExtensions());
     // Nothing of ours throws one: it is the parser's, the validation's, Apollo's, or that of an argument that does not fit.
-    if (error !== undefined && original instanceof GraphQLError) {
+    if (error !== undefined && original instanceof GraphQLError && !isOfAnswer(error, original)) {
       const { http: _http, ...extensions } = error.extensions;
       const isDefault = extensions["code"] === undefined || extensions["code"] === "INTERNAL_SERVER_ERROR";
       return locate(error, error.message, { ...extensions, code: isDefault ? "BAD_USER_INPUT" : extensions["code"] });
@@ -31,6 +31,11 @@ export function createFormatError(logger: Logger): FormatError {
     logger.error({ errorId, path: error?.path, error: describe(original) }, "An unexpected error was masked.");
     return locate(error, "The gateway failed unexpectedly.", { code: "INTERNAL_SERVER_ERROR", errorId });
   };
+}
+
+/** Whether a value of ours did not fit the type of its field: unlike an argument's error, that one knows of no place. */
+function isOfAnswer(error: GraphQLError, original: GraphQLError): boolean {
+  return error.path !== undefined && original.path === undefined && original.nodes === undefined;
 }
 
 function locate(

@@ -5,24 +5,24 @@
  * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
  */
 
-import type { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
 import type { ApolloServer } from "@apollo/server";
-import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import type { GraphQLError } from "graphql";
 import { letOthersRun, type Clock } from "../../clock.js";
 import type { Logger } from "../../log.js";
-import { createApollo, GRAPHQL_PATH } from "./apollo.js";
-import { clientSignal } from "./client-signal.js";
-import { GRAPHIQL_PATH, registerGraphiQL, type ExampleOperations } from "./explorer.js";
+import { answerByApollo, createApollo, GRAPHQL_PATH } from "./apollo.js";
+import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
+import type { ExampleOperations } from "./example-operations.js";
+import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
+import type { RefuseHost } from "./hosts.js";
+import { HttpOrWebSocketMessage } from "./incoming-message.js";
 import type { Caller, ExecutionOptions } from "../operation/pipeline.js";
 import type { FormatError } from "../operation/format-error.js";
 import { createMultipartTransport } from "./multipart.js";
 import { insertNamedDocument } from "./named-document.js";
-import type { AllowsHost, AllowsOrigin } from "./origins.js";
-import { refusal, toRefusal } from "./refusal.js";
+import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "./origins.js";
+import { refusalOf, sendErrors, sendRefusal } from "./refusal.js";
 import type { SerializedResults } from "../subscription/serialized-results.js";
 import { registerSseTransport } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
@@ -45,7 +45,7 @@ export interface HttpTransportOptions extends ExecutionOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
-  readonly allowsHost: AllowsHost;
+  readonly refuseHost: RefuseHost;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
@@ -65,67 +65,94 @@ export interface HttpTransport {
 
 /** Builds the transport and starts Apollo; does not listen. */
 export async function createHttpTransport(options: HttpTransportOptions): Promise<HttpTransport> {
-  const apollo = createApollo(options);
+  const sandbox = options.hasExplorer ? new Sandbox(options.example) : undefined;
+  const apollo = createApollo({ ...options, plugins: sandbox === undefined ? [] : [sandbox.plugin] });
   await apollo.start();
+  const { maxRequestBytes, isDraining } = options;
   const app = fastify({
     logger: false,
-    bodyLimit: options.maxRequestBytes,
+    bodyLimit: maxRequestBytes,
     // A body that trickles in would hold its connection, and a stop, for ever. The answer may take longer.
     requestTimeout: options.requestTimeoutMs,
     http: {
+      IncomingMessage: HttpOrWebSocketMessage,
       headersTimeout: options.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(options.requestTimeoutMs, REQUEST_CHECK_MS),
+      // Refused by the hook below, with a word.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => refuseBelowRequests(error, socket, maxRequestBytes),
+    frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
     },
     forceCloseConnections: "idle",
     // The probes answer to the last; the hook below refuses the rest.
     return503OnClosing: false,
   });
+  const methods = collectMethods(app);
   app.addHook("onRequest", async (request, reply) => {
-    if (PROBE_PATHS.has(request.routeOptions.url)) return;
-    if (!options.allowsHost(request.headers.host)) {
-      await reply.status(403).send(toRefusal(403, options.maxRequestBytes));
-      return;
+    const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
+    if (refused !== null) return sendRefusal(request, reply, refused);
+    const allowed = methods.get(pathOf(request.url));
+    if (request.method === "OPTIONS" && allowed !== undefined) reply.header("allow", allowed.join(", "));
+  });
+  // Ahead of the other refusals, so that pages which are let in may read them.
+  await app.register(cors, {
+    delegator: (request, callback) => {
+      const { origin, host } = request.headers;
+      // Not strict: a client that is no page may ask for what there is too.
+      const preflight = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
+      callback(null, { origin: options.allowsOrigin(origin, host), ...preflight });
+    },
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    if (PROBE_PATHS.has(request.routeOptions.url)) return undefined;
+    if (isDraining()) return sendRefusal(request, reply, refusalOf(503, maxRequestBytes));
+    if (request.method === "OPTIONS") return sendRefusal(request, reply, FOREIGN_PAGE);
+    if (!request.is404) return undefined;
+    // Here and not in the handler for it, which would want to read a body first.
+    const allowed = methods.get(pathOf(request.url));
+    if (allowed === undefined) {
+      return sendRefusal(request, reply, {
+        status: 404,
+        message: `There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`,
+      });
     }
-    if (options.isDraining()) await reply.status(503).send(toRefusal(503, options.maxRequestBytes));
+    reply.header("allow", allowed.join(", "));
+    return sendRefusal(request, reply, { status: 405, message: `Expected one of the methods ${allowed.join(", ")}.` });
   });
   app.addHook("onSend", async (_request, reply, payload) => {
     // Making the text of a large answer has taken long enough: its bytes are made in another turn.
     if (typeof payload === "string" && payload.length > LARGE_LENGTH) await letOthersRun();
     // A connection that stays open after its last answer would hold the stop up until the deadline.
-    if (options.isDraining()) reply.header("connection", "close");
+    if (isDraining()) reply.header("connection", "close");
   });
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status >= 500) return reply.status(500).send({ errors: [options.formatError(error)] });
-    return reply.status(status).send(toRefusal(status, options.maxRequestBytes));
+    if (status >= 500) return sendErrors(request, reply, 500, { errors: [options.formatError(error)] });
+    return sendRefusal(request, reply, refusalOf(status, maxRequestBytes));
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.status(404).send(refusal(`There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`)),
-  );
-  closeUnusedConnections(app, options.isDraining);
-  await app.register(cors, {
-    delegator: (request, callback) => {
-      const { origin, host } = request.headers;
-      callback(null, { origin: options.allowsOrigin(origin, host), methods: ["GET", "POST"], maxAge: 600 });
-    },
-  });
+  closeUnusedConnections(app, isDraining);
+  refuseExpectations(app);
   const answers = new StreamedAnswers(options);
   const answerInParts = createMultipartTransport({ ...options, answers });
-  const answerByApollo = fastifyApolloHandler(apollo, {
-    context: async ({ headers }, reply) => ({ headers, signal: clientSignal(reply) }),
-  });
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
+    // Apollo answers none.
+    exposeHeadRoute: false,
     preHandler: async (request, reply) => {
+      // It executes nothing, so any page may lead here.
+      if (sandbox !== undefined && prefersPage(request)) return sandbox.send(request, reply);
+      const foreign = refusePage(request.headers, options.allowsOrigin, false);
+      if (foreign !== null) return sendRefusal(request, reply, foreign);
       const unresolved = insertNamedDocument(request, options.persisted);
-      if (unresolved === null) return;
+      if (unresolved === null) return undefined;
       // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
-      reply.header("cache-control", "no-store").status(toStatus(unresolved));
-      await reply.send({ errors: [options.formatError(unresolved)] });
+      return sendErrors(request, reply, toStatus(unresolved), { errors: [options.formatError(unresolved)] });
     },
     handler: async (request, reply) =>
-      (await answerInParts(request, reply)) ? reply : answerByApollo.call(app, request, reply),
+      (await answerInParts(request, reply)) ? reply : answerByApollo(apollo, request, reply),
   });
   registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
@@ -139,27 +166,24 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   return { app, apollo, answers };
 }
 
-/**
- * Browsers, and clients that lost a stream, open connections in advance. Node takes one that has not carried a request
- * for busy, and a stop would wait for it until the deadline.
- */
-function closeUnusedConnections(app: FastifyInstance, isDraining: () => boolean): void {
-  const { server } = app;
-  const unused = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    if (isDraining()) {
-      socket.destroy();
-      return;
-    }
-    unused.add(socket);
-    socket.once("close", () => unused.delete(socket));
+/** Which methods each path takes, of the routes that are added from now on. */
+function collectMethods(app: FastifyInstance): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, readonly string[]>();
+  app.addHook("onRoute", ({ url, method }) => {
+    // That of CORS, for preflights of every path.
+    if (url !== "*") methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
-  for (const event of ["request", "upgrade"]) {
-    server.on(event, ({ socket }: IncomingMessage) => unused.delete(socket));
+  return methods;
+}
+
+/** The path of a URL, decoded as the router does where it can be. */
+function pathOf(url: string): string {
+  const path = url.replace(/^https?:\/\/[^/?]*/, "").split("?", 1)[0] ?? "";
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
   }
-  app.addHook("preClose", async () => {
-    for (const socket of unused) socket.destroy();
-  });
 }
 
 /** The status that an error of the house asks for. */

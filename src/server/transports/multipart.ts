@@ -12,16 +12,13 @@ import { OperationTypeNode, type GraphQLFormattedError } from "graphql";
 import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions, type OperationRequest } from "../operation/pipeline.js";
 import type { FormatError } from "../operation/format-error.js";
-import { isForeignPage, type AllowsOrigin } from "./origins.js";
-import { toRefusal } from "./refusal.js";
+import { sendErrors } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 /** What the multipart transport is made of. */
 export interface MultipartTransportOptions extends ExecutionOptions {
   readonly answers: StreamedAnswers;
-  readonly allowsOrigin: AllowsOrigin;
   readonly formatError: FormatError;
-  readonly maxRequestBytes: number;
 }
 
 /** Answers a request that is for this transport. False when it is not; then nothing has been sent. */
@@ -60,10 +57,8 @@ export function createMultipartTransport(options: MultipartTransportOptions): Mu
       signal: clientSignal(reply),
     }));
     if (preparation.operation !== OperationTypeNode.SUBSCRIPTION) return false;
-    if (isForeignPage(request.headers, options.allowsOrigin)) {
-      await reply.status(403).send(toRefusal(403, options.maxRequestBytes));
-    } else if (preparation.kind === "refused") {
-      await reply.status(400).send({ errors: preparation.errors.map(options.formatError) });
+    if (preparation.kind === "refused") {
+      await sendErrors(request, reply, 400, { errors: preparation.errors.map(options.formatError) });
     } else {
       await options.answers.send(reply, wire, async () => run(preparation, options));
     }

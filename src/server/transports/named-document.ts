@@ -1,6 +1,6 @@
 /**
  * Makes of an HTTP request that names its document one that carries it, so that Apollo, graphql-sse and the multipart transport
- * find the document where they look for one.
+ * find the document where they look for one. What a URL leaves empty is left out for them too.
  */
 
 import type { FastifyRequest } from "fastify";
@@ -28,8 +28,8 @@ function insertInBody(request: FastifyRequest, persisted: PersistedOperations): 
 }
 
 function insertInUrl(request: FastifyRequest, persisted: PersistedOperations): GraphQLError | null {
-  const url = new URL(request.url, "http://gateway");
-  const parameters = url.searchParams;
+  const parameters = searchParametersOf(request);
+  const isShorter = leaveOutEmpty(parameters);
   const extensions = parseOrNull(parameters.get("extensions"));
   const resolution = persisted.resolve({
     query: parameters.get("query"),
@@ -41,9 +41,26 @@ function insertInUrl(request: FastifyRequest, persisted: PersistedOperations): G
     parameters.delete("documentId");
     parameters.set("query", resolution.text);
     if (extensions !== null) parameters.set("extensions", JSON.stringify(withoutName(extensions)));
-    request.raw.url = `${url.pathname}${url.search}`;
+  }
+  if (isShorter || resolution.kind === "named") {
+    request.raw.url = `${request.url.split("?", 1)[0]}?${parameters}`;
   }
   return null;
+}
+
+/** What stands behind the path, which itself may be no URL's. */
+export function searchParametersOf({ url }: FastifyRequest): URLSearchParams {
+  return new URLSearchParams(url.split("?").slice(1).join("?"));
+}
+
+/** Forms, and clients that fill a URL in, send what they have nothing for. True when there was any. */
+function leaveOutEmpty(parameters: URLSearchParams): boolean {
+  const empty = ["operationName", "variables", "extensions"].filter((name) => {
+    const values = parameters.getAll(name);
+    return values.length > 0 && values.every((value) => value === "");
+  });
+  for (const name of empty) parameters.delete(name);
+  return empty.length > 0;
 }
 
 /** The extensions without the name, which Apollo would refuse as unsupported. */

@@ -1,10 +1,11 @@
 /**
- * Which web pages may use the gateway from a browser: the same rule for CORS on HTTP and for what browsers do not ask
- * leave for, the WebSocket handshake and the opening of a stream. Pure.
+ * Which web pages may use the gateway from a browser. One rule for CORS, the WebSocket handshake and every request over
+ * HTTP, those among them that a browser sends without leave: that page of another origin causes nothing (CSRF). Pure.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
 import { ANY_ORIGIN, LOCAL_ORIGINS } from "../../options/row.js";
+import type { HttpRefusal } from "./refusal.js";
 
 /** Decides on the `Origin` header of a request to `host`. */
 export type AllowsOrigin = (origin: string | undefined, host: string | undefined) => boolean;
@@ -17,37 +18,61 @@ const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
  */
 export function createAllowsOrigin(allowed: readonly string[]): AllowsOrigin {
   return (origin, host) => {
-    if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return true;
+    if (origin === undefined || allowed.includes(ANY_ORIGIN)) return true;
     if (!URL.canParse(origin)) return false;
     const url = new URL(origin);
-    return url.host === host || (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname));
+    if (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname)) return true;
+    // Of a scheme that has no origins.
+    if (url.origin === "null") return false;
+    return allowed.includes(url.origin) || url.origin === originOf(url.protocol, host);
   };
 }
 
-/** Decides on the `Host` header of a request. */
-export type AllowsHost = (host: string | undefined) => boolean;
-
-/**
- * A gateway that serves this machine only, and local pages, is asked under a name of this machine. Another name is that of
- * a page whose host was made to resolve here.
- */
-export function createAllowsHost(listensOn: string, allowed: readonly string[]): AllowsHost {
-  if (!allowed.includes(LOCAL_ORIGINS) || !LOCAL_HOSTS.has(toHostname(listensOn))) return () => true;
-  return (host) => host === undefined || LOCAL_HOSTS.has(toHostname(host));
+/** The origin of the gateway, if a page of this scheme has it: 443 is the port of a Host that names none over https. */
+function originOf(protocol: string, host: string | undefined): string | null {
+  const url = `${protocol}//${host ?? ""}`;
+  return URL.canParse(url) ? new URL(url).origin : null;
 }
 
-/** The name without its port; an IPv6 address in brackets. */
-function toHostname(host: string): string {
-  const text = host.includes("::") && !host.startsWith("[") ? `[${host}]` : host;
-  return URL.canParse(`http://${text}`) ? new URL(`http://${text}`).hostname : text;
-}
+export const FOREIGN_PAGE: HttpRefusal = { status: 403, message: "Pages of this origin are not let in." };
+
+const CAUSED_BY_ANY_PAGE: HttpRefusal = {
+  status: 400,
+  message:
+    "Expected a request that no page of another origin can cause: a POST of JSON, or a GET with a header such as " +
+    "apollo-require-preflight: true.",
+};
+
+/** What a page can post without asking for leave. */
+const SIMPLE_TYPES = new Set(["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]);
+/** Headers of clients that send no body. */
+const PREFLIGHT_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"];
 
 /**
- * Whether a request comes from a page that is not let in. A page can send a GET without an `Origin`; the browser then
- * tells in `Sec-Fetch-Site` whose page it was.
+ * Why a request is refused that a page may have caused, or null.
+ *
+ * A browser tells whose page it was in `Sec-Fetch-Site`, or in `Origin`. One that tells `none`, for the address bar or a
+ * bookmark, follows the redirects of what it finds there, and so vouches for nothing. Where nothing is told, a header does
+ * that a page cannot set without leave.
+ *
+ * @param isStream - the header is not asked for where nothing is told: `EventSource` can set none.
  */
-export function isForeignPage(headers: IncomingHttpHeaders, allowsOrigin: AllowsOrigin): boolean {
+export function refusePage(
+  headers: IncomingHttpHeaders,
+  allowsOrigin: AllowsOrigin,
+  isStream: boolean,
+): HttpRefusal | null {
   const { origin, host } = headers;
-  if (origin !== undefined) return !allowsOrigin(origin, host);
-  return ["cross-site", "same-site"].includes(String(headers["sec-fetch-site"]));
+  const site = headers["sec-fetch-site"];
+  // Also where a proxy has changed the Host, so that it is not that of the origin.
+  if (site === "same-origin") return null;
+  if (origin !== undefined) return allowsOrigin(origin, host) ? null : FOREIGN_PAGE;
+  if (site === "cross-site" || site === "same-site") return FOREIGN_PAGE;
+  if (forcesPreflight(headers) || (isStream && site === undefined)) return null;
+  return CAUSED_BY_ANY_PAGE;
+}
+
+function forcesPreflight(headers: IncomingHttpHeaders): boolean {
+  const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return (type !== "" && !SIMPLE_TYPES.has(type)) || PREFLIGHT_HEADERS.some((name) => (headers[name] ?? "") !== "");
 }

@@ -1,32 +1,94 @@
-/** What an HTTP request is told that is refused before it is a GraphQL request. Says nothing of its content. Pure. */
+/**
+ * What an HTTP request is told that is refused: the JSON form of a GraphQL answer, in the media type that its client reads.
+ */
 
-/** The body of a refusal: the JSON form of a GraphQL answer. */
+import { STATUS_CODES } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import Negotiator from "negotiator";
+
+/** The body of a refusal. */
 export interface Refusal {
   readonly errors: readonly { readonly message: string; readonly extensions: { readonly code: string } }[];
 }
 
+/** A refusal that is still to be sent. */
+export interface HttpRefusal {
+  readonly status: number;
+  readonly message: string;
+}
+
 export const STOPPING = "The gateway is shutting down.";
 
-/** The refusal that goes with an HTTP status. */
-export function toRefusal(status: number, maxRequestBytes: number): Refusal {
+export const JSON_TYPE = "application/json; charset=utf-8";
+const ANSWER_TYPES = [JSON_TYPE, "application/graphql-response+json; charset=utf-8"];
+
+/**
+ * The media type of a GraphQL answer that the client prefers; undefined where it takes none. Clients read the errors of an
+ * answer that is not 200 in `application/graphql-response+json` only: those of `application/json` may be a proxy's.
+ */
+export function answerType(accept: string | undefined): string | undefined {
+  return new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES);
+}
+
+/** Answers with errors alone, in a type that the client takes, or in JSON. */
+export function sendErrors(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  body: { readonly errors: readonly unknown[] },
+): FastifyReply {
+  return reply
+    .status(status)
+    .header("cache-control", "no-store")
+    .type(answerType(request.headers.accept) ?? JSON_TYPE)
+    .send(body);
+}
+
+/** Answers with a refusal. */
+export function sendRefusal(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, message }: HttpRefusal,
+): FastifyReply {
+  return sendErrors(request, reply, status, refusal(message));
+}
+
+/** The refusal that goes with an HTTP status, for what is not read any further. */
+export function refusalOf(status: number, maxRequestBytes: number): HttpRefusal {
+  return { status, message: messageOf(status, maxRequestBytes) };
+}
+
+function messageOf(status: number, maxRequestBytes: number): string {
   switch (status) {
-    case 403:
-      return refusal("Pages of this origin are not let in.");
-    case 405:
-      return refusal("Expected a mutation to be posted.");
-    case 406:
-      return refusal("Expected a request that accepts text/event-stream.");
+    case 408:
+      return "Expected the whole request in time.";
     case 413:
-      return refusal(`Expected a request of at most ${maxRequestBytes} bytes.`);
+      return `Expected a request of at most ${maxRequestBytes} bytes.`;
     case 415:
-      return refusal("Expected the content type application/json.");
+      return "Expected the content type application/json.";
+    case 431:
+      return "Expected fewer or shorter headers.";
     case 503:
-      return refusal(STOPPING);
+      return STOPPING;
     default:
-      return refusal("Expected a JSON body of the form { query, variables, operationName }.");
+      return "Expected a JSON body of the form { query, variables, operationName }.";
   }
 }
 
 export function refusal(message: string): Refusal {
   return { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] };
+}
+
+/** A whole answer, for a connection that has no request to answer any more. It is the last one there. */
+export function toBytes({ status, message }: HttpRefusal, headers: readonly string[] = []): string {
+  const body = JSON.stringify(refusal(message));
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "Connection: close",
+    `Content-Type: ${JSON_TYPE}`,
+    "Cache-Control: no-store",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }

@@ -6,15 +6,15 @@
  * for each client; an event is made of the text that all share.
  */
 
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { OperationTypeNode } from "graphql";
 import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
 import Negotiator from "negotiator";
 import { clientSignal } from "./client-signal.js";
 import { prepare, run, type ExecutionOptions } from "../operation/pipeline.js";
 import { insertNamedDocument } from "./named-document.js";
-import { isForeignPage, type AllowsOrigin } from "./origins.js";
-import { toRefusal } from "./refusal.js";
+import { refusePage, type AllowsOrigin } from "./origins.js";
+import { refusalOf, sendRefusal, type HttpRefusal } from "./refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 export const STREAM_PATH = "/graphql/stream";
@@ -31,6 +31,9 @@ export interface SseTransportOptions extends ExecutionOptions {
 interface Reading {
   params?: RequestParams;
 }
+
+const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
+const NOT_POSTED: HttpRefusal = { status: 405, message: "Expected a mutation to be posted." };
 
 const COMMENT = ":\n\n";
 const COMPLETION = print({ event: "complete", data: null });
@@ -64,21 +67,24 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
     // A HEAD would open a stream that nobody reads.
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const refuse = async (status: number): Promise<void> =>
-        reply.status(status).send(toRefusal(status, maxRequestBytes));
-      if (isForeignPage(request.headers, options.allowsOrigin)) return refuse(403);
-      if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(406);
+      const refuse = (refusal: HttpRefusal): FastifyReply => sendRefusal(request, reply, refusal);
+      const foreign = refusePage(request.headers, options.allowsOrigin, true);
+      if (foreign !== null) return refuse(foreign);
+      if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const unresolved = insertNamedDocument(request, options.persisted);
       if (unresolved !== null) return answers.send(reply, wire, async () => ({ errors: [unresolved] }));
       const context: Reading = {};
       const [, { status }] = await read(toSseRequest(request, context));
-      if (context.params === undefined) return refuse(status);
+      if (context.params === undefined) return refuse(refusalOf(status, maxRequestBytes));
       const preparation = prepare(context.params, options, () => ({
         headers: request.headers,
         signal: clientSignal(reply),
       }));
       // Any page can cause a GET.
-      if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) return refuse(405);
+      if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) {
+        reply.header("allow", "POST");
+        return refuse(NOT_POSTED);
+      }
       return answers.send(reply, wire, async () => run(preparation, options));
     },
   });
@@ -93,6 +99,8 @@ function toSseRequest(request: FastifyRequest, context: Reading): Request<Fastif
       get(name) {
         // It knows no other spelling of what the negotiation has found to be meant.
         if (name === "accept") return EVENT_STREAM;
+        // Nor does it know capitals.
+        if (name === "content-type") return request.headers[name]?.toLowerCase();
         const value = request.headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       },

@@ -11,7 +11,9 @@ import type { Duplex } from "node:stream";
 import { parse, type ExecutionArgs } from "graphql";
 import { handleProtocols, makeServer } from "graphql-ws";
 import { WebSocketServer } from "ws";
-import type { AllowsHost, AllowsOrigin } from "./origins.js";
+import type { RefuseHost } from "./hosts.js";
+import { FOREIGN_PAGE, type AllowsOrigin } from "./origins.js";
+import { STOPPING, toBytes, type HttpRefusal } from "./refusal.js";
 import { SocketConnection, type ProtocolServer, type SocketConnectionOptions } from "./socket-connection.js";
 import type { SocketOperation } from "./socket-operation.js";
 
@@ -20,7 +22,7 @@ export interface WebSocketTransportOptions extends SocketConnectionOptions {
   readonly server: Server;
   readonly path: string;
   readonly allowsOrigin: AllowsOrigin;
-  readonly allowsHost: AllowsHost;
+  readonly refuseHost: RefuseHost;
   readonly maxRequestBytes: number;
   readonly isDraining: () => boolean;
 }
@@ -32,6 +34,8 @@ export interface WebSocketTransport {
 }
 
 const GOING_AWAY = 1_001;
+/** Told to a client that asks for another one. */
+const VERSIONS = ["Sec-WebSocket-Version: 13, 8"];
 
 /** Opens the transport on a server that may or may not listen yet. */
 export function openWebSocketTransport(options: WebSocketTransportOptions): WebSocketTransport {
@@ -44,6 +48,9 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
     allowSynchronousEvents: false,
     // They would be answered without a look at what waits.
     autoPong: false,
+  });
+  sockets.on("wsClientError", (error, socket) => {
+    refuse(socket, { status: 400, message: `Expected a WebSocket handshake: ${error.message}.` }, VERSIONS);
   });
   const protocol = createProtocol(options);
   const connections = new Set<SocketConnection>();
@@ -82,19 +89,20 @@ function createProtocol({ schema }: WebSocketTransportOptions): ProtocolServer {
   });
 }
 
-function refuse(socket: Duplex, statusLine: string): void {
+/** @param headers - whole lines. */
+function refuse(socket: Duplex, refusal: HttpRefusal, headers: readonly string[] = []): void {
   // Node has taken its listeners off, and ws has put none on.
   socket.on("error", () => socket.destroy());
   socket.once("finish", () => socket.destroy());
-  socket.end(`HTTP/1.1 ${statusLine}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(toBytes(refusal, headers));
 }
 
-/** The status line with which a handshake is refused, or null when it may go on. */
-function refusalOf(request: IncomingMessage, options: WebSocketTransportOptions): string | null {
+/** Why a handshake is refused, or null when it may go on. */
+function refusalOf(request: IncomingMessage, options: WebSocketTransportOptions): HttpRefusal | null {
+  const refusedHost = options.refuseHost(request, false);
+  if (refusedHost !== null) return refusedHost;
   const path = (request.url ?? "").split("?", 1)[0];
-  if (path !== options.path) return "404 Not Found";
-  if (options.isDraining()) return "503 Service Unavailable";
-  if (!options.allowsHost(request.headers.host)) return "403 Forbidden";
-  if (!options.allowsOrigin(request.headers.origin, request.headers.host)) return "403 Forbidden";
-  return null;
+  if (path !== options.path) return { status: 404, message: `There is no WebSocket here; it is at ${options.path}.` };
+  if (options.isDraining()) return { status: 503, message: STOPPING };
+  return options.allowsOrigin(request.headers.origin, request.headers.host) ? null : FOREIGN_PAGE;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { GraphQLError } from "graphql";
+import { buildSchema, execute, GraphQLError, parse, type ExecutionResult } from "graphql";
 import { NotFoundError } from "../../../src/errors.js";
 import { createFormatError } from "../../../src/server/operation/format-error.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
@@ -24,6 +24,19 @@ describe("the outward error border", () => {
       message: "Syntax",
       extensions: { code: "GRAPHQL_PARSE_FAILED" },
     });
+  });
+
+  it("takes a value that does not fit its field for a defect, never for the client's mistake", () => {
+    const logger = new RecordingLogger();
+    const schema = buildSchema("type Query { pages(first: Int): Int }");
+    const errorsOf = (document: string, pages: unknown): readonly GraphQLError[] =>
+      (execute({ schema, document: parse(document), rootValue: { pages } }) as ExecutionResult).errors ?? [];
+    const codesOf = (errors: readonly GraphQLError[]): unknown[] =>
+      errors.map((error) => createFormatError(logger)(error).extensions?.["code"]);
+    expect(codesOf(errorsOf("{ pages }", 1.5))).toEqual(["INTERNAL_SERVER_ERROR"]);
+    expect(codesOf(errorsOf("{ pages }", "many"))).toEqual(["INTERNAL_SERVER_ERROR"]);
+    expect(codesOf(errorsOf('{ pages(first: "x") }', 1))).toEqual(["BAD_USER_INPUT"]);
+    expect(logger.lines).toHaveLength(2);
   });
 
   it("takes an argument that does not fit for the client's mistake, and says nothing of HTTP", () => {

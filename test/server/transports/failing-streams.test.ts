@@ -53,7 +53,7 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
     logger,
     clock: manualClockNow(),
     allowsOrigin: () => true,
-    allowsHost: () => true,
+    refuseHost: () => null,
     isReady: () => true,
     isDraining: () => false,
     maxRequestBytes: 10_000,

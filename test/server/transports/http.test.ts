@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from "node:http";
 import { connect as connectTcp, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "@jest/globals";
+import { getIntrospectionQuery } from "graphql";
 import type { AddressInfo } from "node:net";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
 import { createOpenApi } from "../../../src/imm/openapi-client.js";
@@ -278,6 +279,15 @@ describe("the explorers", () => {
     expect(statuses).toEqual([400, 404, 404]);
     const { errors } = await query(url, "{ __schema { queryType { name } } }");
     expect(errors[0]?.extensions["code"]).toBe("GRAPHQL_VALIDATION_FAILED");
+  });
+
+  it("are not there otherwise, and one error says how to turn introspection on, and where the schema is", async () => {
+    const { url } = await startGateway({ gateway: { explorer: false } });
+    const { errors } = await query(url, getIntrospectionQuery());
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.message).toMatch(/^Introspection is off, .*EXPLORER=true.*schema\.graphql.*imm-graphql schema/);
+    const { errors: ofType } = await query(url, '{ __type(name: "Task") { name fields { name } } }');
+    expect(ofType.map(({ message }) => message)).toEqual([errors[0]?.message]);
   });
 });
 

@@ -313,7 +313,7 @@ describe("a WebSocket transport", () => {
       logger,
       clock: new ManualClock(),
       pingClock: new ManualClock(),
-      allowsHost: () => true,
+      refuseHost: () => null,
       allowsOrigin: () => true,
       isDraining: () => false,
       formatError: (error: unknown) => ({ message: String(error) }),

@@ -1,0 +1,7 @@
+/** What the explorers begin with. A file of its own, so that the library's declarations name no server's types. */
+
+/** Where to begin, in both explorers. */
+export interface ExampleOperations {
+  readonly query: string;
+  readonly subscription: string;
+}

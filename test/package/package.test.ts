@@ -1,0 +1,152 @@
+/**
+ * The package as users get it: packed, installed without a lockfile in an empty folder, started, asked and compiled
+ * against. It asks the registry, so it is not among the tests of `npm test`.
+ */
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { createClient as createSseClient } from "graphql-sse";
+import { createClient as createSocketClient } from "graphql-ws";
+import { WebSocket } from "ws";
+import { keyArguments, query } from "../support/query.js";
+import { endRuns, Run } from "../support/run.js";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+const installed = join(folder, "node_modules/imm-graphql");
+const command = join(folder, "node_modules/.bin/imm-graphql");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  devDependencies: Readonly<Record<string, string>>;
+};
+
+/** Runs npm there; answers what it wrote. An outer `npm run --silent` would make it keep its warnings to itself. */
+async function npm(cwd: string, ...parameters: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  return run("npm", [...parameters, "--prefix", cwd, "--loglevel", "warn", "--no-fund", "--no-audit"], { cwd });
+}
+
+/** What npm said when it installed the package and nothing else. */
+let warnings = "";
+
+beforeAll(async () => {
+  // Built already, and the build would change what other processes run from.
+  const packed = await npm(root, "pack", "--ignore-scripts", "--json", "--pack-destination", folder);
+  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  warnings = (await npm(folder, "install", join(folder, filename))).stderr;
+}, 300_000);
+
+afterEach(endRuns);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("the package", () => {
+  test("holds the manual, the schema and the code, says where it comes from, and nothing else", () => {
+    for (const path of [
+      "README.md",
+      "CHANGELOG.md",
+      "LICENSE",
+      "docs/settings.md",
+      "docs/installing.md",
+      "schema.graphql",
+    ])
+      expect(readFileSync(join(installed, path), "utf8")).toBe(readFileSync(join(root, path), "utf8"));
+    for (const path of ["dist/test", "dist/bench", "dist/scripts", "src"])
+      expect(existsSync(join(installed, path))).toBe(false);
+    expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).toMatchObject({
+      repository: { type: "git", url: "git+https://github.com/imm-graphql/imm-graphql.git" },
+    });
+  });
+
+  test("brings no package that asks for a newer Node than this one, but for those that the manual names", () => {
+    const manual = readFileSync(join(root, "docs/installing.md"), "utf8");
+    const asking = [...warnings.matchAll(/EBADENGINE +package: '(.+)@[^@']+'/g)].map(
+      ([, name]) => `\`${String(name)}\``,
+    );
+    expect(asking.filter((name) => !manual.includes(name))).toEqual([]);
+  });
+});
+
+describe("its command", () => {
+  test("is found by npx, and prints the schema", async () => {
+    const { stdout } = await run("npx", ["--no-install", "imm-graphql", "schema"], { cwd: folder });
+    expect(stdout).toBe(readFileSync(join(root, "schema.graphql"), "utf8"));
+  });
+
+  test("serves queries, subscriptions and GraphiQL on the embedded emulator", async () => {
+    const serving = new Run([command, "serve", "--port", "0"]);
+    const url = await serving.prints(/^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m);
+    const key = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
+    expect(await query(url, `{ task(${key}) { status } }`)).toMatchObject({ data: { task: { status: "RUNNING" } } });
+
+    const document = `subscription { taskProgress(${key}) { status progress } }`;
+    const sse = createSseClient({ url: `${url}/graphql/stream`, retryAttempts: 0 });
+    const socket = createSocketClient({ url: `${url.replace("http", "ws")}/graphql`, webSocketImpl: WebSocket });
+    for (const client of [sse, socket]) {
+      const progress: number[] = [];
+      for await (const { data } of client.iterate<{ taskProgress: { progress: number } }>({ query: document })) {
+        if (progress.push(data?.taskProgress.progress ?? -1) === 2) break;
+      }
+      expect(progress[1]).toBeGreaterThan(progress[0] ?? Infinity);
+    }
+    sse.dispose();
+    await socket.dispose();
+
+    const page = await fetch(`${url}/graphiql`);
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain("<title>GraphiQL</title>");
+
+    serving.kill("SIGTERM");
+    expect(await serving.finished).toMatchObject({ code: 0 });
+  });
+});
+
+describe("the library", () => {
+  const [, program = "", printed = ""] =
+    /```js\n(import \{ createGateway, createOpenApi[^`]*(?:`[^`]+)*?)\n```\n\nIt prints:\n\n```\n(.*?)```/s.exec(
+      readme,
+    ) ?? [];
+
+  test("does what the manual's program shows", async () => {
+    writeFileSync(join(folder, "program.js"), program);
+    expect(await new Run([join(folder, "program.js")]).finished).toEqual({ code: 0, stdout: printed, stderr: "" });
+  });
+
+  describe("has declarations that compile unskipped", () => {
+    const consumer = `${program}
+import type { GatewayOptions, ImmClient, OpenApi } from "imm-graphql";
+import { createSchema, parseManifest, printGatewaySchema, settings, taskTypes } from "imm-graphql";
+
+export const myOwn: OpenApi = { callApi: async ({ action }, { query }) => ({ statusCode: 200, body: { action, query } }) };
+export const options: GatewayOptions = { openApi: myOwn, port: 4000, logger: console, maxCallsPerSecond: 20 };
+export const read = async (client: ImmClient): Promise<string> =>
+  (await client.getTask({ projectName: "a", taskType: "b", taskId: "c" })).status;
+export const rest: readonly unknown[] = [
+  createSchema().getQueryType()?.name, parseManifest("{}", "a.json"), printGatewaySchema(), settings[0]?.env, taskTypes[0]?.name,
+];
+// @ts-expect-error - the types are there, and hold.
+export const wrong: GatewayOptions = { openApi: myOwn, port: "4000" };
+`;
+
+    beforeAll(async () => {
+      const needed = ["typescript", "@types/node"].map((name) => `${name}@${String(devDependencies[name])}`);
+      await npm(folder, "install", "--save-dev", ...needed);
+      writeFileSync(join(folder, "consumer.ts"), consumer);
+    }, 300_000);
+
+    test.each([
+      ["in a bundled project", { module: "esnext", moduleResolution: "bundler", types: [] }],
+      ["in a project for Node", { module: "node16", moduleResolution: "node16", lib: ["es2023"], types: ["node"] }],
+    ])("%s", async (_, own) => {
+      const compilerOptions = { strict: true, target: "es2022", noEmit: true, skipLibCheck: false, ...own };
+      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+      const compiled = await new Run([join(folder, "node_modules/typescript/bin/tsc"), "-p", folder]).finished;
+      expect(compiled).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+  });
+});
