@@ -18,7 +18,7 @@ export class Subscribers {
   readonly #clients: Client[] = [];
   events = 0;
   finals = 0;
-  onEvent: (subscriber: number, progress: number) => void = () => undefined;
+  onEvent: (subscriber: number, progress: number, status: string) => void = () => undefined;
 
   /** @param url - of the server: a gateway, or what is measured beside it. */
   constructor(url: string) {
@@ -29,7 +29,7 @@ export class Subscribers {
    * Opens a subscription for each of these tasks, and comes back when each has had its first snapshot. The sockets are
    * opened a hundred at a time: more at once than the system lets wait are refused.
    */
-  async subscribe(taskIds: readonly string[], maxStalenessMs: number, onSocket = 100): Promise<void> {
+  async subscribe(taskIds: readonly string[], maxStalenessMs: number | undefined, onSocket = 100): Promise<void> {
     for (let begin = 0; begin < taskIds.length; begin += 100 * onSocket) {
       const portion = taskIds.slice(begin, begin + 100 * onSocket);
       await Promise.all(
@@ -51,7 +51,7 @@ export class Subscribers {
           next: ({ data }) => {
             this.events += 1;
             if (data?.taskProgress.status === "SUCCEEDED") this.finals += 1;
-            this.onEvent(subscriber, data?.taskProgress.progress ?? -1);
+            this.onEvent(subscriber, data?.taskProgress.progress ?? -1, data?.taskProgress.status ?? "");
             resolve();
           },
           error: (error) => {

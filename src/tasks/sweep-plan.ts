@@ -6,8 +6,7 @@
  * one. What is not known yet is tried with a small part of what it may save.
  */
 
-/** How many tasks a page of ListTasks carries. */
-export const PAGE_SIZE = 100;
+import { PAGE_SIZE } from "./list/requests.js";
 
 /** A task that has to be asked for. */
 export interface WantedTask {

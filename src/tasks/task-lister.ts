@@ -12,7 +12,7 @@ import type { CallTally } from "./call-tally.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
-import { PAGE_SIZE } from "./sweep-plan.js";
+import { PAGE_SIZE } from "./list/requests.js";
 import { fromListedTask, type TaskSnapshot } from "./task.js";
 
 /** What a `TaskLister` is made of. */

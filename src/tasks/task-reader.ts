@@ -18,11 +18,11 @@ import {
   UpstreamThrottledError,
   UpstreamUnavailableError,
 } from "../errors.js";
-import { CallPriority, type ImmClient, type ListTasksRequest, type TimeRange } from "../imm/imm-client.js";
+import { CallPriority, type ImmClient, type ListTasksRequest } from "../imm/imm-client.js";
 import { hintAtTaskType } from "../imm/task-type-hint.js";
 import type { CallTally } from "./call-tally.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
-import { PAGE_SIZE } from "./sweep-plan.js";
+import { toRunningRequest } from "./list/requests.js";
 import { TypicalDurations } from "./typical-durations.js";
 import { NOBODY, TaskSweeper, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import {
@@ -99,8 +99,6 @@ interface Flight {
   readonly answer: Promise<TaskSnapshot>;
 }
 
-/** How far around a task's start the list is searched: the bounds of IMM's range are undocumented. */
-const START_PAD_MS = 1_000;
 /** Projects of which it is remembered when IMM last answered for them. */
 const MAX_PROJECTS = 1_000;
 /** Pages searched for one task among those of its type that started within the same two seconds. */
@@ -332,14 +330,8 @@ export class TaskReader {
 
   /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
   async #findRunning(key: TaskKey, startTime: string | null, options: ReadOptions): Promise<TaskSnapshot | undefined> {
-    const startTimeRange = rangeAround(startTime);
-    const request: ListTasksRequest = {
-      projectName: key.projectName,
-      taskTypes: [key.taskType],
-      status: "Running",
-      maxResults: PAGE_SIZE,
-      ...(startTimeRange !== undefined && { startTimeRange }),
-    };
+    const startedAt = toEpochMs(startTime);
+    const request = toRunningRequest([key], startedAt === null ? undefined : { from: startedAt, to: startedAt });
     const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
       this.list({ ...request, ...pageAt(nextToken) }, options);
     // Other callers share what is begun here: it goes on without the first of them.
@@ -395,15 +387,6 @@ function withTaskTypeHint(thrown: unknown, taskType: string): unknown {
     return new BadUserInputError(thrown.argument, `${thrown.message} ${hint}`, thrown);
   }
   return thrown;
-}
-
-function rangeAround(startTime: string | null): TimeRange | undefined {
-  const startedAt = toEpochMs(startTime);
-  if (startedAt === null) return undefined;
-  return {
-    start: new Date(startedAt - START_PAD_MS).toISOString(),
-    end: new Date(startedAt + START_PAD_MS).toISOString(),
-  };
 }
 
 /** Clients throw nothing but the errors of the house; anything else is a defect, and must not pass for a task's state. */

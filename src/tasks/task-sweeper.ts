@@ -11,7 +11,8 @@ import { momentOf, type Clock } from "../clock.js";
 import { ForbiddenError, GatewayError, toError } from "../errors.js";
 import type { CallOptions, ImmClient, ListTasksRequest } from "../imm/imm-client.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
-import { learn, PAGE_SIZE, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
+import { toRunningRequest } from "./list/requests.js";
+import { learn, planSweep, type ProjectKnowledge, type WantedTask } from "./sweep-plan.js";
 import {
   fromListedTask,
   isFinal,
@@ -61,10 +62,6 @@ const NOTHING_LEARNT: Learnt = { foreignRunning: null, learntTick: -Infinity, is
 /** What was learnt holds for so long; then it is found out again. */
 const KNOWLEDGE_LIFE_MS = 10 * 60_000;
 const MAX_PROJECTS = 1_000;
-/** How far before the oldest start the list begins: the bounds of IMM's range are undocumented. */
-const START_PAD_MS = 1_000;
-/** Beyond so many types the filter would only lengthen the URL. */
-const MAX_TYPES = 20;
 /** The outcome of no sweep at all. */
 export const NOBODY: SweepResult = { absent: new Set(), failed: new Map() };
 
@@ -90,7 +87,7 @@ export class TaskSweeper {
     const unseen = new Map(targets.map(({ key }) => [toKeyText(key), key]));
     const wantedCount = unseen.size;
     const tally = { pagesRead: 0, tasksRead: 0 };
-    const request = toRequest(projectName, targets);
+    const request = toRequest(targets);
     const readPage = async (nextToken: string | undefined): Promise<Page> =>
       this.#readPage({ ...request, ...pageAt(nextToken) }, unseen, tally, options);
     const { isWanted: isAsked = () => true } = options;
@@ -163,17 +160,13 @@ function toWanted({ needs, known }: SweepTarget): WantedTask {
 }
 
 /** Every running task of these types since the oldest of them started. */
-function toRequest(projectName: string, targets: readonly SweepTarget[]): ListTasksRequest {
-  const taskTypes = [...new Set(targets.map(({ key }) => key.taskType))];
+function toRequest(targets: readonly SweepTarget[]): ListTasksRequest {
   const starts = targets.map(({ known }) => toEpochMs(known?.startTime ?? null) ?? -Infinity);
   const oldest = starts.reduce((a, b) => Math.min(a, b), Infinity);
+  const keys = targets.map(({ key }) => key);
   const requestDefinition = targets.some(({ needs, known }) => needs.definition && known?.hasAskedDefinition !== true);
   return {
-    projectName,
-    status: "Running",
-    maxResults: PAGE_SIZE,
-    ...(taskTypes.length <= MAX_TYPES && { taskTypes }),
-    ...(Number.isFinite(oldest) && { startTimeRange: { start: new Date(oldest - START_PAD_MS).toISOString() } }),
+    ...toRunningRequest(keys, Number.isFinite(oldest) ? { from: oldest } : undefined),
     ...(requestDefinition && { requestDefinition }),
   };
 }

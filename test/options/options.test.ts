@@ -160,13 +160,12 @@ describe("a number", () => {
   const numbers = settings.flatMap(({ range, ...setting }) => (range === undefined ? [] : [{ ...setting, range }]));
   const wide = { MIN_POLL_INTERVAL_MS: "100", MAX_POLL_INTERVAL_MS: "3600000" };
 
-  test.each(numbers)("that is $env is read at both ends of its range, and refused beyond", ({ name, env, range }) => {
+  test.each(numbers)("that is $env is read at both ends of its range, and refused beyond", (setting) => {
+    const { name, env, range, expected } = setting;
     for (const value of [range.min, range.max]) {
       expect(Reflect.get(parse({ ...wide, [env]: String(value) }), name)).toBe(value);
     }
-    expect(refusalOf({ [env]: String(range.max + 1) })).toBe(
-      `${env}: expected an integer from ${range.min} to ${range.max}, got "${range.max + 1}".`,
-    );
+    expect(refusalOf({ [env]: String(range.max + 1) })).toBe(`${env}: expected ${expected}, got "${range.max + 1}".`);
   });
 
   test("has names such as these", () => {

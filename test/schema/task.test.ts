@@ -130,7 +130,7 @@ describe("Query.task", () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ ...RUN, startedAgoMs: 50_000, durationMs: 10_000_000 });
     const { data } = await query(url, `{ task(${keyArguments(RUN)}) { pollAfterMs } }`);
-    expect(data).toEqual({ task: { pollAfterMs: 5_000 } });
+    expect(data).toEqual({ task: { pollAfterMs: 2_000 } });
   });
 });
 

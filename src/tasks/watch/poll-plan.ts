@@ -7,8 +7,8 @@
  */
 
 import type { ListTasksRequest } from "../../imm/imm-client.js";
-import { toEpochMs, type TaskSnapshot } from "../task.js";
-import { PAGE_SIZE } from "../sweep-plan.js";
+import { toEpochMs, type TaskKey, type TaskSnapshot } from "../task.js";
+import { PAGE_SIZE, RANGE_PAD_MS, toRunningRequest, type StartRange } from "../list/requests.js";
 
 /** What decides how often a project is polled. */
 export interface PollRate {
@@ -66,10 +66,6 @@ export interface ListPlan {
   readonly isWide: boolean;
 }
 
-/** How far around a start the list reaches: the bounds of IMM's ranges are undocumented. */
-export const RANGE_PAD_MS = 1_000;
-/** Beyond so many types a filter would only lengthen the URL. */
-const MAX_TYPES = 20;
 /** Pages of a narrow list, whose tasks started within a few seconds, at least. */
 const MIN_NARROW_PAGES = 5;
 
@@ -80,60 +76,27 @@ const MIN_NARROW_PAGES = 5;
 export function planLists(running: readonly TaskSnapshot[], foreignRunning: number | null): ListPlan {
   const groups = groupByStart(running);
   if (groups === null)
-    return { lists: [{ request: toListRequest(running, undefined), maxPages: Infinity }], isWide: true };
+    return { lists: [{ request: toRunningRequest(keysOf(running)), maxPages: Infinity }], isWide: true };
   const narrowPages = groups.reduce((pages, { tasks }) => pages + pagesOf(tasks.length), 0);
   if (narrowPages <= pagesOf(running.length + (foreignRunning ?? 0))) {
     const lists = groups.map(({ tasks, from, to }) => ({
-      request: toListRequest(tasks, { from, to }),
+      request: toRunningRequest(keysOf(tasks), { from, to }),
       maxPages: Math.max(MIN_NARROW_PAGES, tasks.length),
     }));
     return { lists, isWide: false };
   }
   const range = { from: groups[0]?.from ?? 0, to: groups.at(-1)?.to ?? 0 };
-  return { lists: [{ request: toListRequest(running, range), maxPages: narrowPages }], isWide: true };
+  return { lists: [{ request: toRunningRequest(keysOf(running), range), maxPages: narrowPages }], isWide: true };
 }
 
 function pagesOf(tasks: number): number {
   return Math.max(1, Math.ceil(tasks / PAGE_SIZE));
 }
 
-/** The running tasks of these types, whenever they started. */
-export function toListRequest(
-  tasks: readonly Pick<TaskSnapshot, "key">[],
-  startedWithin: StartRange | undefined,
-): ListTasksRequest {
-  return {
-    projectName: tasks[0]?.key.projectName ?? "",
-    status: "Running",
-    maxResults: PAGE_SIZE,
-    ...typesOf(tasks),
-    ...(startedWithin !== undefined && {
-      startTimeRange: {
-        start: new Date(startedWithin.from - RANGE_PAD_MS).toISOString(),
-        end: new Date(startedWithin.to + RANGE_PAD_MS).toISOString(),
-      },
-    }),
-  };
-}
-
-/** What has ended of these types since then, in whatever state. */
-export function toEndedRequest(tasks: readonly Pick<TaskSnapshot, "key">[], endedSinceMs: number): ListTasksRequest {
-  return {
-    projectName: tasks[0]?.key.projectName ?? "",
-    maxResults: PAGE_SIZE,
-    ...typesOf(tasks),
-    endTimeRange: { start: new Date(endedSinceMs).toISOString() },
-  };
-}
-
-/** Milliseconds since the epoch. */
-interface StartRange {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** The tasks whose starts are so close that the ranges around them touch, oldest first; null where one has no start. */
-function groupByStart(running: readonly TaskSnapshot[]): (StartRange & { readonly tasks: TaskSnapshot[] })[] | null {
+function groupByStart(
+  running: readonly TaskSnapshot[],
+): (Required<StartRange> & { readonly tasks: TaskSnapshot[] })[] | null {
   const groups: { tasks: TaskSnapshot[]; from: number; to: number }[] = [];
   for (const task of running.toSorted((a, b) => startOf(a) - startOf(b))) {
     const start = startOf(task);
@@ -153,7 +116,6 @@ function startOf({ startTime }: TaskSnapshot): number {
   return toEpochMs(startTime) ?? -Infinity;
 }
 
-function typesOf(tasks: readonly Pick<TaskSnapshot, "key">[]): Pick<ListTasksRequest, "taskTypes"> {
-  const taskTypes = [...new Set(tasks.map(({ key }) => key.taskType))];
-  return taskTypes.length <= MAX_TYPES ? { taskTypes } : {};
+function keysOf(tasks: readonly TaskSnapshot[]): readonly TaskKey[] {
+  return tasks.map(({ key }) => key);
 }

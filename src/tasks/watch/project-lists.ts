@@ -9,10 +9,10 @@ import type { Clock } from "../../clock.js";
 import { toError, UpstreamInvalidResponseError } from "../../errors.js";
 import { CallPriority, type ListTasksRequest } from "../../imm/imm-client.js";
 import { pageAt, readPages } from "../list/pages.js";
-import { PAGE_SIZE } from "../sweep-plan.js";
+import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
 import { isFinal, toEpochMs, toKeyText, type TaskSnapshot } from "../task.js";
 import type { SnapshotPage, TaskReader } from "../task-reader.js";
-import { planLists, RANGE_PAD_MS, toEndedRequest, toListRequest } from "./poll-plan.js";
+import { planLists } from "./poll-plan.js";
 import type { TaskDiscovery } from "./task-discovery.js";
 import type { TaskWatch } from "./task-watch.js";
 
@@ -60,15 +60,10 @@ export class ProjectLists {
     return calls;
   }
 
-  /** The latest instant that IMM may show, in milliseconds since the epoch. */
-  get #latestMs(): number {
-    return this.#options.clock.now() + MAX_AHEAD_MS;
-  }
-
   /** Learns what time it is at IMM from an instant that it has shown. */
-  observe({ startTime, endTime, observedTick }: TaskSnapshot): void {
+  observe({ startTime, endTime, observedAt, observedTick }: TaskSnapshot): void {
     for (const instant of [toEpochMs(startTime), toEpochMs(endTime)]) {
-      if (instant === null || instant > this.#latestMs) continue;
+      if (instant === null || instant > observedAt + MAX_AHEAD_MS) continue;
       this.#immAheadMs = Math.max(this.#immAheadMs, instant - observedTick);
     }
   }
@@ -118,7 +113,7 @@ export class ProjectLists {
   async findAll(discovery: TaskDiscovery, onPage: OnPage): Promise<void> {
     if (!discovery.hasBegun) {
       const { snapshots } = await this.#list(discovery.newestRequest, false);
-      discovery.begin(snapshots, this.#latestMs);
+      discovery.begin(snapshots, MAX_AHEAD_MS);
     }
     await this.#readToEnd(discovery.runningRequest, (snapshots) => onPage(snapshots.filter((each) => !isFinal(each))));
   }
@@ -133,10 +128,18 @@ export class ProjectLists {
   /** Lists what has ended since these were seen running, where that is fewer calls than to ask for each. */
   async findEnded(absent: readonly TaskWatch[]): Promise<void> {
     const seen = absent.map(({ snapshot }) => snapshot?.observedTick ?? -Infinity);
-    const sinceMs = this.#immTimeAt(seen.reduce((a, b) => Math.min(a, b), Infinity)) - RANGE_PAD_MS;
+    const sinceMs = this.#immTimeAt(seen.reduce((a, b) => Math.min(a, b), Infinity));
     if (absent.length < 2 || !Number.isFinite(sinceMs)) return;
     const isOpen = (): boolean => absent.some(({ hasEnded }) => !hasEnded);
-    const pages = this.#pages(toEndedRequest(absent, sinceMs), Math.ceil(absent.length / 2), isOpen, false);
+    const pages = this.#pages(
+      toEndedRequest(
+        absent.map(({ key }) => key),
+        sinceMs,
+      ),
+      Math.ceil(absent.length / 2),
+      isOpen,
+      false,
+    );
     for await (const _ of pages) if (!isOpen()) return;
   }
 
@@ -147,7 +150,10 @@ export class ProjectLists {
     if (watches.length < 2 || (watches.length + foreign) / PAGE_SIZE > maxPages) return;
     const isOpen = (): boolean => watches.some(({ snapshot, hasEnded }) => snapshot === undefined && !hasEnded);
     const requestDefinition = watches.some(lacksDefinition);
-    const request = { ...toListRequest(watches, undefined), ...(requestDefinition && { requestDefinition }) };
+    const request = {
+      ...toRunningRequest(watches.map(({ key }) => key)),
+      ...(requestDefinition && { requestDefinition }),
+    };
     for await (const _ of this.#pages(request, maxPages, isOpen, false)) if (!isOpen()) return;
   }
 

@@ -9,7 +9,7 @@
 import type { Clock, Timer } from "../../clock.js";
 import { GatewayError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
-import { PAGE_SIZE } from "../sweep-plan.js";
+import { PAGE_SIZE } from "../list/requests.js";
 import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 import type { TaskReader } from "../task-reader.js";
 import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";

@@ -7,7 +7,7 @@
 
 import type { ListTasksRequest } from "../../imm/imm-client.js";
 import type { ListQuery } from "../list-query.js";
-import { PAGE_SIZE } from "../sweep-plan.js";
+import { PAGE_SIZE } from "../list/requests.js";
 import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 import type { FollowOptions } from "./task-watch.js";
 import type { WatchStream } from "./watch-stream.js";
@@ -73,10 +73,10 @@ export class TaskDiscovery {
   /**
    * Takes in the newest tasks: what starts later, or is not among these, is news.
    *
-   * @param latestMs - later starts are none.
+   * @param maxAheadMs - a start that is further ahead of this machine's clock is none.
    */
-  begin(newest: readonly TaskSnapshot[], latestMs: number): void {
-    const starts = newest.map(startOf).filter((start) => start <= latestMs);
+  begin(newest: readonly TaskSnapshot[], maxAheadMs: number): void {
+    const starts = newest.filter((task) => startOf(task) <= task.observedAt + maxAheadMs).map(startOf);
     this.#firstStart = starts.reduce((a, b) => Math.max(a, b), -Infinity);
     for (const snapshot of newest) if (isFinal(snapshot)) this.#knownEnds.set(toKeyText(snapshot.key), endOf(snapshot));
   }

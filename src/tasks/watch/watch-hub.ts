@@ -14,7 +14,7 @@ import type { Logger } from "../../log.js";
 import { NOBODY_ASKS, pollIntervalMs, type PollRate } from "./poll-plan.js";
 import type { TaskReader } from "../task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
-import { PAGE_SIZE } from "../sweep-plan.js";
+import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "../task.js";
 import { WatchStream } from "./watch-stream.js";
