@@ -36,7 +36,9 @@ function given(values: Readonly<Record<string, unknown>>): GivenOptions {
   return values;
 }
 
-const numbers = settings.flatMap(({ name, range }) => (range === undefined ? [] : [{ name, ...range }]));
+const numbers = settings.flatMap(({ name, range, expected }) =>
+  range === undefined ? [] : [{ name, expected, ...range }],
+);
 
 describe("a number", () => {
   test.each<[value: unknown, shown: string]>([
@@ -71,10 +73,10 @@ describe("a number", () => {
     expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
   });
 
-  test.each(numbers)("named $name is refused below and above its range", ({ name, min, max }) => {
+  test.each(numbers)("named $name is refused below and above its range", ({ name, min, max, expected }) => {
     for (const value of [min - 1, max + 1]) {
       expect(refusalOf(() => completeOptions({ [name]: value }, false))).toBe(
-        `Expected \`${name}\` to be an integer from ${min} to ${max}, got \`${value}\` (number).`,
+        `Expected \`${name}\` to be ${expected}, got \`${value}\` (number).`,
       );
     }
   });

@@ -1,66 +1,82 @@
 /**
- * Which calls answer these tasks at the least cost. Pure: the reader asks, nothing here calls.
+ * Which lists show the running tasks that are wanted, in the fewest calls. Pure.
  *
- * A page of ListTasks answers up to a hundred running tasks at once, progress included, but also carries the running
- * tasks of everybody else. So many tasks of a quiet project are swept, and a few tasks of a busy one are asked for one by
- * one. What is not known yet is tried with a small part of what it may save.
+ * A page carries up to a hundred tasks, but also those of everybody else. So many tasks are looked for on the pages since the
+ * first of them started; where those would carry mostly tasks of others, in narrow lists around the start of each.
  */
 
-import { PAGE_SIZE } from "./list/requests.js";
+import type { ListTasksRequest } from "../imm/imm-client.js";
+import { PAGE_SIZE, RANGE_PAD_MS, toRunningRequest } from "./list/requests.js";
+import { toEpochMs, type TaskKey, type TaskSnapshot } from "./task.js";
 
-/** A task that has to be asked for. */
-export interface WantedTask {
-  /** Whether it was seen running before. Of a task never seen, a list of running ones may know nothing. */
-  readonly isKnownRunning: boolean;
-  readonly needsProgress: boolean;
-  /** Whether something is needed that only GetTask has, so that GetTask is called in any case. */
-  readonly needsGetTask: boolean;
+/** A list, and the pages that it may have: with more of them, others are cheaper. */
+export interface PlannedList {
+  readonly request: ListTasksRequest;
+  readonly maxPages: number;
 }
 
-/** What earlier lists of the project have shown. */
-export interface ProjectKnowledge {
-  /** How many running tasks of others a sweep carries along, at least; null while nobody knows. */
-  readonly foreignRunning: number | null;
+/** The lists of one sweep. */
+export interface SweepPlan {
+  readonly lists: readonly PlannedList[];
+  /** Whether it is one list of all that runs since the first of them started. */
+  readonly isWide: boolean;
 }
 
-/** Below this many calls to save, nothing is tried on suspicion. */
-const MIN_CALLS_TO_EXPLORE = 8;
-/** The share of the calls that may be saved which a first try may cost. */
-const SHARE_TO_EXPLORE = 1 / 8;
-/** A sweep must save more than half, since tasks that it does not show are asked for as well. */
-const MIN_SAVING = 2;
+/** Pages of a narrow list, whose tasks started within a few seconds, at least. */
+const MIN_NARROW_PAGES = 5;
 
 /**
- * How many pages a sweep may read for these tasks; 0 when they are better asked for one by one.
- *
- * @see callsReplaced for what a sweep is measured against.
+ * @param running - snapshots of running tasks of one project, at least one.
+ * @param foreignRunning - how many tasks of others the wide list carries along; null while nobody knows.
  */
-export function planSweep(wanted: readonly WantedTask[], { foreignRunning }: ProjectKnowledge): number {
-  const replaced = callsReplaced(wanted);
-  if (foreignRunning === null) {
-    return replaced < MIN_CALLS_TO_EXPLORE ? 0 : Math.ceil(replaced * SHARE_TO_EXPLORE);
+export function planSweep(running: readonly TaskSnapshot[], foreignRunning: number | null): SweepPlan {
+  const groups = groupByStart(running);
+  if (groups === null)
+    return { lists: [{ request: toRunningRequest(keysOf(running)), maxPages: Infinity }], isWide: true };
+  const narrowPages = groups.reduce((pages, { tasks }) => pages + pagesOf(tasks.length), 0);
+  if (narrowPages <= pagesOf(running.length + (foreignRunning ?? 0))) {
+    const lists = groups.map(({ tasks, from, to }) => ({
+      request: toRunningRequest(keysOf(tasks), { from, to }),
+      maxPages: Math.max(MIN_NARROW_PAGES, tasks.length),
+    }));
+    return { lists, isWide: false };
   }
-  const expectedPages = Math.max(1, Math.ceil((wanted.length + foreignRunning) / PAGE_SIZE));
-  return expectedPages * MIN_SAVING > replaced ? 0 : expectedPages * MIN_SAVING;
+  const range = { from: groups[0]?.from ?? 0, to: groups.at(-1)?.to ?? 0 };
+  return { lists: [{ request: toRunningRequest(keysOf(running), range), maxPages: narrowPages }], isWide: true };
 }
 
-/** How many calls a sweep that shows all these tasks would spare. */
-export function callsReplaced(wanted: readonly WantedTask[]): number {
-  return wanted.filter(({ isKnownRunning, needsProgress, needsGetTask }) =>
-    needsProgress ? true : isKnownRunning && !needsGetTask,
-  ).length;
+/** Tasks whose starts are so close that the ranges around them touch. */
+interface Group {
+  readonly tasks: TaskSnapshot[];
+  readonly from: number;
+  to: number;
 }
 
-/** What a sweep showed. */
-export interface SweepOutcome {
-  readonly tasksRead: number;
-  readonly wantedSeen: number;
-  /** Whether the last page was reached. */
-  readonly isComplete: boolean;
+/** Oldest first; null where a task has no start. */
+function groupByStart(running: readonly TaskSnapshot[]): readonly Group[] | null {
+  const groups: Group[] = [];
+  for (const task of running.toSorted((a, b) => startOf(a) - startOf(b))) {
+    const start = startOf(task);
+    if (start === -Infinity) return null;
+    const last = groups.at(-1);
+    if (last === undefined || start - RANGE_PAD_MS > last.to + RANGE_PAD_MS) {
+      groups.push({ tasks: [task], from: start, to: start });
+    } else {
+      last.tasks.push(task);
+      last.to = start;
+    }
+  }
+  return groups;
 }
 
-/** What is known after a sweep. One that was given up tells only a part, so twice of what it met is assumed. */
-export function learn({ tasksRead, wantedSeen, isComplete }: SweepOutcome): ProjectKnowledge {
-  const met = tasksRead - wantedSeen;
-  return { foreignRunning: isComplete ? met : met * 2 };
+function pagesOf(tasks: number): number {
+  return Math.max(1, Math.ceil(tasks / PAGE_SIZE));
+}
+
+function startOf({ startTime }: TaskSnapshot): number {
+  return toEpochMs(startTime) ?? -Infinity;
+}
+
+function keysOf(tasks: readonly TaskSnapshot[]): readonly TaskKey[] {
+  return tasks.map(({ key }) => key);
 }

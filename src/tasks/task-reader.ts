@@ -13,18 +13,21 @@ import {
   BadUserInputError,
   GatewayError,
   NotFoundError,
-  toError,
   UpstreamMisconfiguredError,
   UpstreamThrottledError,
   UpstreamUnavailableError,
 } from "../errors.js";
-import { CallPriority, type ImmClient, type ListTasksRequest } from "../imm/imm-client.js";
+import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../imm/imm-client.js";
 import { hintAtTaskType } from "../imm/task-type-hint.js";
 import type { CallTally } from "./call-tally.js";
-import { pageAt, readPages, type Page } from "./list/pages.js";
-import { toRunningRequest } from "./list/requests.js";
 import { TypicalDurations } from "./typical-durations.js";
-import { NOBODY, TaskSweeper, type SweepOptions, type SweepResult } from "./task-sweeper.js";
+import {
+  TaskSweeper,
+  type SnapshotPage,
+  type SweepOptions,
+  type SweepResult,
+  type SweepTarget,
+} from "./task-sweeper.js";
 import {
   fromGetTask,
   fromListedTask,
@@ -32,7 +35,6 @@ import {
   isFinal,
   mergeSnapshots,
   satisfies,
-  toEpochMs,
   toKeyText,
   type TaskKey,
   type TaskNeeds,
@@ -56,13 +58,10 @@ export interface TaskReaderOptions {
 export interface ReadRequest {
   readonly key: TaskKey;
   readonly needs: TaskNeeds;
+  /** What the asker knows of the task, should the memory have lost it. */
+  readonly snapshot?: TaskSnapshot | undefined;
   /** How old the answer may be, in milliseconds; final snapshots have no age. @default the reader's `taskMaxAgeMs` */
   readonly maxAgeMs?: number | undefined;
-}
-
-/** One page of a list. */
-export interface SnapshotPage extends Page {
-  readonly snapshots: readonly TaskSnapshot[];
 }
 
 /** On whose behalf tasks are read. */
@@ -75,6 +74,11 @@ export interface ReadOptions {
   readonly onAttempt?: (() => void) | undefined;
   /** Whether the caller still waits: what it alone would cause is not begun once it does not. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
+  /**
+   * Whether a watch asks: several unknown tasks are looked for in the lists first, and what passes by itself is left to its
+   * next poll.
+   */
+  readonly isOfWatch?: boolean | undefined;
 }
 
 /** Is told of every snapshot that is newly known, merged with what the memory holds of its task. */
@@ -87,10 +91,10 @@ interface Question {
   readonly keyText: string;
   readonly notBefore: number;
   readonly options: ReadOptions;
-  /** Whether a complete list has just not shown the task. */
-  readonly isAbsent: boolean;
-  /** Why a list of the project could just not be had. */
-  readonly listError?: GatewayError | undefined;
+  /** What the asker knows of the task. */
+  readonly given: TaskSnapshot | undefined;
+  /** What the lists of the project have just shown of many; undefined where they were not asked. */
+  readonly sweep?: SweepResult | undefined;
 }
 
 /** A read that is under way. */
@@ -101,8 +105,6 @@ interface Flight {
 
 /** Projects of which it is remembered when IMM last answered for them. */
 const MAX_PROJECTS = 1_000;
-/** Pages searched for one task among those of its type that started within the same two seconds. */
-const MAX_PAGES = 5;
 
 /** Reads tasks for the whole process. */
 export class TaskReader {
@@ -128,15 +130,14 @@ export class TaskReader {
     this.#maxCachedTasks = maxCachedTasks;
     this.#snapshots = new LRUCache({ max: maxCachedTasks });
     this.#sweeper = new TaskSweeper({
-      client,
       clock,
-      onListed: (snapshot, isWanted) => this.#keepListed(snapshot, isWanted),
+      list: async (request, options, wanted) => this.#readPage(request, options, wanted),
     });
   }
 
   /** Takes what a list shows, and answers with all that is known of the task now. */
   learn(snapshot: TaskSnapshot): TaskSnapshot {
-    return this.#keepListed(snapshot, false);
+    return this.#keepListed(snapshot, new Set());
   }
 
   /** Calls `listener` with every snapshot that is newly known. */
@@ -155,36 +156,26 @@ export class TaskReader {
     const questions = requests.map((request) => this.#toQuestion(request, options));
     const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
     options.tally?.countCached(questions.length - unknown.length);
-    const sweep = this.#sweep(unknown, options);
+    const sweeps = this.#sweepMany(unknown, options);
     return questions.map(async (question) => {
-      const { absent, failed } = await sweep;
-      const { keyText } = question;
-      return this.#answer({ ...question, isAbsent: absent.has(keyText), listError: failed.get(keyText) });
+      const known = this.#knownAnswer(question);
+      return known ?? this.#answer({ ...question, sweep: await sweeps.get(question.keyText) });
     });
   }
 
   /** One page of a project's tasks, each merged with what is known of it. */
   async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
-    const observed = momentOf(this.#clock);
-    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, toCallOptions(options));
-    this.#answeredTicks.set(request.projectName, observed.tick);
-    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
-    return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, false)), nextToken };
-  }
-
-  /** What answers the request without a call, if anything does. */
-  known(request: ReadRequest): TaskSnapshot | undefined {
-    return this.#knownAnswer(this.#toQuestion(request, {}));
-  }
-
-  /** One task by GetTask, after the lists have not shown it or do not tell what is needed. */
-  async confirm({ key, needs }: ReadRequest, options: ReadOptions): Promise<TaskSnapshot> {
-    return this.#answer({ ...this.#toQuestion({ key, needs, maxAgeMs: 0 }, options), isAbsent: true });
+    return this.#readPage(request, toCallOptions(options), new Set());
   }
 
   /** Takes in what a create has told of its task, and answers with all that is known of it now. */
   learnCreated(snapshot: TaskSnapshot): TaskSnapshot {
     return this.#keep(snapshot);
+  }
+
+  /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when nobody knows. */
+  immTimeAt(projectName: string, tick: number): number {
+    return this.#sweeper.immTimeAt(projectName, tick);
   }
 
   /** The tick at which IMM last answered a question about the project's tasks; `-Infinity` when that is not known. */
@@ -197,29 +188,35 @@ export class TaskReader {
     return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, {}));
   }
 
-  /** Sweeps the projects of these questions, each by itself. */
-  async #sweep(questions: readonly Question[], options: ReadOptions): Promise<SweepResult> {
-    const byProject = new Map<string, Question[]>();
-    for (const question of questions) {
-      const ofProject = byProject.get(question.key.projectName);
-      if (ofProject === undefined) byProject.set(question.key.projectName, [question]);
-      else ofProject.push(question);
+  async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
+    const observed = momentOf(this.#clock);
+    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, options);
+    this.#answeredTicks.set(request.projectName, observed.tick);
+    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
+    return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, wanted)), nextToken };
+  }
+
+  /** By key text: the sweep of several questions of the same project. A single one is asked for in a flight of its own. */
+  #sweepMany(questions: readonly Question[], options: ReadOptions): ReadonlyMap<string, Promise<SweepResult>> {
+    const sweeps = new Map<string, Promise<SweepResult>>();
+    for (const projectName of new Set(questions.map(({ key }) => key.projectName))) {
+      const ofProject = questions.filter(({ key }) => key.projectName === projectName);
+      if (ofProject.length < 2) continue;
+      const sweep = this.#sweepProject(projectName, ofProject, options);
+      for (const { keyText } of ofProject) sweeps.set(keyText, sweep);
     }
-    const results = await Promise.all(
-      [...byProject].map(async ([projectName, ofProject]) => this.#sweepProject(projectName, ofProject, options)),
-    );
-    return {
-      absent: new Set(results.flatMap(({ absent }) => [...absent])),
-      failed: new Map(results.flatMap(({ failed }) => [...failed])),
-    };
+    return sweeps;
   }
 
   /** One sweep of a project at a time: what the one under way brings is not asked for again. */
   async #sweepProject(projectName: string, questions: readonly Question[], options: ReadOptions): Promise<SweepResult> {
     for (;;) {
       const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
-      const targets = unknown.map(({ key, needs, keyText }) => ({ key, needs, known: this.#snapshots.get(keyText) }));
-      if (this.#sweeper.plan(projectName, targets) === 0) return NOBODY;
+      const targets = this.#sweeper.choose(
+        unknown.map((question) => this.#toTarget(question)),
+        options.isOfWatch === true,
+      );
+      if (targets.length === 0) return NOTHING_SWEPT;
       const underWay = this.#sweeps.get(projectName);
       if (underWay === undefined) {
         const sweep = this.#sweeper
@@ -232,6 +229,10 @@ export class TaskReader {
       const answered = unknown.filter((question) => this.#knownAnswer(question) !== undefined);
       options.tally?.countShared(answered.length);
     }
+  }
+
+  #toTarget({ key, keyText, needs, given }: Question): SweepTarget {
+    return { key, keyText, needs, known: this.#snapshots.get(keyText) ?? given };
   }
 
   async #answer(question: Question): Promise<TaskSnapshot> {
@@ -250,8 +251,9 @@ export class TaskReader {
     }
   }
 
-  #knownAnswer({ keyText, needs, notBefore }: Question): TaskSnapshot | undefined {
-    const known = this.#snapshots.get(keyText);
+  #knownAnswer({ keyText, needs, notBefore, given, sweep }: Question): TaskSnapshot | undefined {
+    const seen = sweep?.seen.get(keyText);
+    const known = this.#snapshots.get(keyText) ?? (seen && given ? mergeSnapshots(given, seen) : (seen ?? given));
     return known !== undefined && satisfies(known, needs, notBefore) ? known : undefined;
   }
 
@@ -263,57 +265,60 @@ export class TaskReader {
   }
 
   async #fetch(question: Question): Promise<TaskSnapshot> {
-    const { key, keyText, needs, listError } = question;
+    const { keyText, key, options } = question;
+    const target = this.#toTarget(question);
+    const isListed = question.sweep === undefined && this.#sweeper.choose([target], false).length > 0;
+    // Other callers share what is begun here: it goes on without the first of them.
+    const swept = isListed
+      ? await this.#sweeper.sweep(key.projectName, [target], { ...toCallOptions(options), isWanted: undefined })
+      : question.sweep;
+    const known = this.#knownAnswer({ ...question, sweep: swept });
+    if (known !== undefined) return known;
     // Absent from the running ones is no proof of anything: GetTask says what became of it.
-    if (question.isAbsent) return this.#confirm(question);
-    if (listError !== undefined) return this.#fetchByGetTask(question, listError);
-    const known = this.#snapshots.get(keyText);
-    const isListEnough =
-      needs.progress &&
-      known !== undefined &&
-      !isFinal(known) &&
-      known.startTime !== null &&
-      (known.hasAskedDefinition || !needs.definition) &&
-      (known.hasAskedEventId || !needs.eventId);
-    if (!isListEnough) return this.#fetchByGetTask(question);
-    let listed: TaskSnapshot | undefined;
-    try {
-      listed = await this.#findRunning(key, known.startTime, question.options);
-    } catch (thrown) {
-      return this.#fetchByGetTask(question, toGatewayError(thrown));
-    }
-    return listed === undefined ? this.#confirm(question) : this.#keep(mergeSnapshots(known, listed));
+    return swept?.absent.has(keyText) === true
+      ? this.#confirm(question)
+      : this.#fetchByGetTask(question, swept?.failed.get(keyText));
   }
 
   /**
    * GetTask, and the list as well when the task runs and somebody wants its progress.
    *
-   * @param listError - why the list could not be had before. While IMM throttles or refuses the gateway's credentials, GetTask is not tried either.
+   * @param listError - why the lists could not be had before.
    */
   async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
-    const { key, needs, notBefore, options } = question;
-    if (listError instanceof UpstreamThrottledError || listError instanceof UpstreamMisconfiguredError) throw listError;
+    const { key, keyText, needs, notBefore, options } = question;
+    if (listError !== undefined && this.#isHopeless(question, listError)) throw listError;
     const snapshot = await this.#getTask(question);
     if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
     if (listError !== undefined) return { ...snapshot, progressError: listError };
-    try {
-      const listed = await this.#findRunning(key, snapshot.startTime, options);
-      return this.#keep(
-        listed === undefined
-          ? { ...snapshot, progressAskedTick: snapshot.observedTick }
-          : mergeSnapshots(snapshot, listed),
-      );
-    } catch (thrown) {
-      return { ...snapshot, progressError: toGatewayError(thrown) };
-    }
+    const target = { key, keyText, needs, known: snapshot };
+    const { seen, failed } = await this.#sweeper.sweep(key.projectName, [target], {
+      ...toCallOptions(options),
+      isWanted: undefined,
+    });
+    const [failure] = failed.values();
+    if (failure !== undefined) return { ...snapshot, progressError: failure };
+    const listed = seen.get(keyText);
+    return listed === undefined
+      ? this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick })
+      : mergeSnapshots(snapshot, listed);
+  }
+
+  /** Whether GetTask would fail like the lists: or what a watch asks for is better left to its next poll. */
+  #isHopeless({ key, options }: Question, listError: GatewayError): boolean {
+    if (listError instanceof UpstreamThrottledError || listError instanceof UpstreamMisconfiguredError) return true;
+    return options.isOfWatch === true && (listError.retryable || this.#sweeper.hasListed(key.projectName));
   }
 
   /** GetTask after a list did not show the task: it has ended, or the list lags behind. */
   async #confirm(question: Question): Promise<TaskSnapshot> {
-    const { priority = CallPriority.query, ...options } = question.options;
+    const { priority = CallPriority.query, onAttempt, ...options } = question.options;
     const confirming = { ...options, priority: Math.max(priority, CallPriority.confirmation) };
     const snapshot = await this.#getTask({ ...question, options: confirming });
-    return isFinal(snapshot) ? snapshot : this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick });
+    if (isFinal(snapshot)) return snapshot;
+    // What goes on after all is no end, and the next poll asks for it in the same way.
+    onAttempt?.();
+    return this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick });
   }
 
   async #getTask({ key, keyText, needs, options }: Question): Promise<TaskSnapshot> {
@@ -328,28 +333,12 @@ export class TaskReader {
     return this.#keep(fromGetTask(key, task, { askedDefinition, observed }));
   }
 
-  /** The task among the running ones of its type that started when it did, if it is there. Keeps what else it meets. */
-  async #findRunning(key: TaskKey, startTime: string | null, options: ReadOptions): Promise<TaskSnapshot | undefined> {
-    const startedAt = toEpochMs(startTime);
-    const request = toRunningRequest([key], startedAt === null ? undefined : { from: startedAt, to: startedAt });
-    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
-      this.list({ ...request, ...pageAt(nextToken) }, options);
-    // Other callers share what is begun here: it goes on without the first of them.
-    for await (const { snapshots } of readPages(readPage, { maxPages: MAX_PAGES })) {
-      const found = snapshots.find(
-        ({ key: { taskId, taskType } }) => taskId === key.taskId && taskType === key.taskType,
-      );
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
   /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */
-  #keepListed(snapshot: TaskSnapshot, isWanted: boolean): TaskSnapshot {
+  #keepListed(snapshot: TaskSnapshot, wanted: ReadonlySet<string>): TaskSnapshot {
     const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
     const keyText = toKeyText(snapshot.key);
-    if (isWanted || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
-    for (const listener of this.#listeners) listener(keyText, snapshot);
+    if (wanted.has(keyText) || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
+    this.#tell(keyText, snapshot);
     return snapshot;
   }
 
@@ -360,18 +349,32 @@ export class TaskReader {
     this.#snapshots.set(keyText, merged);
     this.#answeredTicks.set(snapshot.key.projectName, snapshot.observedTick);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
-    for (const listener of this.#listeners) listener(keyText, merged);
+    this.#tell(keyText, merged);
     return merged;
   }
 
-  #toQuestion({ key, needs, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
+  #tell(keyText: string, snapshot: TaskSnapshot): void {
+    this.#sweeper.observe(snapshot);
+    for (const listener of this.#listeners) listener(keyText, snapshot);
+  }
+
+  #toQuestion({ key, needs, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
     const notBefore = this.#clock.tick() - maxAgeMs;
-    return { key, needs, keyText: toKeyText(key), notBefore, options, isAbsent: false };
+    return { key, needs, keyText: toKeyText(key), notBefore, options, given: snapshot };
   }
 }
 
-function toCallOptions({ priority, tally, onAttempt = tally?.countCall, isWanted }: ReadOptions): SweepOptions {
-  return { priority, onAttempt, isWanted };
+/** Of questions that lists do not answer. */
+const NOTHING_SWEPT: SweepResult = { seen: new Map(), absent: new Set(), failed: new Map() };
+
+function toCallOptions({
+  priority,
+  tally,
+  onAttempt = tally?.countCall,
+  isWanted,
+  isOfWatch,
+}: ReadOptions): SweepOptions {
+  return { priority, onAttempt, isWanted, isOfWatch };
 }
 
 function notWanted(): GatewayError {
@@ -387,10 +390,4 @@ function withTaskTypeHint(thrown: unknown, taskType: string): unknown {
     return new BadUserInputError(thrown.argument, `${thrown.message} ${hint}`, thrown);
   }
   return thrown;
-}
-
-/** Clients throw nothing but the errors of the house; anything else is a defect, and must not pass for a task's state. */
-function toGatewayError(thrown: unknown): GatewayError {
-  if (thrown instanceof GatewayError) return thrown;
-  throw toError(thrown);
 }

@@ -22,7 +22,8 @@ import {
 } from "./idempotency-mark.js";
 import { fromCreatedTask, type TaskSnapshot } from "./task.js";
 import { pageAt, readPages } from "./list/pages.js";
-import type { ReadOptions, SnapshotPage, TaskReader } from "./task-reader.js";
+import type { ReadOptions, TaskReader } from "./task-reader.js";
+import type { SnapshotPage } from "./task-sweeper.js";
 
 /** What a `TaskStarter` is made of. */
 export interface TaskStarterOptions {

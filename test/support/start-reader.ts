@@ -48,7 +48,7 @@ export async function startReader(
     maxWatchedTasks = 10_000,
     wrapClient = (client: ImmClient) => client,
   } = options;
-  const client = wrapClient(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 }));
+  const client = wrapClient(countAttempts(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 })));
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
   const rate = { watchCallsPerSecond: 0.5, minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
   const hub = new WatchHub({
@@ -62,6 +62,22 @@ export async function startReader(
   });
   disposeAfterTest(() => hub.dispose());
   return { clock, emulator, client, reader, hub };
+}
+
+/** Each call is one attempt, as long as no policy of calls repeats it. */
+function countAttempts(client: ImmClient): ImmClient {
+  return {
+    getTask: async (request, options) => {
+      options?.onAttempt?.();
+      return client.getTask(request, options);
+    },
+    listTasks: async (request, options) => {
+      options?.onAttempt?.();
+      return client.listTasks(request, options);
+    },
+    getResult: async (request, options) => client.getResult(request, options),
+    createTask: async (request, options) => client.createTask(request, options),
+  };
 }
 
 /** The actions that reached the emulator, in order. */

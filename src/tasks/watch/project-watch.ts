@@ -10,7 +10,7 @@ import type { Clock, Timer } from "../../clock.js";
 import { GatewayError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { PAGE_SIZE } from "../list/requests.js";
-import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import { isFinal, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 import type { TaskReader } from "../task-reader.js";
 import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";
 import { ProjectPoll } from "./project-poll.js";
@@ -57,8 +57,6 @@ export class ProjectWatch {
   /** Those that are asked for. */
   readonly #asking = new Set<TaskWatch>();
   #newcomersAskedTick = -Infinity;
-  /** Those that are polled for the first time. */
-  readonly #beginning = new Set<TaskDiscovery>();
   #isPolling = false;
   /** When the last poll began; `-Infinity` before the first. */
   #polledTick = -Infinity;
@@ -77,7 +75,6 @@ export class ProjectWatch {
     this.#poll = new ProjectPoll({
       ...options,
       maxPollIntervalMs: options.rate.maxPollIntervalMs,
-      isWanted: () => !this.#hasEnded,
       onFound: (discovery, tasks) => this.#followFound(discovery, tasks),
       onFailure: (of, error) => this.#handleFailure(of, error),
     });
@@ -122,11 +119,13 @@ export class ProjectWatch {
     this.#addAsked(stream, options);
     const filterText = toFilterText(filter);
     const { projectName, clock } = this.#options;
-    const discovery = this.#discoveries.get(filterText) ?? new TaskDiscovery(projectName, filter, clock.tick());
+    const known = this.#discoveries.get(filterText);
+    const discovery = known ?? new TaskDiscovery(projectName, filter, clock.tick());
     this.#discoveries.set(filterText, discovery);
     discovery.followers.set(stream, options);
     // Lists tell its fellows only what is new.
     for (const key of discovery.running.values()) this.#follow(stream, options, key);
+    if (known === undefined && this.#heldUntilTick <= clock.tick()) void this.#begin(discovery);
     this.#plan();
   }
 
@@ -149,12 +148,10 @@ export class ProjectWatch {
 
   /** Takes in what any question brought. */
   observe(keyText: string, snapshot: TaskSnapshot): void {
-    this.#poll.observe(snapshot);
     const watch = this.#watches.get(keyText);
     if (watch === undefined) return;
     watch.observe(snapshot);
     this.#settle(watch);
-    if (this.#timerTick === Infinity && !watch.isAwaited) this.#plan();
   }
 
   /** Ends every watch without a word; no timer is left. */
@@ -226,11 +223,9 @@ export class ProjectWatch {
     if (this.#hasEnded) return;
     const { clock } = this.#options;
     const now = clock.tick();
-    if (this.#heldUntilTick <= now) for (const discovery of this.#newDiscoveries()) void this.#begin(discovery);
     if (this.#newcomersDueTick() <= now) void this.#ask();
     if (this.#pollDueTick() <= now) void this.#pollAll();
-    const beginsTick = this.#newDiscoveries().length > 0 ? this.#heldUntilTick : Infinity;
-    const dueTick = Math.min(beginsTick, this.#newcomersDueTick(), this.#pollDueTick());
+    const dueTick = Math.min(this.#newcomersDueTick(), this.#pollDueTick());
     if (this.#hasEnded || dueTick === this.#timerTick) return;
     this.#timer?.cancel();
     this.#timerTick = dueTick;
@@ -249,8 +244,8 @@ export class ProjectWatch {
 
   #pollDueTick(): number {
     if (this.#isPolling) return Infinity;
-    const hasBegun = [...this.#discoveries.values()].some((discovery) => !this.#beginning.has(discovery));
-    if (!hasBegun && !this.#hasKnown()) return Infinity;
+    const isBeginning = [...this.#discoveries.values()].every(({ isPolled }) => isPolled);
+    if (isBeginning && !this.#hasKnown()) return Infinity;
     return Math.max(this.#heldUntilTick, this.#polledTick + this.intervalMs);
   }
 
@@ -259,15 +254,11 @@ export class ProjectWatch {
     return false;
   }
 
-  #newDiscoveries(): TaskDiscovery[] {
-    return [...this.#discoveries.values()].filter(({ hasBeenPolled }) => !hasBeenPolled);
-  }
-
   async #begin(discovery: TaskDiscovery): Promise<void> {
     if (!this.#hasKnown()) this.#polledTick = this.#options.clock.tick();
-    this.#beginning.add(discovery);
-    this.#pollCalls = Math.max(this.#pollCalls, await this.#poll.begin(discovery));
-    this.#beginning.delete(discovery);
+    this.#poll.takeCalls();
+    await this.#poll.discover(discovery);
+    this.#pollCalls = Math.max(this.#pollCalls, this.#poll.takeCalls());
     this.#plan();
   }
 
@@ -278,7 +269,7 @@ export class ProjectWatch {
     for (const watch of watches) this.#asking.add(watch);
     this.#newcomersAskedTick = clock.tick();
     if (!this.#hasKnown()) this.#polledTick = clock.tick();
-    await this.#poll.ask(watches);
+    await this.#poll.readTasks(watches);
     for (const watch of watches) this.#asking.delete(watch);
     for (const watch of watches) this.#settle(watch);
     this.#plan();
@@ -287,9 +278,18 @@ export class ProjectWatch {
   async #pollAll(): Promise<void> {
     this.#isPolling = true;
     this.#polledTick = this.#options.clock.tick();
-    const watches = [...this.#watches.values()];
-    const discoveries = [...this.#discoveries.values()].filter((discovery) => !this.#beginning.has(discovery));
-    this.#pollCalls = await this.#poll.poll(watches, discoveries);
+    // What newcomers have cost is no part of it.
+    this.#poll.takeCalls();
+    const discoveries = [...this.#discoveries.values()];
+    await Promise.all(discoveries.map(async (discovery) => this.#poll.discover(discovery)));
+    const watches = [...this.#watches.values()].filter(
+      ({ keyText, snapshot }) =>
+        snapshot !== undefined &&
+        !isFinal(snapshot) &&
+        discoveries.every(({ running, missing }) => !running.has(keyText) || missing.has(keyText)),
+    );
+    await this.#poll.readTasks(watches);
+    this.#pollCalls = Math.max(1, this.#poll.takeCalls());
     this.#isPolling = false;
     for (const watch of watches) this.#settle(watch);
     this.#plan();

@@ -26,8 +26,10 @@ const LIST_LAG_MS = 10_000;
 /** The tasks of one project and filter. */
 export class TaskDiscovery {
   readonly followers = new Map<WatchStream, FollowOptions>();
-  /** Whether a poll has asked for it. */
-  hasBeenPolled = false;
+  /** Whether its lists are being read. */
+  isPolled = false;
+  /** By key text: the running ones that the last list did not show. */
+  missing: ReadonlyMap<string, TaskKey> = new Map();
   /** From when on what has ended is yet to be listed. */
   endedTick: number;
   readonly #list: ListTasksRequest;

@@ -62,25 +62,13 @@ export interface WatchProjectRequest extends FollowRequest {
 
 /** Shares watches among subscribers. */
 export class WatchHub {
-  readonly #reader: TaskReader;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #rate: PollRate;
-  readonly #refusalGraceMs: number;
-  readonly #maxWatchedTasks: number;
-  readonly #maxFollowedProjects: number;
+  readonly #options: WatchHubOptions;
   readonly #projects = new Map<string, ProjectWatch>();
   readonly #streams = new Set<WatchStream>();
 
   constructor(options: WatchHubOptions) {
-    const { reader, clock, logger, rate, refusalGraceMs, maxWatchedTasks, maxFollowedProjects } = options;
-    this.#reader = reader;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#rate = rate;
-    this.#refusalGraceMs = refusalGraceMs;
-    this.#maxWatchedTasks = maxWatchedTasks;
-    this.#maxFollowedProjects = maxFollowedProjects;
+    this.#options = options;
+    const { reader } = options;
     reader.listen((keyText, snapshot) => this.#projects.get(snapshot.key.projectName)?.observe(keyText, snapshot));
   }
 
@@ -92,7 +80,7 @@ export class WatchHub {
   /** Milliseconds after which asking for a task of the project again is worth it: when it is polled, or would be. */
   pollIntervalMs(projectName: string): number {
     const unwatched = { ...NOBODY_ASKS, isAskedByAll: false };
-    return this.#projects.get(projectName)?.intervalMs ?? pollIntervalMs(1, this.#rate, unwatched);
+    return this.#projects.get(projectName)?.intervalMs ?? pollIntervalMs(1, this.#options.rate, unwatched);
   }
 
   /**
@@ -126,7 +114,7 @@ export class WatchHub {
    */
   watchProject({ projectName, filter = {}, needs, maxStalenessMs }: WatchProjectRequest): WatchStream {
     const isNew = this.#projects.get(projectName)?.isFollowedBy(filter) !== true;
-    if (isNew && this.#followedProjects >= this.#maxFollowedProjects) {
+    if (isNew && this.#followedProjects >= this.#options.maxFollowedProjects) {
       throw new UpstreamThrottledError("The gateway follows as many projects as it may.", {
         retryAfterMs: FULL_RETRY_MS,
       });
@@ -155,7 +143,7 @@ export class WatchHub {
 
   /** How many tasks beyond those that are watched may be. */
   get #room(): number {
-    return this.#maxWatchedTasks - this.watchedTasks;
+    return this.#options.maxWatchedTasks - this.watchedTasks;
   }
 
   #open(projectNames: Iterable<string>, keyTexts: Iterable<string>, isEndless: boolean): WatchStream {
@@ -175,14 +163,10 @@ export class WatchHub {
     const known = this.#projects.get(projectName);
     if (known !== undefined) return known;
     const project = new ProjectWatch({
+      ...this.#options,
       projectName,
-      reader: this.#reader,
-      clock: this.#clock,
-      logger: this.#logger,
-      rate: this.#rate,
-      refusalGraceMs: this.#refusalGraceMs,
       room: () => this.#room,
-      maxPages: Math.ceil(this.#maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,
+      maxPages: Math.ceil(this.#options.maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,
       onEnd: () => this.#projects.delete(projectName),
     });
     this.#projects.set(projectName, project);

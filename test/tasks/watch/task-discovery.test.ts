@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { letOthersRun } from "../../../src/clock.js";
 import { ForbiddenError, NotFoundError, UpstreamThrottledError } from "../../../src/errors.js";
 import { NO_NEEDS } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
@@ -102,6 +103,7 @@ describe("following a project", () => {
     await read(single, 1);
     await read(whole, 1);
     expect(hub.watchedTasks).toBe(1);
+    await letOthersRun();
     emulator.setProgress("a", 50);
     await clock.advance(1_000);
     expect([await read(single, 1), await read(whole, 1)]).toEqual([["a RUNNING 50"], ["a RUNNING 50"]]);
