@@ -16,6 +16,8 @@ export type InjectedFailure = "throttle" | "outage";
 export interface EmulatedCall {
   readonly action: string;
   readonly taskId: string | null;
+  /** Whether it lists what runs. */
+  readonly isOfRunning: boolean;
 }
 
 export const PROJECT = "immtest";
@@ -40,7 +42,7 @@ export class EmulatedImmClient extends OpenApiImmClient {
     });
     const openApi: OpenApi = {
       callApi: async ({ action, version }, { query = {} }) => {
-        this.calls.push({ action, taskId: query["TaskId"] ?? null });
+        this.calls.push({ action, taskId: query["TaskId"] ?? null, isOfRunning: query["Status"] === "Running" });
         const failure = this.failures.shift();
         if (failure !== undefined) throw toError(failure);
         const sent = { query: new Map(Object.entries(query)), form: new Map<string, string>() };

@@ -6,6 +6,7 @@ import type { ImmClient } from "../../src/imm/imm-client.js";
 import { createOpenApi, OpenApiImmClient } from "../../src/imm/openapi-client.js";
 import { TaskReader } from "../../src/tasks/task-reader.js";
 import { WatchHub } from "../../src/tasks/watch/watch-hub.js";
+import { countAttempts } from "./count-attempts.js";
 import type { ManualClock } from "./manual-clock.js";
 import { RecordingLogger } from "./recording-logger.js";
 import { disposeAfterTest, manualClockNow } from "./start-gateway.js";
@@ -62,22 +63,6 @@ export async function startReader(
   });
   disposeAfterTest(() => hub.dispose());
   return { clock, emulator, client, reader, hub };
-}
-
-/** Each call is one attempt, as long as no policy of calls repeats it. */
-function countAttempts(client: ImmClient): ImmClient {
-  return {
-    getTask: async (request, options) => {
-      options?.onAttempt?.();
-      return client.getTask(request, options);
-    },
-    listTasks: async (request, options) => {
-      options?.onAttempt?.();
-      return client.listTasks(request, options);
-    },
-    getResult: async (request, options) => client.getResult(request, options),
-    createTask: async (request, options) => client.createTask(request, options),
-  };
 }
 
 /** The actions that reached the emulator, in order. */

@@ -4,6 +4,7 @@ import { TaskReader } from "../../../src/tasks/task-reader.js";
 import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../../src/tasks/task.js";
 import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
+import { countAttempts } from "../../support/count-attempts.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../../support/emulated-client.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
@@ -108,7 +109,7 @@ class World {
   readonly clock = new ManualClock();
   readonly client = new EmulatedImmClient(this.clock, PAGE);
   readonly reader = new TaskReader({
-    client: this.client,
+    client: countAttempts(this.client),
     clock: this.clock,
     taskMaxAgeMs: 1_000,
     maxCachedTasks: 1_000,
@@ -137,6 +138,14 @@ class World {
   async take(step: Step): Promise<void> {
     await this.#act(step);
     await this.clock.advance(0);
+  }
+
+  /** Lets time pass, timer by timer. */
+  async wait(ms: number): Promise<void> {
+    const until = this.clock.tick() + ms;
+    while (this.clock.tick() < until) {
+      await this.clock.advance(Math.min(this.clock.nextTimerInMs ?? ms, until - this.clock.tick()));
+    }
   }
 
   /** Ends every task, and lets time pass until everybody has been told. */
@@ -264,6 +273,26 @@ describe("whatever happens", () => {
         expect(world.client.calls).toHaveLength(calls);
       }),
       { numRuns: 2_000 },
+    );
+  }, 120_000);
+
+  it("what runs costs no more than the allowance, whoever follows it, while nobody asks for fresher data", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 30 }), async (steps) => {
+        const world = new World();
+        for (const step of steps.filter((step) => step.do !== "fail")) {
+          await world.take("staleness" in step ? { ...step, staleness: undefined } : step);
+        }
+        // What newcomers cost comes on top, and the last poll before this may be one of fewer tasks.
+        await world.wait(15_000);
+        const before = world.client.calls.length;
+        await world.wait(120_000);
+        const ofRunning = world.client.calls.slice(before).filter(({ isOfRunning }) => isOfRunning);
+        const pagesOfAPoll = world.subscribers.length + Math.ceil(world.taskIds.length / PAGE);
+        expect(ofRunning.length).toBeLessThanOrEqual(120 * 0.5 + pagesOfAPoll);
+        world.hub.dispose();
+      }),
+      { numRuns: 500 },
     );
   }, 120_000);
 
