@@ -49,6 +49,7 @@ import {
   type ListTasksRequest,
 } from "./imm-client.js";
 import { UpstreamJournal } from "./upstream-journal.js";
+import { WireShapeError } from "./wire.js";
 
 /** How IMM may be called. */
 export interface CallPolicyLimits {
@@ -352,15 +353,15 @@ function stopped(details: { readonly mayHaveArrived: boolean }): StoppedError {
 /** The breaker is open: trying again before it closes is pointless. */
 class BreakerOpenError extends UpstreamUnavailableError {}
 
-/** Failures of our own making, which a retry at once would only repeat. */
-const HOPELESS = [BudgetSpentError, BreakerOpenError, StoppedError];
+/** What a retry at once would only repeat: failures of our own making, and a whole answer of another shape than documented. */
+const HOPELESS = [BudgetSpentError, BreakerOpenError, StoppedError, WireShapeError];
 
-/** Whether the failure says that IMM as a whole is in trouble; throttling and refusals do not. */
+/** Whether the failure says that IMM as a whole is in trouble; throttling, refusals, and one odd task do not. */
 function isOutage(error: Error): boolean {
   return (
     error instanceof UpstreamUnavailableError ||
     error instanceof UpstreamTimeoutError ||
-    error instanceof UpstreamInvalidResponseError
+    (error instanceof UpstreamInvalidResponseError && !(error instanceof WireShapeError))
   );
 }
 

@@ -56,7 +56,7 @@ const RULES: readonly RefusalRule[] = [
       new UpstreamMisconfiguredError("IMM refused the gateway's clock: it is off by more than 15 minutes.", { imm }),
   ],
   [
-    /AccessKey|^Signature|^IncompleteSignature|SecurityToken|^InvalidCredentials|^MissingAuthorization/i,
+    /AccessKey|Signature|SecurityToken|^InvalidCredentials|^Missing(Authorization|Timestamp)/i,
     (_refusal, imm) => new UpstreamMisconfiguredError("IMM refused the gateway's own credentials.", { imm }),
   ],
   [
@@ -119,14 +119,15 @@ const NO_FAULT = /^(OK|Success|200)$/i;
 
 /**
  * The error that an answer with HTTP 200 stands for: one that has a code, and nothing of what the operation is asked for. A
- * code beside that is the task's own. Null when it is no refusal.
+ * code beside that is the task's own; what was sent and comes back is nothing. Null when it is no refusal.
  */
-export function fromAnswer({ response }: Operation, answer: unknown): GatewayError | null {
+export function fromAnswer({ request, response }: Operation, answer: unknown): GatewayError | null {
   if (typeof answer !== "object" || answer === null) return null;
   const body = answer as Readonly<Record<string, unknown>>;
   const code = readText(body["Code"]);
   if (code === null || NO_FAULT.test(code)) return null;
-  const hasContent = Object.keys(response).some((name) => !ENVELOPE.has(name) && !isEmpty(body[name]));
+  const asked = Object.keys(response).filter((name) => !ENVELOPE.has(name) && !Object.hasOwn(request, name));
+  const hasContent = asked.some((name) => !isEmpty(body[name]));
   return hasContent ? null : fromRefusal(readRefusal({ data: body }, 200));
 }
 

@@ -25,6 +25,7 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "../../src/imm/imm-client.js";
+import { WireShapeError } from "../../src/imm/wire.js";
 import { RecordingLogger } from "../support/recording-logger.js";
 import { completeOptions, type GivenOptions } from "../../src/options/options.js";
 
@@ -665,6 +666,7 @@ describe("the breaker", () => {
     ["bad arguments", new BadUserInputError(null, "malformed")],
     ["denials", new ForbiddenError("denied")],
     ["misconfiguration", new UpstreamMisconfiguredError("key")],
+    ["whole answers of another shape", new WireShapeError("Expected answer.Status to be there.")],
   ])("does not open after %s", async (_name, error) => {
     const client = guard(limits);
     await fail(client, 10, error);

@@ -444,6 +444,20 @@ describe("answers of another shape", () => {
       },
     );
 
+    test.each<[code: string, expected: ErrorClass]>([
+      ["InternalError", UpstreamUnavailableError],
+      ["Throttling.User", UpstreamThrottledError],
+      ["InvalidSecurityToken.Expired", UpstreamMisconfiguredError],
+      ["MissingSignature", UpstreamMisconfiguredError],
+      ["ResourceNotFound", NotFoundError],
+    ])("is a refusal beside what was sent and comes back: %s", async (code, expected) => {
+      const { TaskId, TaskType, ProjectName } = task;
+      const { url } = await serveBody(200, { RequestId: "R-7", TaskId, TaskType, ProjectName, Code: code });
+      const error = await errorOf((await clientOf(url)).getTask(request));
+      expect(error).toBeInstanceOf(expected);
+      expect(error.imm).toEqual({ code, requestId: "R-7" });
+    });
+
     test("is none where the task is there: the code is the task's own", async () => {
       const { url } = await serveBody(200, { ...task, Code: "InternalError", Message: "failed" });
       expect(await (await clientOf(url)).getTask(request)).toMatchObject({ code: "InternalError" });
