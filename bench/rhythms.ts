@@ -19,27 +19,37 @@ const MINUTE_MS = 60_000;
 const FIRST_END_MS = 10_000;
 const LAST_END_MS = 50_000;
 
-/** Follows the tasks, each id as often as it is there; answers with what stops it. */
-type Follow = (emulator: Emulator, taskIds: readonly string[], told: Told) => Promise<() => Promise<void>>;
+/** Follows the tasks, each id as often as it is there; says when it began to, and how it is stopped. */
+type Follow = (
+  emulator: Emulator,
+  taskIds: readonly string[],
+  told: Told,
+) => Promise<{ readonly begin: number; readonly stop: () => Promise<void> }>;
 
 const contestants: Readonly<Record<string, Follow>> = {
   "this gateway": async (emulator, taskIds, told) => {
     const gateway = await MeasuredProcess.start("./gateway-process.js", emulator.url);
     const subscribers = new Subscribers(gateway.url);
     subscribers.onEvent = (subscriber, _progress, status) => told(taskIds[subscriber] ?? "", status);
+    const begin = Date.now();
     void subscribers.subscribe(taskIds, undefined);
-    return async () => {
+    const stop = async (): Promise<void> => {
       await subscribers.dispose();
       gateway.stop();
     };
+    return { begin, stop };
   },
   "a loop for each tab": async (emulator, taskIds, told) => {
-    const stop = pollForEach(await connect(emulator), taskIds, told);
-    return async () => stop();
+    const client = await connect(emulator);
+    const begin = Date.now();
+    const stop = pollForEach(client, taskIds, told);
+    return { begin, stop: async () => stop() };
   },
   "a loop for the project": async (emulator, taskIds, told) => {
-    const stop = pollForAll(await connect(emulator), [...new Set(taskIds)], told);
-    return async () => stop();
+    const client = await connect(emulator);
+    const begin = Date.now();
+    const stop = pollForAll(client, [...new Set(taskIds)], told);
+    return { begin, stop: async () => stop() };
   },
 };
 
@@ -71,12 +81,11 @@ async function measure(follow: Follow, startedAgoMs: number, faultRate: number):
   }
   if (faultRate > 0) emulator.injectFault({ kind: "serverError", rate: faultRate });
   const endedAt = new Map<string, number>();
-  const firstMs = new Map<string, number>();
+  const firstAt = new Map<string, number>();
   const endMs = new Map<string, number>();
-  const begin = Date.now();
   const followed = Array.from({ length: SUBSCRIBERS }, (_value, index) => taskIds[index % TASKS] ?? "");
-  const stop = await follow(emulator, followed, (taskId, status) => {
-    if (!firstMs.has(taskId)) firstMs.set(taskId, Date.now() - begin);
+  const { begin, stop } = await follow(emulator, followed, (taskId, status) => {
+    if (!firstAt.has(taskId)) firstAt.set(taskId, Date.now());
     if (!/^running$/i.test(status) && !endMs.has(taskId)) endMs.set(taskId, Date.now() - (endedAt.get(taskId) ?? 0));
   });
   const ends = taskIds.map(async (taskId, index) => {
@@ -88,7 +97,7 @@ async function measure(follow: Follow, startedAgoMs: number, faultRate: number):
   await wait(MINUTE_MS - (Date.now() - begin));
   const outcome = {
     calls: emulator.calls.length,
-    firstMs: taskIds.map((taskId) => firstMs.get(taskId) ?? Infinity),
+    firstMs: taskIds.map((taskId) => (firstAt.get(taskId) ?? Infinity) - begin),
     endMs: taskIds.map((taskId) => endMs.get(taskId) ?? Infinity),
   };
   await stop();

@@ -103,9 +103,6 @@ interface Flight {
   readonly answer: Promise<TaskSnapshot>;
 }
 
-/** Projects of which it is remembered when IMM last answered for them. */
-const MAX_PROJECTS = 1_000;
-
 /** Reads tasks for the whole process. */
 export class TaskReader {
   readonly #client: ImmClient;
@@ -118,8 +115,6 @@ export class TaskReader {
   readonly #sweeps = new Map<string, Promise<SweepResult>>();
   readonly #sweeper: TaskSweeper;
   readonly #listeners = new Set<SnapshotListener>();
-  /** When IMM last answered a question about a project's tasks. */
-  readonly #answeredTicks = new LRUCache<string, number>({ max: MAX_PROJECTS });
   /** How long the tasks that were seen to end had taken. */
   readonly typicalDurations = new TypicalDurations();
 
@@ -178,11 +173,6 @@ export class TaskReader {
     return this.#sweeper.immTimeAt(projectName, tick);
   }
 
-  /** The tick at which IMM last answered a question about the project's tasks; `-Infinity` when that is not known. */
-  answeredTick(projectName: string): number {
-    return this.#answeredTicks.get(projectName) ?? -Infinity;
-  }
-
   /** One task: what `readEach` does for many. */
   async read(key: TaskKey, needs: TaskNeeds, maxAgeMs?: number): Promise<TaskSnapshot> {
     return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, {}));
@@ -191,7 +181,6 @@ export class TaskReader {
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
     const observed = momentOf(this.#clock);
     const { tasks, requestId, nextToken } = await this.#client.listTasks(request, options);
-    this.#answeredTicks.set(request.projectName, observed.tick);
     const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, wanted)), nextToken };
   }
@@ -347,7 +336,6 @@ export class TaskReader {
     const known = this.#snapshots.get(keyText);
     const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
-    this.#answeredTicks.set(snapshot.key.projectName, snapshot.observedTick);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
     this.#tell(keyText, merged);
     return merged;

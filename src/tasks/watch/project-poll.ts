@@ -89,6 +89,7 @@ export class ProjectPoll {
         for (const { key } of running) missing.delete(toKeyText(key));
         return onFound(discovery, running);
       });
+      discovery.answeredTick = beganTick;
       discovery.missing = missing;
       if (missing.size === 0 && beganTick - discovery.endedTick < maxPollIntervalMs) return;
       const sinceMs = reader.immTimeAt(projectName, discovery.endedTick);

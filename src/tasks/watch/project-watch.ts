@@ -26,7 +26,7 @@ export interface ProjectWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rate: PollRate;
-  /** Milliseconds after an answer of IMM for which its refusals count as passing. */
+  /** Milliseconds after an answer of IMM for which its refusals of the same question count as passing. */
   readonly refusalGraceMs: number;
   /** How many tasks beyond those that are watched may be. */
   readonly room: () => number;
@@ -297,9 +297,9 @@ export class ProjectWatch {
 
   /** A failure that may pass delays the next call; any other ends what it is about. */
   #handleFailure(of: TaskWatch | TaskDiscovery, error: Error): void {
-    const { projectName, reader, clock, rate, refusalGraceMs, logger } = this.#options;
+    const { projectName, clock, rate, refusalGraceMs, logger } = this.#options;
     const now = clock.tick();
-    if (!mayPass(error, now - reader.answeredTick(projectName) < refusalGraceMs)) {
+    if (!mayPass(error, now - of.answeredTick < refusalGraceMs)) {
       this.#fail(of, error);
       return;
     }

@@ -1,20 +1,26 @@
 /**
  * Which failures those who follow tasks outlive. Pure.
  *
- * What may succeed later by itself is outlived. So is a refusal of the gateway's account for a while after IMM has answered
- * for the project: keys are rotated, clocks and policies mended, while thousands follow.
+ * What may succeed later by itself is outlived. So is a refusal for a while after IMM has answered the same question: keys are
+ * rotated, clocks and policies mended, while thousands follow.
  */
 
-import { ForbiddenError, GatewayError, UpstreamMisconfiguredError, UpstreamRejectedError } from "../../errors.js";
+import {
+  BadUserInputError,
+  ForbiddenError,
+  GatewayError,
+  UpstreamMisconfiguredError,
+  UpstreamRejectedError,
+} from "../../errors.js";
 import type { PollRate } from "./poll-plan.js";
 
-/** Refusals that say nothing of the task or the request. */
-const REFUSALS = [UpstreamMisconfiguredError, ForbiddenError, UpstreamRejectedError];
+/** Refusals that say nothing of the task. What was asked before, in the same words, is not the client's fault either. */
+const REFUSALS = [UpstreamMisconfiguredError, ForbiddenError, UpstreamRejectedError, BadUserInputError];
 
 /**
- * Whether whoever follows tasks of a project outlives the failure.
+ * Whether whoever follows outlives the failure.
  *
- * @param hasAnswered - whether IMM has answered for the project within the grace.
+ * @param hasAnswered - whether IMM has answered the same question within the grace.
  */
 export function mayPass(error: Error, hasAnswered: boolean): boolean {
   return isRetryable(error) || (hasAnswered && REFUSALS.some((kind) => error instanceof kind));

@@ -26,6 +26,8 @@ const LIST_LAG_MS = 10_000;
 /** The tasks of one project and filter. */
 export class TaskDiscovery {
   readonly followers = new Map<WatchStream, FollowOptions>();
+  /** When its tasks were last listed; `-Infinity` before that. */
+  answeredTick = -Infinity;
   /** Whether its lists are being read. */
   isPolled = false;
   /** By key text: the running ones that the last list did not show. */

@@ -54,6 +54,11 @@ export class TaskWatch {
     return this.#snapshot;
   }
 
+  /** When IMM was last asked about the task with success; `-Infinity` before that. */
+  get answeredTick(): number {
+    return this.#snapshot?.observedTick ?? -Infinity;
+  }
+
   /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */
   get hasEnded(): boolean {
     return this.#hasEnded;

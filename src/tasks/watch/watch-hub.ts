@@ -29,7 +29,7 @@ export interface WatchHubOptions {
   readonly logger: Logger;
   /** How often a project is polled. */
   readonly rate: PollRate;
-  /** Milliseconds after an answer of IMM for a project for which its refusals count as passing. */
+  /** Milliseconds after an answer of IMM for which its refusals of the same question count as passing. */
   readonly refusalGraceMs: number;
   /** Different tasks watched at once. Minimum: `1`. */
   readonly maxWatchedTasks: number;

@@ -191,6 +191,19 @@ describe("a project that cannot be followed", () => {
     await stream.return();
   });
 
+  it("ends with the denial of an account that may not list it, though it may be asked for each task", async () => {
+    const { emulator, hub } = await startReader();
+    emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
+    emulator.injectFault({ kind: "refuse", action: "ListTasks", code: "Forbidden.RAM" });
+    const key = { projectName: "immtest", taskType: "FileCompression", taskId: "a" };
+    const single = hub.watch({ keys: [key], needs: NO_NEEDS });
+    expect((await single.next()).value).toMatchObject({ kind: "snapshot" });
+    const whole = hub.watchProject(PROJECT);
+    expect((await whole.next()).value).toMatchObject({ kind: "failure", error: expect.any(ForbiddenError) });
+    expect((await whole.next()).done).toBe(true);
+    await single.return();
+  });
+
   it("ends with the error of a client that is broken", async () => {
     const broken = new TypeError("A defect.");
     const { hub, clock } = await startReader({
