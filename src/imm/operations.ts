@@ -21,7 +21,7 @@ import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape,
 import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
-export { schemaNameOf, toCamelCase, wireNamesOf } from "./operations/naming.js";
+export { schemaNameOf, toCamelCase, typeNameOf, wireNamesOf } from "./operations/naming.js";
 export {
   describeRange,
   findBrokenRule,

@@ -12,6 +12,7 @@ import {
   fitsInt32,
   modelOf,
   schemaNameOf,
+  typeNameOf,
   type Member,
   type Members,
   type Model,
@@ -51,8 +52,8 @@ export function makeObjectType({ name, description, members }: TableType): Class
   return Output;
 }
 
-const inputTypeOf = oncePerModel((model) => makeInputType({ ...model, name: `${model.schemaName}Input` }));
-const objectTypeOf = oncePerModel((model) => makeObjectType({ ...model, name: model.schemaName }));
+const inputTypeOf = oncePerModel((model) => makeInputType({ ...model, name: `${typeNameOf(model)}Input` }));
+const objectTypeOf = oncePerModel((model) => makeObjectType({ ...model, name: typeNameOf(model) }));
 
 function oncePerModel(make: (model: Model) => ClassType): (model: Model) => ClassType {
   const made = new Map<Model, ClassType>();

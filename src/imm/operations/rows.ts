@@ -70,7 +70,7 @@ export type Rule =
 
 /** A nested structure that members refer to by name. */
 export interface Model<M extends Members = Members> {
-  /** The noun that the schema calls it by; inputs and outputs are named after it. */
+  /** The noun that the schema calls it by; its types are named after it, by `typeNameOf`. */
   readonly schemaName: string;
   readonly description: string;
   readonly members: M;
