@@ -79,6 +79,13 @@ interface FieldForm {
 }
 
 function addField(Class: ClassType, wireName: string, member: Member, { nullable, typeOfModel }: FieldForm): void {
+  const { pair, items } = member;
+  if (pair !== undefined && items !== undefined) {
+    for (const { schemaName, description } of pair) {
+      addField(Class, wireName, { ...items, schemaName, description }, { nullable, typeOfModel });
+    }
+    return;
+  }
   const type = typeOfShape(member, typeOfModel);
   Field(() => type, { nullable, description: describeMember(member) })(Class.prototype, schemaNameOf(wireName, member));
 }

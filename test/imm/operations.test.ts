@@ -154,7 +154,8 @@ if (facts !== null) {
       const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
       const expected = documented.map((create) => ({
         name: create.taskType ?? "",
-        createdBy: create.action,
+        operation: create.action,
+        mutation: create.action === "CreateStory" ? "createStoryCreationTask" : toCamelCase(create.action),
         hasRequestDefinition: create.requestDefinitionInGetTask,
         takesTags: create.supports?.Tags,
         takesUserData: create.supports?.UserData,
@@ -199,9 +200,9 @@ describe("the task types", () => {
     ["SimilarImageClustering", "CreateSimilarImageClusteringTask", false, "TU-"],
     ["Highlight", "CreateHighlightTask", false, "TUC"],
     ["FigureClustersMerging", "CreateFigureClustersMergingTask", false, "TU-"],
-  ])("has %s, started by %s", (name, createdBy, hasRequestDefinition, takes) => {
+  ])("has %s, started by %s", (name, operation, hasRequestDefinition, takes) => {
     expect(taskTypes.find((row) => row.name === name)).toMatchObject({
-      createdBy,
+      operation,
       hasRequestDefinition,
       takesTags: takes.includes("T"),
       takesUserData: takes.includes("U"),
@@ -212,7 +213,8 @@ describe("the task types", () => {
   test("are nineteen, each once", () => {
     expect(taskTypes).toHaveLength(19);
     expect(new Set(taskTypes.map(({ name }) => name)).size).toBe(19);
-    expect(new Set(taskTypes.map(({ createdBy }) => createdBy)).size).toBe(19);
+    expect(new Set(taskTypes.map(({ operation }) => operation)).size).toBe(19);
+    expect(new Set(taskTypes.map(({ mutation }) => mutation)).size).toBe(19);
   });
 
   test("have a request definition in GetTask for exactly twelve", () => {

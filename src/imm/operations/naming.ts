@@ -3,7 +3,7 @@
  * `TargetURIPrefix` is `targetUriPrefix` and `CreateImageToPDFTask` is `createImageToPdfTask`. Pure.
  */
 
-import type { Member, Members, Model } from "./rows.js";
+import type { CreateOperation, Member, Members, Model } from "./rows.js";
 
 /** An acronym up to the capital of the next word, or a word. */
 const WORD = /[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+/g;
@@ -14,6 +14,11 @@ export function toCamelCase(wireName: string): string {
   return words
     .map((word, index) => (index === 0 ? "" : word.charAt(0)) + word.slice(index === 0 ? 0 : 1).toLowerCase())
     .join("");
+}
+
+/** The name of the mutation that starts tasks by this operation. */
+export function mutationNameOf({ action, schemaName }: Pick<CreateOperation, "action" | "schemaName">): string {
+  return schemaName ?? toCamelCase(action);
 }
 
 /** What the schema calls a member. */
