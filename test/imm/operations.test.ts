@@ -379,7 +379,7 @@ describe("the names of the schema", () => {
     expect(toCamelCase(wireName)).toBe(schemaName);
   });
 
-  test("mend what the vendor misspelled, and nothing else", () => {
+  test("mend what the vendor misspelled, say units, do not repeat what they are in, and are the wire's else", () => {
     const mended = memberSets.flatMap(([, members]) =>
       Object.entries(members).flatMap(([name, { schemaName }]) =>
         schemaName === undefined ? [] : [[name, schemaName]],
@@ -388,6 +388,13 @@ describe("the names of the schema", () => {
     expect(Object.fromEntries(mended)).toEqual({
       FontApha: "fontAlpha",
       DoVoxelGridDownDownSampling: "doVoxelGridDownSampling",
+      BlockFrames: "blocked",
+      LabelAlias: "alias",
+      LabelConfidence: "confidence",
+      LabelLevel: "level",
+      LabelName: "name",
+      ParentLabelName: "parentName",
+      Rate: "confidencePercent",
     });
   });
 
@@ -402,7 +409,7 @@ describe("the names of the schema", () => {
     const nouns = [...Object.values(modelTable), ...Object.values(results)].map(({ schemaName }) => schemaName);
     expect(new Set(nouns).size).toBe(nouns.length);
     for (const noun of nouns) expect(noun).toMatch(/^[A-Z][A-Za-z0-9]*$/);
-    const taken = ["Task", "TaskType", "TaskError", "TaskStatus", "TaskTypeStage", "TaskResult", "Node", "Evidence"];
+    const taken = ["Task", "TaskType", "TaskError", "TaskStatus", "TaskTypeStage", "TaskResult", "Node"];
     expect(nouns.filter((noun) => taken.includes(noun))).toEqual([]);
     expect(nouns.filter((noun) => /(Input|Payload|Connection|Edge)$/.test(noun))).toEqual([]);
   });
