@@ -5,12 +5,63 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { format, resolveConfig } from "prettier";
+import { createOperationOf, taskTypes, type TaskTypeFacts } from "../src/imm/operations.js";
 import { settings, type Setting } from "../src/options/options.js";
 
 // Compiled to dist/scripts/.
 const root = new URL("../../", import.meta.url);
 
-const pages = { "docs/settings.md": settingsPage() };
+const STAGES = {
+  general: "",
+  "public-preview": " In public preview.",
+  "invitational-preview": " Only for accounts that IMM has invited.",
+} as const;
+
+const EVIDENCE = { docs: "the documentation", sdk: "the SDK", inferred: "the type of the event" } as const;
+
+const pages = { "docs/settings.md": settingsPage(), "docs/task-types.md": taskTypesPage() };
+
+function taskTypesPage(): string {
+  return [
+    "# Task types",
+    "",
+    "<!-- Written by `npm run docs` from the table in src/imm/operations/. -->",
+    "",
+    "The task types that the gateway knows, by name. Query `taskTypes` for the same list in a program. IMM may have others: their",
+    "tasks can be read and followed all the same.",
+    "",
+    "- **mutation** starts such a task, and **operation** is what it calls: the action for a RAM policy.",
+    "- **takes**: whether the mutation takes `tags`, `userData` and `credentialConfig`.",
+    "- **definition**: whether IMM gives the `requestDefinition` of such a task, so that `rerunTask` can start it once more.",
+    "- **event**: the type of the event that EventBridge gets when the task ends.",
+    "- **known from**: where IMM has the spelling of the type. One that stands in the documentation is certain. One that stands in the",
+    "  SDK was seen in its code. One that was concluded from the type of the event may be spelled in another way.",
+    "",
+    "| task type | mutation | what it does | operation | takes | definition | event | known from |",
+    "| - | - | - | - | - | - | - | - |",
+    ...taskTypes.map(taskTypeRow),
+    "",
+  ].join("\n");
+}
+
+function taskTypeRow(row: TaskTypeFacts): string {
+  const takes = [
+    row.takesTags && "tags",
+    row.takesUserData && "userData",
+    row.takesCredentialConfig && "credentialConfig",
+  ].filter((name) => name !== false);
+  const cells = [
+    `\`${row.name}\``,
+    `\`${row.mutation}\``,
+    `${createOperationOf(row.name)?.description ?? ""}${STAGES[row.stage]}`,
+    `\`${row.operation}\``,
+    takes.map((name) => `\`${name}\``).join(", "),
+    row.hasRequestDefinition ? "yes" : "",
+    row.eventType === null ? "" : `\`${row.eventType}\``,
+    EVIDENCE[row.evidence],
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
 
 function settingsPage(): string {
   const sections = [...new Set(settings.map(({ section }) => section))];

@@ -17,11 +17,12 @@ import { mediaModels, mediaOperations } from "./operations/media.js";
 import { mediaTargetModels } from "./operations/media-targets.js";
 import { moderationOperations } from "./operations/moderation.js";
 import { resultModels, resultOperations } from "./operations/results.js";
+import { mutationNameOf } from "./operations/naming.js";
 import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape, Stage } from "./operations/rows.js";
 import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
-export { schemaNameOf, toCamelCase, wireNamesOf } from "./operations/naming.js";
+export { mutationNameOf, schemaNameOf, toCamelCase, typeNameOf, wireNamesOf } from "./operations/naming.js";
 export {
   describeRange,
   findBrokenRule,
@@ -117,8 +118,10 @@ const modelsByName: ReadonlyMap<string, Model> = new Map<string, Model>(Object.e
 export interface TaskTypeFacts {
   /** The value of `TaskType` on the wire. It does not follow from the operation's name. */
   readonly name: string;
-  /** The operation that starts a task of this type. */
-  readonly createdBy: string;
+  /** IMM's operation that starts a task of this type. */
+  readonly operation: string;
+  /** The schema's mutation that calls it. */
+  readonly mutation: string;
   /** Whether GetTask returns the request definition for this type. */
   readonly hasRequestDefinition: boolean;
   readonly takesTags: boolean;
@@ -145,7 +148,8 @@ function toTaskTypeFacts(operation: CreateOperation): TaskTypeFacts {
   const request: Members = operation.request;
   return {
     name: taskType,
-    createdBy: action,
+    operation: action,
+    mutation: mutationNameOf(operation),
     hasRequestDefinition,
     takesTags: request["Tags"] !== undefined,
     takesUserData: request["UserData"] !== undefined,

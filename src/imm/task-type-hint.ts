@@ -7,8 +7,8 @@ const known: ReadonlySet<string> = new Set(taskTypes.map(({ name }) => name));
 
 /** The types by all names that they go by, in lower case: their own, that of the operation, that of the event. */
 const typesByAnyName: ReadonlyMap<string, string> = new Map(
-  taskTypes.flatMap(({ name, createdBy, eventType }) =>
-    [createdBy, createdBy.replaceAll(/^Create|Task$/g, ""), eventType?.split(":").at(-1) ?? name, name].map(
+  taskTypes.flatMap(({ name, operation, mutation, eventType }) =>
+    [mutation, operation, operation.replaceAll(/^Create|Task$/g, ""), eventType?.split(":").at(-1) ?? name, name].map(
       (anyName) => [anyName.toLowerCase(), name] as const,
     ),
   ),

@@ -13,6 +13,7 @@ import {
   readNumber,
   schemaNameOf,
   wireNamesOf,
+  type Member,
   type Members,
   type models,
   type Operation,
@@ -112,8 +113,18 @@ function toWireValue(shape: Shape, value: unknown): unknown {
 export function toSchemaMembers(members: Members, decoded: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(members).filter(([name]) => decoded[name] !== undefined);
   return Object.fromEntries(
-    entries.map(([name, member]) => [schemaNameOf(name, member), toSchemaValue(member, decoded[name])]),
+    entries.flatMap(([name, member]) => {
+      const value = toSchemaValue(member, decoded[name]);
+      return member.pair === undefined ? [[schemaNameOf(name, member), value]] : toPair(name, member.pair, value);
+    }),
   );
+}
+
+/** The two items of a list as members of their own. */
+function toPair(name: string, pair: NonNullable<Member["pair"]>, value: unknown): [name: string, value: unknown][] {
+  const items: unknown[] = Array.isArray(value) ? value : [];
+  const error = value instanceof WireShapeError ? value : new WireShapeError(`Expected ${name} to have two items.`);
+  return pair.map(({ schemaName }, index) => [schemaName, items.length === 2 ? items[index] : error]);
 }
 
 function toSchemaValue(shape: Shape, value: unknown): unknown {

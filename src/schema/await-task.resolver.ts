@@ -16,7 +16,8 @@ import { Task } from "./task.type.js";
 class AwaitTaskArgs extends TaskKeyInput {
   @Field(() => Int, {
     nullable: true,
-    description: "How long to wait, in milliseconds: 1 to 60000 unless configured otherwise. 25000 when left out.",
+    description:
+      "The longest time to wait, in milliseconds; 1 to 60000 unless configured otherwise. 25000 when omitted.",
   })
   readonly timeoutMs?: number | null;
 }
@@ -26,7 +27,7 @@ export class AwaitTaskResolver {
   @Query(() => Task, {
     nullable: true,
     description:
-      "Waits for a task to end: answers when it is done, or with the present snapshot at the timeout; see `isDone`. Null, with an error, when it cannot be followed.",
+      "Waits for a task to end. Answers with the task once it is done, or as it stands after `timeoutMs`; `isDone` tells which. Null, with an error, when the task cannot be followed.",
   })
   async awaitTask(
     @Args() { timeoutMs, ...key }: AwaitTaskArgs,

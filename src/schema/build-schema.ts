@@ -27,9 +27,10 @@ const unusedPubSub: PubSub = {
 
 /** TypeGraphQL makes the root types itself and leaves them without a word. */
 const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
-  Query: "What can be asked. Fields of one operation share their reads of IMM.",
-  Mutation: "What can be started. Mutations of one operation run one after the other; none is repeated by the gateway.",
-  Subscription: "What can be followed. All subscribers of a task share one watch of it.",
+  Query: "The queries. Fields of one operation share their calls to IMM.",
+  Mutation:
+    "The mutations; each starts a task. Those of one operation run one after the other. The gateway repeats none that may have started a task.",
+  Subscription: "The subscriptions. All subscribers of a task share the calls to IMM that follow it.",
 };
 
 /** Which schema. */

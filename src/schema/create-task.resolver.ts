@@ -10,8 +10,8 @@ import type { CreateTaskInput } from "../imm/imm-client.js";
 import {
   createOperationOf,
   createOperations,
+  mutationNameOf,
   schemaNameOf,
-  toCamelCase,
   type CreateAction,
   type CreateOperation,
   type Members,
@@ -71,14 +71,14 @@ export class CreateTaskResolver {
 for (const [action, operation] of Object.entries(createOperations)) addMutation(action as CreateAction, operation);
 
 function addMutation(action: CreateAction, operation: CreateOperation): void {
-  const name = toCamelCase(action);
+  const name = mutationNameOf(operation);
   const resolvers: object = CreateTaskResolver.prototype;
   const resolver: PropertyDescriptor = {
     value: async (input: GivenInput, context: GatewayContext) => createTask(action, operation, input, context),
   };
   Object.defineProperty(resolvers, name, resolver);
   const Input = makeCreateInput(operation);
-  Arg("input", () => Input, { description: "What the task is to do." })(resolvers, name, 0);
+  Arg("input", () => Input, { description: `The parameters of IMM's ${action}.` })(resolvers, name, 0);
   Ctx()(resolvers, name, 1);
   Mutation(() => CreateTaskPayload, {
     // One of several creates that fails must not take the ids of the others, which run and are paid for, with it.
@@ -87,8 +87,9 @@ function addMutation(action: CreateAction, operation: CreateOperation): void {
   })(resolvers, name, resolver);
 }
 
-function makeCreateInput({ action, description, request, rules }: CreateOperation): ClassType {
-  const name = `${capitalize(toCamelCase(action))}Input`;
+function makeCreateInput(operation: CreateOperation): ClassType {
+  const { description, request, rules } = operation;
+  const name = `${capitalize(mutationNameOf(operation))}Input`;
   const Input = makeInputType({ name, description, members: request, rules });
   Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })(Input.prototype, "idempotencyKey");
   return Input;

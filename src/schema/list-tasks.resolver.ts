@@ -12,25 +12,29 @@ import { Task } from "./task.type.js";
 
 @ArgsType()
 class ListTasksArgs {
-  @Field(() => String, { description: "The IMM project, for example immtest." })
+  @Field(() => String, { description: "The name of the IMM project, for example immtest." })
   readonly projectName!: string;
 
-  @Field(() => TaskFilter, { nullable: true, description: "Which tasks; all when left out." })
+  @Field(() => TaskFilter, { nullable: true, description: "Which tasks of the project are listed; all when omitted." })
   readonly filter?: TaskFilter | null;
 
-  @Field(() => TaskOrder, { nullable: true, description: "In which order; by task id, ascending, when left out." })
+  @Field(() => TaskOrder, {
+    nullable: true,
+    description: "The order of the list; by task id, ascending, when omitted.",
+  })
   readonly orderBy?: TaskOrder | null;
 
   @Field(() => Int, {
     nullable: true,
     description:
-      "The most tasks to give: 1 to 1000 unless configured otherwise, 100 when left out. Each hundred costs a call to IMM.",
+      "The greatest number of tasks to give; 1 to 1000 unless configured otherwise. 100 when omitted. Each hundred costs one call to IMM.",
   })
   readonly first?: number | null;
 
   @Field(() => String, {
     nullable: true,
-    description: "A cursor of the same project, filter and order, to go on behind its task. `first` may differ.",
+    description:
+      "A cursor from a list with the same project, filter and order: the list continues after its task. `first` may differ. Begins at the start when omitted.",
   })
   readonly after?: string | null;
 }
@@ -41,7 +45,7 @@ export class ListTasksResolver {
     // A project that cannot be listed must not take the other fields of the operation with it.
     nullable: true,
     description:
-      "The tasks of a project, at most seven days old; null, with an error, when it cannot be listed. Read forwards only: IMM has no way back and no count. `eventId` costs a GetTask for each task.",
+      "The tasks of a project that started in the last seven days, a page at a time. Pages are read forwards only, and there is no total count: IMM has neither. Null, with an error, when the project cannot be listed.",
   })
   async tasks(
     @Args() { projectName, filter, orderBy, first, after }: ListTasksArgs,

@@ -19,22 +19,22 @@ import {
 import { priceOfField, type Price } from "./call-cost.js";
 
 /** As IBM's specification has them. */
-const COST_DIRECTIVES = `"""What an element costs, in calls to IMM at most."""
+const COST_DIRECTIVES = `"""The price of an element: the greatest number of calls to IMM that it takes."""
 directive @cost(
-  """Calls for each item, as a decimal number."""
+  """The calls for each item as a decimal number, for example "0.01"."""
   weight: String!
 ) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 
-"""How long the lists below a field may be."""
+"""The greatest length of a list."""
 directive @listSize(
-  """The length where no argument says it."""
+  """The length when no argument gives it."""
   assumedSize: Int
 
-  """The arguments that say it."""
+  """The arguments that give the length."""
   slicingArguments: [String!]
 
   """
-  The fields of the answer that are so long, where the answer is no list itself.
+  The fields of the answer that are lists of this length, when the answer itself is no list.
   """
   sizedFields: [String!]
 

@@ -12,6 +12,7 @@ import {
   fitsInt32,
   modelOf,
   schemaNameOf,
+  typeNameOf,
   type Member,
   type Members,
   type Model,
@@ -51,8 +52,8 @@ export function makeObjectType({ name, description, members }: TableType): Class
   return Output;
 }
 
-const inputTypeOf = oncePerModel((model) => makeInputType({ ...model, name: `${model.schemaName}Input` }));
-const objectTypeOf = oncePerModel((model) => makeObjectType({ ...model, name: model.schemaName }));
+const inputTypeOf = oncePerModel((model) => makeInputType({ ...model, name: `${typeNameOf(model)}Input` }));
+const objectTypeOf = oncePerModel((model) => makeObjectType({ ...model, name: typeNameOf(model) }));
 
 function oncePerModel(make: (model: Model) => ClassType): (model: Model) => ClassType {
   const made = new Map<Model, ClassType>();
@@ -78,6 +79,13 @@ interface FieldForm {
 }
 
 function addField(Class: ClassType, wireName: string, member: Member, { nullable, typeOfModel }: FieldForm): void {
+  const { pair, items } = member;
+  if (pair !== undefined && items !== undefined) {
+    for (const { schemaName, description } of pair) {
+      addField(Class, wireName, { ...items, schemaName, description }, { nullable, typeOfModel });
+    }
+    return;
+  }
   const type = typeOfShape(member, typeOfModel);
   Field(() => type, { nullable, description: describeMember(member) })(Class.prototype, schemaNameOf(wireName, member));
 }

@@ -4,33 +4,33 @@ import { Field, ObjectType } from "type-graphql";
 import type { ListedTask, TaskListing } from "../tasks/task-lister.js";
 import { Task } from "./task.type.js";
 
-@ObjectType({ description: "Where a part of a list stands in the whole." })
+@ObjectType({ description: "The place of a page in the whole list." })
 export class PageInfo {
-  @Field(() => Boolean, { description: "Whether there is more behind this part. IMM says so; nothing is counted." })
+  @Field(() => Boolean, { description: "Whether there are more tasks after this page." })
   readonly hasNextPage!: boolean;
 
   @Field(() => Boolean, {
     description:
-      "Whether this part was asked for by `after`, so that something came before it. IMM does not page back.",
+      "Whether this page was asked for with `after`, so that there are tasks before it. Pages are not read backwards.",
   })
   readonly hasPreviousPage!: boolean;
 
-  @Field(() => String, { nullable: true, description: "The cursor of the first edge; null when there is none." })
+  @Field(() => String, { nullable: true, description: "The cursor of the first edge; null on an empty page." })
   readonly startCursor!: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "What to give as `after` for the next part: the cursor of the last edge. Null when there is no edge, unless IMM gave many empty pages with more behind them.",
+      "The cursor of the last edge: give it as `after` to get the next page. On an empty page it is null, unless `hasNextPage` is true.",
   })
   readonly endCursor!: string | null;
 }
 
-@ObjectType({ description: "A task in a list." })
+@ObjectType({ description: "A task of a page, with its cursor." })
 export class TaskEdge {
   readonly #item: ListedTask;
 
-  @Field(() => Task, { description: "The task." })
+  @Field(() => Task, { description: "The task at this place of the list." })
   readonly node: Task;
 
   constructor(item: ListedTask, node: Task) {
@@ -40,7 +40,7 @@ export class TaskEdge {
 
   @Field(() => String, {
     description:
-      "Opaque, and good on every instance of the gateway: what to give as `after` to go on behind this task.",
+      "Opaque text: give it as `after` to continue the list after this task. Any instance of the gateway takes it.",
   })
   get cursor(): string {
     return this.#item.toCursor();
@@ -48,13 +48,13 @@ export class TaskEdge {
 }
 
 @ObjectType({
-  description: "A part of a list of tasks. How many there are in all is not told: IMM does not count them.",
+  description: "A page of a list of tasks.",
 })
 export class TaskConnection {
   readonly #listing: TaskListing;
   readonly #hasPreviousPage: boolean;
 
-  @Field(() => [TaskEdge], { description: "The tasks, each with its cursor." })
+  @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
   readonly edges: readonly TaskEdge[];
 
   /**
@@ -71,7 +71,7 @@ export class TaskConnection {
     return this.edges.map(({ node }) => node);
   }
 
-  @Field(() => PageInfo, { description: "Where this part stands." })
+  @Field(() => PageInfo, { description: "The place of this page in the list." })
   get pageInfo(): PageInfo {
     const { hasNextPage, endCursor } = this.#listing;
     const startCursor = this.edges[0]?.cursor ?? null;

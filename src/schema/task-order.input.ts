@@ -11,36 +11,36 @@ const TaskOrderField = {
 
 registerEnumType(TaskOrderField, {
   name: "TaskOrderField",
-  description: "What tasks are ordered by.",
+  description: "What a list of tasks is ordered by.",
   valuesConfig: {
-    TASK_ID: { description: "The task id, letter by letter. A task never changes its place." },
-    START_TIME: { description: "The start. A task never changes its place." },
+    TASK_ID: { description: "The task id, compared as text. A task keeps its place." },
+    START_TIME: { description: "The start time. A task keeps its place." },
     END_TIME: {
       description:
-        "The end. Where IMM puts tasks that still run is not documented, and a task that ends changes its place: while a list is read it may be missed or come twice.",
+        "The end time. Where IMM puts running tasks is not documented. A task that ends changes its place, so while pages are read it may be missed or appear twice.",
     },
   },
 });
 
-const OrderDirection = {
+const TaskOrderDirection = {
   ASC: "asc",
   DESC: "desc",
 } as const satisfies Record<string, Order["direction"]>;
 
-registerEnumType(OrderDirection, {
-  name: "OrderDirection",
-  description: "Which end comes first.",
+registerEnumType(TaskOrderDirection, {
+  name: "TaskOrderDirection",
+  description: "The direction of an order.",
   valuesConfig: {
-    ASC: { description: "From the first or oldest on." },
-    DESC: { description: "From the last or newest on." },
+    ASC: { description: "The lowest id or the oldest time first." },
+    DESC: { description: "The highest id or the newest time first." },
   },
 });
 
-@InputType({ description: "An order of tasks." })
+@InputType({ description: "How a list of tasks is ordered." })
 export class TaskOrder implements Order {
   @Field(() => TaskOrderField, { description: "What to order by." })
   readonly field!: Order["field"];
 
-  @Field(() => OrderDirection, { description: "Which end comes first." })
+  @Field(() => TaskOrderDirection, { description: "Which tasks come first." })
   readonly direction!: Order["direction"];
 }

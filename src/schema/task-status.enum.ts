@@ -12,11 +12,13 @@ export const TaskStatus: { readonly [Name in Status]: Name } = {
 
 registerEnumType(TaskStatus, {
   name: "TaskStatus",
-  description: "How a task stands. The gateway spells IMM's words in capitals, whatever their case.",
+  description: "The state of a task. More values may come; `isDone` tells whether a task has ended.",
   valuesConfig: {
-    RUNNING: { description: "Queued or being worked on; IMM does not tell the two apart." },
-    SUCCEEDED: { description: "Ended well. Final." },
-    FAILED: { description: "Ended with the error in `error`. Final." },
-    UNKNOWN: { description: "A word of IMM that the gateway does not know. Treated as not finished." },
+    RUNNING: { description: "The task is queued or runs; IMM has one word for both." },
+    SUCCEEDED: { description: "The task ended well. Final." },
+    FAILED: { description: "The task ended with an error, which is in `Task.error`. Final." },
+    UNKNOWN: {
+      description: "IMM gave a word that the gateway does not know. Such a task has ended when it has an end time.",
+    },
   },
 });

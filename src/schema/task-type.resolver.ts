@@ -6,7 +6,9 @@ import { TaskType } from "./task-type.type.js";
 
 @Resolver()
 export class TaskTypeResolver {
-  @Query(() => [TaskType], { description: "The task types that are known, by name. Costs no call." })
+  @Query(() => [TaskType], {
+    description: "The task types that the gateway knows, ordered by name. Costs no call to IMM.",
+  })
   taskTypes(): readonly TaskTypeFacts[] {
     return taskTypes;
   }

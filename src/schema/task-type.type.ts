@@ -11,56 +11,51 @@ const TaskTypeStage = {
 
 registerEnumType(TaskTypeStage, {
   name: "TaskTypeStage",
-  description: "Who may use the operation that starts tasks of a type.",
+  description: "Which Alibaba Cloud accounts may start tasks of a type.",
   valuesConfig: {
-    GENERAL: { description: "Everybody." },
-    PUBLIC_PREVIEW: { description: "Everybody, as a preview." },
-    INVITATIONAL_PREVIEW: { description: "Invited accounts." },
+    GENERAL: { description: "All accounts." },
+    PUBLIC_PREVIEW: { description: "All accounts, as a public preview." },
+    INVITATIONAL_PREVIEW: { description: "Accounts that IMM has invited." },
   },
 });
 
-const Evidence = {
-  DOCS: "docs",
-  SDK: "sdk",
-  INFERRED: "inferred",
-} as const satisfies Record<string, TaskTypeFacts["evidence"]>;
-
-registerEnumType(Evidence, {
-  name: "Evidence",
-  description: "How sure the spelling of a task type is.",
-  valuesConfig: {
-    DOCS: { description: "Printed in IMM's documentation." },
-    SDK: { description: "Seen in IMM's SDK." },
-    INFERRED: { description: "Concluded from the type of its completion event." },
-  },
-});
-
-@ObjectType({ description: "A kind of task that IMM can run. The vocabulary is open: other types pass through." })
-export class TaskType implements TaskTypeFacts {
-  @Field(() => String, { description: "The value of `taskType`." })
+@ObjectType({
+  description:
+    "A type of task that IMM can run. IMM may have types that are not in this catalogue; their tasks can be read and followed all the same.",
+})
+export class TaskType implements Omit<TaskTypeFacts, "evidence"> {
+  @Field(() => String, { description: "The value of `Task.taskType`, for example FileCompression." })
   readonly name!: string;
 
-  @Field(() => String, { description: "IMM's operation that starts such a task." })
-  readonly createdBy!: string;
+  @Field(() => String, {
+    description: "IMM's operation that starts such a task, for example CreateFileCompressionTask.",
+  })
+  readonly operation!: string;
 
-  @Field(() => Boolean, { description: "Whether IMM gives the request definition of such a task." })
+  @Field(() => String, {
+    description: "The mutation of this schema that calls that operation, for example createFileCompressionTask.",
+  })
+  readonly mutation!: string;
+
+  @Field(() => Boolean, { description: "Whether IMM gives `Task.requestDefinition` for such a task." })
   readonly hasRequestDefinition!: boolean;
 
-  @Field(() => Boolean, { description: "Whether tags can be given at creation." })
+  @Field(() => Boolean, { description: "Whether the mutation takes `tags`." })
   readonly takesTags!: boolean;
 
-  @Field(() => Boolean, { description: "Whether user data can be given at creation." })
+  @Field(() => Boolean, { description: "Whether the mutation takes `userData`." })
   readonly takesUserData!: boolean;
 
-  @Field(() => Boolean, { description: "Whether a credential configuration can be given at creation." })
+  @Field(() => Boolean, { description: "Whether the mutation takes `credentialConfig`." })
   readonly takesCredentialConfig!: boolean;
 
-  @Field(() => String, { nullable: true, description: "The type of the completion event; null when none is listed." })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "The type of the event that EventBridge gets when the task ends, for example imm:Task:FileCompression. Null when IMM documents none.",
+  })
   readonly eventType!: string | null;
 
-  @Field(() => TaskTypeStage, { description: "Who may start such a task." })
+  @Field(() => TaskTypeStage, { description: "Which accounts may start such a task." })
   readonly stage!: TaskTypeFacts["stage"];
-
-  @Field(() => Evidence, { description: "How sure the spelling of `name` is." })
-  readonly evidence!: TaskTypeFacts["evidence"];
 }

@@ -16,7 +16,8 @@ import { Task } from "./task.type.js";
 export class TaskResolver {
   @Query(() => Task, {
     nullable: true,
-    description: "One task. Null, with the error NOT_FOUND, when IMM knows no such task or has forgotten it.",
+    description:
+      "One task. Null, with the error NOT_FOUND, when IMM knows no such task or has forgotten it: it keeps a task for seven days.",
   })
   async task(
     @Args() key: TaskKeyInput,
@@ -28,11 +29,12 @@ export class TaskResolver {
 
   @Query(() => [Task], {
     nullable: "items",
-    description: "Several tasks, in the order of the keys: null, with an error at its place, for each that fails.",
+    description:
+      "Several tasks, in the order of the keys. A task that cannot be read is null, with an error at its place.",
   })
   async tasksByKey(
     @Arg("keys", () => [TaskKeyInput], {
-      description: "What identifies the tasks; 1 to 100 unless configured otherwise.",
+      description: "The keys of the tasks; 1 to 100 items unless configured otherwise.",
     })
     keys: TaskKeyInput[],
     @Ctx() context: GatewayContext,
@@ -44,9 +46,12 @@ export class TaskResolver {
     );
   }
 
-  @Query(() => Node, { nullable: true, description: "The object with this global id." })
+  @Query(() => Node, {
+    nullable: true,
+    description: "The object with this global id: a `Task`. Null, with the error NOT_FOUND, when there is none.",
+  })
   async node(
-    @Arg("id", () => ID, { description: "A global id that the gateway gave." }) id: string,
+    @Arg("id", () => ID, { description: "The `id` of a task, as the gateway gave it." }) id: string,
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Node> {
@@ -56,10 +61,12 @@ export class TaskResolver {
   @Query(() => [Node], {
     nullable: "items",
     description:
-      "The objects with these global ids, in their order: null, with an error at its place, for each that fails.",
+      "The objects with these global ids, in their order. One that cannot be read is null, with an error at its place.",
   })
   async nodes(
-    @Arg("ids", () => [ID], { description: "Global ids that the gateway gave; 1 to 100 unless configured otherwise." })
+    @Arg("ids", () => [ID], {
+      description: "The ids of tasks, as the gateway gave them; 1 to 100 items unless configured otherwise.",
+    })
     ids: string[],
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,

@@ -76,12 +76,14 @@ export class Task extends Node {
     return this.#snapshot.key.taskId;
   }
 
-  @Field(() => TaskStatus, { description: "How the task stands." })
+  @Field(() => TaskStatus, { description: "The state of the task." })
   get status(): keyof typeof TaskStatus {
     return this.#snapshot.status;
   }
 
-  @Field(() => Boolean, { description: "Whether the task has ended, well or not. It then never changes again." })
+  @Field(() => Boolean, {
+    description: "Whether the task has ended, well or not. A task that has ended never changes again.",
+  })
   get isDone(): boolean {
     return isFinal(this.#snapshot);
   }
@@ -95,27 +97,34 @@ export class Task extends Node {
     return this.#snapshot.progressError ?? this.#given("progress");
   }
 
-  @Field(() => TaskError, { nullable: true, description: "Why the task failed; there exactly when it is FAILED." })
+  @Field(() => TaskError, { nullable: true, description: "Why the task failed; null unless `status` is FAILED." })
   get error(): TaskError | null {
     return this.#snapshot.status === "FAILED" ? { code: this.#given("code"), message: this.#given("message") } : null;
   }
 
-  @Field(() => String, { nullable: true, description: "The task's code as IMM gave it; null when empty." })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "IMM's code for the outcome, for example ResourceNotFound, in any state; null when empty. `error` has it for a failed task.",
+  })
   get code(): OrError<string | null> {
     return this.#given("code");
   }
 
-  @Field(() => String, { nullable: true, description: "The task's message as IMM gave it; null when empty." })
+  @Field(() => String, {
+    nullable: true,
+    description: "IMM's message about the outcome, in any state; null when empty. `error` has it for a failed task.",
+  })
   get message(): OrError<string | null> {
     return this.#given("message");
   }
 
-  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started, as IMM wrote it." })
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started." })
   get startTime(): Later<OrError<string | null>> {
     return this.#given("startTime");
   }
 
-  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended, as IMM wrote it; null before." })
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended; null while it runs." })
   get endTime(): OrError<string | null> {
     return this.#given("endTime");
   }
@@ -130,7 +139,7 @@ export class Task extends Node {
 
   @Field(() => GraphQLDateTime, {
     nullable: true,
-    description: "When IMM forgets the task: seven days after its start.",
+    description: "When IMM forgets the task: seven days after `startTime`.",
   })
   get expiresAt(): Later<string | null> {
     const expiresAt = expiresAtMs(this.#snapshot);
@@ -139,7 +148,8 @@ export class Task extends Node {
 
   @Field(() => String, {
     nullable: true,
-    description: "The id of the task's event, as IMM gave it. Selecting it in a list costs a GetTask for each task.",
+    description:
+      "The id of the event that IMM publishes when the task ends. Selecting it in a list costs one more call to IMM for each task.",
   })
   get eventId(): Later<OrError<string | null>> {
     const { key, hasAskedEventId } = this.#snapshot;
@@ -151,7 +161,7 @@ export class Task extends Node {
 
   @Field(() => String, {
     nullable: true,
-    description: "IMM's id of the call that this answer came from: what its support asks for.",
+    description: "IMM's id of the call that this task was read by. Quote it to Alibaba Cloud's support.",
   })
   get requestId(): string | null {
     return this.#snapshot.requestId;
@@ -168,7 +178,10 @@ export class Task extends Node {
     return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
   }
 
-  @Field(() => GraphQLJSONObject, { nullable: true, description: "The tags given at creation." })
+  @Field(() => GraphQLJSONObject, {
+    nullable: true,
+    description: "The tags given at creation, as an object of names and values.",
+  })
   get tags(): OrError<Readonly<Record<string, unknown>> | null> {
     return this.#given("tags");
   }
@@ -196,7 +209,7 @@ export class Task extends Node {
   @Field(() => [String], {
     nullable: true,
     description:
-      "The OSS URIs that the task writes to, or that the names of what it writes begin with, by its definition. Null for the types whose definition IMM does not give.",
+      "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give.",
   })
   get outputs(): Later<OrError<readonly string[] | null>> {
     const definition = this.#given("definition");
@@ -207,7 +220,7 @@ export class Task extends Node {
   @Field(() => TaskResult, {
     nullable: true,
     description:
-      "What the task came to: null before it has SUCCEEDED, and for the types that IMM tells nothing of. Selecting it costs one call for each task, whoever asks and however often.",
+      "The result of the task. Null unless `status` is SUCCEEDED, and for types whose results IMM does not give. Selecting it costs at most one call to IMM for each task.",
   })
   async result(): Promise<object | null> {
     const { key } = this.#snapshot;
@@ -220,7 +233,7 @@ export class Task extends Node {
   @Field(() => GraphQLDateTime, {
     nullable: true,
     description:
-      "When the task should be over: by its speed once a quarter is done, before that by what tasks of its type have taken here. Null when there is nothing to tell from, when that time has passed, and once it is done.",
+      "When the task is expected to end: estimated from its own speed once `progress` is 25 or more, before that from earlier tasks of its type. Null when there is nothing to estimate from, when that time has passed, and once the task has ended.",
   })
   get estimatedEndAt(): string | null {
     if (isFinal(this.#snapshot)) return null;
@@ -232,7 +245,7 @@ export class Task extends Node {
     return restMs === null ? null : new Date(this.#snapshot.observedAt + restMs).toISOString();
   }
 
-  @Field(() => GraphQLDateTime, { description: "When IMM was last asked about this task." })
+  @Field(() => GraphQLDateTime, { description: "When the gateway last asked IMM about this task." })
   get observedAt(): string {
     return new Date(this.#snapshot.observedAt).toISOString();
   }
@@ -240,7 +253,7 @@ export class Task extends Node {
   @Field(() => Int, {
     nullable: true,
     description:
-      "Milliseconds after which asking again is worth it, for clients that poll; null when the task is done. Subscribing is cheaper.",
+      "For clients that poll: the milliseconds to wait before the next query. Null once the task has ended. A subscription costs IMM fewer calls.",
   })
   get pollAfterMs(): number | null {
     return isFinal(this.#snapshot) ? null : this.#view.watchHub.pollIntervalMs(this.#snapshot.key.projectName);

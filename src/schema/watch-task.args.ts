@@ -1,11 +1,11 @@
 /** The arguments of the subscriptions. */
 
 import { ArgsType, Field, InputType, Int } from "type-graphql";
-import { TagInput } from "./task-filter.input.js";
+import { TaskTagInput } from "./task-filter.input.js";
 import { TaskKeyInput } from "./task-key.input.js";
 
 const STALENESS_DESCRIPTION =
-  "How old a snapshot may be, in milliseconds, 1 to 3600000. Not below the gateway's least poll interval; the most impatient subscriber of a task decides. Left out, the gateway chooses.";
+  "The greatest age of a snapshot, in milliseconds, 1 to 3600000. The lowest value of all subscribers of a task counts, but the gateway never polls more often than its own least interval. Chosen by the gateway when omitted.";
 
 @ArgsType()
 export class TaskProgressArgs extends TaskKeyInput {
@@ -15,31 +15,37 @@ export class TaskProgressArgs extends TaskKeyInput {
 
 @ArgsType()
 export class TasksProgressArgs {
-  @Field(() => [TaskKeyInput], { description: "What identifies the tasks; 1 to 100 unless configured otherwise." })
+  @Field(() => [TaskKeyInput], { description: "The keys of the tasks; 1 to 100 items unless configured otherwise." })
   readonly keys!: TaskKeyInput[];
 
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
   readonly maxStalenessMs?: number | null;
 }
 
-@InputType({ description: "Which tasks of a project to follow." })
+@InputType("TaskEventFilter", {
+  description: "Which tasks of a project are followed: those that meet every given condition.",
+})
 export class ProjectProgressFilter {
   @Field(() => [String], {
     nullable: true,
-    description: "One of these types, as IMM spells them; 1 to 50. All types when left out.",
+    description:
+      "Tasks of one of these types, as IMM spells them, for example FileCompression. 1 to 50 items; all types when omitted.",
   })
   readonly taskTypes?: string[] | null;
 
-  @Field(() => TagInput, { nullable: true, description: "This tag. IMM documents no way to ask for several." })
-  readonly tag?: TagInput | null;
+  @Field(() => TaskTagInput, {
+    nullable: true,
+    description: "Tasks that have this tag. Tasks of a type that takes no tags never have it.",
+  })
+  readonly tag?: TaskTagInput | null;
 }
 
 @ArgsType()
 export class ProjectProgressArgs {
-  @Field(() => String, { description: "The IMM project, for example immtest." })
+  @Field(() => String, { description: "The name of the IMM project, for example immtest." })
   readonly projectName!: string;
 
-  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which of its tasks; all when left out." })
+  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which tasks of the project; all when omitted." })
   readonly filter?: ProjectProgressFilter | null;
 
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })

@@ -116,7 +116,7 @@ const OPEN_TO_OTHERS =
 const MANIFEST = "persistedOperations";
 
 const NO_EXAMPLE: ExampleOperations = {
-  query: "{ taskTypes { name createdBy } }",
+  query: "{ taskTypes { name mutation } }",
   subscription: 'subscription { taskProgress(projectName: "", taskType: "", taskId: "") { status progress } }',
 };
 

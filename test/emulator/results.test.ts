@@ -120,7 +120,7 @@ describe("what a created task comes to", () => {
     ["oss://b/Blocked.jpg", "block", 2],
   ])("is told by the name of the source %s: %s", async (uri, suggestion, blocked) => {
     expect(await moderate(uri)).toMatchObject({
-      moderationResult: { uri, suggestion, frames: { blockFrames: Array.from({ length: blocked }, () => ({})) } },
+      moderationResult: { uri, suggestion, frames: { blocked: Array.from({ length: blocked }, () => ({})) } },
     });
   });
 });

@@ -68,7 +68,7 @@ function* times(count: number, item: (index: number) => string): Generator<strin
   for (let index = 0; index < count; index += 1) yield item(index);
 }
 
-const TYPES = "name createdBy hasRequestDefinition takesTags takesUserData eventType stage evidence";
+const TYPES = "name operation mutation hasRequestDefinition takesTags takesUserData eventType stage";
 /** Some 100 KB. */
 const LONG_ANSWER = `{ ${[...times(24, (index) => `a${index}: taskTypes { ${TYPES} }`)].join(" ")} }`;
 

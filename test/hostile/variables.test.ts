@@ -74,7 +74,7 @@ describe("variables are refused with their operation, over every transport", () 
       "a filter nested 5,000 deep",
       {
         query:
-          'subscription ($filter: ProjectProgressFilter) { projectProgress(projectName: "immtest", filter: $filter) { id } }',
+          'subscription ($filter: TaskEventFilter) { projectProgress(projectName: "immtest", filter: $filter) { id } }',
         variables: `{"filter":${'{"tag":'.repeat(5_000)}1${"}".repeat(5_000)}}`,
       },
       "filter",
@@ -168,8 +168,8 @@ describe("what is around the variables does no harm", () => {
     ["a query", "[TaskKeyInput!]!", "query ($v: [TaskKeyInput!]!) { tasksByKey(keys: $v) { id } }"],
     [
       "a subscription",
-      "ProjectProgressFilter",
-      'subscription ($v: ProjectProgressFilter) { projectProgress(projectName: "immtest", filter: $v) { id } }',
+      "TaskEventFilter",
+      'subscription ($v: TaskEventFilter) { projectProgress(projectName: "immtest", filter: $v) { id } }',
     ],
     [
       "a mutation",

@@ -238,7 +238,7 @@ describe("getResult", () => {
         uri: "oss://b/o",
         suggestion: "block",
         categories: ["c"],
-        frames: { totalCount: 2, blockFrames: [{ offset: 1, rate: 99.5, label: "l" }] },
+        frames: { totalCount: 2, blocked: [{ offset: 1, confidencePercent: 99.5, label: "l" }] },
       },
     });
   });
@@ -246,7 +246,7 @@ describe("getResult", () => {
   test("reads labels with where the video shows them", async () => {
     const { client } = await serveBody(200, { Labels: [{ LabelName: "cat", Clips: [{ TimeRange: [0, 1500] }] }] });
     expect(await client.getResult({ ...key, taskType: "VideoLabelClassification" })).toEqual({
-      labels: [{ labelName: "cat", clips: [{ timeRange: [0, 1500] }] }],
+      labels: [{ name: "cat", clips: [{ startMs: 0, endMs: 1500 }] }],
     });
   });
 

@@ -154,7 +154,8 @@ if (facts !== null) {
       const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
       const expected = documented.map((create) => ({
         name: create.taskType ?? "",
-        createdBy: create.action,
+        operation: create.action,
+        mutation: create.action === "CreateStory" ? "createStoryCreationTask" : toCamelCase(create.action),
         hasRequestDefinition: create.requestDefinitionInGetTask,
         takesTags: create.supports?.Tags,
         takesUserData: create.supports?.UserData,
@@ -199,9 +200,9 @@ describe("the task types", () => {
     ["SimilarImageClustering", "CreateSimilarImageClusteringTask", false, "TU-"],
     ["Highlight", "CreateHighlightTask", false, "TUC"],
     ["FigureClustersMerging", "CreateFigureClustersMergingTask", false, "TU-"],
-  ])("has %s, started by %s", (name, createdBy, hasRequestDefinition, takes) => {
+  ])("has %s, started by %s", (name, operation, hasRequestDefinition, takes) => {
     expect(taskTypes.find((row) => row.name === name)).toMatchObject({
-      createdBy,
+      operation,
       hasRequestDefinition,
       takesTags: takes.includes("T"),
       takesUserData: takes.includes("U"),
@@ -212,7 +213,8 @@ describe("the task types", () => {
   test("are nineteen, each once", () => {
     expect(taskTypes).toHaveLength(19);
     expect(new Set(taskTypes.map(({ name }) => name)).size).toBe(19);
-    expect(new Set(taskTypes.map(({ createdBy }) => createdBy)).size).toBe(19);
+    expect(new Set(taskTypes.map(({ operation }) => operation)).size).toBe(19);
+    expect(new Set(taskTypes.map(({ mutation }) => mutation)).size).toBe(19);
   });
 
   test("have a request definition in GetTask for exactly twelve", () => {
@@ -377,7 +379,7 @@ describe("the names of the schema", () => {
     expect(toCamelCase(wireName)).toBe(schemaName);
   });
 
-  test("mend what the vendor misspelled, and nothing else", () => {
+  test("mend what the vendor misspelled, say units, do not repeat what they are in, and are the wire's else", () => {
     const mended = memberSets.flatMap(([, members]) =>
       Object.entries(members).flatMap(([name, { schemaName }]) =>
         schemaName === undefined ? [] : [[name, schemaName]],
@@ -386,6 +388,13 @@ describe("the names of the schema", () => {
     expect(Object.fromEntries(mended)).toEqual({
       FontApha: "fontAlpha",
       DoVoxelGridDownDownSampling: "doVoxelGridDownSampling",
+      BlockFrames: "blocked",
+      LabelAlias: "alias",
+      LabelConfidence: "confidence",
+      LabelLevel: "level",
+      LabelName: "name",
+      ParentLabelName: "parentName",
+      Rate: "confidencePercent",
     });
   });
 
@@ -400,7 +409,7 @@ describe("the names of the schema", () => {
     const nouns = [...Object.values(modelTable), ...Object.values(results)].map(({ schemaName }) => schemaName);
     expect(new Set(nouns).size).toBe(nouns.length);
     for (const noun of nouns) expect(noun).toMatch(/^[A-Z][A-Za-z0-9]*$/);
-    const taken = ["Task", "TaskType", "TaskError", "TaskStatus", "TaskTypeStage", "TaskResult", "Node", "Evidence"];
+    const taken = ["Task", "TaskType", "TaskError", "TaskStatus", "TaskTypeStage", "TaskResult", "Node"];
     expect(nouns.filter((noun) => taken.includes(noun))).toEqual([]);
     expect(nouns.filter((noun) => /(Input|Payload|Connection|Edge)$/.test(noun))).toEqual([]);
   });

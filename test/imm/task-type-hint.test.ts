@@ -14,7 +14,7 @@ describe("the hint at a task type", () => {
     ["the name in the operation", "CompressPointCloud", "PointCloudCompress"],
     ["another case", "imagetopdf", "ImageToPDF"],
     ["a slip", "FileCompresion", "FileCompression"],
-    ["the name of a field of the mutation", "createStory", "StoryCreation"],
+    ["the name of a field of the mutation", "createStoryCreationTask", "StoryCreation"],
   ])("sees through %s: %s", (_what, given, meant) => {
     expect(hintAtTaskType(given)).toBe(`The gateway knows no task type \`${given}\`; did you mean \`${meant}\`?`);
   });

@@ -152,7 +152,7 @@ describe("toSchemaMembers", () => {
       moderationResult: {
         uri: "oss://b/o",
         categories: ["c"],
-        frames: { totalCount: 2, blockFrames: [{ label: "l", rate: 0.5 }] },
+        frames: { totalCount: 2, blocked: [{ label: "l", confidencePercent: 0.5 }] },
       },
     });
   });
@@ -163,7 +163,7 @@ describe("toSchemaMembers", () => {
     const schema = toSchemaMembers(response, decodeMembers(response, { ModerationResult: { Frames: frames } }));
     expect(schema).toEqual({
       moderationResult: {
-        frames: { totalCount: expect.any(WireShapeError), blockFrames: [expect.any(WireShapeError), { label: "l" }] },
+        frames: { totalCount: expect.any(WireShapeError), blocked: [expect.any(WireShapeError), { label: "l" }] },
       },
     });
   });

@@ -4,7 +4,7 @@ import {
   createOperations,
   modelOf,
   schemaNameOf,
-  toCamelCase,
+  mutationNameOf,
   type CreateAction,
   type CreateOperation,
   type Members,
@@ -52,7 +52,7 @@ async function start(options: StartOptions = {}): Promise<RunningGateway> {
 }
 
 function mutationOf(action: CreateAction, selection = WHOLE_PAYLOAD): string {
-  const field = toCamelCase(action);
+  const field = mutationNameOf(createOperations[action]);
   const input = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
   return `mutation ($input: ${input}!) { payload: ${field}(input: $input) { ${selection} } }`;
 }

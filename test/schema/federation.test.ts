@@ -264,3 +264,56 @@ describe("the schema of the subgraph", () => {
     expect(supergraph).toContain('slicingArguments: ["first"]');
   });
 });
+
+/** Another team's subgraph. Its types have names that many schemas have, and mean other things by them. */
+const MEDIA_SDL = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
+  type Query { shots(tag: TagInput!, within: DateTimeRange, filter: AudioFilterInput, order: OrderDirection): [VideoLabel!]! }
+  input TagInput { id: Int! }
+  input DateTimeRange { days: Int! }
+  input AudioFilterInput { decibels: Int! }
+  input VideoFilterInput { sepia: Boolean! }
+  input NotificationInput { email: String! }
+  enum OrderDirection { UP DOWN }
+  type VideoLabel { color: Evidence!  text: Notification }
+  type VideoLabelClip { reel: Int! }
+  type ImageFrames { border: String! }
+  type Evidence { exhibit: Int! }
+  type Notification { seen: Boolean! }
+  enum Status { DRAFT RUNNING }
+  type PageInfo @shareable { hasNextPage: Boolean!  hasPreviousPage: Boolean!  startCursor: String  endCursor: String }
+`;
+
+describe.each([
+  ["Apollo", composeByApollo],
+  ["The Guild", composeByTheGuild],
+])("the names of the subgraph, by the rules of %s", (_whose, composeServices) => {
+  const composeWith = (sdl: string): string =>
+    compose(
+      [
+        { name: "imm", sdl, url: "http://imm" },
+        { name: "media", sdl: MEDIA_SDL, url: "http://media" },
+      ],
+      composeServices,
+    );
+  const sdl = printGatewaySchema({ federation: true });
+
+  it("do not meet those of a subgraph that has the general ones", () => {
+    const supergraph = composeWith(sdl);
+    expect(supergraph).toMatch(/input TagInput[^{]*\{\s*id: Int!/);
+    expect(supergraph).toMatch(/input TaskTagInput[^{]*\{[^}]*key: String!/);
+    expect(supergraph).toMatch(/input ImmAudioFilterInput/);
+  });
+
+  // What would happen: an enum of an input loses its values, a required member is asked for that the other does not know.
+  it.each([
+    ["TaskTagInput", "TagInput"],
+    ["TaskTimeRangeInput", "DateTimeRange"],
+    ["TaskOrderDirection", "OrderDirection"],
+    ["ImmAudioFilterInput", "AudioFilterInput"],
+    ["ImmVideoLabel", "VideoLabel"],
+  ])("would, were %s still %s", (name, general) => {
+    expect(sdl).toMatch(new RegExp(`\\b${name}\\b`));
+    expect(() => composeWith(sdl.replaceAll(new RegExp(`\\b${name}\\b`, "g"), general))).toThrow(general);
+  });
+});

@@ -17,11 +17,15 @@ function literal(levels: number): string {
 const CREATES: readonly (readonly [field: string, member: string, others: Readonly<Record<string, string>>])[] = [
   ["createFigureClusteringTask", "tags", { datasetName: `"d"` }],
   [
-    "createStory",
+    "createStoryCreationTask",
     "customLabels",
     { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
   ],
-  ["createStory", "tags", { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" }],
+  [
+    "createStoryCreationTask",
+    "tags",
+    { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
+  ],
 ];
 
 async function start(): Promise<RunningGateway> {

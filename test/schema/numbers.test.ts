@@ -29,10 +29,10 @@ describe("a number of IMM's answers", () => {
     );
     const { data, errors } = await query(
       url,
-      `{ task(${KEYS.video}) { result { ... on VideoModerationResult { moderationResult { uri frames { totalCount blockFrames { label offset } } } } } } }`,
+      `{ task(${KEYS.video}) { result { ... on VideoModerationResult { uri frames { totalCount blocked { label offset } } } } } }`,
     );
-    const frames = { totalCount: null, blockFrames: [{ label: "l", offset: null }] };
-    expect(data).toEqual({ task: { result: { moderationResult: { uri: "u", frames } } } });
+    const frames = { totalCount: null, blocked: [{ label: "l", offset: null }] };
+    expect(data).toEqual({ task: { result: { uri: "u", frames } } });
     expect(errors).toEqual([INVALID, INVALID]);
   });
 
@@ -64,12 +64,27 @@ describe("a number of IMM's answers", () => {
     );
     const { data, errors } = await query(
       url,
-      `{ task(${KEYS.labels}) { result { ... on VideoLabelClassificationResult { labels { labelLevel clips { timeRange } } } } } }`,
+      `{ task(${KEYS.labels}) { result { ... on VideoLabelClassificationResult { labels { level clips { startMs endMs } } } } } }`,
     );
     expect(errors).toEqual([]);
-    const labels = [{ labelLevel: shown, clips: [{ timeRange: [0, shown] }] }];
+    const labels = [{ level: shown, clips: [{ startMs: 0, endMs: shown }] }];
     expect(data).toEqual({ task: { result: { labels } } });
   });
+
+  test.each([["[]"], ["[1]"], ["[1,2,3]"], ["7"]])(
+    "that begins or ends a clip is there twice, not in %s",
+    async (odd) => {
+      const { url } = await startGatewayBefore(({ action }) =>
+        action === "GetTask" ? taskText("VideoLabelClassification") : `{"Labels":[{"Clips":[{"TimeRange":${odd}}]}]}`,
+      );
+      const { data, errors } = await query(
+        url,
+        `{ task(${KEYS.labels}) { result { ... on VideoLabelClassificationResult { labels { clips { startMs endMs } } } } } }`,
+      );
+      expect(data).toEqual({ task: { result: { labels: [{ clips: [{ startMs: null, endMs: null }] }] } } });
+      expect(errors).toEqual([INVALID, INVALID]);
+    },
+  );
 
   test.each(["1.5", "9223372036854775808", "12345678901234567890", "1e30", '"x"'])(
     "of 64 bits is an error of IMM's where it is %s",
@@ -81,9 +96,9 @@ describe("a number of IMM's answers", () => {
       );
       const { data, errors } = await query(
         url,
-        `{ task(${KEYS.labels}) { result { ... on VideoLabelClassificationResult { labels { labelLevel labelName } } } } }`,
+        `{ task(${KEYS.labels}) { result { ... on VideoLabelClassificationResult { labels { level name } } } } }`,
       );
-      expect(data).toEqual({ task: { result: { labels: [{ labelLevel: null, labelName: "l" }] } } });
+      expect(data).toEqual({ task: { result: { labels: [{ level: null, name: "l" }] } } });
       expect(errors).toEqual([INVALID]);
     },
   );

@@ -196,15 +196,15 @@ describe("members of another shape", () => {
         : `{"Code":{},"ModerationResult":${result}}`,
     );
     const key = keyArguments({ taskType: "VideoModeration", taskId: "a" });
-    const fields = `moderationResult { uri frames { totalCount blockFrames { label rate } } }`;
+    const fields = `uri suggestion frames { totalCount blocked { label confidencePercent } }`;
     const document = `{ task(${key}) { status result { ... on VideoModerationResult { ${fields} } } } }`;
     const first = await query(url, document);
-    expect(first.data).toEqual({ task: { status: "SUCCEEDED", result: { moderationResult: null } } });
-    expect(first.errors).toEqual([refusalAt("task", "result", "moderationResult")]);
+    expect(first.data).toEqual({ task: { status: "SUCCEEDED", result: null } });
+    expect(first.errors).toEqual([refusalAt("task", "result")]);
 
     result = outcome;
     const second = await query(url, document);
-    expect(second.errors).toContainEqual(refusalAt("task", "result", "moderationResult", "uri"));
+    expect(second.errors).toContainEqual(refusalAt("task", "result", "uri"));
     expect(JSON.stringify(second.data)).toContain('"totalCount":2');
     await query(url, document);
     expect(upstream.requests.map(({ action }) => action)).toEqual([

@@ -3,7 +3,7 @@ import { eventually } from "../support/eventually.js";
 import { startGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
 
-const DOCUMENT = `subscription ($projectName: String!, $filter: ProjectProgressFilter, $maxStalenessMs: Int) {
+const DOCUMENT = `subscription ($projectName: String!, $filter: TaskEventFilter, $maxStalenessMs: Int) {
   projectProgress(projectName: $projectName, filter: $filter, maxStalenessMs: $maxStalenessMs) { taskId status progress }
 }`;
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { isObjectType, Kind, parse, printSchema, visit, type ObjectTypeDefinitionNode } from "graphql";
+import { resultOperations } from "../../src/imm/operations.js";
 import { createSchema, printGatewaySchema } from "../../src/schema/build-schema.js";
 
 /** The elements that can be described. */
@@ -33,6 +34,31 @@ describe("the schema", () => {
     });
     expect(silent).toEqual([]);
     expect(described).toBeGreaterThan(100);
+  });
+
+  it("has no type whose name another subgraph may have: each says Task or begins with Imm or Oss", () => {
+    const types = Object.keys(createSchema().getTypeMap()).filter((name) => !name.startsWith("__"));
+    const others = types.filter((name) => !/^(Imm|Oss)[A-Z]|Task/.test(name));
+    // What GraphQL, Relay and every subgraph have, and the words that IMM and OSS have to themselves.
+    const shared = ["Query", "Mutation", "Subscription", "Node", "PageInfo"];
+    const scalars = ["String", "Int", "Float", "Boolean", "ID", "DateTime", "JSON", "JSONObject", "Long"];
+    const results = Object.values(resultOperations).map(({ schemaName }) => schemaName);
+    expect(others.toSorted()).toEqual([...shared, ...scalars, ...results, "ModerationSuggestion"].toSorted());
+  });
+
+  // Those of the creates' inputs are the table's, held by test/imm/operations.test.ts.
+  it("describes each element outside of the creates' inputs in words of its own", () => {
+    const texts: string[] = [];
+    visit(parse(printGatewaySchema()), {
+      InputObjectTypeDefinition: ({ name }) => (/^Imm|^Create/.test(name.value) ? false : undefined),
+      enter(node) {
+        if ("description" in node && node.description !== undefined) texts.push(node.description.value);
+      },
+    });
+    const repeated = [...new Set(texts)].filter((text) => texts.filter((other) => other === text).length > 6);
+    expect(repeated).toEqual([]);
+    expect(texts.filter((text) => /left out|leaves out|\bnobody\b|\bsomebody\b|whoever/i.test(text))).toEqual([]);
+    expect(texts.filter((text) => !/^[A-Z`][^]*[.)]$/.test(text))).toEqual([]);
   });
 
   it("prices every field of a root type, by a directive that introspection does not show", () => {

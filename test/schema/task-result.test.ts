@@ -11,9 +11,9 @@ import { uncalled } from "../support/uncalled.js";
 
 const RESULT = `result {
   __typename
-  ... on ImageModerationResult { image: moderationResult { uri suggestion categories frames { totalCount blockFrames { label rate offset } } } }
-  ... on VideoModerationResult { video: moderationResult { uri suggestion categories frames { totalCount blockFrames { label rate offset } } } }
-  ... on VideoLabelClassificationResult { labels { labelName labelLevel parentLabelName labelConfidence clips { timeRange } } }
+  ... on ImageModerationResult { uri suggestion categories frames { totalCount blocked { label confidencePercent offset } } }
+  ... on VideoModerationResult { uri suggestion categories frames { totalCount blocked { label confidencePercent offset } } }
+  ... on VideoLabelClassificationResult { labels { name level parentName confidence clips { startMs endMs } } }
   ... on DecodeBlindWatermarkResult { content }
 }`;
 
@@ -27,15 +27,15 @@ const verdict = {
 };
 const shownVerdict = {
   uri: "oss://b/a",
-  suggestion: "block",
+  suggestion: "BLOCK",
   categories: ["ad"],
-  frames: { totalCount: 4, blockFrames: [{ label: "ad", rate: 99.5, offset: 1 }] },
+  frames: { totalCount: 4, blocked: [{ label: "ad", confidencePercent: 99.5, offset: 1 }] },
 };
 
 /** Each type that has a result, what IMM answers and what the schema makes of it. */
 const outcomes = [
-  ["ImageModeration", verdict, { __typename: "ImageModerationResult", image: shownVerdict }],
-  ["VideoModeration", verdict, { __typename: "VideoModerationResult", video: shownVerdict }],
+  ["ImageModeration", verdict, { __typename: "ImageModerationResult", ...shownVerdict }],
+  ["VideoModeration", verdict, { __typename: "VideoModerationResult", ...shownVerdict }],
   [
     "VideoLabelClassification",
     [{ LabelName: "Beach", LabelLevel: 2, ParentLabelName: "", LabelConfidence: 0.5, Clips: [{ TimeRange: [0, 9] }] }],
@@ -43,11 +43,11 @@ const outcomes = [
       __typename: "VideoLabelClassificationResult",
       labels: [
         {
-          labelName: "Beach",
-          labelLevel: 2,
-          parentLabelName: "",
-          labelConfidence: 0.5,
-          clips: [{ timeRange: [0, 9] }],
+          name: "Beach",
+          level: 2,
+          parentName: "",
+          confidence: 0.5,
+          clips: [{ startMs: 0, endMs: 9 }],
         },
       ],
     },
@@ -133,10 +133,25 @@ describe("the result of a task", () => {
     const document = `{ one: task(${key}) { ${RESULT} } two: task(${key}) { ${RESULT} } }`;
     for (let round = 1; round <= 2; round += 1) {
       expect(await query(running.url, document)).toMatchObject({
-        data: { one: { result: { image: { suggestion: "review" } } } },
+        data: { one: { result: { suggestion: "REVIEW" } } },
       });
       expect(resultCalls(running)).toHaveLength(round);
     }
+  });
+
+  it.each([
+    ["pass", "PASS"],
+    ["Block", "BLOCK"],
+    ["escalate", "UNKNOWN"],
+    ["toString", "UNKNOWN"],
+  ])("suggests what IMM's word %s means", async (word, suggestion) => {
+    const { emulator, url } = await startGateway();
+    const result = { ...verdict, Suggestion: word };
+    emulator.addTask({ ...ended, taskType: "VideoModeration", taskId: "a", result });
+    const key = keyArguments({ taskType: "VideoModeration", taskId: "a" });
+    const { data, errors } = await query(url, `{ task(${key}) { ${RESULT} } }`);
+    expect(errors).toEqual([]);
+    expect(data).toMatchObject({ task: { result: { ...shownVerdict, suggestion } } });
   });
 
   it("that is not there yet is asked for anew by each request", async () => {
@@ -166,7 +181,7 @@ describe("the result of a task", () => {
     await lookAgain(running);
     for (const stream of streams) {
       expect(await stream.rest()).toMatchObject([
-        { data: { taskProgress: { status: "SUCCEEDED", result: { image: shownVerdict } } } },
+        { data: { taskProgress: { status: "SUCCEEDED", result: shownVerdict } } },
       ]);
     }
     expect(resultCalls(running)).toEqual(["GetImageModerationResult"]);

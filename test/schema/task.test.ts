@@ -267,19 +267,19 @@ describe("the calls that one request makes", () => {
     const { url, emulator } = await startGateway();
     const { data } = await query<{ taskTypes: { name: string }[] }>(
       url,
-      "{ taskTypes { name createdBy hasRequestDefinition takesTags takesUserData takesCredentialConfig eventType stage evidence } }",
+      "{ taskTypes { name operation mutation hasRequestDefinition takesTags takesUserData takesCredentialConfig eventType stage } }",
     );
     expect(data?.taskTypes).toHaveLength(19);
     expect(data?.taskTypes.find(({ name }) => name === "PointCloudCompress")).toEqual({
       name: "PointCloudCompress",
-      createdBy: "CreateCompressPointCloudTask",
+      operation: "CreateCompressPointCloudTask",
+      mutation: "createCompressPointCloudTask",
       hasRequestDefinition: true,
       takesTags: true,
       takesUserData: true,
       takesCredentialConfig: true,
       eventType: "imm:Task:PointCloudCompression",
       stage: "GENERAL",
-      evidence: "DOCS",
     });
     expect(emulator.calls).toHaveLength(0);
   });

@@ -370,7 +370,6 @@ describe("a list that is refused", () => {
     ["first", "first: -5"],
     ["after", 'after: ""'],
     ["after", 'after: "not a cursor"'],
-    ["filter.status", "filter: { status: UNKNOWN }"],
     ["filter.taskTypes", "filter: { taskTypes: [] }"],
     ["filter.tag.key", 'filter: { tag: { key: "a=b", value: "c" } }'],
     ["filter.startTime", "filter: { startTime: {} }"],
@@ -381,6 +380,18 @@ describe("a list that is refused", () => {
     expect(data).toEqual({ tasks: null });
     expect(errors).toMatchObject([{ path: ["tasks"], extensions: { code: "BAD_USER_INPUT", argument } }]);
     expect(errors[0]?.message).toContain(`Expected \`${argument}\` to`);
+    expect(emulator.calls).toHaveLength(0);
+  });
+
+  it("takes no state that IMM cannot be asked for", async () => {
+    const { url, emulator } = await startGateway();
+    const { errors } = await query(url, list("filter: { status: UNKNOWN }"));
+    expect(errors).toMatchObject([
+      {
+        message: expect.stringContaining('Value "UNKNOWN" does not exist in "TaskFilterStatus" enum.'),
+        extensions: { code: "GRAPHQL_VALIDATION_FAILED" },
+      },
+    ]);
     expect(emulator.calls).toHaveLength(0);
   });
 

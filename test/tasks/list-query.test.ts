@@ -52,7 +52,6 @@ describe("what is asked of ListTasks", () => {
     ["filter.taskTypes", { taskTypes: [] }],
     ["filter.taskTypes", { taskTypes: Array.from({ length: 51 }, () => "A") }],
     ["filter.taskTypes", { taskTypes: ["A", " "] }],
-    ["filter.status", { status: "UNKNOWN" }],
     ["filter.tag.key", { tag: { key: "a=b", value: "c" } }],
     ["filter.tag.key", { tag: { key: "", value: "c" } }],
     ["filter.tag.value", { tag: { key: "a", value: "" } }],

@@ -116,6 +116,7 @@ export const collectionOperations = {
   }),
   CreateStory: create({
     action: "CreateStory",
+    schemaName: "createStoryCreationTask",
     taskType: "StoryCreation",
     hasRequestDefinition: true,
     description: "Makes a story of a dataset's pictures: of a time, people, a trip or a subject.",

@@ -3,7 +3,7 @@
  * `TargetURIPrefix` is `targetUriPrefix` and `CreateImageToPDFTask` is `createImageToPdfTask`. Pure.
  */
 
-import type { Member, Members } from "./rows.js";
+import type { CreateOperation, Member, Members, Model } from "./rows.js";
 
 /** An acronym up to the capital of the next word, or a word. */
 const WORD = /[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+/g;
@@ -16,9 +16,22 @@ export function toCamelCase(wireName: string): string {
     .join("");
 }
 
+/** The name of the mutation that starts tasks by this operation. */
+export function mutationNameOf({ action, schemaName }: Pick<CreateOperation, "action" | "schemaName">): string {
+  return schemaName ?? toCamelCase(action);
+}
+
 /** What the schema calls a member. */
 export function schemaNameOf(wireName: string, member: Pick<Member, "schemaName">): string {
   return member.schemaName ?? toCamelCase(wireName);
+}
+
+/**
+ * The schema's name of a model's type. Types of IMM's models begin with `Imm`, so that a supergraph has no other
+ * `AudioFilter`; inputs end in `Input` besides.
+ */
+export function typeNameOf({ schemaName }: Pick<Model, "schemaName">): string {
+  return `Imm${schemaName}`;
 }
 
 const wireNames = new WeakMap<Members, ReadonlyMap<string, string>>();

@@ -18,49 +18,54 @@ import { RESULT_MEMBERS, TASK_NAME } from "./task-reads.js";
 /** Two of the four operations document no values of the status. */
 const UNDOCUMENTED_STATUS = { ...RESULT_MEMBERS, Status: text(RESULT_MEMBERS.Status.description) };
 
-const verdictMembers = {
-  URI: text("OSS URI of what was checked."),
-  Suggestion: text("Whether to show it, to have somebody look at it, or to block it.", {
-    values: ["pass", "review", "block"],
-  }),
-  Categories: texts("What was found."),
-};
+const URI = text("OSS URI of the checked object, for example oss://examplebucket/a.mp4.");
+const SUGGESTION = text("What to do with the object.", { values: ["pass", "review", "block"] });
+const CATEGORIES = texts("The kinds of content that were found, for example ad.");
 
 const frameMembers = {
-  Label: text("What was found."),
-  Rate: double("How sure that is."),
-  Offset: int32("Where the frame is."),
+  Label: text("The kind of content that was found in the frame, for example ad."),
+  Rate: double("The confidence in that, in percent, from 0 to 100.", { schemaName: "confidencePercent" }),
+  Offset: int32("The position of the frame, as IMM counts it; IMM documents no unit."),
 };
 
-const totalCount = int32("How many frames were looked at.");
+const TOTAL_COUNT = int32("The number of frames that were checked.");
 
 export const resultModels = {
   GetImageModerationResultResponseBodyModerationResult: model("ImageVerdict", "What the check of an image found.", {
-    ...verdictMembers,
+    URI,
+    Suggestion: SUGGESTION,
+    Categories: CATEGORIES,
     Frames: object("GetImageModerationResultResponseBodyModerationResultFrames", "The frames of an animated image."),
   }),
-  GetImageModerationResultResponseBodyModerationResultFrames: model("ImageFrames", "The frames of an animated image.", {
-    TotalCount: totalCount,
-    BlockFrames: objects(
-      "GetImageModerationResultResponseBodyModerationResultFramesBlockFrames",
-      "The frames that must not be shown.",
-    ),
-  }),
+  GetImageModerationResultResponseBodyModerationResultFrames: model(
+    "ImageFrames",
+    "The checked frames of an animated image.",
+    {
+      TotalCount: TOTAL_COUNT,
+      BlockFrames: objects(
+        "GetImageModerationResultResponseBodyModerationResultFramesBlockFrames",
+        "The frames of the image that must not be shown.",
+        { schemaName: "blocked" },
+      ),
+    },
+  ),
   GetImageModerationResultResponseBodyModerationResultFramesBlockFrames: model(
     "BlockedImageFrame",
     "A frame of an animated image that must not be shown.",
     frameMembers,
   ),
   GetVideoModerationResultResponseBodyModerationResult: model("VideoVerdict", "What the check of a video found.", {
-    ...verdictMembers,
-    Suggestion: text(verdictMembers.Suggestion.description, { values: ["block", "review", "pass"] }),
-    Frames: object("GetVideoModerationResultResponseBodyModerationResultFrames", "The frames that were looked at."),
+    URI,
+    Suggestion: { ...SUGGESTION, values: ["block", "review", "pass"] },
+    Categories: CATEGORIES,
+    Frames: object("GetVideoModerationResultResponseBodyModerationResultFrames", "The checked frames."),
   }),
-  GetVideoModerationResultResponseBodyModerationResultFrames: model("VideoFrames", "The frames that were looked at.", {
-    TotalCount: totalCount,
+  GetVideoModerationResultResponseBodyModerationResultFrames: model("VideoFrames", "The checked frames of a video.", {
+    TotalCount: TOTAL_COUNT,
     BlockFrames: objects(
       "GetVideoModerationResultResponseBodyModerationResultFramesBlockFrames",
-      "The frames that must not be shown.",
+      "The frames of the video that must not be shown.",
+      { schemaName: "blocked" },
     ),
   }),
   GetVideoModerationResultResponseBodyModerationResultFramesBlockFrames: model(
@@ -69,17 +74,26 @@ export const resultModels = {
     frameMembers,
   ),
   Label: model("VideoLabel", "Something that a video shows.", {
-    LabelName: text("The label."),
-    LabelAlias: text("Another name of the label."),
-    LabelLevel: int64("How deep in the tree of labels it is, from 1 on.", { values: [1, 2, 3] }),
-    ParentLabelName: text("The label above it."),
-    LabelConfidence: float("How sure the label is, 0 to 1."),
-    CentricScore: float("How likely it is the main thing shown, 0 to 1."),
-    Language: text("Language of the label, BCP 47."),
-    Clips: objects("Clip", "Where the video shows it."),
+    LabelName: text("The name of the label, for example Beach.", { schemaName: "name" }),
+    LabelAlias: text("Another name of the label.", { schemaName: "alias" }),
+    LabelLevel: int64("The level of the label in the tree of labels; 1 is the top.", {
+      schemaName: "level",
+      values: [1, 2, 3],
+    }),
+    ParentLabelName: text("The name of the label one level above; empty at the top.", { schemaName: "parentName" }),
+    LabelConfidence: float("The confidence in the label, from 0 to 1.", { schemaName: "confidence" }),
+    CentricScore: float("How likely the label is the main content, from 0 to 1."),
+    Language: text("The language of the names as a BCP 47 tag, for example zh-Hans."),
+    Clips: objects("Clip", "The parts of the video that show it."),
   }),
-  Clip: model("VideoLabelClip", "A part of a video that a label holds for.", {
-    TimeRange: list({ type: "integer", format: "int64" }, "Where the part begins and ends."),
+  Clip: model("VideoLabelClip", "A part of a video that shows what a label says.", {
+    TimeRange: list({ type: "integer", format: "int64" }, "Where the part begins and ends.", {
+      // The unit is documented for the same member of the model SceneElement.
+      pair: [
+        { schemaName: "startMs", description: "Where the part begins, in milliseconds from the start of the video." },
+        { schemaName: "endMs", description: "Where the part ends, in milliseconds from the start of the video." },
+      ],
+    }),
   }),
 };
 

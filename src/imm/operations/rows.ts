@@ -48,10 +48,18 @@ export interface Member extends Shape {
   readonly default?: string | number | boolean;
   /** The name in the schema, where it does not follow from the wire's. */
   readonly schemaName?: string;
+  /** Where an array has two items, a begin and an end: what the schema calls each, as fields of their own. */
+  readonly pair?: readonly [PairField, PairField];
   /** Whether the value is an OSS URI that the task writes to, or that the names of what it writes begin with. */
   readonly isOutput?: true;
   /** Whether the vendor lists the member but asks not to use it yet. */
   readonly unpublished?: true;
+}
+
+/** One item of a pair. */
+export interface PairField {
+  readonly schemaName: string;
+  readonly description: string;
 }
 
 export type Members = Readonly<Record<string, Member>>;
@@ -70,7 +78,7 @@ export type Rule =
 
 /** A nested structure that members refer to by name. */
 export interface Model<M extends Members = Members> {
-  /** The noun that the schema calls it by; inputs and outputs are named after it. */
+  /** The noun that the schema calls it by; its types are named after it, by `typeNameOf`. */
   readonly schemaName: string;
   readonly description: string;
   readonly members: M;
@@ -97,6 +105,8 @@ export interface Operation<Request extends Parameters = Parameters, Response ext
 /** An operation that starts a task. */
 export interface CreateOperation<Request extends Parameters = Parameters> extends Operation<Request, typeof CREATED> {
   readonly kind: "create";
+  /** The name of the mutation, where it does not follow from the action. */
+  readonly schemaName?: string;
   /** The value of `TaskType` of the tasks it starts. It does not follow from the action. */
   readonly taskType: string;
   readonly evidence: Evidence;

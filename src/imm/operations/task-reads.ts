@@ -49,8 +49,8 @@ export const taskReadModels = {
     "TimeRange",
     "A range of instants, each RFC 3339. Whether the bounds belong to it is not documented.",
     {
-      Start: text("The earliest instant; open when left out."),
-      End: text("The latest instant; open when left out."),
+      Start: text("The earliest instant; open when omitted."),
+      End: text("The latest instant; open when omitted."),
     },
   ),
   TaskInfo: model("ListedTask", "A task as a list shows it.", LISTED_MEMBERS),

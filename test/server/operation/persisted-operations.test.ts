@@ -312,7 +312,7 @@ describe("automatic persisted queries", () => {
 
   it("never push a document of the manifest out, and push each other out when there is no more room", async () => {
     const { url } = await start({ maxAutomaticQueryBytes: 200 });
-    const another = "{ taskTypes { name createdBy } }";
+    const another = "{ taskTypes { name mutation } }";
     for (const text of [OTHER, another]) await post(url, { query: text, ...byHash(text) });
     expect(await post(url, byHash(another))).toMatchObject({ codes: [] });
     const third = `{ taskTypes { name } ${"#".repeat(60)}\n}`;
