@@ -46,8 +46,8 @@ const prices: Readonly<Record<string, Price>> = {
   "Query.node": ONE_CALL,
   "Query.nodes": { weight: 1, listSize: KEYS },
   "Subscription.taskProgress": ONE_CALL,
-  "Subscription.tasksProgress": { weight: 100 },
-  "Subscription.projectProgress": ONE_CALL,
+  "Subscription.taskEvents": { weight: 100 },
+  "Subscription.projectEvents": ONE_CALL,
   // What it starts again it reads first.
   "Mutation.rerunTask": { weight: 2 },
   "CreateTaskPayload.task": ONE_CALL,

@@ -24,8 +24,8 @@ const NEEDS_BY_FIELD: Readonly<Record<string, TaskNeeds>> = {
   eventId: { ...NO_NEEDS, eventId: true },
 };
 
-/** The fields that stand between a list and its tasks. */
-const WAYS_TO_TASKS: ReadonlySet<string> = new Set(["edges", "node", "nodes"]);
+/** The fields that stand between a list or an event and its tasks. */
+const WAYS_TO_TASKS: ReadonlySet<string> = new Set(["edges", "node", "nodes", "task"]);
 
 /** What the selections below the present field, which yields tasks or a list of them, need beyond the plain fields. */
 export function selectedNeeds(info: SelectionInfo): TaskNeeds {

@@ -14,7 +14,7 @@ export class TaskProgressArgs extends TaskKeyInput {
 }
 
 @ArgsType()
-export class TasksProgressArgs {
+export class TaskEventsArgs {
   @Field(() => [TaskKeyInput], { description: "The keys of the tasks; 1 to 100 items unless configured otherwise." })
   readonly keys!: TaskKeyInput[];
 
@@ -22,10 +22,10 @@ export class TasksProgressArgs {
   readonly maxStalenessMs?: number | null;
 }
 
-@InputType("TaskEventFilter", {
+@InputType({
   description: "Which tasks of a project are followed: those that meet every given condition.",
 })
-export class ProjectProgressFilter {
+export class TaskEventFilter {
   @Field(() => [String], {
     nullable: true,
     description:
@@ -41,12 +41,12 @@ export class ProjectProgressFilter {
 }
 
 @ArgsType()
-export class ProjectProgressArgs {
+export class ProjectEventsArgs {
   @Field(() => String, { description: "The name of the IMM project, for example immtest." })
   readonly projectName!: string;
 
-  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which tasks of the project; all when omitted." })
-  readonly filter?: ProjectProgressFilter | null;
+  @Field(() => TaskEventFilter, { nullable: true, description: "Which tasks of the project; all when omitted." })
+  readonly filter?: TaskEventFilter | null;
 
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
   readonly maxStalenessMs?: number | null;

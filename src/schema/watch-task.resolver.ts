@@ -1,8 +1,9 @@
 /**
- * Following tasks until they end, and projects until the client leaves. Each event resolves from its own snapshot, so a change costs no further call.
+ * Following tasks until they end, and projects until the client leaves. Each event resolves from its own snapshot, so a change
+ * costs no further call.
  *
- * A failure that ends a watch arrives as an event with the error at the path, then the stream completes: clients see it
- * where they look for data, and the other tasks of `tasksProgress` go on.
+ * A single task is its own event: one that cannot be followed is null with its error. Several come in envelopes that say
+ * which of them failed, so the others go on whatever a client does with errors.
  */
 
 import type { GraphQLResolveInfo } from "graphql";
@@ -13,8 +14,9 @@ import type { WatchEvent, WatchStream } from "../tasks/watch/watch-stream.js";
 import { parseListArgument, parseMaxStaleness } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
+import { TaskEvent, toTaskEvent } from "./task-event.type.js";
 import { Task } from "./task.type.js";
-import { ProjectProgressArgs, TaskProgressArgs, TasksProgressArgs } from "./watch-task.args.js";
+import { ProjectEventsArgs, TaskEventsArgs, TaskProgressArgs } from "./watch-task.args.js";
 
 interface SubscribeData<Arguments> {
   readonly args: Arguments;
@@ -22,40 +24,49 @@ interface SubscribeData<Arguments> {
   readonly info: GraphQLResolveInfo;
 }
 
-const COURSE =
-  "Its present snapshot comes at once, then an event per change, then its final snapshot; the stream completes after that.";
-
 @Resolver()
 export class WatchTaskResolver {
   @Subscription(() => Task, {
-    description: `Follows one task until it ends. ${COURSE}`,
+    nullable: true,
+    description:
+      "Follows one task until it ends. Its present snapshot comes at once, then an event for each change, then its final snapshot; the stream completes after that. A task that cannot be followed is null with its error.",
     subscribe: ({ args, context, info }: SubscribeData<TaskProgressArgs>) =>
       watch([args], args.maxStalenessMs, context, info),
   })
-  taskProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TaskProgressArgs): Task {
+  taskProgress(
+    @Root() event: WatchEvent,
+    @Ctx() context: GatewayContext,
+    @Args() _args: TaskProgressArgs,
+  ): Task | null {
     return toTask(event, context);
   }
 
-  @Subscription(() => Task, {
-    description: `Follows several tasks, each until it ends; a task that cannot be followed is an event with its error. ${COURSE}`,
-    subscribe: ({ args, context, info }: SubscribeData<TasksProgressArgs>) =>
-      watch(parseListArgument("keys", args.keys, context.maxKeys), args.maxStalenessMs, context, info),
-  })
-  tasksProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TasksProgressArgs): Task {
-    return toTask(event, context);
-  }
-
-  @Subscription(() => Task, {
+  @Subscription(() => TaskEvent, {
     description:
-      "Follows every task of a project that runs, and those that start from now on. Of each its present snapshot comes first, then an event per change, then its final snapshot. The stream goes on until the client leaves; a project that cannot be followed is an event with its error, then the end.",
-    subscribe: ({ args, context, info }: SubscribeData<ProjectProgressArgs>) => {
+      "Follows several tasks, each until it ends. Of each SNAPSHOT comes first, then a CHANGE for each, then FINAL or FAILED; the stream completes after the last of them.",
+    subscribe: ({ args, context, info }: SubscribeData<TaskEventsArgs>) =>
+      watch(parseListArgument("keys", args.keys, context.maxKeys), args.maxStalenessMs, context, info, true),
+  })
+  taskEvents(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TaskEventsArgs): TaskEvent {
+    return toTaskEvent(event, context);
+  }
+
+  @Subscription(() => TaskEvent, {
+    description:
+      "Follows every task of a project that runs, and those that start from now on. Of each SNAPSHOT comes first, then a CHANGE for each, then FINAL. The stream goes on until the client leaves; a project that cannot be followed is FAILED without a `key`, then the stream completes.",
+    subscribe: ({ args, context, info }: SubscribeData<ProjectEventsArgs>) => {
       const { projectName, sort: _sort, order: _order, ...filter } = parseListQuery(args.projectName, args.filter);
       const maxStalenessMs = parseMaxStaleness(args.maxStalenessMs);
-      return context.watchHub.watchProject({ projectName, filter, needs: selectedNeeds(info), maxStalenessMs });
+      const needs = selectedNeeds(info);
+      return context.watchHub.watchProject({ projectName, filter, needs, maxStalenessMs, tellsCourse: true });
     },
   })
-  projectProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: ProjectProgressArgs): Task {
-    return toTask(event, context);
+  projectEvents(
+    @Root() event: WatchEvent,
+    @Ctx() context: GatewayContext,
+    @Args() _args: ProjectEventsArgs,
+  ): TaskEvent {
+    return toTaskEvent(event, context);
   }
 }
 
@@ -64,15 +75,17 @@ function watch(
   maxStalenessMs: number | null | undefined,
   { watchHub }: GatewayContext,
   info: GraphQLResolveInfo,
+  tellsCourse = false,
 ): WatchStream {
   return watchHub.watch({
+    tellsCourse,
     keys: keys.map(parseTaskKey),
     needs: selectedNeeds(info),
     maxStalenessMs: parseMaxStaleness(maxStalenessMs),
   });
 }
 
-function toTask(event: WatchEvent, context: GatewayContext): Task {
+function toTask(event: WatchEvent, context: GatewayContext): Task | null {
   if (event.kind === "failure") throw event.error;
-  return new Task(event.snapshot, context);
+  return event.kind === "snapshot" ? new Task(event.snapshot, context) : null;
 }

@@ -77,7 +77,7 @@ async function lastSnapshot(stream: WatchStream): Promise<TaskSnapshot> {
   let last: TaskSnapshot | undefined;
   for await (const event of stream) {
     if (event.kind === "failure") throw event.error;
-    last = event.snapshot;
+    if (event.kind === "snapshot") last = event.snapshot;
   }
   if (last === undefined) throw noAnswer();
   return last;

@@ -148,7 +148,9 @@ describe("a document is refused by itself, over every transport", () => {
     [
       "object literals nested 700 deep",
       "GRAPHQL_PARSE_FAILED|GRAPHQL_VALIDATION_FAILED",
-      { query: `subscription { projectProgress(projectName: "a", filter: ${nest(700, "{ a: ", "1", "}")}) { id } }` },
+      {
+        query: `subscription { projectEvents(projectName: "a", filter: ${nest(700, "{ a: ", "1", "}")}) { task { id } } }`,
+      },
     ],
     [
       "selections nested 1,000 deep",

@@ -220,7 +220,7 @@ describe("what waits counts", () => {
       socket.send(
         subscribe(
           `p${index}`,
-          `subscription { projectProgress(projectName: "${BAD_PROJECT}", filter: { taskTypes: ["T${index}"] }) { id } }`,
+          `subscription { projectEvents(projectName: "${BAD_PROJECT}", filter: { taskTypes: ["T${index}"] }) { task { id } } }`,
         ),
       );
     }

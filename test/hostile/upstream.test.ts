@@ -24,7 +24,7 @@ const QUERIES = [
 ];
 const SUBSCRIPTIONS = [
   `subscription { taskProgress(${KEY}) { ${EVERYTHING} } }`,
-  `subscription { projectProgress(projectName: "${BAD_PROJECT}") { ${EVERYTHING} } }`,
+  `subscription { projectEvents(projectName: "${BAD_PROJECT}") { task { ${EVERYTHING} } } }`,
 ];
 
 function deep(depth: number): string {
@@ -78,11 +78,11 @@ describe("a task whose tags are nested 6,000 deep", () => {
           response,
           action === "ListTasks" ? listText(place === "first" ? [odd, fine()] : [fine(), odd]) : fine(),
         );
-      const query = `subscription { projectProgress(projectName: "${BAD_PROJECT}") { taskId userData tags } }`;
+      const query = `subscription { projectEvents(projectName: "${BAD_PROJECT}") { task { taskId userData tags } } }`;
       const follower = await follow(transport, query);
       await follower.shows(/"taskId":"fine","userData":"before","tags":\{"a":1\}/);
       await follower.shows(/"taskId":"odd","userData":null,"tags":null/);
-      expect(follower.text).toContain('"path":["projectProgress","tags"]');
+      expect(follower.text).toContain('"path":["projectEvents","task","tags"]');
       userData = "after";
       await follower.shows(/"taskId":"fine","userData":"after"/);
       follower.leave();

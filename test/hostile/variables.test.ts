@@ -74,7 +74,7 @@ describe("variables are refused with their operation, over every transport", () 
       "a filter nested 5,000 deep",
       {
         query:
-          'subscription ($filter: TaskEventFilter) { projectProgress(projectName: "immtest", filter: $filter) { id } }',
+          'subscription ($filter: TaskEventFilter) { projectEvents(projectName: "immtest", filter: $filter) { task { id } } }',
         variables: `{"filter":${'{"tag":'.repeat(5_000)}1${"}".repeat(5_000)}}`,
       },
       "filter",
@@ -129,7 +129,7 @@ describe("what is around the variables does no harm", () => {
     [
       "10,000 keys to follow",
       {
-        query: "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { id } }",
+        query: "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { id } } }",
         variables: `{"keys":[${Array.from({ length: 3_000 }, () => '{"projectName":"a","taskType":"b","taskId":"c"}').join()}]}`,
       },
     ],
@@ -169,7 +169,7 @@ describe("what is around the variables does no harm", () => {
     [
       "a subscription",
       "TaskEventFilter",
-      'subscription ($v: TaskEventFilter) { projectProgress(projectName: "immtest", filter: $v) { id } }',
+      'subscription ($v: TaskEventFilter) { projectEvents(projectName: "immtest", filter: $v) { task { id } } }',
     ],
     [
       "a mutation",
@@ -197,7 +197,7 @@ describe("what is around the variables does no harm", () => {
       "query ($v: [TaskKeyInput!]!) { tasksByKey(keys: $v) { id } }",
       "query ($v: String!) { task(projectName: $v, taskType: $v, taskId: $v) { id } }",
       "subscription ($v: Int) { taskProgress(" + INNOCENT_KEY + ", maxStalenessMs: $v) { status } }",
-      "subscription ($v: [TaskKeyInput!]!) { tasksProgress(keys: $v) { status } }",
+      "subscription ($v: [TaskKeyInput!]!) { taskEvents(keys: $v) { task { status } } }",
       "mutation ($v: CreateOfficeConversionTaskInput!) { createOfficeConversionTask(input: $v) { task { id } } }",
       "mutation ($v: CreateMediaConvertTaskInput!) { createMediaConvertTask(input: $v) { task { id } } }",
       "mutation ($v: ID!) { rerunTask(id: $v) { task { id } } }",
@@ -215,7 +215,7 @@ describe("documents of the schema's grammar", () => {
     await holdsFor(150, [documents, variableTexts], async (query, variables) => {
       await attacked.fresh();
       // A project of which no task fits has nothing to tell, and that is right.
-      const mayBeSilent = query.includes("projectProgress");
+      const mayBeSilent = query.includes("projectEvents");
       const outcomes = await attacked.gateway.send({ query, variables }, mayBeSilent ? 300 : undefined);
       expectHarmless(mayBeSilent ? outcomes.filter(({ kind }) => kind !== "silent") : outcomes);
       await attacked.gateway.check();

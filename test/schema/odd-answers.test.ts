@@ -75,7 +75,7 @@ describe("tags that are nested too deep", () => {
 
   test("are an error at their field in a stream, on each transport, and the other tasks' events come", async () => {
     const { url } = await before("", PAGE);
-    const document = `subscription { projectProgress(projectName: "immtest") { taskId tags } }`;
+    const document = `subscription { projectEvents(projectName: "immtest") { task { taskId tags } } }`;
     const [bySse, byMultipart] = [await subscribeBySse(url, document), await subscribeByMultipart(url, document)];
     const bySocket = subscribe(connect(url), document);
     const readers = [
@@ -85,11 +85,13 @@ describe("tags that are nested too deep", () => {
     ];
     for (const next of readers) {
       expect(await next()).toMatchObject({
-        data: { projectProgress: { taskId: "a", tags: null } },
-        errors: [refusalAt("projectProgress", "tags")],
+        data: { projectEvents: { task: { taskId: "a", tags: null } } },
+        errors: [refusalAt("projectEvents", "task", "tags")],
       });
-      expect(await next()).toEqual({ data: { projectProgress: { taskId: "b", tags: JSON.parse(nested(64)) } } });
-      expect(await next()).toEqual({ data: { projectProgress: { taskId: "c", tags: { team: "video" } } } });
+      expect(await next()).toEqual({
+        data: { projectEvents: { task: { taskId: "b", tags: JSON.parse(nested(64)) } } },
+      });
+      expect(await next()).toEqual({ data: { projectEvents: { task: { taskId: "c", tags: { team: "video" } } } } });
     }
   });
 

@@ -27,7 +27,7 @@ function collect(stream: WatchStream): {
   const ended = (async () => {
     for await (const event of stream) {
       if (event.kind === "snapshot") snapshots.push(event.snapshot);
-      else errors.push(event.error);
+      else if (event.kind === "failure") errors.push(event.error);
     }
   })();
   return { snapshots, errors, ended };

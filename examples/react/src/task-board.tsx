@@ -16,9 +16,11 @@ const BOARD = graphql(`
 
 const PROGRESS = graphql(`
   subscription Progress($projectName: String!) {
-    projectProgress(projectName: $projectName) {
-      id
-      ...TaskRow_task
+    projectEvents(projectName: $projectName) {
+      task {
+        id
+        ...TaskRow_task
+      }
     }
   }
 `);
@@ -30,7 +32,10 @@ export function TaskBoard({ projectName }: { projectName: string }) {
     variables: { projectName },
     // Tasks are added to a list, so it must be there first.
     skip: board.data === undefined,
-    onData: ({ client, data }) => data.data && listTask(client.cache, data.data.projectProgress),
+    onData: ({ client, data }) => {
+      const task = data.data?.projectEvents.task;
+      if (task) listTask(client.cache, task);
+    },
   });
   const error = board.error ?? progress.error;
 

@@ -57,8 +57,10 @@ class SharedSubscription {
   readonly #streams = new Set<ResultStream>();
   /** The last result of each task. */
   readonly #last = new Map<string, ExecutionResult>();
-  /** The event that a result was renewed by: each is executed once. */
-  readonly #renewedBy = new WeakMap<ExecutionResult, WatchEvent>();
+  /** The last result that says whether all has been told, with its text. */
+  #course: readonly [text: string, result: ExecutionResult] | undefined;
+  /** What each of them was made from: each is executed once. */
+  readonly #events = new WeakMap<ExecutionResult, WatchEvent>();
 
   /** @param onClosed - called when nobody can join any more, and perhaps again. */
   constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void) {
@@ -82,18 +84,25 @@ class SharedSubscription {
       throw thrown;
     }
     for (const [taskText, result] of this.#last) stream.push(taskText, result);
+    if (this.#course !== undefined) stream.push(...this.#course);
     return stream;
   }
 
-  /** Makes the last results as young as the last look: those who follow were told of no change, a newcomer sees the time. */
+  /**
+   * Makes the last results those of a beginning, and as young as the last poll: those who follow were told a change, or of
+   * none; for a newcomer each is the first, and shows the time.
+   */
   async #renew(source: Source): Promise<void> {
     for (const [taskText, last] of this.#last) {
-      const event = source.renewedEvent(taskText);
-      if (event === undefined || event === this.#renewedBy.get(last)) continue;
-      const result = await this.#execute({ ...this.#args, rootValue: event });
+      const event = source.renewedEvent(taskText) ?? this.#events.get(last);
+      if (event?.kind !== "snapshot" || isFinal(event.snapshot)) continue;
+      const first = { ...event, isFirst: true };
+      const before = this.#events.get(last);
+      if (before?.kind === "snapshot" && before.isFirst && before.snapshot === first.snapshot) continue;
+      const result = await this.#execute({ ...this.#args, rootValue: first });
       // What was told meanwhile is younger still.
       if (this.#last.get(taskText) !== last) continue;
-      this.#renewedBy.set(result, event);
+      this.#events.set(result, first);
       this.#last.set(taskText, result);
     }
   }
@@ -116,10 +125,15 @@ class SharedSubscription {
 
   #tell({ isEndless }: Source, event: WatchEvent, result: ExecutionResult): void {
     const taskText = keyTextOf(event);
-    const isOver = event.kind === "failure" || isFinal(event.snapshot);
-    // Who follows a project asks for what runs; what has ended would be kept for as long as anybody follows.
-    if (isEndless && isOver) this.#last.delete(taskText);
-    else this.#last.set(taskText, result);
+    const isOver = event.kind === "failure" || (event.kind === "snapshot" && isFinal(event.snapshot));
+    if (event.kind === "caughtUp" || event.kind === "delayed") {
+      this.#course = [taskText, result];
+    } else {
+      this.#events.set(result, event);
+      // Who follows a project asks for what runs; what has ended would be kept for as long as anybody follows.
+      if (isEndless && isOver) this.#last.delete(taskText);
+      else this.#last.set(taskText, result);
+    }
     for (const stream of this.#streams) stream.push(taskText, result);
     // A task that cannot be followed now may be there for whoever asks next.
     if (event.kind === "failure" && !isEndless) this.#onClosed();

@@ -7,7 +7,7 @@
  */
 
 import type { Clock, Timer } from "../../clock.js";
-import { GatewayError, UpstreamThrottledError } from "../../errors.js";
+import { GatewayError, UpstreamInvalidResponseError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import { isFinal, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
@@ -66,6 +66,8 @@ export class ProjectWatch {
   #heldUntilTick = -Infinity;
   /** Nor for newcomers before that. */
   #newcomersHeldTick = -Infinity;
+  /** Why IMM could not be asked the last time; undefined where it could. */
+  #delay: GatewayError | undefined;
   #timer: Timer | undefined;
   #timerTick = Infinity;
   #hasEnded = false;
@@ -111,6 +113,7 @@ export class ProjectWatch {
   join(stream: WatchStream, options: FollowOptions, keys: readonly TaskKey[]): void {
     this.#addAsked(stream, options);
     for (const key of keys) this.#joinTask(stream, options, key);
+    if (this.#delay !== undefined) stream.delay(this.#delay);
     this.#plan();
   }
 
@@ -125,6 +128,8 @@ export class ProjectWatch {
     discovery.followers.set(stream, options);
     // Lists tell its fellows only what is new.
     for (const key of discovery.running.values()) this.#follow(stream, options, key);
+    if (discovery.answeredTick > -Infinity) stream.catchUp();
+    if (this.#delay !== undefined) stream.delay(this.#delay);
     if (known === undefined && this.#heldUntilTick <= clock.tick()) void this.#begin(discovery);
     this.#plan();
   }
@@ -257,7 +262,9 @@ export class ProjectWatch {
   async #begin(discovery: TaskDiscovery): Promise<void> {
     if (!this.#hasKnown()) this.#polledTick = this.#options.clock.tick();
     this.#poll.takeCalls();
+    this.#delay = undefined;
     await this.#poll.discover(discovery);
+    this.#tellCourse(discovery.followers.keys());
     this.#pollCalls = Math.max(this.#pollCalls, this.#poll.takeCalls());
     this.#plan();
   }
@@ -269,14 +276,17 @@ export class ProjectWatch {
     for (const watch of watches) this.#asking.add(watch);
     this.#newcomersAskedTick = clock.tick();
     if (!this.#hasKnown()) this.#polledTick = clock.tick();
+    this.#delay = undefined;
     await this.#poll.readTasks(watches);
     for (const watch of watches) this.#asking.delete(watch);
     for (const watch of watches) this.#settle(watch);
+    this.#tellCourse([]);
     this.#plan();
   }
 
   async #pollAll(): Promise<void> {
     this.#isPolling = true;
+    this.#delay = undefined;
     this.#polledTick = this.#options.clock.tick();
     // What newcomers have cost is no part of it.
     this.#poll.takeCalls();
@@ -292,7 +302,20 @@ export class ProjectWatch {
     this.#pollCalls = Math.max(1, this.#poll.takeCalls());
     this.#isPolling = false;
     for (const watch of watches) this.#settle(watch);
+    this.#tellCourse(this.#staleness.keys());
     this.#plan();
+  }
+
+  /** Says after a round of calls whether IMM could be asked about what these follow. */
+  #tellCourse(streams: Iterable<WatchStream>): void {
+    const discoveries = [...this.#discoveries.values()];
+    for (const stream of this.#delay === undefined ? streams : this.#staleness.keys()) {
+      const isListed = discoveries.every(
+        ({ followers, answeredTick }) => !followers.has(stream) || answeredTick > -Infinity,
+      );
+      if (this.#delay !== undefined) stream.delay(this.#delay);
+      else if (isListed) stream.catchUp();
+    }
   }
 
   /** A failure that may pass delays the next call; any other ends what it is about. */
@@ -305,8 +328,13 @@ export class ProjectWatch {
     }
     this.#heldUntilTick = Math.max(this.#heldUntilTick, now + (retryAfterMs(error, rate) ?? 0));
     if (of instanceof TaskWatch && of.isAwaited) this.#newcomersHeldTick = now + this.intervalMs;
-    const details = error instanceof GatewayError ? { code: error.code, imm: error.imm } : {};
-    logger.debug({ projectName, ...details }, "A poll of watched tasks failed, in part or as a whole.");
+    if (!(error instanceof GatewayError)) return;
+    // One odd task is no delay of the others.
+    if (of instanceof TaskDiscovery || !(error instanceof UpstreamInvalidResponseError)) this.#delay = error;
+    logger.debug(
+      { projectName, code: error.code, imm: error.imm },
+      "A poll of watched tasks failed, in part or as a whole.",
+    );
   }
 
   #fail(of: TaskWatch | TaskDiscovery, error: Error): void {

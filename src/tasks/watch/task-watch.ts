@@ -120,14 +120,14 @@ export class TaskWatch {
     const { stream, needs, lastSent } = follower;
     if (!satisfies(snapshot, needs, -Infinity)) return;
     this.#waiting.delete(follower);
-    const event = { kind: "snapshot", snapshot } as const;
     if (lastSent !== undefined && !hasChanged(lastSent, snapshot, needs)) {
-      stream.renew(this.keyText, event);
+      stream.renew(this.keyText, { kind: "snapshot", snapshot, isFirst: true });
       return;
     }
     follower.lastSent = snapshot;
     // Its stream no longer names this task when it leaves; it must not keep the watch.
     if (isFinal(snapshot)) this.#forget(follower);
+    const event = { kind: "snapshot", snapshot, isFirst: lastSent === undefined } as const;
     stream.push(this.keyText, event, isFinal(snapshot));
   }
 

@@ -17,7 +17,7 @@ import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskNeeds } from "../task.js";
-import { WatchStream } from "./watch-stream.js";
+import { WatchStream, type WatchStreamOptions } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
 const MAX_SPARE_PAGES = 100;
@@ -46,6 +46,8 @@ interface FollowRequest {
    * @default the schedule's own rhythm
    */
   readonly maxStalenessMs?: number | undefined;
+  /** Whether the stream tells that it has caught up, and of delays. @default false */
+  readonly tellsCourse?: boolean | undefined;
 }
 
 /** Which tasks one subscriber wants to follow. */
@@ -90,14 +92,14 @@ export class WatchHub {
    *
    * @throws UpstreamThrottledError - when so many tasks are watched already that there is no room for these.
    */
-  watch({ keys, needs, maxStalenessMs }: WatchRequest): WatchStream {
+  watch({ keys, needs, maxStalenessMs, tellsCourse = false }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
     const newTasks = this.#countNew(byText);
     if (newTasks > 0 && newTasks > this.#room) {
       throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
     }
     const projectNames = new Set(keys.map((key) => key.projectName));
-    const stream = this.#open(projectNames, byText.keys(), false);
+    const stream = this.#open(projectNames, byText.keys(), { tellsCourse });
     for (const projectName of projectNames) {
       const ofProject = [...byText.values()].filter((key) => key.projectName === projectName);
       this.#projectOf(projectName).join(stream, { needs, maxStalenessMs }, ofProject);
@@ -112,14 +114,20 @@ export class WatchHub {
    *
    * @throws UpstreamThrottledError - when so many projects are followed already that there is no room for this one.
    */
-  watchProject({ projectName, filter = {}, needs, maxStalenessMs }: WatchProjectRequest): WatchStream {
+  watchProject({
+    projectName,
+    filter = {},
+    needs,
+    maxStalenessMs,
+    tellsCourse = false,
+  }: WatchProjectRequest): WatchStream {
     const isNew = this.#projects.get(projectName)?.isFollowedBy(filter) !== true;
     if (isNew && this.#followedProjects >= this.#options.maxFollowedProjects) {
       throw new UpstreamThrottledError("The gateway follows as many projects as it may.", {
         retryAfterMs: FULL_RETRY_MS,
       });
     }
-    const stream = this.#open([projectName], [], true);
+    const stream = this.#open([projectName], [], { isEndless: true, tellsCourse });
     this.#projectOf(projectName).joinAll(stream, { needs, maxStalenessMs }, filter);
     return stream;
   }
@@ -146,15 +154,16 @@ export class WatchHub {
     return this.#options.maxWatchedTasks - this.watchedTasks;
   }
 
-  #open(projectNames: Iterable<string>, keyTexts: Iterable<string>, isEndless: boolean): WatchStream {
-    const stream = new WatchStream(
-      keyTexts,
-      () => {
-        this.#streams.delete(stream);
-        for (const projectName of projectNames) this.#projects.get(projectName)?.leave(stream);
-      },
-      isEndless,
-    );
+  #open(
+    projectNames: Iterable<string>,
+    keyTexts: Iterable<string>,
+    options: Pick<WatchStreamOptions, "isEndless" | "tellsCourse">,
+  ): WatchStream {
+    const onLeave = (): void => {
+      this.#streams.delete(stream);
+      for (const projectName of projectNames) this.#projects.get(projectName)?.leave(stream);
+    };
+    const stream = new WatchStream(keyTexts, { ...options, onLeave });
     this.#streams.add(stream);
     return stream;
   }

@@ -6,21 +6,51 @@
  * hub writes, the transport reads.
  */
 
+import type { GatewayError } from "../../errors.js";
 import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 
-/** What happened to a followed task. After a `failure`, or a final snapshot, nothing more comes for this task. */
+/** What happened. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =
-  | { readonly kind: "snapshot"; readonly snapshot: TaskSnapshot }
+  | {
+      readonly kind: "snapshot";
+      readonly snapshot: TaskSnapshot;
+      /** Whether it is the first of this task. */
+      readonly isFirst: boolean;
+    }
   /** Of a task, or where `key` is null of all that is followed: then it is the last event. */
-  | { readonly kind: "failure"; readonly key: TaskKey | null; readonly error: Error };
+  | { readonly kind: "failure"; readonly key: TaskKey | null; readonly error: Error }
+  /** What there is has been told: after the first snapshots, and after each delay. */
+  | { readonly kind: "caughtUp" }
+  /** IMM cannot be asked at the moment. */
+  | { readonly kind: "delayed"; readonly error: GatewayError };
 
-/** Where the failure of the whole stream waits; no key text is empty. */
+/** What waits for events that are of no task; no key text is like these. */
 const WHOLE_STREAM = "";
+const CAUGHT_UP = "caught up";
+const DELAYED = "delayed";
 
 /** Equal for events of which a later one replaces an earlier one: the key text of their task. */
 export function keyTextOf(event: WatchEvent): string {
-  const key = event.kind === "snapshot" ? event.snapshot.key : event.key;
-  return key === null ? WHOLE_STREAM : toKeyText(key);
+  switch (event.kind) {
+    case "snapshot":
+      return toKeyText(event.snapshot.key);
+    case "failure":
+      return event.key === null ? WHOLE_STREAM : toKeyText(event.key);
+    case "caughtUp":
+      return CAUGHT_UP;
+    case "delayed":
+      return DELAYED;
+  }
+}
+
+/** How a stream is opened. */
+export interface WatchStreamOptions {
+  /** Called once, when nothing more is to be pushed, for whatever reason; `openKeys` still has what was followed. */
+  readonly onLeave: () => void;
+  /** Whether the stream goes on when all its tasks have ended, since others may be opened. @default false */
+  readonly isEndless?: boolean;
+  /** Whether it tells that it has caught up, and of delays. @default false */
+  readonly tellsCourse?: boolean;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
@@ -30,21 +60,25 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** What looks without a change have shown since the last event of each task: nothing to tell, but younger. */
   readonly #renewed = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
+  /** The open ones that have had no event yet. */
+  readonly #untold: Set<string>;
   readonly #onLeave: () => void;
+  readonly #tellsCourse: boolean;
   #isEndless: boolean;
+  /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
+  #isListed: boolean;
+  #course: "catching up" | "caught up" | "delayed" = "catching up";
   #hasLeft = false;
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  /**
-   * @param onLeave - called once, when nothing more is to be pushed, for whatever reason; `openKeys` still has what was
-   * followed.
-   * @param isEndless - whether the stream goes on when all its tasks have ended, since others may be opened.
-   */
-  constructor(keyTexts: Iterable<string>, onLeave: () => void, isEndless = false) {
+  constructor(keyTexts: Iterable<string>, { onLeave, isEndless = false, tellsCourse = false }: WatchStreamOptions) {
     this.#open = new Set(keyTexts);
+    this.#untold = new Set(this.#open);
     this.#onLeave = onLeave;
     this.#isEndless = isEndless;
+    this.#isListed = !isEndless;
+    this.#tellsCourse = tellsCourse;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -60,18 +94,48 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Takes the events of one more task. */
   open(keyText: string): void {
     this.#open.add(keyText);
+    this.#untold.add(keyText);
   }
 
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
     this.#renewed.delete(keyText);
+    this.#untold.delete(keyText);
     if (isLast) this.#open.delete(keyText);
-    if (this.#wake === undefined) {
-      this.#pending.set(keyText, event);
+    this.#put(keyText, event);
+    if (this.#course === "catching up") this.#catchUp();
+  }
+
+  /** All that is to be followed is known, and IMM has just been asked about it. */
+  catchUp(): void {
+    this.#isListed = true;
+    if (this.#course !== "caught up") this.#catchUp();
+  }
+
+  /** IMM cannot be asked at the moment. Told once, until the stream has caught up again. */
+  delay(error: GatewayError): void {
+    if (!this.#tellsCourse || this.#phase === "closed" || this.#course === "delayed") return;
+    this.#course = "delayed";
+    this.#pending.delete(CAUGHT_UP);
+    this.#put(DELAYED, { kind: "delayed", error });
+  }
+
+  #catchUp(): void {
+    if (!this.#tellsCourse || this.#phase === "closed" || !this.#isListed || this.#untold.size > 0) return;
+    this.#course = "caught up";
+    this.#put(CAUGHT_UP, { kind: "caughtUp" });
+  }
+
+  /** Gives an event to whoever reads, or keeps it in the place of an older one. What was unread as the first stays that. */
+  #put(keyText: string, event: WatchEvent): void {
+    if (this.#wake !== undefined) {
+      this.#settle({ done: false, value: event });
       return;
     }
-    this.#settle({ done: false, value: event });
+    const unread = this.#pending.get(keyText);
+    const isFirst = unread?.kind === "snapshot" && unread.isFirst;
+    this.#pending.set(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
   }
 
   /** Keeps an event that shows no change, for whoever asks how the task stands. */

@@ -68,13 +68,13 @@ describe("an answer that is too large", () => {
   it("is one event of a subscription, and the others go on", async () => {
     const { url } = await start(BOUND);
     const keys = ["large", "small"].map((taskId) => ({ projectName: "immtest", taskType: TYPE, taskId }));
-    const document = `subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { taskId ${NAMES} } }`;
+    const document = `subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { taskId ${NAMES} } } }`;
     const bySocket = await subscribe(connect(url), document, { keys }).rest();
     const bySse = (await (await subscribeBySse(url, document, { keys })).rest()).map(({ data }) => data);
     for (const events of [bySocket, bySse.slice(0, 2)]) {
       expect(events).toHaveLength(2);
       expect(events).toContainEqual({ errors: [TOO_LARGE] });
-      expect(events).toContainEqual({ data: { tasksProgress: expect.objectContaining({ taskId: "small" }) } });
+      expect(events).toContainEqual({ data: { taskEvents: { task: expect.objectContaining({ taskId: "small" }) } } });
     }
   });
 
@@ -152,11 +152,11 @@ describe("an answer that has no text", () => {
     }
     expect((await transports.P(url, json)).status).toBe(code === "BAD_USER_INPUT" ? 400 : 500);
     const keys = ["odd", "even"].map((taskId) => ({ projectName: "immtest", taskType: TYPE, taskId }));
-    const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { taskId tags } }";
+    const document = "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { taskId tags } } }";
     const bySocket = await subscribe(connect(url), document, { keys }).rest();
     const bySse = (await (await subscribeBySse(url, document, { keys })).rest()).map(({ data }) => data);
     for (const events of [bySocket, bySse.slice(0, 2)]) {
-      expect(events).toContainEqual({ data: { tasksProgress: { taskId: "even", tags: null } } });
+      expect(events).toContainEqual({ data: { taskEvents: { task: { taskId: "even", tags: null } } } });
       expect(events).toContainEqual({
         errors: [expect.objectContaining({ extensions: expect.objectContaining({ code }) })],
       });

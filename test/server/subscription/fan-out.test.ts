@@ -9,9 +9,9 @@ import { connect, subscribe } from "../../support/subscribe.js";
 
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { taskId status progress } }`;
-const FOLLOW_BOTH = `subscription { tasksProgress(keys: [${["a", "b"]
+const FOLLOW_BOTH = `subscription { taskEvents(keys: [${["a", "b"]
   .map((taskId) => `{ ${keyArguments({ ...RUN, taskId })} }`)
-  .join(", ")}]) { taskId status progress } }`;
+  .join(", ")}]) { task { taskId status progress } } }`;
 
 /** Gives the next result of one subscriber, and everything to the end after that. */
 interface Subscriber {
@@ -102,13 +102,14 @@ describe("a newcomer to a project that others follow", () => {
   it.each(doors)("is told how each task stands that runs, and of none that has ended: %s", async (_door, follow) => {
     const running = await startGateway({ gateway: EVERY_SECOND });
     const { url, emulator } = running;
-    const document = 'subscription { projectProgress(projectName: "immtest") { taskId status progress } }';
+    const document = 'subscription { projectEvents(projectName: "immtest") { task { taskId status progress } } }';
     for (const taskId of ["a", "b"]) {
       emulator.addTask({ ...RUN, taskId, durationMs: Infinity });
       emulator.setProgress(taskId, 1);
     }
     const first = await followByWebSocket(url, document);
-    for (let known = 0; known < 2; known += 1) await first.next();
+    // Both, and that there are no more.
+    for (let known = 0; known < 3; known += 1) await first.next();
     emulator.finishTask("a");
     emulator.setProgress("b", 2);
     await lookAgain(running);
@@ -116,12 +117,13 @@ describe("a newcomer to a project that others follow", () => {
     const callsBefore = emulator.calls.length;
     const late = await follow(url, document);
     expect(await late.next()).toEqual({
-      data: { projectProgress: { taskId: "b", status: "RUNNING", progress: 2 } },
+      data: { projectEvents: { task: { taskId: "b", status: "RUNNING", progress: 2 } } },
     });
+    expect(await late.next()).toEqual({ data: { projectEvents: { task: null } } });
     expect(emulator.calls).toHaveLength(callsBefore);
     emulator.setProgress("b", 3);
     await lookAgain(running);
-    const third = { data: { projectProgress: { taskId: "b", status: "RUNNING", progress: 3 } } };
+    const third = { data: { projectEvents: { task: { taskId: "b", status: "RUNNING", progress: 3 } } } };
     expect([await first.next(), await late.next()]).toEqual([third, third]);
   });
 });
@@ -135,23 +137,25 @@ describe("a newcomer to several tasks that others follow", () => {
       emulator.setProgress(taskId, 1);
     }
     const first = await followByWebSocket(url, FOLLOW_BOTH);
-    for (let known = 0; known < 2; known += 1) await first.next();
+    // Both, and that there are no more.
+    for (let known = 0; known < 3; known += 1) await first.next();
     emulator.finishTask("a");
     emulator.setProgress("b", 2);
     await lookAgain(running);
     for (let changed = 0; changed < 2; changed += 1) await first.next();
     const callsBefore = emulator.calls.length;
     const late = await follow(url, FOLLOW_BOTH);
-    const present = [await late.next(), await late.next()];
+    const present = [await late.next(), await late.next(), await late.next()];
     expect(present).toEqual([
-      { data: { tasksProgress: { taskId: "a", status: "SUCCEEDED", progress: 100 } } },
-      { data: { tasksProgress: { taskId: "b", status: "RUNNING", progress: 2 } } },
+      { data: { taskEvents: { task: { taskId: "a", status: "SUCCEEDED", progress: 100 } } } },
+      { data: { taskEvents: { task: { taskId: "b", status: "RUNNING", progress: 2 } } } },
+      { data: { taskEvents: { task: null } } },
     ]);
     expect(emulator.calls).toHaveLength(callsBefore);
     emulator.finishTask("b");
     await lookAgain(running);
     await eventually(() => gateway.watchedTasks === 0);
-    const last = { data: { tasksProgress: { taskId: "b", status: "SUCCEEDED", progress: 100 } } };
+    const last = { data: { taskEvents: { task: { taskId: "b", status: "SUCCEEDED", progress: 100 } } } };
     expect([await first.rest(), await late.rest()]).toEqual([[last], [last]]);
   });
 });

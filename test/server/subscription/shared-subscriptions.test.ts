@@ -28,7 +28,7 @@ class Source implements AsyncIterableIterator<WatchEvent> {
   give(progress: number, taskId = "a"): void {
     // The cast: nothing here looks at more of a snapshot.
     const snapshot = { key: toKey(taskId), status: "RUNNING", progress } as TaskSnapshot;
-    this.#step({ kind: "snapshot", snapshot });
+    this.#step({ kind: "snapshot", snapshot, isFirst: false });
   }
 
   /** A task that cannot be followed. */
@@ -129,13 +129,13 @@ const field = {
   resolve: (event: WatchEvent) => {
     executions += 1;
     if (event.kind === "failure") throw event.error;
-    return event.snapshot.progress;
+    return event.kind === "snapshot" ? event.snapshot.progress : -1;
   },
 };
 
 const schema = new GraphQLSchema({
   query: new GraphQLObjectType({ name: "Query", fields: { a: { type: GraphQLInt } } }),
-  subscription: new GraphQLObjectType({ name: "Subscription", fields: { taskProgress: field, tasksProgress: field } }),
+  subscription: new GraphQLObjectType({ name: "Subscription", fields: { taskProgress: field, taskEvents: field } }),
 });
 
 beforeEach(() => {
@@ -249,7 +249,7 @@ describe("subscribers who ask the same", () => {
 
 describe("subscribers who ask something else", () => {
   const WITH_VARIABLE = "subscription ($n: Int) { taskProgress(n: $n) }";
-  const TWO = "subscription A { taskProgress } subscription B { tasksProgress }";
+  const TWO = "subscription A { taskProgress } subscription B { taskEvents }";
 
   it.each<[what: string, one: Parameters<typeof ask>, other: Parameters<typeof ask>]>([
     ["another document", [TEXT], ["subscription { taskProgress  }"]],

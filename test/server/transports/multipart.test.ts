@@ -136,12 +136,12 @@ describe("the multipart door", () => {
 
   it.each([
     ["an unknown field", "subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"],
-    ["a missing argument", "subscription { tasksProgress { id } }", "GRAPHQL_VALIDATION_FAILED"],
+    ["a missing argument", "subscription { taskEvents { task { id } } }", "GRAPHQL_VALIDATION_FAILED"],
     // Whether that was to be a subscription nobody knows: Apollo answers.
     ["a document that does not parse", "subscription {", "GRAPHQL_PARSE_FAILED"],
     [
       "a missing variable",
-      "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { id } }",
+      "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { id } } }",
       "BAD_USER_INPUT",
     ],
   ])("answers %s with status 400 and JSON, before any part", async (_what, document, code) => {

@@ -118,7 +118,7 @@ describe("errors over SSE", () => {
     ["an unknown field", "subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"],
     [
       "a missing variable",
-      "subscription ($ids: [TaskKeyInput!]!) { tasksProgress(keys: $ids) { id } }",
+      "subscription ($ids: [TaskKeyInput!]!) { taskEvents(keys: $ids) { task { id } } }",
       "BAD_USER_INPUT",
     ],
     [

@@ -239,7 +239,7 @@ describe("a request that fails", () => {
       "subscription ($id: ID!) { __typename @include(if: $id) }",
       expect.anything(),
     ],
-    ["follows nothing", "subscription { tasksProgress(keys: []) { id } }", "BAD_USER_INPUT"],
+    ["follows nothing", "subscription { taskEvents(keys: []) { task { id } } }", "BAD_USER_INPUT"],
     ["has no operation", "fragment F on Task { id }", expect.anything()],
   ])("is an `error` without `data` when it %s, and the id is free again", async (_what, document, code) => {
     const { url, emulator } = await startGateway();

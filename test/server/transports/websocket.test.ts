@@ -76,7 +76,7 @@ describe("Subscription.taskProgress", () => {
   it.each([
     ["an empty task id", `taskProgress(${keyArguments({ ...RUN, taskId: "" })})`, "taskId"],
     ["an impossible staleness", `taskProgress(${keyArguments(RUN)}, maxStalenessMs: 0)`, "maxStalenessMs"],
-    ["no keys", "tasksProgress(keys: [])", "keys"],
+    ["no keys", "taskEvents(keys: [])", "keys"],
   ])("is refused for %s, naming the argument", async (_what, field, argument) => {
     const { url, emulator } = await startGateway();
     const failure = await subscribe(connect(url), `subscription { ${field} { id } }`).failure();
@@ -96,26 +96,32 @@ describe("Subscription.taskProgress", () => {
   });
 });
 
-describe("Subscription.tasksProgress", () => {
+describe("Subscription.taskEvents", () => {
   it("follows each task to its end and reports the ones that cannot be followed", async () => {
     const running = await startGateway();
     const { url, emulator, gateway } = running;
     emulator.addTask({ ...RUN, taskId: "a", startedAgoMs: 60_000 });
     emulator.addTask({ ...RUN, taskId: "b" });
     const keys = ["a", "b", "nobody"].map((taskId) => ({ ...RUN, projectName: "immtest", taskId }));
-    const subscription = subscribe<{ tasksProgress: { taskId: string; status: string } }>(
+    const subscription = subscribe<{
+      taskEvents: { key: { taskId: string } | null; task: { status: string } | null; error: { code: string } | null };
+    }>(
       connect(url),
-      "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { taskId status } }",
+      "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { key { taskId } task { status } error { code } } }",
       { keys },
     );
     const first = [await subscription.next(), await subscription.next(), await subscription.next()];
-    const lines = first.map(({ data, errors }) =>
-      data ? `${data.tasksProgress.taskId} ${data.tasksProgress.status}` : errors?.[0]?.extensions["code"],
-    );
-    expect(new Set(lines)).toEqual(new Set(["NOT_FOUND", "a SUCCEEDED", "b RUNNING"]));
+    const lines = first.map(({ data }) => {
+      const { key, task, error } = data?.taskEvents ?? {};
+      return `${key?.taskId} ${task?.status ?? error?.code}`;
+    });
+    expect(new Set(lines)).toEqual(new Set(["nobody NOT_FOUND", "a SUCCEEDED", "b RUNNING"]));
+    expect(await subscription.next()).toEqual({ data: { taskEvents: { key: null, task: null, error: null } } });
     emulator.finishTask("b");
     while (gateway.watchedTasks > 0) await lookAgain(running);
-    expect(await subscription.rest()).toEqual([{ data: { tasksProgress: { taskId: "b", status: "SUCCEEDED" } } }]);
+    expect(await subscription.rest()).toEqual([
+      { data: { taskEvents: { key: { taskId: "b" }, task: { status: "SUCCEEDED" }, error: null } } },
+    ]);
   });
 });
 

@@ -114,7 +114,7 @@ describe.each(endless)("a NextToken %s", (what, nextToken) => {
 
   it("ends each search for a project's tasks, which is tried again when its pages have been earned back", async () => {
     const { url, clock, lists } = await startBefore(nextToken);
-    const document = 'subscription { projectProgress(projectName: "p") { id } }';
+    const document = 'subscription { projectEvents(projectName: "p") { task { id } } }';
     subscribe(connect(url), document);
     const mostOfOne = isNew ? 202 : 4;
     const leastWaitMs = isNew ? 15_000 : 4_000;
@@ -154,7 +154,7 @@ describe.each(endless)("a NextToken %s, on pages of other clients' tasks", (_wha
 
   it("ends each search for a project's tasks", async () => {
     const { url, clock, lists } = await startBefore({ nextToken, tasksOn });
-    subscribe(connect(url), 'subscription { projectProgress(projectName: "p") { id } }');
+    subscribe(connect(url), 'subscription { projectEvents(projectName: "p") { task { id } } }');
     await eventually(() => clock.pendingTimers > 0);
     expect(lists()).toBeLessThanOrEqual(202);
   });
@@ -169,8 +169,11 @@ describe("a page whose NextToken leads nowhere", () => {
 
   it("still says what it says: its tasks are followed", async () => {
     const { url } = await startBefore(astray);
-    const follow = subscribe(connect(url), 'subscription { projectProgress(projectName: "p") { taskId status } }');
-    expect((await follow.next()).data).toEqual({ projectProgress: { taskId: "run", status: "RUNNING" } });
+    const follow = subscribe(
+      connect(url),
+      'subscription { projectEvents(projectName: "p") { task { taskId status } } }',
+    );
+    expect((await follow.next()).data).toEqual({ projectEvents: { task: { taskId: "run", status: "RUNNING" } } });
   });
 
   it("still tells a task's progress", async () => {
@@ -211,7 +214,7 @@ describe("pages that are not wanted any more", () => {
   it("are not read for a project whose last follower has left", async () => {
     const { url, lists, release } = await startHeldBack();
     const client = connect(url);
-    const follow = subscribe(client, 'subscription { projectProgress(projectName: "p") { id } }');
+    const follow = subscribe(client, 'subscription { projectEvents(projectName: "p") { task { id } } }');
     await eventually(() => lists() === 6);
     follow.unsubscribe();
     // Answered on the same socket, so the departure is known.
@@ -276,7 +279,7 @@ describe("a sweep that is not wanted any more", () => {
   it("reads no further page, and asks for no task, for a subscriber that has left", async () => {
     const { url, lists, release, tasksAsked, gateway } = await startHeldBack();
     const client = connect(url);
-    const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { progress } }";
+    const document = "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { progress } } }";
     const follow = subscribe(client, document, { keys });
     await eventually(() => lists() === LAST_PAGE);
     follow.unsubscribe();
@@ -290,7 +293,7 @@ describe("a sweep that is not wanted any more", () => {
   it("leaves another client its answer", async () => {
     const { url, lists, release, gateway } = await startHeldBack();
     const client = connect(url);
-    const document = "subscription ($keys: [TaskKeyInput!]!) { tasksProgress(keys: $keys) { progress } }";
+    const document = "subscription ($keys: [TaskKeyInput!]!) { taskEvents(keys: $keys) { task { progress } } }";
     const follow = subscribe(client, document, { keys });
     await eventually(() => lists() === LAST_PAGE);
     const other = query(url, "query ($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { taskId status } }", { keys });

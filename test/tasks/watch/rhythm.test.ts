@@ -25,7 +25,7 @@ function follow(
 ): Map<string, number> {
   void (async () => {
     for await (const event of stream) {
-      if (event.kind === "failure") throw event.error;
+      if (event.kind !== "snapshot") throw new Error(`Expected a snapshot, got ${event.kind}.`);
       if (event.snapshot.status !== "RUNNING") toldAt.set(toKeyText(event.snapshot.key), clock.now());
     }
   })();

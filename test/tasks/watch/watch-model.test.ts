@@ -80,7 +80,7 @@ class Subscriber {
 
   async #read(): Promise<void> {
     for await (const event of this.stream) {
-      if (event.kind === "failure") throw event.error;
+      if (event.kind !== "snapshot") throw new Error(`Expected a snapshot, got ${event.kind}.`);
       this.told.push(event.snapshot);
     }
     this.hasEnded = true;

@@ -7,7 +7,7 @@ function failure(taskId: string): WatchEvent {
 
 function startStream(...keyTexts: string[]): { readonly stream: WatchStream; readonly onLeave: jest.Mock<() => void> } {
   const onLeave = jest.fn<() => void>();
-  return { stream: new WatchStream(keyTexts, onLeave), onLeave };
+  return { stream: new WatchStream(keyTexts, { onLeave }), onLeave };
 }
 
 describe("the stream of a subscriber", () => {

@@ -4,25 +4,34 @@ import { startGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
 
 const DOCUMENT = `subscription ($projectName: String!, $filter: TaskEventFilter, $maxStalenessMs: Int) {
-  projectProgress(projectName: $projectName, filter: $filter, maxStalenessMs: $maxStalenessMs) { taskId status progress }
+  projectEvents(projectName: $projectName, filter: $filter, maxStalenessMs: $maxStalenessMs) { kind task { taskId status progress } error { code } }
 }`;
 
 interface Data {
-  readonly projectProgress: { readonly taskId: string; readonly status: string; readonly progress: number | null };
+  readonly projectEvents: {
+    readonly kind: string;
+    readonly task: { readonly taskId: string; readonly status: string; readonly progress: number | null } | null;
+    readonly error: { readonly code: string } | null;
+  };
 }
 
-describe("projectProgress", () => {
+describe("projectEvents", () => {
   it("follows what runs and what starts, until the client leaves", async () => {
     const { emulator, gateway, clock, url } = await startGateway();
     emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
     emulator.setProgress("a", 40);
     const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest", maxStalenessMs: 1_000 });
-    expect((await events.next()).data?.projectProgress).toEqual({ taskId: "a", status: "RUNNING", progress: 40 });
+    expect((await events.next()).data?.projectEvents).toEqual({
+      kind: "SNAPSHOT",
+      task: { taskId: "a", status: "RUNNING", progress: 40 },
+      error: null,
+    });
+    expect((await events.next()).data?.projectEvents).toMatchObject({ kind: "CAUGHT_UP", task: null });
     await eventually(() => clock.pendingTimers > 0);
     emulator.addTask({ taskType: "MediaConvert", taskId: "b", durationMs: Infinity });
     const next = events.next();
     await clock.advance(1_000);
-    expect((await next).data?.projectProgress).toEqual({ taskId: "b", status: "RUNNING", progress: 0 });
+    expect((await next).data?.projectEvents).toMatchObject({ kind: "SNAPSHOT", task: { taskId: "b", progress: 0 } });
     events.unsubscribe();
     await eventually(() => gateway.watchedTasks === 0);
   });
@@ -31,7 +40,7 @@ describe("projectProgress", () => {
     const { url } = await startGateway();
     const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "nowhere" });
     const [event, ...rest] = await events.rest();
-    expect(event).toMatchObject({ errors: [{ path: ["projectProgress"], extensions: { code: "NOT_FOUND" } }] });
+    expect(event).toEqual({ data: { projectEvents: { kind: "FAILED", task: null, error: { code: "NOT_FOUND" } } } });
     expect(rest).toEqual([]);
   });
 
@@ -56,7 +65,7 @@ describe("projectProgress", () => {
     second.unsubscribe();
     await subscribe(client, "{ __typename }").rest();
     emulator.addTask({ taskType: "C", taskId: "c", durationMs: Infinity });
-    expect((await follow(["C"]).next()).data?.projectProgress.taskId).toBe("c");
+    expect((await follow(["C"]).next()).data?.projectEvents.task?.taskId).toBe("c");
   });
 
   it("polls for no more filters than may be followed, whatever clients name, and keeps the places of those that are", async () => {
@@ -88,7 +97,7 @@ describe("projectProgress", () => {
     // One call each.
     expect(emulator.calls).toHaveLength(20);
     const { data } = await subscribe<Data>(client, DOCUMENT, { projectName: "immtest" }).next();
-    expect(data?.projectProgress.taskId).toBe("a");
+    expect(data?.projectEvents.task?.taskId).toBe("a");
   });
 
   it("makes no call for a project that may not be asked for", async () => {
