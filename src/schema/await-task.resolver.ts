@@ -13,7 +13,10 @@ import { TaskKeyInput } from "./task-key.input.js";
 import { Task } from "./task.type.js";
 
 @ArgsType()
-class AwaitTaskArgs extends TaskKeyInput {
+class AwaitTaskArgs {
+  @Field(() => TaskKeyInput, { description: "What identifies the task." })
+  readonly key!: TaskKeyInput;
+
   @Field(() => Int, {
     nullable: true,
     description: "How long to wait, in milliseconds: 1 to 60000 unless configured otherwise. 25000 when left out.",
@@ -29,7 +32,7 @@ export class AwaitTaskResolver {
       "Waits for a task to end: answers when it is done, or with the present snapshot at the timeout; see `isDone`. Null, with an error, when it cannot be followed.",
   })
   async awaitTask(
-    @Args() { timeoutMs, ...key }: AwaitTaskArgs,
+    @Args() { key, timeoutMs }: AwaitTaskArgs,
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {

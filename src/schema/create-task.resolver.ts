@@ -3,7 +3,7 @@
  * call. None of them is ever repeated by the gateway where a task may have been started.
  */
 
-import { Arg, Ctx, Field, ID, Mutation, Resolver, type ClassType } from "type-graphql";
+import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver, type ClassType } from "type-graphql";
 import { BadUserInputError, ForbiddenError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
@@ -41,6 +41,15 @@ const IDEMPOTENCY_KEY =
 /** As JSON text. Checking, signing and sending it take time for each byte. */
 const MAX_INPUT_BYTES = 524_288;
 
+@InputType({ description: "A task that is to run again." })
+class RerunTaskInput {
+  @Field(() => ID, { description: "The global id of the task that is the pattern." })
+  readonly id!: string;
+
+  @Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })
+  readonly idempotencyKey?: string | null;
+}
+
 @Resolver()
 export class CreateTaskResolver {
   @Mutation(() => CreateTaskPayload, {
@@ -49,22 +58,24 @@ export class CreateTaskResolver {
       "Starts a task once more, from its recorded definition. Only for the types whose definition IMM gives: see `taskTypes`. What the definition holds of secrets is passed on and not shown.",
   })
   async rerunTask(
-    @Arg("id", () => ID, { description: "The global id of the task that is the pattern." }) id: string,
-    @Arg("idempotencyKey", () => String, { nullable: true, description: IDEMPOTENCY_KEY })
-    idempotencyKey: string | null | undefined,
+    @Arg("input", () => RerunTaskInput, { description: "Which task is to run again." })
+    { id, idempotencyKey }: RerunTaskInput,
     @Ctx() context: GatewayContext,
   ): Promise<CreateTaskPayload> {
     refuseWhenReadOnly(context);
-    const parsedKey = parseIdempotencyKey("idempotencyKey", idempotencyKey);
-    const key = parseGlobalTaskId(id);
+    const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
+    const key = parseGlobalTaskId(id, "input.id");
     const operation = createOperationOf(key.taskType);
     if (operation?.hasRequestDefinition !== true) {
-      throw new BadUserInputError("id", "Expected `id` to be that of a task of a type whose definition IMM gives.");
+      throw new BadUserInputError(
+        "input.id",
+        "Expected `input.id` to be that of a task of a type whose definition IMM gives.",
+      );
     }
     const snapshot = await context.taskLoader.load(key, { ...NO_NEEDS, definition: true });
     const input = toRerunInput(operation, snapshot);
     const request = { action: operation.action as CreateAction, input, idempotencyKey: parsedKey };
-    return startTask(request, context, (name) => (name === "idempotencyKey" ? name : "id"));
+    return startTask(request, context, (name) => (name === "idempotencyKey" ? `input.${name}` : "input.id"));
   }
 }
 

@@ -85,7 +85,7 @@ function parseRepresentation(representation: unknown): TaskKey {
   if (typeof projectName !== "string" || typeof taskType !== "string" || typeof taskId !== "string") {
     throw refusal("with an `id`, or with `projectName`, `taskType` and `taskId`, all of them strings");
   }
-  return parseTaskKey({ projectName, taskType, taskId });
+  return parseTaskKey({ projectName, taskType, taskId }, ARGUMENT);
 }
 
 function refusal(expected: string): BadUserInputError {

@@ -1,9 +1,8 @@
-/** The three names that identify a task: as the arguments of a field, and as one argument among others. */
+/** The names that identify a task, as one argument: a client keeps one variable, and what a key holds may grow. */
 
-import { ArgsType, Field, InputType } from "type-graphql";
+import { Field, InputType } from "type-graphql";
 import type { TaskKey } from "../tasks/task.js";
 
-@ArgsType()
 @InputType({ description: "What identifies a task. IMM finds a task only by all three." })
 export class TaskKeyInput implements TaskKey {
   @Field(() => String, { description: "The IMM project, for example immtest." })

@@ -1,7 +1,7 @@
 /** Reading tasks: by key, by keys, by global id. All through the operation's own loader. */
 
 import type { GraphQLResolveInfo } from "graphql";
-import { Arg, Args, Ctx, ID, Info, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, ID, Info, Query, Resolver } from "type-graphql";
 import { parseGlobalTaskId } from "../tasks/task-id.js";
 import { parseTaskKey } from "../tasks/task.js";
 import { parseListArgument } from "./arguments.js";
@@ -19,7 +19,7 @@ export class TaskResolver {
     description: "One task. Null, with the error NOT_FOUND, when IMM knows no such task or has forgotten it.",
   })
   async task(
-    @Args() key: TaskKeyInput,
+    @Arg("key", () => TaskKeyInput, { description: "What identifies the task." }) key: TaskKeyInput,
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
@@ -39,8 +39,8 @@ export class TaskResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
     const needs = selectedNeeds(info);
-    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key) =>
-      loadTask(parseTaskKey(key), needs, context),
+    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key, index) =>
+      loadTask(parseTaskKey(key, `keys[${index}]`), needs, context),
     );
   }
 

@@ -8,7 +8,10 @@ const STALENESS_DESCRIPTION =
   "How old a snapshot may be, in milliseconds, 1 to 3600000. Not below the gateway's least poll interval; the most impatient subscriber of a task decides. Left out, the gateway chooses.";
 
 @ArgsType()
-export class TaskProgressArgs extends TaskKeyInput {
+export class TaskProgressArgs {
+  @Field(() => TaskKeyInput, { description: "What identifies the task." })
+  readonly key!: TaskKeyInput;
+
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
   readonly maxStalenessMs?: number | null;
 }

@@ -30,7 +30,7 @@ export class WatchTaskResolver {
   @Subscription(() => Task, {
     description: `Follows one task until it ends. ${COURSE}`,
     subscribe: ({ args, context, info }: SubscribeData<TaskProgressArgs>) =>
-      watch([args], args.maxStalenessMs, context, info),
+      watch([parseTaskKey(args.key)], args.maxStalenessMs, context, info),
   })
   taskProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TaskProgressArgs): Task {
     return toTask(event, context);
@@ -39,7 +39,12 @@ export class WatchTaskResolver {
   @Subscription(() => Task, {
     description: `Follows several tasks, each until it ends; a task that cannot be followed is an event with its error. ${COURSE}`,
     subscribe: ({ args, context, info }: SubscribeData<TasksProgressArgs>) =>
-      watch(parseListArgument("keys", args.keys, context.maxKeys), args.maxStalenessMs, context, info),
+      watch(
+        parseListArgument("keys", args.keys, context.maxKeys).map((key, index) => parseTaskKey(key, `keys[${index}]`)),
+        args.maxStalenessMs,
+        context,
+        info,
+      ),
   })
   tasksProgress(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TasksProgressArgs): Task {
     return toTask(event, context);
@@ -66,7 +71,7 @@ function watch(
   info: GraphQLResolveInfo,
 ): WatchStream {
   return watchHub.watch({
-    keys: keys.map(parseTaskKey),
+    keys,
     needs: selectedNeeds(info),
     maxStalenessMs: parseMaxStaleness(maxStalenessMs),
   });

@@ -117,7 +117,7 @@ const MANIFEST = "persistedOperations";
 
 const NO_EXAMPLE: ExampleOperations = {
   query: "{ taskTypes { name createdBy } }",
-  subscription: 'subscription { taskProgress(projectName: "", taskType: "", taskId: "") { status progress } }',
+  subscription: 'subscription { taskProgress(key: { projectName: "", taskType: "", taskId: "" }) { status progress } }',
 };
 
 /** Builds a gateway without any I/O. */

@@ -38,7 +38,7 @@ export function parseGlobalTaskId(id: string, argument = "id"): TaskKey {
   // One task, one id: a second spelling would be a second entry in a client's cache.
   if (typeName !== TYPE_NAME || toGlobalTaskId(key) !== id) throw refusal;
   try {
-    return parseTaskKey(key);
+    return parseTaskKey(key, argument);
   } catch {
     // It would name an argument that the client has not given.
     throw refusal;

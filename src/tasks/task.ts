@@ -76,13 +76,14 @@ const MAX_NAME_LENGTH = 512;
 /**
  * Checks the three names of a task.
  *
- * @throws BadUserInputError - naming the argument that is empty, too long, or holds control characters.
+ * @param argument - where the key was given, for example `keys[2]`.
+ * @throws BadUserInputError - naming the member, such as `key.taskId`, that is empty, too long, or holds control characters.
  */
-export function parseTaskKey(input: TaskKey): TaskKey {
+export function parseTaskKey(key: TaskKey, argument = "key"): TaskKey {
   return {
-    projectName: parseName("projectName", input.projectName),
-    taskType: parseName("taskType", input.taskType),
-    taskId: parseName("taskId", input.taskId),
+    projectName: parseName(`${argument}.projectName`, key.projectName),
+    taskType: parseName(`${argument}.taskType`, key.taskType),
+    taskId: parseName(`${argument}.taskId`, key.taskId),
   };
 }
 

@@ -7,7 +7,7 @@ import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { launchChromium } from "../support/chromium.js";
 
-const KEY = `projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running"`;
+const KEY = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running" }`;
 const example = {
   query: `query Look { task(${KEY}) { status progress requestDefinition } }`,
   subscription: `subscription Follow { taskProgress(${KEY}) { status progress } }`,

@@ -6,7 +6,7 @@ import { printGatewaySchema } from "../../src/schema/build-schema.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { ALBUMS_SDL, serveAlbums } from "../support/albums-subgraph.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
-import { keyArguments, query } from "../support/query.js";
+import { keyArguments, keyLiteral, query } from "../support/query.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
 import { actionsOf } from "../support/start-reader.js";
 import { compose, startRouter } from "../support/start-router.js";
@@ -147,8 +147,8 @@ describe("the subgraph", () => {
       [
         6,
         "BAD_USER_INPUT",
-        "taskId",
-        "Expected `taskId` to be a non-empty string of at most 512 characters, got an empty one.",
+        "representations.taskId",
+        "Expected `representations.taskId` to be a non-empty string of at most 512 characters, got an empty one.",
       ],
     ]);
     expect(actionsOf(emulator)).toEqual(["GetTask", "GetTask"]);
@@ -234,7 +234,7 @@ describe("the prices, as Hive Gateway reckons", () => {
   it.each([
     ["a task", `{ task(${keyArguments(RUN)}) { status startTime } }`, 1, ["GetTask"]],
     ["a task with its progress", `{ task(${keyArguments(RUN)}) { status progress } }`, 2, ["GetTask", "ListTasks"]],
-    ["tasks by key, at most", `{ tasksByKey(keys: [{ ${keyArguments(RUN)} }]) { status } }`, 100, ["GetTask"]],
+    ["tasks by key, at most", `{ tasksByKey(keys: [${keyLiteral(RUN)}]) { status } }`, 100, ["GetTask"]],
     ["a page of a list", `{ tasks(${project}, first: 10) { nodes { status progress } } }`, 11, ["ListTasks"]],
     ["a page, and what it lacks", `{ tasks(${project}, first: 1) { nodes { eventId } } }`, 2, ["ListTasks", "GetTask"]],
     ["the catalogue", "{ taskTypes { name } }", 0, []],

@@ -216,7 +216,7 @@ describe("members of another shape", () => {
 });
 
 describe("a rerun", () => {
-  const RERUN = `mutation ($id: ID!) { rerunTask(id: $id) { task { taskId } } }`;
+  const RERUN = `mutation ($id: ID!) { rerunTask(input: { id: $id }) { task { taskId } } }`;
 
   async function rerun(members: Readonly<Record<string, string>>): Promise<object> {
     const definition = JSON.stringify({ DatasetName: "d" });

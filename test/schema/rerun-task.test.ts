@@ -20,7 +20,7 @@ async function rerun(
 ): Promise<QueryAnswer<Rerun>> {
   return query<Rerun>(
     url,
-    "mutation ($id: ID!, $idempotencyKey: String) { rerunTask(id: $id, idempotencyKey: $idempotencyKey) { isNew task { taskId requestDefinition } } }",
+    "mutation ($id: ID!, $idempotencyKey: String) { rerunTask(input: { id: $id, idempotencyKey: $idempotencyKey }) { isNew task { taskId requestDefinition } } }",
     { id: toGlobalTaskId({ projectName: "example-project", taskType, taskId }), idempotencyKey },
   );
 }
@@ -150,7 +150,7 @@ describe("a task that is run again", () => {
   });
 });
 
-const NOT_FIT = { code: "BAD_USER_INPUT", argument: "id" };
+const NOT_FIT = { code: "BAD_USER_INPUT", argument: "input.id" };
 
 describe("the tasks of the demo", () => {
   const definitions = demoTasks.flatMap(({ taskType, taskId, requestDefinition }) =>
@@ -164,7 +164,9 @@ describe("the tasks of the demo", () => {
       const demo = startDemo(emulator, { clock });
       disposeAfterTest(() => demo.stop());
       const id = toGlobalTaskId({ projectName: DEMO_PROJECT, taskType, taskId });
-      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(id: $id) { isNew } }", { id });
+      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(input: { id: $id }) { isNew } }", {
+        id,
+      });
       expect(errors).toEqual([]);
       expect(data).toEqual({ rerunTask: { isNew: true } });
     },
@@ -175,7 +177,7 @@ describe("a task that cannot be run again", () => {
   it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {
     const { url, emulator } = await start();
     const { errors } = await rerun(url, taskType);
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.id" } }]);
     expect(emulator.calls).toEqual([]);
   });
 
@@ -208,7 +210,7 @@ describe("a task that cannot be run again", () => {
   it("is one that IMM does not know, or whose id is none", async () => {
     const { url } = await start();
     expect((await rerun(url, "FileUncompression")).errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
-    const { errors } = await query(url, 'mutation { rerunTask(id: "x") { isNew } }');
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+    const { errors } = await query(url, 'mutation { rerunTask(input: { id: "x" }) { isNew } }');
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.id" } }]);
   });
 });

@@ -376,6 +376,19 @@ describe("Query.tasksByKey", () => {
     ]);
   });
 
+  it("says which of the keys is malformed, and answers the others", async () => {
+    const { url, emulator } = await startGateway();
+    emulator.addTask(RUN);
+    const keys = [
+      { projectName: "immtest", ...RUN },
+      { projectName: "immtest", ...RUN, taskId: "" },
+    ];
+    expect(await query(url, document, { keys })).toMatchObject({
+      data: { tasksByKey: [expect.any(Object), null] },
+      errors: [{ path: ["tasksByKey", 1], extensions: { code: "BAD_USER_INPUT", argument: "keys[1].taskId" } }],
+    });
+  });
+
   it.each([0, 101])("refuses %d keys", async (count) => {
     const { url, emulator } = await startGateway();
     const keys = Array.from({ length: count }, (_value, index) => ({ ...RUN, projectName: "p", taskId: `t${index}` }));

@@ -30,12 +30,19 @@ export async function query<Data = Record<string, unknown>>(
   return { status: response.status, data, errors, text };
 }
 
-/** The arguments that name a task, as they stand in a document. */
-export function keyArguments(key: {
+/** A task's key, of the demo project unless it names one. */
+interface Key {
   readonly projectName?: string;
   readonly taskType: string;
   readonly taskId: string;
-}): string {
-  const { projectName = "immtest", taskType, taskId } = key;
-  return `projectName: ${JSON.stringify(projectName)}, taskType: ${JSON.stringify(taskType)}, taskId: ${JSON.stringify(taskId)}`;
+}
+
+/** The argument that names a task, as it stands in a document. */
+export function keyArguments(key: Key): string {
+  return `key: ${keyLiteral(key)}`;
+}
+
+/** A key as it stands in a list of keys. */
+export function keyLiteral({ projectName = "immtest", taskType, taskId }: Key): string {
+  return `{ projectName: ${JSON.stringify(projectName)}, taskType: ${JSON.stringify(taskType)}, taskId: ${JSON.stringify(taskId)} }`;
 }

@@ -75,7 +75,7 @@ describe("60 tasks under many aliases", () => {
       return JSON.stringify(action === "GetTask" ? present : { Tasks: [present] });
     });
     const parsesOf = countParses(texts.slice(0, 2));
-    const key = `projectName: "immtest", taskType: "FileCompression", taskId: "t0"`;
+    const key = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "t0" }`;
     const document = `subscription { taskProgress(${key}) { progress ${FIELDS.join(" ")} } }`;
     const stream = subscribe(connect(url), document);
     await stream.next();

@@ -226,12 +226,12 @@ describe("the times of a task", () => {
 
 describe("a task key", () => {
   it.each([
-    ["projectName", { ...KEY, projectName: "" }],
-    ["taskType", { ...KEY, taskType: "  " }],
-    ["taskId", { ...KEY, taskId: "" }],
-    ["taskId", { ...KEY, taskId: "a\u0000b" }],
-    ["taskId", { ...KEY, taskId: "half \ud800" }],
-    ["taskId", { ...KEY, taskId: "x".repeat(513) }],
+    ["key.projectName", { ...KEY, projectName: "" }],
+    ["key.taskType", { ...KEY, taskType: "  " }],
+    ["key.taskId", { ...KEY, taskId: "" }],
+    ["key.taskId", { ...KEY, taskId: "a\u0000b" }],
+    ["key.taskId", { ...KEY, taskId: "half \ud800" }],
+    ["key.taskId", { ...KEY, taskId: "x".repeat(513) }],
   ])("refuses a bad %s and names it", (argument, key) => {
     expect(() => parseTaskKey(key)).toThrow(BadUserInputError);
     expect(() => parseTaskKey(key)).toThrow(`Expected \`${argument}\``);

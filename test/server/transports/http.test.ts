@@ -104,7 +104,9 @@ describe("what is no GraphQL request", () => {
     ["a missing argument", JSON.stringify({ query: "{ node { id } }" }), 400, "GRAPHQL_VALIDATION_FAILED"],
     [
       "a subscription",
-      JSON.stringify({ query: 'subscription { taskProgress(projectName: "a", taskType: "b", taskId: "c") { id } }' }),
+      JSON.stringify({
+        query: 'subscription { taskProgress(key: { projectName: "a", taskType: "b", taskId: "c" }) { id } }',
+      }),
       400,
       "BAD_REQUEST",
     ],
@@ -153,8 +155,8 @@ describe("what IMM refuses or fails", () => {
       "NOT_FOUND",
       { imm: { code: "ResourceNotFound", requestId: expect.any(String) } },
     ],
-    ["an empty task id", { ...RUN, taskId: "" }, "BAD_USER_INPUT", { argument: "taskId" }],
-    ["an empty project", { ...RUN, projectName: " " }, "BAD_USER_INPUT", { argument: "projectName" }],
+    ["an empty task id", { ...RUN, taskId: "" }, "BAD_USER_INPUT", { argument: "key.taskId" }],
+    ["an empty project", { ...RUN, projectName: " " }, "BAD_USER_INPUT", { argument: "key.projectName" }],
   ])("is answered with its code: %s", async (_what, key, code, extensions) => {
     const { url } = await startGateway();
     const { status, data, errors } = await query(url, `{ task(${keyArguments(key)}) { status } }`);

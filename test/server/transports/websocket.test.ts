@@ -74,7 +74,7 @@ describe("Subscription.taskProgress", () => {
   });
 
   it.each([
-    ["an empty task id", `taskProgress(${keyArguments({ ...RUN, taskId: "" })})`, "taskId"],
+    ["an empty task id", `taskProgress(${keyArguments({ ...RUN, taskId: "" })})`, "key.taskId"],
     ["an impossible staleness", `taskProgress(${keyArguments(RUN)}, maxStalenessMs: 0)`, "maxStalenessMs"],
     ["no keys", "tasksProgress(keys: [])", "keys"],
   ])("is refused for %s, naming the argument", async (_what, field, argument) => {
