@@ -4,7 +4,7 @@ import { createOperations, type CreateOperation } from "../../src/imm/operations
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { encodeInput } from "../../src/imm/wire.js";
-import { keyArguments, query, type QueryAnswer } from "../support/query.js";
+import { keyArguments, query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../support/query.js";
 import { startGatewayBefore, type GatewayBefore } from "../support/start-before.js";
 import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
@@ -20,7 +20,7 @@ async function rerun(
 ): Promise<QueryAnswer<Rerun>> {
   return query<Rerun>(
     url,
-    "mutation ($id: ID!, $idempotencyKey: String) { rerunTask(input: { id: $id, idempotencyKey: $idempotencyKey }) { isNew task { taskId requestDefinition } } }",
+    `mutation ($id: ID!, $idempotencyKey: String) { rerunTask(input: { id: $id, idempotencyKey: $idempotencyKey }) { isNew task { taskId requestDefinition } ${USER_ERRORS} } }`,
     { id: toGlobalTaskId({ projectName: "example-project", taskType, taskId }), idempotencyKey },
   );
 }
@@ -150,7 +150,7 @@ describe("a task that is run again", () => {
   });
 });
 
-const NOT_FIT = { code: "BAD_USER_INPUT", argument: "input.id" };
+const NOT_FIT = { code: "INVALID_INPUT", argument: "input.id" };
 
 describe("the tasks of the demo", () => {
   const definitions = demoTasks.flatMap(({ taskType, taskId, requestDefinition }) =>
@@ -176,8 +176,7 @@ describe("the tasks of the demo", () => {
 describe("a task that cannot be run again", () => {
   it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {
     const { url, emulator } = await start();
-    const { errors } = await rerun(url, taskType);
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.id" } }]);
+    expect(refusalsOf(await rerun(url, taskType))).toMatchObject([NOT_FIT]);
     expect(emulator.calls).toEqual([]);
   });
 
@@ -191,7 +190,7 @@ describe("a task that cannot be run again", () => {
     ["lacks what a create needs", '{"Password":"s3cret"}', NOT_FIT],
   ])(
     "is one whose definition %s: nothing is created, and no value is shown",
-    async (_case, requestDefinition, extensions) => {
+    async (_case, requestDefinition, refusal) => {
       const { url, emulator } = await start();
       emulator.addTask({
         projectName: "example-project",
@@ -199,18 +198,21 @@ describe("a task that cannot be run again", () => {
         taskId: "a",
         ...(requestDefinition !== undefined && { requestDefinition }),
       });
-      const { errors, text, data } = await rerun(url, "FileUncompression");
-      expect(data).toEqual({ rerunTask: null });
-      expect(errors).toMatchObject([{ extensions }]);
-      expect(text).not.toContain("s3cret");
+      const answer = await rerun(url, "FileUncompression");
+      expect(answer.data?.rerunTask?.task ?? null).toBeNull();
+      expect(refusalsOf(answer)).toMatchObject([refusal]);
+      expect(answer.text).not.toContain("s3cret");
       expect(emulator.calls.map(({ action }) => action)).toEqual(["GetTask"]);
     },
   );
 
   it("is one that IMM does not know, or whose id is none", async () => {
     const { url } = await start();
-    expect((await rerun(url, "FileUncompression")).errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
-    const { errors } = await query(url, 'mutation { rerunTask(input: { id: "x" }) { isNew } }');
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input.id" } }]);
+    expect(refusalsOf(await rerun(url, "FileUncompression"))).toMatchObject([
+      { ...NOT_FIT, message: expect.stringMatching(/^IMM knows no such task/) },
+    ]);
+    expect(
+      refusalsOf(await query(url, `mutation { rerunTask(input: { id: "x" }) { isNew ${USER_ERRORS} } }`)),
+    ).toMatchObject([NOT_FIT]);
   });
 });

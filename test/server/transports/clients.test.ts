@@ -11,7 +11,7 @@ const LOOK = `query Look($key: TaskKeyInput!) {
   task(key: $key) { status userData }
 }`;
 const START = `mutation Start($input: CreateFileCompressionTaskInput!) {
-  createFileCompressionTask(input: $input) { isNew }
+  createFileCompressionTask(input: $input) { isNew userErrors { path message } }
 }`;
 const INPUT = {
   projectName: "immtest",
@@ -79,7 +79,19 @@ describe.each([
       task: { status: "RUNNING", userData: "50 % of 张三 & co" },
     });
     expect((await ask(url, START, { input: INPUT })).data).toMatchObject({
-      createFileCompressionTask: { isNew: true },
+      createFileCompressionTask: { isNew: true, userErrors: [] },
+    });
+  });
+
+  it("has why a create is refused in its data, and no error to throw", async () => {
+    const { url } = await startGateway();
+    expect((await ask(url, START, { input: { ...INPUT, projectName: "" } })).data).toMatchObject({
+      createFileCompressionTask: {
+        isNew: null,
+        userErrors: [
+          { path: ["input", "projectName"], message: expect.stringMatching(/^Expected `input\.projectName`/) },
+        ],
+      },
     });
   });
 
@@ -95,7 +107,6 @@ describe.each([
     ["whose name is empty", LOOK, { key: { ...KEY, taskId: "" } }, /^Expected `key.taskId` to be a non-empty string/],
     ["without a variable", LOOK, {}, /^Variable "\$key" of required type "TaskKeyInput!" was not provided/],
     ["by a field that is not there", "query Bad { nothing }", {}, /^Cannot query field "nothing" on type "Query"/],
-    ["by a create that is refused", START, { input: { ...INPUT, projectName: "" } }, /^Expected `input\.projectName`/],
   ])("shows why a task %s is refused", async (_what, document, variables, message) => {
     const { url } = await startGateway();
     expect((await ask(url, document, variables)).message).toMatch(message);
