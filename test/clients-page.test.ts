@@ -6,6 +6,7 @@ import { buildSchema, isScalarType, isSpecifiedScalarType } from "graphql";
 import type { Client as SocketClient } from "graphql-ws";
 import type { Environment } from "relay-runtime";
 import { WebSocket } from "ws";
+import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { createOpenApi } from "../src/imm/openapi-client.js";
 import { parseEndpoint } from "../src/imm/endpoints.js";
 import { createGateway } from "../src/server/gateway.js";
@@ -43,7 +44,7 @@ async function startAgain({ emulator, clock, port }: RunningGateway): Promise<vo
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const gateway = createGateway({ ...QUICK_LIMITS, openApi, clock, port });
+  const gateway = createGateway({ region: EMULATOR_REGION, ...QUICK_LIMITS, openApi, clock, port });
   disposeAfterTest(async () => gateway.stop());
   await gateway.start();
 }

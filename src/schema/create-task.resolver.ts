@@ -19,7 +19,7 @@ import {
 import { isTooLarge } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
 import { toRerunInput } from "../tasks/rerun-input.js";
-import { parseGlobalTaskId } from "../tasks/task-id.js";
+import { parseTaskIdOf } from "../tasks/task-id.js";
 import type { StartOutcome, StartRequest } from "../tasks/task-starter.js";
 import { NO_NEEDS, parseName, type TaskKey, type TaskSnapshot } from "../tasks/task.js";
 import type { GatewayContext } from "./context.js";
@@ -67,7 +67,7 @@ export class CreateTaskResolver {
     return answer(
       async () => {
         const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
-        const key = parseGlobalTaskId(id, "input.id");
+        const key = parseTaskIdOf(context.region, id, "input.id");
         const operation = createOperationOf(key.taskType);
         if (operation?.hasRequestDefinition !== true) {
           throw new BadUserInputError(

@@ -2,7 +2,7 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, ID, Info, Query, Resolver } from "type-graphql";
-import { parseGlobalTaskId } from "../tasks/task-id.js";
+import { parseTaskIdOf } from "../tasks/task-id.js";
 import { parseTaskKey } from "../tasks/task.js";
 import { parseListArgument } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
@@ -50,7 +50,7 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Node> {
-    return loadTask(parseGlobalTaskId(id), selectedNeeds(info), context);
+    return loadTask(parseTaskIdOf(context.region, id), selectedNeeds(info), context);
   }
 
   @Query(() => [Node], {
@@ -66,7 +66,7 @@ export class TaskResolver {
   ): Promise<(Node | Error)[]> {
     const needs = selectedNeeds(info);
     return settleAll(parseListArgument("ids", ids, context.maxKeys), async (id) =>
-      loadTask(parseGlobalTaskId(id, "ids"), needs, context),
+      loadTask(parseTaskIdOf(context.region, id, "ids"), needs, context),
     );
   }
 }

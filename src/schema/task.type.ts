@@ -28,6 +28,8 @@ type Later<T> = T | Promise<T>;
 
 /** How tasks are shown, and what reads their results. */
 export interface TaskView {
+  /** The region that is asked. */
+  readonly region: string;
   readonly pollBounds: PollBounds;
   readonly typicalDurations: TypicalDurations;
   /** Reads what is asked for of request definitions and user data. */
@@ -56,9 +58,19 @@ export class Task extends Node {
     this.#loader = loader;
   }
 
-  @Field(() => ID, { description: "Global id, made of project, type and task id. Good for `node` and for caches." })
+  @Field(() => ID, {
+    description: "Global id, made of region, project, type and task id. Opaque; good for `node` and for caches.",
+  })
   override get id(): string {
-    return toGlobalTaskId(this.#snapshot.key);
+    return toGlobalTaskId({ region: this.#view.region, ...this.#snapshot.key });
+  }
+
+  @Field(() => String, {
+    description:
+      "The region of IMM that the task belongs to, for example cn-hangzhou. Names are unique within a region.",
+  })
+  get region(): string {
+    return this.#view.region;
   }
 
   @Field(() => String, { description: "The IMM project that the task belongs to." })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { attackGateway } from "./attacked-gateway.js";
 import { documents, jsonTexts, variableTexts } from "./generated.js";
@@ -41,7 +42,7 @@ describe("variables are refused with their operation, over every transport", () 
     [
       "one that a mutation does not use",
       {
-        query: `mutation { rerunTask(input: { id: "${toGlobalTaskId({ projectName: "immtest", taskType: "FileCompression", taskId: "nobody" })}" }) { task { id } } }`,
+        query: `mutation { rerunTask(input: { id: "${toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", taskType: "FileCompression", taskId: "nobody" })}" }) { task { id } } }`,
         variables: `{"unused":${deep(100_000)}}`,
       },
       null,

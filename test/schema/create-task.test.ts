@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "@jest/globals";
-import type { ReceivedCall } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, type ReceivedCall } from "../../src/emulator/emulator.js";
 import {
   createOperations,
   modelOf,
@@ -456,7 +456,7 @@ describe("what IMM refuses of an input", () => {
         throw fromRefusal({ ...refusal, code: "InvalidSourceURI" });
       },
     };
-    const gateway = createGateway({ port: 0, client });
+    const gateway = createGateway({ region: EMULATOR_REGION, port: 0, client });
     disposeAfterTest(async () => gateway.stop());
     const input = { projectName: "immtest", sourceUri: "oss://b/a.jpg" };
     const { url } = await gateway.start();

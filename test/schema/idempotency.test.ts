@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Emulator } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, type Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
@@ -176,7 +176,7 @@ describe("a key whose create lost its answer, for a type with tags", () => {
       listTasks: async ({ nextToken, ...request }) =>
         nextToken === "there" ? imm.listTasks(request) : { requestId: "1", tasks: [], nextToken: "there" },
     };
-    const gateway = createGateway({ port: 0, ...QUICK_LIMITS, client, clock });
+    const gateway = createGateway({ region: EMULATOR_REGION, port: 0, ...QUICK_LIMITS, client, clock });
     disposeAfterTest(async () => gateway.stop());
     const { url } = await gateway.start();
     emulator.injectFault({ kind: "answerLost", action: "CreateImageModerationTask", times: 1 });
@@ -194,7 +194,7 @@ describe("a key whose create lost its answer, for a type with tags", () => {
       createTask: async (request) => imm.createTask(request),
       listTasks: async () => ({ requestId: "1", tasks: [], nextToken: "on" }),
     };
-    const gateway = createGateway({ port: 0, ...QUICK_LIMITS, client, clock });
+    const gateway = createGateway({ region: EMULATOR_REGION, port: 0, ...QUICK_LIMITS, client, clock });
     disposeAfterTest(async () => gateway.stop());
     const { url } = await gateway.start();
     const { errors } = await moderate(url, keyed);
@@ -271,7 +271,7 @@ describe("after a restart", () => {
       accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
       userAgent: "test",
     });
-    const gateway = createGateway({ port: 0, ...QUICK_LIMITS, openApi, clock });
+    const gateway = createGateway({ region: EMULATOR_REGION, port: 0, ...QUICK_LIMITS, openApi, clock });
     disposeAfterTest(async () => gateway.stop());
     return (await gateway.start()).url;
   }

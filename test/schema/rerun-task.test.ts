@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
@@ -21,7 +22,10 @@ async function rerun(
   return query<Rerun>(
     url,
     `mutation ($id: ID!, $idempotencyKey: String) { rerunTask(input: { id: $id, idempotencyKey: $idempotencyKey }) { isNew task { taskId requestDefinition } ${USER_ERRORS} } }`,
-    { id: toGlobalTaskId({ projectName: "example-project", taskType, taskId }), idempotencyKey },
+    {
+      id: toGlobalTaskId({ region: EMULATOR_REGION, projectName: "example-project", taskType, taskId }),
+      idempotencyKey,
+    },
   );
 }
 
@@ -163,7 +167,7 @@ describe("the tasks of the demo", () => {
       const { url, emulator, clock } = await startGateway();
       const demo = startDemo(emulator, { clock });
       disposeAfterTest(() => demo.stop());
-      const id = toGlobalTaskId({ projectName: DEMO_PROJECT, taskType, taskId });
+      const id = toGlobalTaskId({ region: EMULATOR_REGION, projectName: DEMO_PROJECT, taskType, taskId });
       const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(input: { id: $id }) { isNew } }", {
         id,
       });

@@ -52,6 +52,7 @@ describe("the schema", () => {
     const task = createSchema().getType("Task");
     expect(isObjectType(task) && Object.keys(task.getFields())).toEqual([
       "id",
+      "region",
       "projectName",
       "taskType",
       "taskId",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { keyArguments, query } from "../support/query.js";
 import { startGateway } from "../support/start-gateway.js";
@@ -22,7 +23,7 @@ describe("Query.task", () => {
     const { data, errors } = await query<{ task: Record<string, unknown> }>(
       url,
       `{ task(${keyArguments({ taskType: "MediaConvert", taskId: "MediaConvert-1" })}) {
-        __typename id projectName taskType taskId status isDone progress error { code message } code message startTime
+        __typename id region projectName taskType taskId status isDone progress error { code message } code message startTime
         endTime elapsedMs expiresAt eventId requestId userData userDataJson tags requestDefinition
         requestDefinitionText estimatedEndAt observedAt pollAfterMs } }`,
     );
@@ -30,7 +31,13 @@ describe("Query.task", () => {
     expect(errors).toEqual([]);
     expect(data?.task).toEqual({
       __typename: "Task",
-      id: toGlobalTaskId({ projectName: "immtest", taskType: "MediaConvert", taskId: "MediaConvert-1" }),
+      id: toGlobalTaskId({
+        region: EMULATOR_REGION,
+        projectName: "immtest",
+        taskType: "MediaConvert",
+        taskId: "MediaConvert-1",
+      }),
+      region: "emulator",
       projectName: "immtest",
       taskType: "MediaConvert",
       taskId: "MediaConvert-1",
@@ -304,7 +311,7 @@ describe("a document that is small and means much", () => {
 
   it("is refused when a list multiplies what is below it", async () => {
     const { url, emulator } = await startGateway();
-    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const id = toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", ...RUN });
     const fields = Array.from({ length: 300 }, (_value, index) => `f${index}: id`).join(" ");
     const ids = Array.from({ length: 100 }, () => id);
     const { status, errors } = await query(url, `query ($ids: [ID!]!) { nodes(ids: $ids) { ${fields} } }`, { ids });
@@ -408,7 +415,7 @@ describe("Query.node and Query.nodes", () => {
   it("find a task by the id that it gave, with what is selected through the interface", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ ...RUN, requestDefinition: '{"a":1}' });
-    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const id = toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", ...RUN });
     const { data, errors } = await query(
       url,
       `{ node(id: "${id}") { __typename id ... on Task { requestDefinition } } nodes(ids: ["${id}"]) { id } }`,
@@ -421,7 +428,7 @@ describe("Query.node and Query.nodes", () => {
   it("say at its place which id is none, and answer the others", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask(RUN);
-    const id = toGlobalTaskId({ projectName: "immtest", ...RUN });
+    const id = toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", ...RUN });
     const { data, errors } = await query(url, `{ node(id: "x") { id } nodes(ids: ["y", "${id}"]) { id } }`);
     expect(data).toEqual({ node: null, nodes: [null, { id }] });
     expect(errors.map(({ path, extensions }) => [path, extensions["code"], extensions["argument"]])).toEqual([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Emulator } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, type Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
@@ -47,7 +47,7 @@ async function startAnother(emulator: Emulator): Promise<string> {
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, openApi });
+  const gateway = createGateway({ region: EMULATOR_REGION, port: 0, ...QUICK_LIMITS, openApi });
   disposeAfterTest(async () => gateway.stop());
   return (await gateway.start()).url;
 }
@@ -68,7 +68,7 @@ describe("Query.tasks", () => {
           ${PAGE_INFO} } }`,
     );
     const idOf = (taskType: string, taskId: string): string =>
-      toGlobalTaskId({ projectName: "immtest", taskType, taskId });
+      toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", taskType, taskId });
     const now = clock.now();
     const common = { requestId: expect.stringMatching(/^[0-9A-F-]{36}$/) };
     expect(errors).toEqual([]);

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "@jest/globals";
 import { getIntrospectionQuery } from "graphql";
 import type { AddressInfo } from "node:net";
+import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
 import { createOpenApi } from "../../../src/imm/openapi-client.js";
 import { createGateway } from "../../../src/server/gateway.js";
@@ -213,7 +214,7 @@ describe("what IMM refuses or fails", () => {
       accessKey: { accessKeyId: "a", accessKeySecret: "b" },
       userAgent: "test",
     });
-    const gateway = createGateway({ openApi, port: 0, maxRetries: 1, retryDelayMs: 1 });
+    const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0, maxRetries: 1, retryDelayMs: 1 });
     disposeAfterTest(async () => gateway.stop());
     const { url } = await gateway.start();
     const { text, errors } = await query(url, DOCUMENT);
