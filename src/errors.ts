@@ -16,7 +16,7 @@
  * | UpstreamRejectedError        | UPSTREAM_INVALID_RESPONSE | IMM refuses with a code that no rule knows               | no        |
  * | UpstreamMisconfiguredError   | UPSTREAM_MISCONFIGURED    | IMM refuses the gateway's credentials, clock or endpoint | no        |
  * | CredentialsUnavailableError  | UPSTREAM_MISCONFIGURED    | the gateway's credentials cannot be had at the moment    | yes       |
- * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON, or nested too deep | no        |
+ * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is nested too deep, or too long | no        |
  * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
  *
  * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it. A create is
@@ -184,7 +184,7 @@ export class CredentialsUnavailableError extends UpstreamMisconfiguredError {
   override readonly retryable = true;
 }
 
-/** Stands for a task's request definition that is there but is not JSON, or is nested too deep. */
+/** Stands for a task's request definition that is there but is nested too deep, or too long to be searched for secrets. */
 export class InvalidDefinitionError extends GatewayError {
   override readonly code = "UPSTREAM_INVALID_RESPONSE";
 }

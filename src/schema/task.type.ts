@@ -4,7 +4,7 @@
  * id of a listed task, which a list does not tell.
  */
 
-import { Field, Float, ID, Int, ObjectType } from "type-graphql";
+import { Field, ID, Int, ObjectType } from "type-graphql";
 import { nextPollDelayMs, type PollBounds, type PollView } from "../tasks/poll-schedule.js";
 import type { CallTally } from "../tasks/call-tally.js";
 import type { Misfits } from "../tasks/misfits.js";
@@ -93,6 +93,13 @@ export class Task extends Node {
     return this.#snapshot.status;
   }
 
+  @Field(() => String, {
+    description: "IMM's own word for the state, as IMM wrote it, for example Running; empty where IMM gave none.",
+  })
+  get statusText(): string {
+    return this.#snapshot.statusText;
+  }
+
   @Field(() => Boolean, { description: "Whether the task has ended, well or not. It then never changes again." })
   get isDone(): boolean {
     return isFinal(this.#snapshot);
@@ -101,9 +108,11 @@ export class Task extends Node {
   @Field(() => Int, {
     nullable: true,
     description:
-      "Percent, 0 to 100; 100 once SUCCEEDED; null when IMM does not say. Selecting it on a running task costs a ListTasks call.",
+      "Percent, 0 to 100, while the task is RUNNING, null when IMM does not say; 100 once SUCCEEDED; null in every other state. Selecting it on a running task costs a ListTasks call.",
   })
   get progress(): Later<OrError<number | null>> {
+    const { status } = this.#snapshot;
+    if (status !== "RUNNING" && status !== "SUCCEEDED") return null;
     return this.#snapshot.progressError ?? this.#given("progress");
   }
 
@@ -132,9 +141,10 @@ export class Task extends Node {
     return this.#given("endTime");
   }
 
-  @Field(() => Float, {
+  @Field(() => Int, {
     nullable: true,
-    description: "Milliseconds from the start to the end, or to `observedAt` while the task runs.",
+    description:
+      "Milliseconds from the start to the end, or to `observedAt` while the task runs. Null when IMM gives no start.",
   })
   get elapsedMs(): Later<number | null> {
     return elapsedMs(this.#snapshot);
@@ -169,12 +179,15 @@ export class Task extends Node {
     return this.#snapshot.requestId;
   }
 
-  @Field(() => String, { nullable: true, description: "The free text given at creation, as it is." })
+  @Field(() => String, {
+    nullable: true,
+    description: "The free text given at creation, as it is; `userDataJson` is the same, parsed.",
+  })
   get userData(): OrError<string | null> {
     return this.#given("userData");
   }
 
-  @Field(() => GraphQLJSON, { nullable: true, description: "The same, parsed; null where the text is not JSON." })
+  @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
     const userData = this.#given("userData");
     return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
@@ -188,7 +201,7 @@ export class Task extends Node {
   @Field(() => GraphQLJSON, {
     nullable: true,
     description:
-      "The parameters the task was created with, parsed, passwords and role names redacted. Null where IMM does not give it, as for some types; an error when IMM's text is not JSON.",
+      "The parameters that the task was created with, parsed, in IMM's spelling (`SourceURI`, not `sourceUri`), passwords and role names redacted. Null where IMM does not give them, as for some types, and where its text is not JSON: `requestDefinitionText` has it.",
   })
   get requestDefinition(): unknown {
     const definition = this.#given("definition");
@@ -198,7 +211,7 @@ export class Task extends Node {
   @Field(() => String, {
     nullable: true,
     description:
-      "The same as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
+      "The same as text, as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
   get requestDefinitionText(): Later<OrError<string | null>> {
     const definition = this.#given("definition");
@@ -208,7 +221,7 @@ export class Task extends Node {
   @Field(() => [String], {
     nullable: true,
     description:
-      "The OSS URIs that the task writes to, or that the names of what it writes begin with, by its definition. Null for the types whose definition IMM does not give.",
+      "The OSS URIs that the task writes to, or that the names of what it writes begin with, by its definition. Null for the types whose definition IMM does not give, and where it is not JSON.",
   })
   get outputs(): Later<OrError<readonly string[] | null>> {
     const definition = this.#given("definition");

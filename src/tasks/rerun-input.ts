@@ -18,7 +18,7 @@ import type { TaskSnapshot } from "./task.js";
  * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
  *
  * @throws BadUserInputError - naming `input.id`, when the definition is not there or holds what the operation does not take.
- * @throws InvalidDefinitionError - when it is not JSON, or nested too deep.
+ * @throws InvalidDefinitionError - when it is nested too deep.
  * @throws GatewayError - when IMM gave the definition, the user data or the tags in another shape than documented.
  */
 export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {

@@ -57,6 +57,7 @@ describe("the schema", () => {
       "taskType",
       "taskId",
       "status",
+      "statusText",
       "isDone",
       "progress",
       "error",

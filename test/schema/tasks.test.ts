@@ -100,7 +100,7 @@ describe("Query.tasks", () => {
               taskType: "FileCompression",
               projectName: "immtest",
               status: "FAILED",
-              progress: 0,
+              progress: null,
               isDone: true,
             },
           },
