@@ -6,7 +6,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
 import { parseTaskKey } from "../tasks/task.js";
-import { parseTimeout } from "./arguments.js";
+import { DEFAULT_AWAIT_MS, parseTimeout } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskKeyInput } from "./task-key.input.js";
@@ -19,7 +19,8 @@ class AwaitTaskArgs {
 
   @Field(() => Int, {
     nullable: true,
-    description: "How long to wait, in milliseconds: 1 to 60000 unless configured otherwise. 25000 when left out.",
+    defaultValue: DEFAULT_AWAIT_MS,
+    description: "How long to wait, in milliseconds: 1 to 60000 unless configured otherwise.",
   })
   readonly timeoutMs?: number | null;
 }

@@ -2,7 +2,7 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
-import { parseFirst, parseListQuery } from "../tasks/list-query.js";
+import { DEFAULT_FIRST, parseFirst, parseListQuery } from "../tasks/list-query.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskConnection } from "./task-connection.type.js";
@@ -15,16 +15,16 @@ class ListTasksArgs {
   @Field(() => String, { description: "The IMM project, for example immtest." })
   readonly projectName!: string;
 
-  @Field(() => TaskFilter, { nullable: true, description: "Which tasks; all when left out." })
+  @Field(() => TaskFilter, { nullable: true, description: "Which tasks; all when omitted." })
   readonly filter?: TaskFilter | null;
 
-  @Field(() => TaskOrder, { nullable: true, description: "In which order; by task id, ascending, when left out." })
+  @Field(() => TaskOrder, { nullable: true, description: "In which order; by task id, ascending, when omitted." })
   readonly orderBy?: TaskOrder | null;
 
   @Field(() => Int, {
     nullable: true,
-    description:
-      "The most tasks to give: 1 to 1000 unless configured otherwise, 100 when left out. Each hundred costs a call to IMM.",
+    defaultValue: DEFAULT_FIRST,
+    description: "The most tasks to give: 1 to 1000 unless configured otherwise. Each hundred costs a call to IMM.",
   })
   readonly first?: number | null;
 

@@ -6,7 +6,7 @@ import { GraphQLDateTime } from "./scalars.js";
 import { TaskStatus } from "./task-status.enum.js";
 
 @InputType({
-  description: "A range of instants, open at an end that is left out. Whether IMM includes the ends is not documented.",
+  description: "A range of instants, open at an end that is omitted. Whether IMM includes the ends is not documented.",
 })
 export class DateTimeRange implements InstantRange {
   @Field(() => GraphQLDateTime, { nullable: true, description: "Where the range begins." })
@@ -27,7 +27,7 @@ export class TagInput {
   readonly value!: string;
 }
 
-@InputType({ description: "What tasks must have in common to be listed. What is left out does not filter." })
+@InputType({ description: "What tasks must have in common to be listed. What is omitted does not filter." })
 export class TaskFilter implements Filter {
   @Field(() => [String], {
     nullable: true,

@@ -41,6 +41,6 @@ export class TaskOrder implements Order {
   @Field(() => TaskOrderField, { description: "What to order by." })
   readonly field!: Order["field"];
 
-  @Field(() => OrderDirection, { description: "Which end comes first." })
+  @Field(() => OrderDirection, { defaultValue: OrderDirection.ASC, description: "Which end comes first." })
   readonly direction!: Order["direction"];
 }

@@ -5,7 +5,7 @@ import { TagInput } from "./task-filter.input.js";
 import { TaskKeyInput } from "./task-key.input.js";
 
 const STALENESS_DESCRIPTION =
-  "How old a snapshot may be, in milliseconds, 1 to 3600000. Not below the gateway's least poll interval; the most impatient subscriber of a task decides. Left out, the gateway chooses.";
+  "How old a snapshot may be, in milliseconds, 1 to 3600000. Not below the gateway's least poll interval; the most impatient subscriber of a task decides. Omitted, the gateway chooses.";
 
 @ArgsType()
 export class TaskProgressArgs {
@@ -29,7 +29,7 @@ export class TasksProgressArgs {
 export class ProjectProgressFilter {
   @Field(() => [String], {
     nullable: true,
-    description: "One of these types, as IMM spells them; 1 to 50. All types when left out.",
+    description: "One of these types, as IMM spells them; 1 to 50. All types when omitted.",
   })
   readonly taskTypes?: string[] | null;
 
@@ -42,7 +42,7 @@ export class ProjectProgressArgs {
   @Field(() => String, { description: "The IMM project, for example immtest." })
   readonly projectName!: string;
 
-  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which of its tasks; all when left out." })
+  @Field(() => ProjectProgressFilter, { nullable: true, description: "Which of its tasks; all when omitted." })
   readonly filter?: ProjectProgressFilter | null;
 
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })

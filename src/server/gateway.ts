@@ -197,7 +197,7 @@ class ApolloGateway implements Gateway {
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
     const formatError = createFormatError(this.#logger);
-    const schema = createSchema({ federation: this.#options.federation });
+    const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const shared = {
       ...this.#options,

@@ -180,6 +180,21 @@ describe("Query.tasks", () => {
     expect(emulator.calls).toHaveLength(10);
   });
 
+  it("gives as many as it may, in ascending order, where the query says neither", async () => {
+    const { url, emulator } = await startGateway({ gateway: { maxListedTasks: 2 } });
+    for (const [index, taskId] of ["a", "b", "c"].entries()) {
+      emulator.addTask({ taskType: "FileCompression", taskId, startedAgoMs: 60_000 - index * 1_000 });
+    }
+    const { data, errors } = await query(
+      url,
+      `{ tasks(projectName: "immtest", orderBy: { field: START_TIME }) { nodes { taskId } }
+         __type(name: "Query") { fields { name args { name defaultValue } } } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toMatchObject({ tasks: { nodes: [{ taskId: "a" }, { taskId: "b" }] } });
+    expect(JSON.stringify(data)).toContain('{"name":"first","defaultValue":"2"}');
+  });
+
   it("gives a hundred tasks for one call when nothing is said", async () => {
     const { url, emulator } = await startGateway();
     addTasks(emulator, 120);
