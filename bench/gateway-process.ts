@@ -1,5 +1,6 @@
 /** A gateway in front of the emulator whose URL the command line gives, to be measured. */
 
+import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { parseEndpoint } from "../src/imm/endpoints.js";
 import { createOpenApi } from "../src/imm/openapi-client.js";
 import { createGateway } from "../src/server/gateway.js";
@@ -11,6 +12,6 @@ const { openApi } = await createOpenApi({
   accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
   userAgent: "bench",
 });
-const gateway = createGateway({ openApi, port: 0 });
+const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0 });
 const { url } = await gateway.start();
 answerMeasurements(url, () => gateway.watchedTasks);

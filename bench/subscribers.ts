@@ -4,7 +4,7 @@ import { createClient, type Client } from "graphql-ws";
 import { WebSocket } from "ws";
 
 export const DOCUMENT = `subscription ($taskId: String!, $maxStalenessMs: Int) {
-  taskProgress(projectName: "immtest", taskType: "FileCompression", taskId: $taskId, maxStalenessMs: $maxStalenessMs) {
+  taskProgress(key: { projectName: "immtest", taskType: "FileCompression", taskId: $taskId }, maxStalenessMs: $maxStalenessMs) {
     id status progress
   }
 }`;

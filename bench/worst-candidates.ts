@@ -13,7 +13,7 @@ export interface Candidate {
   readonly variables?: Readonly<Record<string, unknown>> | string;
 }
 
-const KEY = 'projectName: "immtest", taskType: "FileCompression", taskId: ';
+const KEY = '{ projectName: "immtest", taskType: "FileCompression", taskId: "r" }';
 
 function repeat(count: number, toText: (index: number) => string): string {
   return Array.from({ length: count }, (_value, index) => toText(index)).join(" ");
@@ -33,7 +33,7 @@ function lists(count: number, toSelections: (index: number) => string): string {
 
 /** Documents that are bad or long; most are refused. */
 const documents: readonly Candidate[] = [
-  { name: "equal root fields", query: `{ ${repeat(180, () => `task(${KEY}"r") { id }`)} }` },
+  { name: "equal root fields", query: `{ ${repeat(180, () => `task(key: ${KEY}) { id }`)} }` },
   { name: "equal root fields of two", query: `{ ${repeat(740, () => "taskTypes { name }")} }` },
   { name: "equal node fields", query: `{ ${repeat(300, () => 'node(id: "a") { id }')} }` },
   { name: "__typename, 2,990 times", query: `{ ${repeat(2_990, () => "__typename")} }` },
@@ -90,7 +90,7 @@ const documents: readonly Candidate[] = [
     name: "unknown types",
     query: `query (${repeat(740, (index) => `$v${index}: CreateFileCompressionTaskInpu${index}`)}) { __typename }`,
   },
-  { name: "unknown arguments", query: `{ task(${repeat(990, (index) => `projectNam${index}: 1`)}) { id } }` },
+  { name: "unknown arguments", query: `{ task(${repeat(990, (index) => `ke${index}: 1`)}) { id } }` },
   {
     name: "unknown members",
     query: `mutation { createMediaConvertTask(input: { ${repeat(950, (index) => `targetss${index}: 1`)} }) { isNew } }`,
@@ -108,7 +108,7 @@ const documents: readonly Candidate[] = [
   { name: "braces in braces", query: `${"{ taskTypes ".repeat(1_400)} ${"}".repeat(1_400)}` },
   { name: "lists in lists", query: `{ node(id: ${"[".repeat(1_400)}${"]".repeat(1_400)}) { id } }` },
   { name: "variables that are not used", query: `query (${repeat(740, (index) => `$v${index}: Int`)}) { __typename }` },
-  { name: "mutations", query: `mutation { ${repeat(290, () => 'rerunTask(id: "x") { isNew }')} }` },
+  { name: "mutations", query: `mutation { ${repeat(290, () => 'rerunTask(input: { id: "x" }) { isNew }')} }` },
 ];
 
 /** Values that are checked, coerced or counted. */

@@ -1,5 +1,6 @@
 /** A gateway as in development, whose calls do not wait, in front of the emulator whose URL the command line gives. */
 
+import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { parseEndpoint } from "../src/imm/endpoints.js";
 import { createOpenApi } from "../src/imm/openapi-client.js";
 import { createGateway } from "../src/server/gateway.js";
@@ -11,6 +12,13 @@ const { openApi } = await createOpenApi({
   accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
   userAgent: "bench",
 });
-const gateway = createGateway({ openApi, port: 0, explorer: true, maxCallsPerSecond: 10_000, maxQueuedCalls: 10_000 });
+const gateway = createGateway({
+  region: EMULATOR_REGION,
+  openApi,
+  port: 0,
+  explorer: true,
+  maxCallsPerSecond: 10_000,
+  maxQueuedCalls: 10_000,
+});
 const { url } = await gateway.start();
 answerMeasurements(url, () => gateway.watchedTasks);

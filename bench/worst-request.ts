@@ -54,9 +54,9 @@ function addTasks(emulator: Emulator): void {
 
 async function warmUp(url: string): Promise<void> {
   for (let index = 0; index < 50; index += 1) {
-    const key = `projectName: "immtest", taskType: "FileCompression", taskId: "done-${index}"`;
+    const key = `{ projectName: "immtest", taskType: "FileCompression", taskId: "done-${index}" }`;
     const list = `tasks(projectName: "immtest", first: ${index + 1}) { nodes { id tags } }`;
-    const query = `{ a${index}: task(${key}) { id status progress ... on Task { startTime } } ${list} }`;
+    const query = `{ a${index}: task(key: ${key}) { id status progress ... on Task { startTime } } ${list} }`;
     await post(url, JSON.stringify({ query }));
   }
 }

@@ -25,14 +25,14 @@ const client = createClient({
 });
 
 const events = client.iterate({
-  query: `subscription Follow($projectName: String!, $taskType: String!, $taskId: String!) {
-    taskProgress(projectName: $projectName, taskType: $taskType, taskId: $taskId) {
+  query: `subscription Follow($key: TaskKeyInput!) {
+    taskProgress(key: $key) {
       status
       progress
       error { code message }
     }
   }`,
-  variables: { projectName, taskType, taskId },
+  variables: { key: { projectName, taskType, taskId } },
 });
 
 try {

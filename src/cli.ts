@@ -13,7 +13,7 @@ import { EXAMPLE } from "./commands/example.js";
 import { openLog, type LogOutput } from "./commands/log-output.js";
 import { chooseUpstream, type Upstream } from "./commands/upstream.js";
 import { DEMO_PROJECT, startDemo } from "./emulator/demo.js";
-import { startEmulator, type Emulator } from "./emulator/emulator.js";
+import { EMULATOR_REGION, startEmulator, type Emulator } from "./emulator/emulator.js";
 import { ConfigurationError, toError } from "./errors.js";
 import { createOpenApi, type OpenApiHandle } from "./imm/openapi-client.js";
 import { parseEndpoint } from "./imm/endpoints.js";
@@ -41,6 +41,7 @@ async function serve(flags: OptionValues): Promise<void> {
     const opened = await openUpstream(upstream, stops);
     const gateway = createGateway({
       ...toGatewayOptions(options),
+      region: upstream.region,
       openApi: opened.openApi,
       logger: log.logger,
       example: EXAMPLE,
@@ -196,7 +197,7 @@ async function serveEmulator(flags: OptionValues): Promise<void> {
       "",
       "Point a gateway at it:",
       "",
-      `  IMM_ENDPOINT=${emulator.url} \\`,
+      `  IMM_ENDPOINT=${emulator.url} IMM_REGION=${EMULATOR_REGION} \\`,
       `  ALIBABA_CLOUD_ACCESS_KEY_ID=${EMULATOR_KEY.accessKeyId} ALIBABA_CLOUD_ACCESS_KEY_SECRET=${EMULATOR_KEY.accessKeySecret} \\`,
       "  imm-graphql serve",
     ].join("\n"),

@@ -4,6 +4,7 @@
  * | class                        | code                      | thrown when                                              | retryable |
  * | ---------------------------- | ------------------------- | -------------------------------------------------------- | --------- |
  * | BadUserInputError            | BAD_USER_INPUT            | an argument is malformed, here or by IMM's word          | no        |
+ * | IdempotencyKeyReusedError    | BAD_USER_INPUT            | a key comes back with another input                      | no        |
  * | NotFoundError                | NOT_FOUND                 | IMM knows no such project or task, or no longer          | no        |
  * | ForbiddenError               | FORBIDDEN                 | IMM denies the gateway's account the operation           | no        |
  * | RateLimitedError             | RATE_LIMITED              | the caller has spent its own allowance                   | no        |
@@ -15,7 +16,7 @@
  * | UpstreamRejectedError        | UPSTREAM_INVALID_RESPONSE | IMM refuses with a code that no rule knows               | no        |
  * | UpstreamMisconfiguredError   | UPSTREAM_MISCONFIGURED    | IMM refuses the gateway's credentials, clock or endpoint | no        |
  * | CredentialsUnavailableError  | UPSTREAM_MISCONFIGURED    | the gateway's credentials cannot be had at the moment    | yes       |
- * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is not JSON, or nested too deep | no        |
+ * | InvalidDefinitionError       | UPSTREAM_INVALID_RESPONSE | a request definition that is nested too deep, or too long | no        |
  * | ConfigurationError           | (none: stops the start)   | a setting does not parse or contradicts another          | no        |
  *
  * "Retryable" means that the same read may succeed later: `call-policy` retries it, a watch outlives it. A create is
@@ -101,9 +102,19 @@ export class BadUserInputError extends GatewayError {
   }
 }
 
+/** Thrown when an idempotency key was used with another input before. A create's payload tells it. */
+export class IdempotencyKeyReusedError extends BadUserInputError {}
+
 /** Thrown when IMM answers `ResourceNotFound…`: a wrong name, a wrong region, or a task older than seven days. */
 export class NotFoundError extends GatewayError {
   override readonly code = "NOT_FOUND";
+  /** Whether IMM said that it is the project. */
+  readonly isOfProject: boolean;
+
+  constructor(message: string, details: GatewayErrorDetails & { readonly isOfProject?: boolean } = {}) {
+    super(message, details);
+    this.isOfProject = details.isOfProject ?? false;
+  }
 }
 
 /** Thrown when IMM denies the gateway's account an operation or a project. */
@@ -124,26 +135,11 @@ export class UpstreamThrottledError extends GatewayError {
 
 /**
  * Thrown when a create's answer was lost, now or at the first use of its idempotency key: a task may have been started,
- * and it is not known which. Trying again without a key may start another.
+ * and it is not known which. Trying again without a key may start another. A create's payload tells it.
  */
 export class OutcomeUnknownError extends GatewayError {
   override readonly code = "OUTCOME_UNKNOWN";
   override readonly mayHaveArrived = true;
-  readonly #reason: ErrorCode | null;
-
-  /** @param cause - what became of the create, when that was now. */
-  constructor(message: string, cause?: GatewayError, details: GatewayErrorDetails = {}) {
-    super(message, { imm: cause?.imm, ...details });
-    this.#reason = cause?.code ?? null;
-  }
-
-  override toExtensions(): Record<string, unknown> {
-    return {
-      ...super.toExtensions(),
-      mayHaveStarted: true,
-      ...(this.#reason !== null && { reason: this.#reason }),
-    };
-  }
 }
 
 /** Thrown when IMM did not answer within the gateway's own deadline. */
@@ -188,7 +184,7 @@ export class CredentialsUnavailableError extends UpstreamMisconfiguredError {
   override readonly retryable = true;
 }
 
-/** Stands for a task's request definition that is there but is not JSON, or is nested too deep. */
+/** Stands for a task's request definition that is there but is nested too deep, or too long to be searched for secrets. */
 export class InvalidDefinitionError extends GatewayError {
   override readonly code = "UPSTREAM_INVALID_RESPONSE";
 }

@@ -38,7 +38,7 @@ export type {
 export { taskTypes } from "./imm/operations.js";
 export type { CreateAction, TaskTypeFacts } from "./imm/operations.js";
 
-export { startEmulator } from "./emulator/emulator.js";
+export { EMULATOR_REGION, startEmulator } from "./emulator/emulator.js";
 export type {
   CreateRequest,
   EmulatedTask,
@@ -56,6 +56,7 @@ export { demoTasks, startDemo } from "./emulator/demo.js";
 
 export { createSchema, printGatewaySchema } from "./schema/build-schema.js";
 export { parseGlobalTaskId, toGlobalTaskId } from "./tasks/task-id.js";
+export type { RegionalTaskKey } from "./tasks/task-id.js";
 export type { TaskKey } from "./tasks/task.js";
 
 export {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { ConfigurationError } from "../src/errors.js";
 import type { ImmClient } from "../src/imm/imm-client.js";
 import { completeOptions, settings, type GivenOptions } from "../src/options/options.js";
@@ -15,7 +16,7 @@ afterEach(async () => {
 });
 
 function create(options: Partial<GatewayOptions> = {}): Gateway {
-  const gateway = createGateway({ client, port: 0, ...options });
+  const gateway = createGateway({ client, port: 0, ...options, region: EMULATOR_REGION });
   gateways.push(gateway);
   return gateway;
 }
@@ -60,7 +61,9 @@ describe("a number", () => {
   ])("of %p is refused, showing it and its type", (value, shown) => {
     const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
     expect(refusalOf(() => completeOptions({ maxKeys: value }, false))).toBe(sentence);
-    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }), region: EMULATOR_REGION }))).toBe(
+      sentence,
+    );
   });
 
   test.each<[value: unknown, shown: string]>([
@@ -70,7 +73,9 @@ describe("a number", () => {
     [[{ accessKeySecret: "hunter2" }, ["hunter2"], () => "hunter2"], "`[an object, an array, a function]` (array)"],
   ])("of %p is refused without what it holds, which may be a secret", (value, shown) => {
     const sentence = `Expected \`maxKeys\` to be an integer from 1 to 100000, got ${shown}.`;
-    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }) }))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ client, ...given({ maxKeys: value }), region: EMULATOR_REGION }))).toBe(
+      sentence,
+    );
   });
 
   test.each(numbers)("named $name is refused below and above its range", ({ name, min, max, expected }) => {
@@ -94,7 +99,7 @@ describe("a number", () => {
   test("that contradicts another is refused with both", () => {
     const sentence = "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (1000), got `1001`.";
     const contradiction = { minPollIntervalMs: 1_001, maxPollIntervalMs: 1_000 };
-    expect(refusalOf(() => createGateway({ client, ...contradiction }))).toBe(sentence);
+    expect(refusalOf(() => createGateway({ region: EMULATOR_REGION, client, ...contradiction }))).toBe(sentence);
   });
 });
 
@@ -123,6 +128,15 @@ describe("a gateway", () => {
     expect(refusalWith({ openApi, client })).toBe("Expected one of `openApi` and `client`, got both.");
   });
 
+  test("needs to know the region that it asks", () => {
+    expect(refusalOf(() => createGateway({ client } as unknown as GatewayOptions))).toBe(
+      "Expected `region` to be the region that is asked, such as cn-hangzhou, got `undefined` (undefined).",
+    );
+    expect(refusalOf(() => createGateway({ client, region: "Hangzhou!" }))).toBe(
+      "Expected `region` to be a region such as cn-hangzhou, got `Hangzhou!` (string).",
+    );
+  });
+
   test.each([
     [undefined, "`undefined` (undefined)"],
     [null, "`null` (null)"],
@@ -147,7 +161,7 @@ describe("a gateway", () => {
     ],
     [{ projects: [1] }, "Expected `projects` to be a list of names, got `[1]` (array)."],
     [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got `m.json` (string)."],
-    [{ region: "cn-hangzhou" }, "There is no option `region`."],
+    [{ endpoint: "https://imm.example" }, "There is no option `endpoint`."],
     [{ toString: 1 }, "There is no option `toString`."],
     [{ persistedOperations: { a: 1 } }, 'persistedOperations: expected a document under "a", got number.'],
     [
@@ -169,7 +183,9 @@ describe("a gateway", () => {
     ],
     [{ maxRetrys: 3 }, "There is no option `maxRetrys`."],
   ])("refuses the option %j", (options, sentence) => {
-    expect(refusalOf(() => createGateway({ client, ...options } as unknown as GatewayOptions))).toBe(sentence);
+    expect(
+      refusalOf(() => createGateway({ region: EMULATOR_REGION, client, ...options } as unknown as GatewayOptions)),
+    ).toBe(sentence);
   });
 
   test.each([

@@ -231,7 +231,10 @@ describe("serve", () => {
   test("talks to the endpoint that is set, with the key that is set", async () => {
     const emulating = start(["emulator", "--port", "0"]);
     const endpoint = await emulating.prints(/serves (http:\/\/\S+)/);
-    const serving = start(["serve", "--port=0", `--imm-endpoint=${endpoint}`, "--max-retries=0"], key);
+    const serving = start(
+      ["serve", "--port=0", `--imm-endpoint=${endpoint}`, "--imm-region=emulator", "--max-retries=0"],
+      key,
+    );
     const url = await serving.prints(served);
     const refused = await query(url, `{ task(${example}) { status } }`);
     expect(refused.data).toEqual({ task: null });
@@ -360,7 +363,7 @@ describe("emulator", () => {
     emulating.kill("SIGTERM");
     const { code, stdout, stderr } = await emulating.finished;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain(`IMM_ENDPOINT=${url}`);
+    expect(stdout).toContain(`IMM_ENDPOINT=${url} IMM_REGION=emulator`);
   });
 
   test.each([

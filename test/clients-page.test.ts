@@ -6,6 +6,7 @@ import { buildSchema, isScalarType, isSpecifiedScalarType } from "graphql";
 import type { Client as SocketClient } from "graphql-ws";
 import type { Environment } from "relay-runtime";
 import { WebSocket } from "ws";
+import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { createOpenApi } from "../src/imm/openapi-client.js";
 import { parseEndpoint } from "../src/imm/endpoints.js";
 import { createGateway } from "../src/server/gateway.js";
@@ -43,7 +44,7 @@ async function startAgain({ emulator, clock, port }: RunningGateway): Promise<vo
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const gateway = createGateway({ ...QUICK_LIMITS, openApi, clock, port });
+  const gateway = createGateway({ region: EMULATOR_REGION, ...QUICK_LIMITS, openApi, clock, port });
   disposeAfterTest(async () => gateway.stop());
   await gateway.start();
 }
@@ -77,11 +78,11 @@ interface Progress {
   readonly taskProgress: { readonly status: string; readonly progress: number };
 }
 
-const FOLLOW = `subscription Follow($projectName: String!, $taskType: String!, $taskId: String!) {
-  taskProgress(projectName: $projectName, taskType: $taskType, taskId: $taskId) { status progress }
+const FOLLOW = `subscription Follow($key: TaskKeyInput!) {
+  taskProgress(key: $key) { status progress }
 }`;
-const LOOK = `query Look($projectName: String!, $taskType: String!, $taskId: String!) {
-  task(projectName: $projectName, taskType: $taskType, taskId: $taskId) { status progress }
+const LOOK = `query Look($key: TaskKeyInput!) {
+  task(key: $key) { status progress }
 }`;
 
 describe("docs/clients.md", () => {
@@ -121,7 +122,7 @@ describe("the socket", () => {
     const { running, exported } = await runSnippet("socket.ts");
     const { socket } = exported as { socket: SocketClient };
     const received = new Received<{ data?: Progress | null }>();
-    const unsubscribe = socket.subscribe<Progress>({ query: FOLLOW, variables: KEY }, received.sink);
+    const unsubscribe = socket.subscribe<Progress>({ query: FOLLOW, variables: { key: KEY } }, received.sink);
     await eventually(() => received.events.length === 1);
 
     let refusals = 0;
@@ -146,15 +147,17 @@ describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (na
     disposeAfterTest(() => client.stop());
     const apollo = await compileSnippets(`documents-${name}`, snippets, running.port);
     const { LOOK, FOLLOW } = (await import(apollo.urlOf("apollo.ts"))) as Documents;
-    expect((await client.query({ query: LOOK, variables: KEY })).data).toMatchObject({ task: { status: "RUNNING" } });
+    expect((await client.query({ query: LOOK, variables: { key: KEY } })).data).toMatchObject({
+      task: { status: "RUNNING" },
+    });
     const received = new Received<unknown>();
-    const following = client.subscribe({ query: FOLLOW, variables: KEY }).subscribe(received.sink);
+    const following = client.subscribe({ query: FOLLOW, variables: { key: KEY } }).subscribe(received.sink);
     disposeAfterTest(() => following.unsubscribe());
     await received.untilDone(running);
-    expect(client.readQuery({ query: LOOK, variables: KEY })).toMatchObject({
+    expect(client.readQuery({ query: LOOK, variables: { key: KEY } })).toMatchObject({
       task: { status: "SUCCEEDED", progress: 100, isDone: true },
     });
-    const refused = client.query({ query: LOOK, variables: { ...KEY, taskId: "nobody" } });
+    const refused = client.query({ query: LOOK, variables: { key: { ...KEY, taskId: "nobody" } } });
     await expect(refused).rejects.toThrow(/^IMM knows no such task/);
     await expect(refused).rejects.toBeInstanceOf(CombinedGraphQLErrors);
   });
@@ -164,9 +167,9 @@ describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
   it("looks at a task and follows it to its end", async () => {
     const { running, exported } = await runSnippet(name);
     const { client } = exported as { client: UrqlClient };
-    expect((await client.query(LOOK, KEY)).data).toMatchObject({ task: { status: "RUNNING" } });
+    expect((await client.query(LOOK, { key: KEY })).data).toMatchObject({ task: { status: "RUNNING" } });
     const received = new Received<Progress | undefined>();
-    const following = client.subscription<Progress>(FOLLOW, KEY).subscribe(({ data, error, hasNext }) => {
+    const following = client.subscription<Progress>(FOLLOW, { key: KEY }).subscribe(({ data, error, hasNext }) => {
       if (error) received.sink.error(error);
       else if (hasNext) received.sink.next(data);
       else received.sink.complete();
@@ -174,7 +177,7 @@ describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
     disposeAfterTest(() => following.unsubscribe());
     const events = await received.untilDone(running);
     expect(events.at(-1)).toMatchObject({ taskProgress: { status: "SUCCEEDED", progress: 100 } });
-    const { error } = await client.query(LOOK, { ...KEY, taskId: "nobody" });
+    const { error } = await client.query(LOOK, { key: { ...KEY, taskId: "nobody" } });
     expect(error?.graphQLErrors[0]?.message).toMatch(/^IMM knows no such task/);
     expect(error?.message).toMatch(/^\[GraphQL\] IMM knows no such task/);
   });
@@ -187,7 +190,7 @@ describe("Relay as relay.ts has it", () => {
     const send = (operationKind: "query" | "subscription", text: string, taskId = KEY.taskId) =>
       network.execute(
         { operationKind, text, name: "Any", id: null, cacheID: text, metadata: {} },
-        { ...KEY, taskId },
+        { key: { ...KEY, taskId } },
         {},
       );
     expect(await send("query", LOOK).toPromise()).toMatchObject({ data: { task: { status: "RUNNING" } } });

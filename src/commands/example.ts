@@ -4,9 +4,7 @@ import { DEMO_PROJECT } from "../emulator/demo.js";
 import type { ExampleOperations } from "../server/transports/example-operations.js";
 
 const keyOf = (taskId: string): string => `
-    projectName: "${DEMO_PROJECT}"
-    taskType: "FileCompression"
-    taskId: "${taskId}"
+    key: { projectName: "${DEMO_PROJECT}", taskType: "FileCompression", taskId: "${taskId}" }
   `;
 
 /** Each has a task of its own, which begins when it is first asked for: however late the second is sent, it shows progress. */

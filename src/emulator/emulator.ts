@@ -24,6 +24,9 @@ export type { FaultKind, FaultRule } from "./faults.js";
 export type { Pace, TaskOutcome } from "./task-life.js";
 export type { NewTask } from "./task-plan.js";
 
+/** The region of every emulator, which is none of IMM's: the ids of made-up tasks never mean real ones. */
+export const EMULATOR_REGION = "emulator";
+
 /** How the emulator behaves. */
 export interface EmulatorOptions {
   /** Where time and chance come from. @default systemClock */

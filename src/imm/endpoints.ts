@@ -77,6 +77,11 @@ export function parseEndpoint(text: string): Endpoint {
   return { protocol, host: url.host };
 }
 
+/** The region that a host of IMM names, public or inside a VPC; undefined for a proxy, an emulator or another name. */
+export function regionOfEndpoint({ host }: Endpoint): string | undefined {
+  return /^imm(?:-[a-z]+)?\.([a-z0-9-]+)\.aliyuncs\.com(?::\d+)?$/.exec(host)?.[1];
+}
+
 /** The text without what may be credentials: anything before an `@`, and a query. */
 function withoutSecrets(text: string): string {
   return text.replace(/\/\/.*@/, "//[redacted]@").replace(/\?.+/, "?[redacted]");

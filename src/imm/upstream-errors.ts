@@ -65,13 +65,15 @@ const RULES: readonly RefusalRule[] = [
   ],
   [
     /^ResourceNotFound|^(Project|Task)\w*NotFound/i,
-    (refusal, imm) =>
-      new NotFoundError(
-        /project/i.test(refusal.message ?? "")
+    (refusal, imm) => {
+      const isOfProject = /project/i.test(refusal.message ?? "");
+      return new NotFoundError(
+        isOfProject
           ? "IMM knows no such project in this region."
           : "IMM knows no such task: the project, type or id is wrong, or the task started more than 7 days ago.",
-        { imm },
-      ),
+        { imm, isOfProject },
+      );
+    },
   ],
   [
     /AccessDenied|^Forbidden|^NoPermission|Unauthorized|not authorized/i,

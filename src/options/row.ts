@@ -113,6 +113,12 @@ export function text<D extends string | undefined>(
   return { placeholder: "<text>", ...details, expected: "a text that is not empty", value, text: value };
 }
 
+/** The name of a region of IMM, or of one of the user's own. */
+export function region<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
+  const value = v.pipe(v.string(), v.regex(/^[a-z0-9]+(-[a-z0-9]+)*$/), v.maxLength(64));
+  return { ...details, placeholder: "<region>", expected: "a region such as cn-hangzhou", value, text: value };
+}
+
 export function toggle<D extends boolean | undefined>(details: Details<boolean, D>): Option<boolean, D> {
   return {
     ...details,

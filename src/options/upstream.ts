@@ -1,10 +1,17 @@
 /** Which IMM the gateway talks to, and as whom. A program hands `createGateway` a client instead. */
 
-import { names, text, toggle, type Section } from "./row.js";
+import { names, region, text, toggle, type Section } from "./row.js";
 
 export const upstream = {
   title: "IMM",
   gateway: {
+    region: region({
+      env: "IMM_REGION",
+      flag: "imm-region",
+      default: undefined,
+      fallback: "the one that IMM_ENDPOINT names; with neither, the embedded emulator",
+      effect: "the region of IMM, a part of every task's id; gives the public endpoint where IMM_ENDPOINT is not set",
+    }),
     projects: names({
       env: "IMM_PROJECTS",
       flag: "imm-projects",
@@ -14,13 +21,6 @@ export const upstream = {
     }),
   },
   command: {
-    region: text({
-      env: "IMM_REGION",
-      flag: "imm-region",
-      default: undefined,
-      fallback: "none: the embedded emulator",
-      effect: "the region of IMM, for example cn-hangzhou; gives the public endpoint",
-    }),
     endpoint: text({
       env: "IMM_ENDPOINT",
       flag: "imm-endpoint",

@@ -29,8 +29,8 @@ export function parseMaxStaleness(value: number | null | undefined): number | un
   );
 }
 
-/** What `awaitTask` waits when nothing is said: less than the patience of most proxies. */
-const DEFAULT_AWAIT_MS = 25_000;
+/** What `awaitTask` waits when nothing is said, in milliseconds: less than the patience of most proxies. */
+export const DEFAULT_AWAIT_MS = 25_000;
 
 /**
  * The argument `timeoutMs`, or its default.

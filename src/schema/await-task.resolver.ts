@@ -6,18 +6,21 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
 import { parseTaskKey } from "../tasks/task.js";
-import { parseTimeout } from "./arguments.js";
+import { DEFAULT_AWAIT_MS, parseTimeout } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskKeyInput } from "./task-key.input.js";
 import { Task } from "./task.type.js";
 
 @ArgsType()
-class AwaitTaskArgs extends TaskKeyInput {
+class AwaitTaskArgs {
+  @Field(() => TaskKeyInput, { description: "What identifies the task." })
+  readonly key!: TaskKeyInput;
+
   @Field(() => Int, {
     nullable: true,
-    description:
-      "The longest time to wait, in milliseconds; 1 to 60000 unless configured otherwise. 25000 when omitted.",
+    defaultValue: DEFAULT_AWAIT_MS,
+    description: "The longest time to wait, in milliseconds; 1 to 60000 unless configured otherwise.",
   })
   readonly timeoutMs?: number | null;
 }
@@ -30,7 +33,7 @@ export class AwaitTaskResolver {
       "Waits for a task to end. Answers with the task once it is done, or as it stands after `timeoutMs`; `isDone` tells which. Null, with an error, when the task cannot be followed.",
   })
   async awaitTask(
-    @Args() { timeoutMs, ...key }: AwaitTaskArgs,
+    @Args() { key, timeoutMs }: AwaitTaskArgs,
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {

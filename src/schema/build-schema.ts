@@ -37,6 +37,10 @@ const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
 export interface SchemaOptions {
   /** Whether it is a subgraph of Apollo Federation 2. @default false */
   readonly federation?: boolean | undefined;
+  /** The most that `first` may be. Where it is less than the usual default, it is the default. */
+  readonly maxListedTasks?: number | undefined;
+  /** The most that `timeoutMs` may be, in milliseconds; the same. */
+  readonly maxAwaitMs?: number | undefined;
 }
 
 const RESOLVERS = [
@@ -49,7 +53,11 @@ const RESOLVERS = [
 ] as const;
 
 /** Builds the schema. */
-export function createSchema({ federation = false }: SchemaOptions = {}): GraphQLSchema {
+export function createSchema({
+  federation = false,
+  maxListedTasks = Infinity,
+  maxAwaitMs = Infinity,
+}: SchemaOptions = {}): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: federation ? [...RESOLVERS, EntitiesResolver] : RESOLVERS,
     pubSub: unusedPubSub,
@@ -62,7 +70,19 @@ export function createSchema({ federation = false }: SchemaOptions = {}): GraphQ
     const type = schema.getType(name);
     if (type !== undefined) type.description = description;
   }
+  boundDefault(schema, "tasks", "first", maxListedTasks);
+  boundDefault(schema, "awaitTask", "timeoutMs", maxAwaitMs);
   return schema;
+}
+
+/** A default that is more than may be asked for would refuse whoever asks for nothing. */
+function boundDefault(schema: GraphQLSchema, field: string, argument: string, max: number): void {
+  const found = schema
+    .getQueryType()
+    ?.getFields()
+    [field]?.args.find(({ name }) => name === argument);
+  if (found === undefined) throw new Error(`There is no argument ${argument} of ${field}.`);
+  found.defaultValue = Math.min(Number(found.defaultValue), max);
 }
 
 /** The schema as `schema.graphql` holds it; of a subgraph, as `_service { sdl }` answers it. */

@@ -15,6 +15,8 @@ import type { WatchHub } from "../tasks/watch/watch-hub.js";
 
 /** The context of one operation. */
 export interface GatewayContext {
+  /** That which is asked, for example `cn-hangzhou`. */
+  readonly region: string;
   /** This operation's own loader: its fields share their reads. */
   readonly taskLoader: TaskLoader;
   /** Counts what the operation costs IMM; undefined when nobody wants to know. */

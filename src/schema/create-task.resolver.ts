@@ -3,8 +3,8 @@
  * call. None of them is ever repeated by the gateway where a task may have been started.
  */
 
-import { Arg, Ctx, Field, ID, Mutation, Resolver, type ClassType } from "type-graphql";
-import { BadUserInputError, ForbiddenError } from "../errors.js";
+import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver, type ClassType } from "type-graphql";
+import { BadUserInputError, ForbiddenError, GatewayError, NotFoundError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import {
@@ -19,10 +19,11 @@ import {
 import { isTooLarge } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
 import { toRerunInput } from "../tasks/rerun-input.js";
-import { parseGlobalTaskId } from "../tasks/task-id.js";
-import type { StartRequest } from "../tasks/task-starter.js";
-import { NO_NEEDS, parseName } from "../tasks/task.js";
+import { parseTaskIdOf } from "../tasks/task-id.js";
+import type { StartOutcome, StartRequest } from "../tasks/task-starter.js";
+import { NO_NEEDS, parseName, type TaskKey, type TaskSnapshot } from "../tasks/task.js";
 import type { GatewayContext } from "./context.js";
+import { toCreateTaskError } from "./create-task-error.type.js";
 import { CreateTaskPayload } from "./create-task.payload.js";
 import { capitalize, makeInputType } from "./table-types.js";
 
@@ -41,6 +42,15 @@ const IDEMPOTENCY_KEY =
 /** As JSON text. Checking, signing and sending it take time for each byte. */
 const MAX_INPUT_BYTES = 524_288;
 
+@InputType({ description: "A task that is to run again." })
+class RerunTaskInput {
+  @Field(() => ID, { description: "The global id of the task that is the pattern." })
+  readonly id!: string;
+
+  @Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })
+  readonly idempotencyKey?: string | null;
+}
+
 @Resolver()
 export class CreateTaskResolver {
   @Mutation(() => CreateTaskPayload, {
@@ -49,22 +59,27 @@ export class CreateTaskResolver {
       "Starts a task once more, from its recorded definition. Only for the types whose definition IMM gives: see `taskTypes`. What the definition holds of secrets is passed on and not shown.",
   })
   async rerunTask(
-    @Arg("id", () => ID, { description: "The global id of the task that is the pattern." }) id: string,
-    @Arg("idempotencyKey", () => String, { nullable: true, description: IDEMPOTENCY_KEY })
-    idempotencyKey: string | null | undefined,
+    @Arg("input", () => RerunTaskInput, { description: "Which task is to run again." })
+    { id, idempotencyKey }: RerunTaskInput,
     @Ctx() context: GatewayContext,
   ): Promise<CreateTaskPayload> {
     refuseWhenReadOnly(context);
-    const parsedKey = parseIdempotencyKey("idempotencyKey", idempotencyKey);
-    const key = parseGlobalTaskId(id);
-    const operation = createOperationOf(key.taskType);
-    if (operation?.hasRequestDefinition !== true) {
-      throw new BadUserInputError("id", "Expected `id` to be that of a task of a type whose definition IMM gives.");
-    }
-    const snapshot = await context.taskLoader.load(key, { ...NO_NEEDS, definition: true });
-    const input = toRerunInput(operation, snapshot);
-    const request = { action: operation.action as CreateAction, input, idempotencyKey: parsedKey };
-    return startTask(request, context, (name) => (name === "idempotencyKey" ? name : "id"));
+    return answer(
+      async () => {
+        const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
+        const key = parseTaskIdOf(context.region, id, "input.id");
+        const operation = createOperationOf(key.taskType);
+        if (operation?.hasRequestDefinition !== true) {
+          throw new BadUserInputError(
+            "input.id",
+            "Expected `input.id` to be that of a task of a type whose definition IMM gives.",
+          );
+        }
+        const input = toRerunInput(operation, await loadPattern(key, context));
+        return startTask({ action: operation.action as CreateAction, input, idempotencyKey: parsedKey }, context);
+      },
+      (name) => (name === "idempotencyKey" ? `input.${name}` : "input.id"),
+    );
   }
 }
 
@@ -102,6 +117,18 @@ async function createTask(
   context: GatewayContext,
 ): Promise<CreateTaskPayload> {
   refuseWhenReadOnly(context);
+  return answer(
+    async () => {
+      checkCreate(operation, input);
+      const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
+      return startTask({ action, input, idempotencyKey: parsedKey }, context);
+    },
+    (name) => `input.${toMember(operation, name)}`,
+  );
+}
+
+/** @throws BadUserInputError - naming the member at fault. */
+function checkCreate(operation: CreateOperation, input: CreateTaskInput): void {
   if (isTooLarge(input, MAX_INPUT_BYTES)) {
     throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_BYTES} bytes as JSON.`);
   }
@@ -112,27 +139,40 @@ async function createTask(
   }
   parseName("input.projectName", input.projectName);
   checkOwnTags(input);
-  const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
-  return startTask(
-    { action, input, idempotencyKey: parsedKey },
-    context,
-    (name) => `input.${toMember(operation, name)}`,
-  );
 }
 
-/** @param toArgument - from the name that a refusal gives, by IMM or for the key, to the mutation's argument. */
 async function startTask(
   request: Omit<StartRequest, "caller">,
   { taskStarter, tally }: GatewayContext,
+): Promise<StartOutcome> {
+  return taskStarter.start({ ...request, caller: EVERYBODY }, { tally });
+}
+
+/** The task that is to run again. One that IMM does not know is a fault of the id, not of a project. */
+async function loadPattern(key: TaskKey, { taskLoader }: GatewayContext): Promise<TaskSnapshot> {
+  try {
+    return await taskLoader.load(key, { ...NO_NEEDS, definition: true });
+  } catch (thrown) {
+    if (!(thrown instanceof NotFoundError)) throw thrown;
+    throw new BadUserInputError("input.id", thrown.message, { imm: thrown.imm });
+  }
+}
+
+/**
+ * The payload: with the task that `start` gives, or with what a client is to expect of a create that failed.
+ *
+ * @param toArgument - from the name that a refusal gives, by IMM or for the key, to the mutation's argument.
+ */
+async function answer(
+  start: () => Promise<StartOutcome>,
   toArgument: (name: string) => string,
 ): Promise<CreateTaskPayload> {
   try {
-    return new CreateTaskPayload(await taskStarter.start({ ...request, caller: EVERYBODY }, { tally }));
+    return new CreateTaskPayload(await start());
   } catch (thrown) {
-    if (!(thrown instanceof BadUserInputError) || thrown.argument === null) throw thrown;
-    const argument = toArgument(thrown.argument);
-    const message = thrown.message.replace(`\`${thrown.argument}\``, () => `\`${argument}\``);
-    throw new BadUserInputError(argument, message, { imm: thrown.imm });
+    const userError = thrown instanceof GatewayError ? toCreateTaskError(thrown, toArgument) : undefined;
+    if (!(thrown instanceof GatewayError) || userError === undefined) throw thrown;
+    return new CreateTaskPayload({ userError, requestId: thrown.imm?.requestId ?? null });
   }
 }
 

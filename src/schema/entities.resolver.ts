@@ -8,7 +8,7 @@
 import { GraphQLScalarType, type GraphQLResolveInfo } from "graphql";
 import { Arg, createUnionType, Ctx, Field, Info, ObjectType, Query, Resolver } from "type-graphql";
 import { BadUserInputError } from "../errors.js";
-import { parseGlobalTaskId } from "../tasks/task-id.js";
+import { checkRegion, parseTaskIdOf, type RegionalTaskKey } from "../tasks/task-id.js";
 import { parseTaskKey, type TaskKey } from "../tasks/task.js";
 import { parseListArgument } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
@@ -53,7 +53,7 @@ export class EntitiesResolver {
   async entities(
     @Arg("representations", () => [AnyScalar], {
       description:
-        "Tasks by `id`, or by `projectName`, `taskType` and `taskId`; at most 100 unless configured otherwise.",
+        "Tasks by `id`, or by `region`, `projectName`, `taskType` and `taskId`; at most 100 unless configured otherwise.",
     })
     representations: unknown[],
     @Ctx() context: GatewayContext,
@@ -63,7 +63,7 @@ export class EntitiesResolver {
     if (representations.length === 0) return [];
     const needs = selectedNeeds(info);
     return settleAll(parseListArgument("representations", representations, context.maxKeys), async (representation) =>
-      loadTask(parseRepresentation(representation), needs, context),
+      loadTask(parseRepresentation(representation, context.region), needs, context),
     );
   }
 }
@@ -71,21 +71,27 @@ export class EntitiesResolver {
 const ARGUMENT = "representations";
 
 /** What may be there; a router sends one key, a caller of its own anything. */
-type Representation = Readonly<Partial<Record<"__typename" | "id" | keyof TaskKey, unknown>>>;
+type Representation = Readonly<Partial<Record<"__typename" | "id" | keyof RegionalTaskKey, unknown>>>;
 
 /**
- * The key of a represented task.
+ * The key of a represented task of this region.
  *
- * @throws BadUserInputError - when it represents no task, or holds neither of the two keys.
+ * @throws BadUserInputError - when it represents no task of the region, or holds neither of the two keys.
  */
-function parseRepresentation(representation: unknown): TaskKey {
-  const { __typename, id, projectName, taskType, taskId } = { ...(representation as Representation | null) };
+function parseRepresentation(representation: unknown, ownRegion: string): TaskKey {
+  const { __typename, id, region, projectName, taskType, taskId } = { ...(representation as Representation | null) };
   if (__typename !== "Task") throw refusal("of `__typename` Task");
-  if (typeof id === "string") return parseGlobalTaskId(id, ARGUMENT);
-  if (typeof projectName !== "string" || typeof taskType !== "string" || typeof taskId !== "string") {
-    throw refusal("with an `id`, or with `projectName`, `taskType` and `taskId`, all of them strings");
+  if (typeof id === "string") return parseTaskIdOf(ownRegion, id, ARGUMENT);
+  if (
+    typeof region !== "string" ||
+    typeof projectName !== "string" ||
+    typeof taskType !== "string" ||
+    typeof taskId !== "string"
+  ) {
+    throw refusal("with an `id`, or with `region`, `projectName`, `taskType` and `taskId`, all of them strings");
   }
-  return parseTaskKey({ projectName, taskType, taskId });
+  checkRegion(ownRegion, region, `${ARGUMENT}.region`);
+  return parseTaskKey({ projectName, taskType, taskId }, ARGUMENT);
 }
 
 function refusal(expected: string): BadUserInputError {

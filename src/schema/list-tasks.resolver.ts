@@ -2,7 +2,7 @@
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
-import { parseFirst, parseListQuery } from "../tasks/list-query.js";
+import { DEFAULT_FIRST, parseFirst, parseListQuery } from "../tasks/list-query.js";
 import type { GatewayContext } from "./context.js";
 import { selectedNeeds } from "./selected-needs.js";
 import { TaskConnection } from "./task-connection.type.js";
@@ -26,8 +26,9 @@ class ListTasksArgs {
 
   @Field(() => Int, {
     nullable: true,
+    defaultValue: DEFAULT_FIRST,
     description:
-      "The greatest number of tasks to give; 1 to 1000 unless configured otherwise. 100 when omitted. Each hundred costs one call to IMM.",
+      "The greatest number of tasks to give; 1 to 1000 unless configured otherwise. Each hundred costs one call to IMM.",
   })
   readonly first?: number | null;
 

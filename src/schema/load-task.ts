@@ -11,6 +11,9 @@ export async function loadTask(key: TaskKey, needs: TaskNeeds, context: GatewayC
 }
 
 /** All results in order, each failure in its place: graphql-js turns an Error in a list into an error at that index. */
-export async function settleAll<T, R>(items: readonly T[], load: (item: T) => Promise<R>): Promise<(R | Error)[]> {
-  return Promise.all(items.map(async (item) => load(item).catch(toError)));
+export async function settleAll<T, R>(
+  items: readonly T[],
+  load: (item: T, index: number) => Promise<R>,
+): Promise<(R | Error)[]> {
+  return Promise.all(items.map(async (item, index) => load(item, index).catch(toError)));
 }

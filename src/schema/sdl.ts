@@ -53,7 +53,7 @@ const FEDERATION_LINK = `extend schema
 
 /** What federation is told of an object, by its name. */
 const FEDERATION_DIRECTIVES: Readonly<Record<string, readonly string[]>> = {
-  Task: ['@key(fields: "id")', '@key(fields: "projectName taskType taskId")'],
+  Task: ['@key(fields: "id")', '@key(fields: "region projectName taskType taskId")'],
   // Every subgraph with connections has it.
   PageInfo: ["@shareable"],
 };

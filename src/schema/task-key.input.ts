@@ -1,9 +1,8 @@
-/** The three names that identify a task: as the arguments of a field, and as one argument among others. */
+/** The names that identify a task, as one argument: a client keeps one variable, and what a key holds may grow. */
 
-import { ArgsType, Field, InputType } from "type-graphql";
+import { Field, InputType } from "type-graphql";
 import type { TaskKey } from "../tasks/task.js";
 
-@ArgsType()
 @InputType({ description: "The three names that identify a task. IMM finds a task only by all of them." })
 export class TaskKeyInput implements TaskKey {
   @Field(() => String, { description: "The name of the IMM project, for example immtest." })

@@ -41,6 +41,9 @@ export class TaskOrder implements Order {
   @Field(() => TaskOrderField, { description: "What to order by." })
   readonly field!: Order["field"];
 
-  @Field(() => TaskOrderDirection, { description: "Which tasks come first." })
+  @Field(() => TaskOrderDirection, {
+    defaultValue: TaskOrderDirection.ASC,
+    description: "Which tasks come first.",
+  })
   readonly direction!: Order["direction"];
 }

@@ -12,13 +12,15 @@ export const TaskStatus: { readonly [Name in Status]: Name } = {
 
 registerEnumType(TaskStatus, {
   name: "TaskStatus",
-  description: "The state of a task. More values may come; `isDone` tells whether a task has ended.",
+  description:
+    "How a task stands: IMM's words in capitals, whatever their case. More states may come; `Task.isDone` says whether one has ended.",
   valuesConfig: {
-    RUNNING: { description: "The task is queued or runs; IMM has one word for both." },
-    SUCCEEDED: { description: "The task ended well. Final." },
-    FAILED: { description: "The task ended with an error, which is in `Task.error`. Final." },
+    RUNNING: { description: "Queued or being worked on; IMM does not tell the two apart." },
+    SUCCEEDED: { description: "Ended well. Final." },
+    FAILED: { description: "Ended with the error in `error`. Final." },
     UNKNOWN: {
-      description: "IMM gave a word that the gateway does not know. Such a task has ended when it has an end time.",
+      description:
+        "A word of IMM that the gateway does not know; `Task.statusText` has it. The task has ended where an end time stands beside that word, and is followed like one that runs where none does.",
     },
   },
 });

@@ -1,8 +1,8 @@
 /** Reading tasks: by key, by keys, by global id. All through the operation's own loader. */
 
 import type { GraphQLResolveInfo } from "graphql";
-import { Arg, Args, Ctx, ID, Info, Query, Resolver } from "type-graphql";
-import { parseGlobalTaskId } from "../tasks/task-id.js";
+import { Arg, Ctx, ID, Info, Query, Resolver } from "type-graphql";
+import { parseTaskIdOf } from "../tasks/task-id.js";
 import { parseTaskKey } from "../tasks/task.js";
 import { parseListArgument } from "./arguments.js";
 import type { GatewayContext } from "./context.js";
@@ -20,7 +20,7 @@ export class TaskResolver {
       "One task. Null, with the error NOT_FOUND, when IMM knows no such task or has forgotten it: it keeps a task for seven days.",
   })
   async task(
-    @Args() key: TaskKeyInput,
+    @Arg("key", () => TaskKeyInput, { description: "What identifies the task." }) key: TaskKeyInput,
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
@@ -41,8 +41,8 @@ export class TaskResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
     const needs = selectedNeeds(info);
-    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key) =>
-      loadTask(parseTaskKey(key), needs, context),
+    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key, index) =>
+      loadTask(parseTaskKey(key, `keys[${index}]`), needs, context),
     );
   }
 
@@ -55,7 +55,7 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Node> {
-    return loadTask(parseGlobalTaskId(id), selectedNeeds(info), context);
+    return loadTask(parseTaskIdOf(context.region, id), selectedNeeds(info), context);
   }
 
   @Query(() => [Node], {
@@ -73,7 +73,7 @@ export class TaskResolver {
   ): Promise<(Node | Error)[]> {
     const needs = selectedNeeds(info);
     return settleAll(parseListArgument("ids", ids, context.maxKeys), async (id) =>
-      loadTask(parseGlobalTaskId(id, "ids"), needs, context),
+      loadTask(parseTaskIdOf(context.region, id, "ids"), needs, context),
     );
   }
 }

@@ -4,7 +4,7 @@
  * id of a listed task, which a list does not tell.
  */
 
-import { Field, Float, ID, Int, ObjectType } from "type-graphql";
+import { Field, ID, Int, ObjectType } from "type-graphql";
 import type { CallTally } from "../tasks/call-tally.js";
 import type { Misfits } from "../tasks/misfits.js";
 import { toGlobalTaskId } from "../tasks/task-id.js";
@@ -28,6 +28,9 @@ type Later<T> = T | Promise<T>;
 
 /** How tasks are shown, and what reads their results. */
 export interface TaskView {
+  /** The region that is asked. */
+  readonly region: string;
+  /** When the project is polled, for clients that poll themselves. */
   readonly watchHub: Pick<WatchHub, "pollIntervalMs">;
   readonly typicalDurations: TypicalDurations;
   /** Reads what is asked for of request definitions and user data. */
@@ -56,9 +59,19 @@ export class Task extends Node {
     this.#loader = loader;
   }
 
-  @Field(() => ID, { description: "Global id, made of project, type and task id. Good for `node` and for caches." })
+  @Field(() => ID, {
+    description: "Global id, made of region, project, type and task id. Opaque; good for `node` and for caches.",
+  })
   override get id(): string {
-    return toGlobalTaskId(this.#snapshot.key);
+    return toGlobalTaskId({ region: this.#view.region, ...this.#snapshot.key });
+  }
+
+  @Field(() => String, {
+    description:
+      "The region of IMM that the task belongs to, for example cn-hangzhou. Names are unique within a region.",
+  })
+  get region(): string {
+    return this.#view.region;
   }
 
   @Field(() => String, { description: "The IMM project that the task belongs to." })
@@ -81,6 +94,13 @@ export class Task extends Node {
     return this.#snapshot.status;
   }
 
+  @Field(() => String, {
+    description: "IMM's own word for the state, as IMM wrote it, for example Running; empty where IMM gave none.",
+  })
+  get statusText(): string {
+    return this.#snapshot.statusText;
+  }
+
   @Field(() => Boolean, {
     description: "Whether the task has ended, well or not. A task that has ended never changes again.",
   })
@@ -91,9 +111,11 @@ export class Task extends Node {
   @Field(() => Int, {
     nullable: true,
     description:
-      "Percent, 0 to 100; 100 once SUCCEEDED; null when IMM does not say. Selecting it on a running task costs a ListTasks call.",
+      "Percent, 0 to 100, while the task is RUNNING, null when IMM does not say; 100 once SUCCEEDED; null in every other state. Selecting it on a running task costs a ListTasks call.",
   })
   get progress(): Later<OrError<number | null>> {
+    const { status } = this.#snapshot;
+    if (status !== "RUNNING" && status !== "SUCCEEDED") return null;
     return this.#snapshot.progressError ?? this.#given("progress");
   }
 
@@ -129,9 +151,10 @@ export class Task extends Node {
     return this.#given("endTime");
   }
 
-  @Field(() => Float, {
+  @Field(() => Int, {
     nullable: true,
-    description: "Milliseconds from the start to the end, or to `observedAt` while the task runs.",
+    description:
+      "Milliseconds from the start to the end, or to `observedAt` while the task runs. Null when IMM gives no start.",
   })
   get elapsedMs(): Later<number | null> {
     return elapsedMs(this.#snapshot);
@@ -167,12 +190,15 @@ export class Task extends Node {
     return this.#snapshot.requestId;
   }
 
-  @Field(() => String, { nullable: true, description: "The free text given at creation, as it is." })
+  @Field(() => String, {
+    nullable: true,
+    description: "The free text given at creation, as it is; `userDataJson` is the same, parsed.",
+  })
   get userData(): OrError<string | null> {
     return this.#given("userData");
   }
 
-  @Field(() => GraphQLJSON, { nullable: true, description: "The same, parsed; null where the text is not JSON." })
+  @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
     const userData = this.#given("userData");
     return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
@@ -189,7 +215,7 @@ export class Task extends Node {
   @Field(() => GraphQLJSON, {
     nullable: true,
     description:
-      "The parameters the task was created with, parsed, passwords and role names redacted. Null where IMM does not give it, as for some types; an error when IMM's text is not JSON.",
+      "The parameters that the task was created with, parsed, in IMM's spelling (`SourceURI`, not `sourceUri`), passwords and role names redacted. Null where IMM does not give them, as for some types, and where its text is not JSON: `requestDefinitionText` has it.",
   })
   get requestDefinition(): unknown {
     const definition = this.#given("definition");
@@ -199,7 +225,7 @@ export class Task extends Node {
   @Field(() => String, {
     nullable: true,
     description:
-      "The same as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
+      "The same as text, as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
   get requestDefinitionText(): Later<OrError<string | null>> {
     const definition = this.#given("definition");
@@ -209,7 +235,7 @@ export class Task extends Node {
   @Field(() => [String], {
     nullable: true,
     description:
-      "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give.",
+      "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give, and where it is not JSON.",
   })
   get outputs(): Later<OrError<readonly string[] | null>> {
     const definition = this.#given("definition");

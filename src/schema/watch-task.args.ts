@@ -8,7 +8,10 @@ const STALENESS_DESCRIPTION =
   "The greatest age of a snapshot, in milliseconds, 1 to 3600000. The lowest value of all subscribers of a task counts, but the gateway never polls more often than its own least interval. Chosen by the gateway when omitted.";
 
 @ArgsType()
-export class TaskProgressArgs extends TaskKeyInput {
+export class TaskProgressArgs {
+  @Field(() => TaskKeyInput, { description: "What identifies the task." })
+  readonly key!: TaskKeyInput;
+
   @Field(() => Int, { nullable: true, description: STALENESS_DESCRIPTION })
   readonly maxStalenessMs?: number | null;
 }

@@ -31,7 +31,7 @@ export class WatchTaskResolver {
     description:
       "Follows one task until it ends. Its present snapshot comes at once, then an event for each change, then its final snapshot; the stream completes after that. A task that cannot be followed is null with its error.",
     subscribe: ({ args, context, info }: SubscribeData<TaskProgressArgs>) =>
-      watch([args], args.maxStalenessMs, context, info),
+      watch([parseTaskKey(args.key)], args.maxStalenessMs, context, info),
   })
   taskProgress(
     @Root() event: WatchEvent,
@@ -45,7 +45,13 @@ export class WatchTaskResolver {
     description:
       "Follows several tasks, each until it ends. Of each SNAPSHOT comes first, then a CHANGE for each, then FINAL or FAILED; the stream completes after the last of them.",
     subscribe: ({ args, context, info }: SubscribeData<TaskEventsArgs>) =>
-      watch(parseListArgument("keys", args.keys, context.maxKeys), args.maxStalenessMs, context, info, true),
+      watch(
+        parseListArgument("keys", args.keys, context.maxKeys).map((key, index) => parseTaskKey(key, `keys[${index}]`)),
+        args.maxStalenessMs,
+        context,
+        info,
+        true,
+      ),
   })
   taskEvents(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TaskEventsArgs): TaskEvent {
     return toTaskEvent(event, context);
@@ -79,7 +85,7 @@ function watch(
 ): WatchStream {
   return watchHub.watch({
     tellsCourse,
-    keys: keys.map(parseTaskKey),
+    keys,
     needs: selectedNeeds(info),
     maxStalenessMs: parseMaxStaleness(maxStalenessMs),
   });

@@ -57,6 +57,8 @@ export type Upstream =
 /** Everything about a gateway that can be set: the rows of `options/` that are no command's alone, and what is no text. */
 export type GatewayOptions = Upstream &
   GivenOptions & {
+    /** The region that the client asks, for example `cn-hangzhou`; `EMULATOR_REGION` for the emulator. A part of every id. */
+    readonly region: string;
     /** @default the machine's clock */
     readonly clock?: Clock | undefined;
     /** Where to log; pino fits. @default nowhere */
@@ -117,7 +119,7 @@ const MANIFEST = "persistedOperations";
 
 const NO_EXAMPLE: ExampleOperations = {
   query: "{ taskTypes { name mutation } }",
-  subscription: 'subscription { taskProgress(projectName: "", taskType: "", taskId: "") { status progress } }',
+  subscription: 'subscription { taskProgress(key: { projectName: "", taskType: "", taskId: "" }) { status progress } }',
 };
 
 /** Builds a gateway without any I/O. */
@@ -126,7 +128,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 class ApolloGateway implements Gateway {
-  readonly #options: Options;
+  readonly #options: Options & { readonly region: string };
   readonly #example: ExampleOperations;
   readonly #manifest: { readonly documents: ReadonlyMap<string, string> | undefined; readonly source: string };
   readonly #clock: Clock;
@@ -150,7 +152,7 @@ class ApolloGateway implements Gateway {
     };
     const options = completeOptions(others, persistedOperations !== undefined);
     const source = persistedOperationsSource ?? MANIFEST;
-    this.#options = options;
+    const { region } = options;
     this.#example = example ?? NO_EXAMPLE;
     this.#manifest = { documents: persistedOperations && toDocuments(persistedOperations, source), source };
     this.#clock = clock ?? systemClock;
@@ -160,6 +162,8 @@ class ApolloGateway implements Gateway {
       ...parts,
       limits: options,
     });
+    if (region === undefined) throw expectation("region", "the region that is asked, such as cn-hangzhou", region);
+    this.#options = { ...options, region };
     this.#reader = new TaskReader({ ...parts, client: this.#client });
     this.#lister = new TaskLister({
       ...parts,
@@ -193,7 +197,7 @@ class ApolloGateway implements Gateway {
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
     const formatError = createFormatError(this.#logger);
-    const schema = createSchema({ federation: this.#options.federation });
+    const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const shared = {
       ...this.#options,

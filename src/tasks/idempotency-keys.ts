@@ -40,7 +40,7 @@ export class IdempotencyKeys<T> {
   /**
    * What became of a key; a new use of it when it was not used before.
    *
-   * @throws BadUserInputError - when it was used with another input.
+   * @throws IdempotencyKeyReusedError - when it was used with another input.
    * @throws UpstreamThrottledError - when too many others are under way or lost.
    */
   use(mark: IdempotencyMark): KeyUse<T> {

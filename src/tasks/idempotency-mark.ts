@@ -4,7 +4,7 @@
  */
 
 import { createHash, createHmac } from "node:crypto";
-import { BadUserInputError } from "../errors.js";
+import { BadUserInputError, IdempotencyKeyReusedError } from "../errors.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import type { CreateAction } from "../imm/operations.js";
 import { isExactNumber, stringifyExact } from "../json.js";
@@ -78,11 +78,11 @@ export function hasKeyOf({ tags }: TaskSnapshot, mark: IdempotencyMark): boolean
 /**
  * Refuses a key that was used with another input.
  *
- * @throws BadUserInputError - naming the argument.
+ * @throws IdempotencyKeyReusedError - naming the argument.
  */
 export function checkSameInput(usedWith: unknown, mark: IdempotencyMark): void {
   if (usedWith === mark.input) return;
-  throw new BadUserInputError(
+  throw new IdempotencyKeyReusedError(
     "idempotencyKey",
     "Expected `idempotencyKey` to be new, or the input to be the one that it was first used with.",
   );

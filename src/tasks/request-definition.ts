@@ -16,7 +16,7 @@ const MAX_SEARCHED_LENGTH = 1_048_576;
 
 /** A definition as it may be shown; an error stands in the place of what may not. */
 export interface ShownDefinition {
-  /** As a JSON value, with IMM's digits; an error when the text is not JSON, or nested too deep. */
+  /** As a JSON value, with IMM's digits; null when the text is not JSON, an error when it is nested too deep. */
   readonly value: unknown;
   /** As IMM wrote it; an error when secrets cannot be looked for in it. */
   readonly text: string | InvalidDefinitionError;
@@ -32,11 +32,11 @@ export function showDefinition(text: string, isRedacted = true): ShownDefinition
   try {
     if (isRedacted && text.length > MAX_SEARCHED_LENGTH) throw tooLong();
     const value = parseDefinition(text);
+    if (value === null) return { value, text: isRedacted ? cutAtSecret(text) : text };
     return isRedacted ? new Redaction().redactJson(text, value, MAX_JSON_DEPTH) : { value, text };
   } catch (thrown) {
     if (!(thrown instanceof InvalidDefinitionError)) throw thrown;
-    if (!isRedacted) return { value: thrown, text };
-    return { value: thrown, text: thrown instanceof UnsearchableError ? thrown : cutAtSecret(text) };
+    return { value: thrown, text: isRedacted ? thrown : text };
   }
 }
 
@@ -45,18 +45,16 @@ function tooLong(): UnsearchableError {
 }
 
 /**
- * The definition as a JSON value, secrets included, with IMM's digits.
+ * The definition as a JSON value, secrets included, with IMM's digits; null when the text is not JSON.
  *
- * @throws InvalidDefinitionError - when the text is not JSON, or nested too deep.
+ * @throws InvalidDefinitionError - when it is nested too deep.
  */
 export function parseDefinition(text: string): unknown {
   let value: unknown;
   try {
     value = parseExact(text);
   } catch {
-    throw new InvalidDefinitionError(
-      "The task's request definition is not JSON; requestDefinitionText has it as text.",
-    );
+    return null;
   }
   if (isTooDeep(value)) throw tooDeep();
   return value;

@@ -17,8 +17,8 @@ import type { TaskSnapshot } from "./task.js";
 /**
  * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
  *
- * @throws BadUserInputError - naming `id`, when the definition is not there or holds what the operation does not take.
- * @throws InvalidDefinitionError - when it is not JSON, or nested too deep.
+ * @throws BadUserInputError - naming `input.id`, when the definition is not there or holds what the operation does not take.
+ * @throws InvalidDefinitionError - when it is nested too deep.
  * @throws GatewayError - when IMM gave the definition, the user data or the tags in another shape than documented.
  */
 export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
@@ -88,7 +88,7 @@ function decode(request: Members, wire: Readonly<Record<string, unknown>>): Read
 }
 
 function unfit(expected: string): BadUserInputError {
-  return new BadUserInputError("id", `Expected \`id\` to be that of a task ${expected}.`);
+  return new BadUserInputError("input.id", `Expected \`input.id\` to be that of a task ${expected}.`);
 }
 
 function parseOrKeep(text: string): unknown {

@@ -76,7 +76,7 @@ export class TaskStarter {
   /**
    * Starts a task, unless its key has started it before.
    *
-   * @throws BadUserInputError - when the key was used with another input.
+   * @throws IdempotencyKeyReusedError - when the key was used with another input.
    * @throws OutcomeUnknownError - when a task may have been started, and it is not known which.
    * @throws GatewayError - for everything else that went wrong: then no task was started.
    */
@@ -137,7 +137,7 @@ export class TaskStarter {
       if (!(thrown instanceof GatewayError) || !thrown.mayHaveArrived) throw thrown;
       throw new OutcomeUnknownError(
         "IMM's answer was lost: a task may have been started, and it is not known which. List the project's tasks before starting it again.",
-        thrown,
+        { imm: thrown.imm },
       );
     }
   }
@@ -185,7 +185,6 @@ export class TaskStarter {
     if (restMs <= 0) return;
     throw new OutcomeUnknownError(
       "IMM's answer to this key's first create was lost, and no list shows its task yet. Repeat it with the same key later.",
-      undefined,
       { retryAfterMs: restMs },
     );
   }

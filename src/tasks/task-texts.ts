@@ -49,7 +49,7 @@ export class TaskTexts {
     return reading.definition;
   }
 
-  /** The OSS URIs that a request definition names, null for types whose definition says nothing of them, or an error. */
+  /** The OSS URIs that a request definition names, null where it is not JSON or its type says nothing of them, or an error. */
   outputsOf(taskType: string, text: string): readonly string[] | null | Error {
     const { value } = this.definitionOf(text);
     if (value instanceof Error) return value;

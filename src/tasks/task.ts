@@ -40,7 +40,7 @@ export interface TaskSnapshot {
   readonly status: TaskStatus;
   /** IMM's own word for the status; empty where it gave none. */
   readonly statusText: string;
-  /** Percent, 0 to 100. 100 once SUCCEEDED, null when IMM does not say. */
+  /** Percent, 0 to 100, of a task that runs; 100 once SUCCEEDED. Null when IMM does not say, and in every other state. */
   readonly progress: number | null;
   readonly code: string | null;
   readonly message: string | null;
@@ -76,13 +76,14 @@ const MAX_NAME_LENGTH = 512;
 /**
  * Checks the three names of a task.
  *
- * @throws BadUserInputError - naming the argument that is empty, too long, or holds control characters.
+ * @param argument - where the key was given, for example `keys[2]`.
+ * @throws BadUserInputError - naming the member, such as `key.taskId`, that is empty, too long, or holds control characters.
  */
-export function parseTaskKey(input: TaskKey): TaskKey {
+export function parseTaskKey(key: TaskKey, argument = "key"): TaskKey {
   return {
-    projectName: parseName("projectName", input.projectName),
-    taskType: parseName("taskType", input.taskType),
-    taskId: parseName("taskId", input.taskId),
+    projectName: parseName(`${argument}.projectName`, key.projectName),
+    taskType: parseName(`${argument}.taskType`, key.taskType),
+    taskId: parseName(`${argument}.taskId`, key.taskId),
   };
 }
 
@@ -269,10 +270,9 @@ const NOTHING_KNOWN: Omit<ImmTaskFields, "status"> = {
  */
 export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
-  const progress = Math.max(older.progress ?? -1, newer.progress ?? -1);
   return {
     ...newer,
-    progress: progress === -1 ? null : progress,
+    progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
     // Both of IMM's reads tell the code and the message: where the later one tells none, there is none any more.
     code: newer.code,
     message: newer.message,
@@ -286,7 +286,7 @@ export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     hasBeenRead: newer.hasBeenRead || older.hasBeenRead,
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
-    progressAskedTick: latest(newer.progressAskedTick, older.progressAskedTick),
+    progressAskedTick: further(newer.progressAskedTick, older.progressAskedTick),
     ...lastObservation(newer, older),
     misfits: mergeMisfits(older.misfits, newer.misfits),
   };
@@ -304,7 +304,8 @@ function lastObservation(a: TaskSnapshot, b: TaskSnapshot): Pick<TaskSnapshot, "
   return { observedAt, observedTick };
 }
 
-function latest(a: number | null, b: number | null): number | null {
+/** The larger of two that may be missing. */
+function further(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return a ?? b;
   return Math.max(a, b);
 }
@@ -325,7 +326,7 @@ function toStatus(word: string): TaskStatus {
 
 function toProgress(status: TaskStatus, progress: number | undefined): number | null {
   if (status === "SUCCEEDED") return 100;
-  if (progress === undefined) return null;
+  if (status !== "RUNNING" || progress === undefined) return null;
   return Math.round(Math.min(100, Math.max(0, progress)));
 }
 
@@ -351,9 +352,16 @@ export function expiresAtMs(snapshot: TaskSnapshot): number | null {
   return startedAt === null ? null : startedAt + RETENTION_DAYS * DAY_MS;
 }
 
-/** How long the task has run: until its end, or until it was last observed. Milliseconds; null without a start. */
+/** GraphQL's integers end there: 24 days, where IMM forgets a task after seven. */
+const MAX_ELAPSED_MS = 2 ** 31 - 1;
+
+/**
+ * How long the task has run: until its end, or until it was last observed. Whole milliseconds; null without a start, and
+ * where IMM's times make it longer than IMM knows any task.
+ */
 export function elapsedMs(snapshot: TaskSnapshot): number | null {
   const startedAt = toEpochMs(snapshot.startTime);
   if (startedAt === null) return null;
-  return Math.max(0, (toEpochMs(snapshot.endTime) ?? snapshot.observedAt) - startedAt);
+  const elapsed = Math.round(Math.max(0, (toEpochMs(snapshot.endTime) ?? snapshot.observedAt) - startedAt));
+  return elapsed <= MAX_ELAPSED_MS ? elapsed : null;
 }

@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { createGateway, type Gateway } from "../../src/server/gateway.js";
 import { startDemo } from "../../src/emulator/demo.js";
-import { startEmulator, type Emulator } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { launchChromium } from "../support/chromium.js";
 
-const KEY = `projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running"`;
+const KEY = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running" }`;
 const example = {
   query: `query Look { task(${KEY}) { status progress requestDefinition } }`,
   subscription: `subscription Follow { taskProgress(${KEY}) { status progress } }`,
@@ -41,6 +41,7 @@ beforeEach(async () => {
     userAgent: "test",
   });
   gateway = createGateway({
+    region: EMULATOR_REGION,
     openApi,
     port: 0,
     explorer: true,

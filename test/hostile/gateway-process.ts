@@ -6,6 +6,7 @@
  */
 
 import { Worker } from "node:worker_threads";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
@@ -64,7 +65,7 @@ const logger = {
   warn: ignore,
   error: (fields: object, message: string) => void defects.push(`${message} ${JSON.stringify(fields).slice(0, 2_000)}`),
 };
-const gateway = createGateway({ ...options, port: 0, openApi, clock, logger });
+const gateway = createGateway({ ...options, port: 0, openApi, clock, logger, region: EMULATOR_REGION });
 const { url } = await gateway.start();
 
 let longestBurstMs = 0;

@@ -7,7 +7,7 @@ import { MULTIPART } from "../support/stream-request.js";
 export const INNOCENT_TASK = { projectName: GOOD_PROJECT, taskType: "FileCompression", taskId: "innocent" };
 
 /** The arguments that name the innocents' task, as they stand in a document. */
-export const INNOCENT_KEY = `projectName: "${GOOD_PROJECT}", taskType: "FileCompression", taskId: "innocent"`;
+export const INNOCENT_KEY = `key: { projectName: "${GOOD_PROJECT}", taskType: "FileCompression", taskId: "innocent" }`;
 
 /** The arguments that name another task, which runs for ever and changes never. */
 export const WAITED_KEY = INNOCENT_KEY.replace('"innocent"', '"waited"');

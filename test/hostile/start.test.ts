@@ -90,7 +90,7 @@ describe("a gateway whose log cannot be written", () => {
 
 describe("a manifest that cannot be used", () => {
   const subscription =
-    'subscription ($b: Boolean!) { taskProgress(projectName: "a", taskType: "b", taskId: "c") @include(if: $b) { status } }';
+    'subscription ($b: Boolean!) { taskProgress(key: { projectName: "a", taskType: "b", taskId: "c" }) @include(if: $b) { status } }';
   it.each([
     ["a condition on a subscription's field", JSON.stringify({ a: subscription })],
     [

@@ -12,7 +12,7 @@ const attacked = attackGateway({ gateway: { callTimeoutMs: 500, maxRetries: 0 } 
 
 const MIB = 1_048_576;
 const TYPE = "OfficeConversion";
-const KEY = `projectName: "${BAD_PROJECT}", taskType: "${TYPE}", taskId: "one"`;
+const KEY = `key: { projectName: "${BAD_PROJECT}", taskType: "${TYPE}", taskId: "one" }`;
 const EVERYTHING =
   "taskId status progress error { code message } startTime endTime elapsedMs expiresAt eventId requestId userData userDataJson tags requestDefinition outputs result { __typename } observedAt";
 const INPUT = `{ projectName: "${BAD_PROJECT}", sourceUri: "oss://a/b", targetType: "pdf", targetUri: "oss://a/c" }`;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { attackGateway } from "./attacked-gateway.js";
 import { documents, jsonTexts, variableTexts } from "./generated.js";
@@ -41,7 +42,7 @@ describe("variables are refused with their operation, over every transport", () 
     [
       "one that a mutation does not use",
       {
-        query: `mutation { rerunTask(id: "${toGlobalTaskId({ projectName: "immtest", taskType: "FileCompression", taskId: "nobody" })}") { task { id } } }`,
+        query: `mutation { rerunTask(input: { id: "${toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", taskType: "FileCompression", taskId: "nobody" })}" }) { task { id } } }`,
         variables: `{"unused":${deep(100_000)}}`,
       },
       null,
@@ -195,12 +196,12 @@ describe("what is around the variables does no harm", () => {
       'query ($v: TaskFilter) { tasks(projectName: "immtest", filter: $v) { nodes { id } } }',
       'query ($v: Int) { tasks(projectName: "immtest", first: $v) { nodes { id } } }',
       "query ($v: [TaskKeyInput!]!) { tasksByKey(keys: $v) { id } }",
-      "query ($v: String!) { task(projectName: $v, taskType: $v, taskId: $v) { id } }",
+      "query ($v: String!) { task(key: { projectName: $v, taskType: $v, taskId: $v }) { id } }",
       "subscription ($v: Int) { taskProgress(" + INNOCENT_KEY + ", maxStalenessMs: $v) { status } }",
       "subscription ($v: [TaskKeyInput!]!) { taskEvents(keys: $v) { task { status } } }",
       "mutation ($v: CreateOfficeConversionTaskInput!) { createOfficeConversionTask(input: $v) { task { id } } }",
       "mutation ($v: CreateMediaConvertTaskInput!) { createMediaConvertTask(input: $v) { task { id } } }",
-      "mutation ($v: ID!) { rerunTask(id: $v) { task { id } } }",
+      "mutation ($v: ID!) { rerunTask(input: { id: $v }) { task { id } } }",
     ];
     await holdsFor(60, [fc.constantFrom(...inputs), jsonTexts], async (query, text) => {
       await attacked.fresh();

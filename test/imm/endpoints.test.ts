@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { ConfigurationError } from "../../src/errors.js";
-import { endpointOfRegion, parseEndpoint } from "../../src/imm/endpoints.js";
+import { endpointOfRegion, parseEndpoint, regionOfEndpoint } from "../../src/imm/endpoints.js";
 
 const publicRegions = [
   "ap-south-1",
@@ -57,6 +57,18 @@ describe("endpointOfRegion", () => {
       expect(Object.keys(meta.endpoints).toSorted()).toEqual([...publicRegions, "cn-beijing-gov-1"].toSorted());
     });
   }
+});
+
+describe("regionOfEndpoint", () => {
+  test.each([
+    ["https://imm.cn-hangzhou.aliyuncs.com", "cn-hangzhou"],
+    ["https://imm-vpc.cn-beijing-gov-1.aliyuncs.com", "cn-beijing-gov-1"],
+    ["http://127.0.0.1:4010", undefined],
+    ["https://imm.cn-hangzhou.aliyuncs.com.proxy.example", undefined],
+    ["https://oss.cn-hangzhou.aliyuncs.com", undefined],
+  ])("of %s is %s", (url, region) => {
+    expect(regionOfEndpoint(parseEndpoint(url))).toBe(region);
+  });
 });
 
 describe("parseEndpoint", () => {

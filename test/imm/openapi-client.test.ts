@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import OpenApiCore from "@alicloud/openapi-core";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
 import {
   BadUserInputError,
   ConfigurationError,
@@ -918,7 +918,7 @@ describe("any instance with callApi", () => {
 
   test("serves a whole gateway", async () => {
     const { openApi, seen } = plainClient({ ...task, Status: "Succeeded" });
-    const gateway = createGateway({ openApi, port: 0 });
+    const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0 });
     disposals.push(async () => gateway.stop());
     const { url } = await gateway.start();
     const answer = await query(url, `{ task(${keyArguments(request)}) { status taskId } }`);

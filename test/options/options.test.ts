@@ -201,6 +201,7 @@ describe("the upstream", () => {
   test("is IMM's public endpoint when a region is set", () => {
     expect(parse({ IMM_REGION: "cn-shanghai" }).upstream).toEqual({
       kind: "imm",
+      region: "cn-shanghai",
       endpoint: { protocol: "https", host: "imm.cn-shanghai.aliyuncs.com" },
       accessKey: undefined,
     });
@@ -210,6 +211,7 @@ describe("the upstream", () => {
     const given = { IMM_REGION: "cn-shanghai", IMM_ENDPOINT: "http://127.0.0.1:4010", ...key };
     expect(parse(given).upstream).toEqual({
       kind: "imm",
+      region: "cn-shanghai",
       endpoint: { protocol: "http", host: "127.0.0.1:4010" },
       accessKey: {
         accessKeyId: key.ALIBABA_CLOUD_ACCESS_KEY_ID,
@@ -220,6 +222,21 @@ describe("the upstream", () => {
     expect(parse({ IMM_REGION: "new-region", IMM_ENDPOINT: "https://imm.example" }).upstream).toMatchObject({
       endpoint: { protocol: "https", host: "imm.example" },
     });
+  });
+
+  test("is of the region that the endpoint names, and asks for it where it names none", () => {
+    const vpc = "https://imm-vpc.cn-hangzhou.aliyuncs.com";
+    expect(parse({ IMM_ENDPOINT: vpc }).upstream).toMatchObject({ region: "cn-hangzhou" });
+    expect(refusalOf({ IMM_ENDPOINT: vpc, IMM_REGION: "cn-shanghai" })).toBe(
+      'IMM_REGION: expected cn-hangzhou, which IMM_ENDPOINT names, got "cn-shanghai".',
+    );
+    expect(refusalOf({ IMM_ENDPOINT: "https://imm.example" })).toBe(
+      "IMM_REGION: expected the region behind IMM_ENDPOINT to be set, such as cn-hangzhou or, for the emulator, emulator: its host does not name one, and it is a part of every task's id.",
+    );
+    expect(refusalOf({ IMM_REGION: "Hangzhou 1" })).toBe(
+      'IMM_REGION: expected a region such as cn-hangzhou, got "Hangzhou 1".',
+    );
+    expect(parse({}).upstream).toEqual({ kind: "emulator", region: "emulator" });
   });
 
   test("is called with a temporary key when a token is set", () => {
@@ -258,7 +275,7 @@ describe("in production", () => {
     expect(refusalOf(production)).toBe(
       "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
     );
-    expect(parse({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator" });
+    expect(parse({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator", region: "emulator" });
   });
 
   test("the explorers are off and no web page may call, unless told", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "@jest/globals";
-import type { ReceivedCall } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, type ReceivedCall } from "../../src/emulator/emulator.js";
 import {
   createOperations,
   modelOf,
@@ -17,7 +17,7 @@ import { encodeInput } from "../../src/imm/wire.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
 import { withTimePassing } from "../support/manual-clock.js";
-import { keyArguments, query, type QueryAnswer } from "../support/query.js";
+import { keyArguments, query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../support/query.js";
 import { disposeAfterTest, startGateway, type RunningGateway, type StartOptions } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
 import { uncalled } from "../support/uncalled.js";
@@ -39,7 +39,7 @@ interface Created {
   readonly payload: Payload | null;
 }
 
-const WHOLE_PAYLOAD = "task { id projectName taskType taskId status } requestId eventId isNew";
+const WHOLE_PAYLOAD = `task { id projectName taskType taskId status } requestId eventId isNew ${USER_ERRORS}`;
 
 const FOREVER = { createdTasks: () => ({ durationMs: Infinity }) };
 
@@ -103,6 +103,7 @@ describe("each create", () => {
         requestId: expect.any(String),
         eventId: expect.any(String),
         isNew: true,
+        userErrors: [],
       });
       // The emulator refuses a parameter that travels in the other place.
       const { query: inQuery, body } = encodeInput(operation, input);
@@ -133,9 +134,11 @@ describe("each create", () => {
       const name = schemaNameOf(wireName, member);
       const argument = `input.${name}`;
       for (const value of [undefined, null, ...(member.type === "string" ? [""] : [])]) {
-        const { errors } = await create(running, action, { ...full, [name]: value });
-        expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument } }]);
-        expect(errors[0]?.message).toMatch(new RegExp(`^Expected \`${argument}\` to be `));
+        const [refusal, ...others] = refusalsOf(await create(running, action, { ...full, [name]: value }));
+        expect(others).toEqual([]);
+        // What GraphQL's types say is an error of the request.
+        expect(refusal).toMatchObject({ code: expect.stringMatching(/^(BAD_USER|INVALID)_INPUT$/), argument });
+        expect(refusal?.message).toMatch(new RegExp(`^Expected \`${argument}\` to be `));
       }
     }
     expect(running.emulator.calls).toEqual([]);
@@ -148,9 +151,9 @@ describe("each create", () => {
       for (const variant of EXAMPLE_VARIANTS) {
         const { request }: CreateOperation = createOperations[action];
         for (const { path, input } of inputsOutOfRange(request, publishedInput(action, variant), "input")) {
-          const { errors } = await create(running, action, input);
-          expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: path } }]);
-          expect(errors[0]?.message).toContain(`Expected \`${path}\` to be `);
+          expect(refusalsOf(await create(running, action, input))).toMatchObject([
+            { code: "INVALID_INPUT", argument: path, message: expect.stringContaining(`Expected \`${path}\` to be `) },
+          ]);
         }
       }
       expect(running.emulator.calls).toEqual([]);
@@ -208,24 +211,36 @@ describe("the input of a create", () => {
   ])("holds exactly one of two members where IMM says so: %j", async (members, argument, expected) => {
     const running = await start();
     const { projectName, targetUri } = compression;
-    const { errors } = await create(running, "CreateFileCompressionTask", { projectName, targetUri, ...members });
-    expect(errors).toMatchObject([
-      { message: `Expected \`${argument}\` to be ${expected}.`, extensions: { code: "BAD_USER_INPUT", argument } },
+    const answer = await create(running, "CreateFileCompressionTask", { projectName, targetUri, ...members });
+    expect(answer).toMatchObject({ errors: [], data: { payload: { task: null, isNew: null, requestId: null } } });
+    expect(refusalsOf(answer)).toMatchObject([
+      { message: `Expected \`${argument}\` to be ${expected}.`, code: "INVALID_INPUT", argument },
     ]);
     expect(running.emulator.calls).toEqual([]);
   });
 
   it.each([
-    ["a member that is not there", { ...compression, targetURI: "x" }, "input.targetURI"],
-    ["a value of another type", { ...compression, sources: [{ uri: "a" }, { uri: 7 }] }, "input.sources[1].uri"],
-    ["a project that is no name", { ...compression, projectName: " " }, "input.projectName"],
-    ["an idempotency key that is empty", { ...compression, idempotencyKey: "" }, "input.idempotencyKey"],
-    ["no object at all", "everything", "input"],
-  ])("with %s is refused by its name, and its values are not repeated", async (_case, input, argument) => {
+    ["a member that is not there", { ...compression, targetURI: "x" }, "BAD_USER_INPUT", "input.targetURI"],
+    [
+      "a value of another type",
+      { ...compression, sources: [{ uri: "a" }, { uri: 7 }] },
+      "BAD_USER_INPUT",
+      "input.sources[1].uri",
+    ],
+    ["a project that is no name", { ...compression, projectName: " " }, "INVALID_INPUT", "input.projectName"],
+    [
+      "an idempotency key that is empty",
+      { ...compression, idempotencyKey: "" },
+      "INVALID_INPUT",
+      "input.idempotencyKey",
+    ],
+    ["no object at all", "everything", "BAD_USER_INPUT", "input"],
+  ])("with %s is refused by its name, and its values are not repeated", async (_case, input, code, argument) => {
     const running = await start();
     const secret = typeof input === "object" ? { ...input, userData: "s3cret" } : input;
-    const { errors, text } = await create(running, "CreateFileCompressionTask", secret as object);
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument } }]);
+    const answer = await create(running, "CreateFileCompressionTask", secret as object);
+    const { text } = answer;
+    expect(refusalsOf(answer)).toMatchObject([{ code, argument }]);
     expect(text).not.toContain("s3cret");
     expect(text).not.toContain("everything");
     expect(running.emulator.calls).toEqual([]);
@@ -342,14 +357,24 @@ describe("several creates in one operation", () => {
     const { url, emulator } = await start();
     const { data, errors } = await query(
       url,
-      `mutation { ${aliased(1)} bad: createImageModerationTask(input: { projectName: "nowhere", sourceUri: "oss://b/x" }) { task { id } } last: createImageModerationTask(input: ${input}) { task { taskId } } }`,
+      `mutation { ${aliased(1)} bad: createImageModerationTask(input: { projectName: "nowhere", sourceUri: "oss://b/x" }) { task { id } ${USER_ERRORS} } last: createImageModerationTask(input: ${input}) { task { taskId } } }`,
     );
     expect(data).toEqual({
       c0: { task: { taskId: expect.any(String) } },
-      bad: null,
+      bad: {
+        task: null,
+        userErrors: [
+          {
+            code: "PROJECT_NOT_FOUND",
+            message: "IMM knows no such project in this region.",
+            path: ["input", "projectName"],
+            retryAfterMs: null,
+          },
+        ],
+      },
       last: { task: { taskId: expect.any(String) } },
     });
-    expect(errors).toMatchObject([{ path: ["bad"], extensions: { code: "NOT_FOUND" } }]);
+    expect(errors).toEqual([]);
     expect(emulator.calls).toHaveLength(3);
     expect(emulator.maxConcurrentCalls).toBe(1);
   });
@@ -379,9 +404,9 @@ describe("a create that fails", () => {
     async (kind) => {
       const running = await start();
       running.emulator.injectFault({ kind, action: "CreateFileCompressionTask" });
-      const { data, errors } = await create(running, "CreateFileCompressionTask", compression);
-      expect(data).toEqual({ payload: null });
-      expect(errors).toMatchObject([{ extensions: { code: "OUTCOME_UNKNOWN", mayHaveStarted: true } }]);
+      const answer = await create(running, "CreateFileCompressionTask", compression);
+      expect(answer).toMatchObject({ errors: [], data: { payload: { task: null, isNew: null, eventId: null } } });
+      expect(refusalsOf(answer)).toMatchObject([{ code: "OUTCOME_UNKNOWN" }]);
       expect(running.emulator.calls).toHaveLength(1);
     },
   );
@@ -396,9 +421,10 @@ describe("a create that fails", () => {
 
   it("by a refusal says why, and not that a task may run", async () => {
     const running = await start();
-    const { errors } = await create(running, "CreateFileCompressionTask", { ...compression, projectName: "nowhere" });
-    expect(errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
-    expect(errors[0]?.extensions).not.toHaveProperty("mayHaveStarted");
+    const answer = await create(running, "CreateFileCompressionTask", { ...compression, projectName: "nowhere" });
+    expect(refusalsOf(answer)).toMatchObject([{ code: "PROJECT_NOT_FOUND", argument: "input.projectName" }]);
+    // IMM's, for its support.
+    expect(answer.data?.payload?.requestId).toEqual(expect.any(String));
   });
 
   it("never shows a password, nor does the log", async () => {
@@ -406,12 +432,9 @@ describe("a create that fails", () => {
     const input = { projectName: "immtest", sourceUri: "oss://b/a.zip", password: "s3cret" };
     for (const kind of ["answerLost", "serverError", "notJson", "throttle"] as const) {
       running.emulator.injectFault({ kind, action: "CreateFileUncompressionTask", times: 1 });
-      const { text, errors } = await withTimePassing(
-        running.clock,
-        create(running, "CreateFileUncompressionTask", input),
-      );
-      expect(errors).toHaveLength(1);
-      expect(text).not.toContain("s3cret");
+      const answer = await withTimePassing(running.clock, create(running, "CreateFileUncompressionTask", input));
+      expect(refusalsOf(answer)).toHaveLength(1);
+      expect(answer.text).not.toContain("s3cret");
     }
     const selection = "task { requestDefinition requestDefinitionText }";
     const { data, text } = await withTimePassing(
@@ -433,15 +456,15 @@ describe("what IMM refuses of an input", () => {
         throw fromRefusal({ ...refusal, code: "InvalidSourceURI" });
       },
     };
-    const gateway = createGateway({ port: 0, client });
+    const gateway = createGateway({ region: EMULATOR_REGION, port: 0, client });
     disposeAfterTest(async () => gateway.stop());
     const input = { projectName: "immtest", sourceUri: "oss://b/a.jpg" };
     const { url } = await gateway.start();
-    const { errors } = await query(url, mutationOf("CreateImageModerationTask"), { input });
-    expect(errors).toMatchObject([
+    expect(refusalsOf(await query(url, mutationOf("CreateImageModerationTask"), { input }))).toMatchObject([
       {
         message: "IMM refused `input.sourceUri` (InvalidSourceURI).",
-        extensions: { code: "BAD_USER_INPUT", argument: "input.sourceUri", imm: { code: "InvalidSourceURI" } },
+        code: "INVALID_INPUT",
+        argument: "input.sourceUri",
       },
     ]);
   });

@@ -2,11 +2,12 @@ import { composeServices as composeByApollo } from "@apollo/composition";
 import { describe, expect, it, jest } from "@jest/globals";
 import { composeServices as composeByTheGuild } from "@theguild/federation-composition";
 import { buildSchema } from "graphql";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { printGatewaySchema } from "../../src/schema/build-schema.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { ALBUMS_SDL, serveAlbums } from "../support/albums-subgraph.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
-import { keyArguments, query } from "../support/query.js";
+import { keyArguments, keyLiteral, query } from "../support/query.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
 import { actionsOf } from "../support/start-reader.js";
 import { compose, startRouter } from "../support/start-router.js";
@@ -17,6 +18,7 @@ import { connect, subscribe } from "../support/subscribe.js";
 jest.setTimeout(60_000);
 
 const RUN = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
+const REPRESENTED = { __typename: "Task", region: EMULATOR_REGION, ...RUN };
 const ENTITIES = `query Entities($representations: [_Any!]!) {
   _entities(representations: $representations) { ... on Task { taskId status } }
 }`;
@@ -33,7 +35,10 @@ async function entities(url: string, representations: readonly unknown[]): Retur
 
 async function startSupergraph(): Promise<RunningGateway & { readonly router: string }> {
   const running = await startSubgraph();
-  const albums = Array.from({ length: 100 }, (_, index) => ({ title: `Album ${index}`, conversion: RUN }));
+  const albums = Array.from({ length: 100 }, (_, index) => ({
+    title: `Album ${index}`,
+    conversion: { region: EMULATOR_REGION, ...RUN },
+  }));
   const subgraphs = [
     { name: "imm", sdl: printGatewaySchema({ federation: true }), url: `${running.url}/graphql` },
     { name: "albums", sdl: ALBUMS_SDL, url: await serveAlbums(albums) },
@@ -48,7 +53,7 @@ describe("the subgraph", () => {
     const sdl = data?._service.sdl ?? "";
     expect(sdl).toBe(printGatewaySchema({ federation: true }));
     expect(sdl).toContain(
-      'type Task implements Node @key(fields: "id") @key(fields: "projectName taskType taskId") @cost(weight: 0) {',
+      'type Task implements Node @key(fields: "id") @key(fields: "region projectName taskType taskId") @cost(weight: 0) {',
     );
     expect(sdl).toContain("type PageInfo @shareable @cost(weight: 0) {");
     expect(sdl).toContain("type Subscription {");
@@ -76,8 +81,8 @@ describe("the subgraph", () => {
     emulator.finishTask("other");
     const other = { projectName: "immtest", taskType: "MediaConvert", taskId: "other" };
     const { data, errors } = await entities(url, [
-      { __typename: "Task", id: toGlobalTaskId(other) },
-      { __typename: "Task", ...RUN },
+      { __typename: "Task", id: toGlobalTaskId({ region: EMULATOR_REGION, ...other }) },
+      { ...REPRESENTED },
     ]);
     expect(errors).toEqual([]);
     expect(data).toEqual({
@@ -90,8 +95,8 @@ describe("the subgraph", () => {
 
   it("answers 100 representations of one task by one call", async () => {
     const { url, emulator } = await startSubgraph();
-    const byNames = { __typename: "Task", ...RUN };
-    const byId = { __typename: "Task", id: toGlobalTaskId(RUN) };
+    const byNames = { ...REPRESENTED };
+    const byId = { __typename: "Task", id: toGlobalTaskId({ region: EMULATOR_REGION, ...RUN }) };
     const { data } = await entities(
       url,
       Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? byNames : byId)),
@@ -106,7 +111,7 @@ describe("the subgraph", () => {
       url,
       `query ($representations: [_Any!]!) { _entities(representations: $representations) { ...Definition } }
        fragment Definition on Task { requestDefinition }`,
-      { representations: [{ __typename: "Task", ...RUN }] },
+      { representations: [{ ...REPRESENTED }] },
     );
     expect(data).toEqual({ _entities: [{ requestDefinition: { TargetURI: "oss://bucket/target" } }] });
     expect(emulator.calls.map(({ action, parameters }) => [action, parameters["RequestDefinition"]])).toEqual([
@@ -118,12 +123,12 @@ describe("the subgraph", () => {
     const { url, emulator } = await startSubgraph();
     const { data, errors } = await entities(url, [
       { __typename: "Album", title: "Trip" },
-      { __typename: "Task", ...RUN },
-      { __typename: "Task", projectName: "immtest", taskType: "FileCompression" },
+      { ...REPRESENTED },
+      { __typename: "Task", projectName: "immtest", taskType: "FileCompression", taskId: "run" },
       { __typename: "Task", id: "no-id" },
       "Task",
-      { __typename: "Task", ...RUN, taskId: "unknown" },
-      { __typename: "Task", ...RUN, taskId: "" },
+      { ...REPRESENTED, taskId: "unknown" },
+      { ...REPRESENTED, taskId: "" },
     ]);
     expect(data).toEqual({ _entities: [null, { taskId: "run", status: "RUNNING" }, null, null, null, null, null] });
     const shown = errors.map(({ path, message, extensions: { code, argument } }) => [
@@ -139,7 +144,7 @@ describe("the subgraph", () => {
         2,
         "BAD_USER_INPUT",
         "representations",
-        "Expected each of `representations` to be an object with an `id`, or with `projectName`, `taskType` and `taskId`, all of them strings.",
+        "Expected each of `representations` to be an object with an `id`, or with `region`, `projectName`, `taskType` and `taskId`, all of them strings.",
       ],
       [3, "BAD_USER_INPUT", "representations", "Expected `representations` to be the id of a Task, got another text."],
       [4, "BAD_USER_INPUT", "representations", notTask],
@@ -147,18 +152,34 @@ describe("the subgraph", () => {
       [
         6,
         "BAD_USER_INPUT",
-        "taskId",
-        "Expected `taskId` to be a non-empty string of at most 512 characters, got an empty one.",
+        "representations.taskId",
+        "Expected `representations.taskId` to be a non-empty string of at most 512 characters, got an empty one.",
       ],
     ]);
     expect(actionsOf(emulator)).toEqual(["GetTask", "GetTask"]);
+  });
+
+  it("finds no task of another region: its names would mean another task here", async () => {
+    const { url, emulator } = await startSubgraph();
+    const region = "eu-central-1";
+    const { data, errors } = await entities(url, [
+      { ...REPRESENTED, region },
+      { __typename: "Task", id: toGlobalTaskId({ ...RUN, region }) },
+      REPRESENTED,
+    ]);
+    expect(data).toEqual({ _entities: [null, null, { taskId: "run", status: "RUNNING" }] });
+    expect(errors.map(({ message }) => message)).toEqual([
+      "Expected `representations.region` to be of the region emulator, got another one.",
+      "Expected `representations` to be of the region emulator, got another one.",
+    ]);
+    expect(actionsOf(emulator)).toEqual(["GetTask"]);
   });
 
   it("refuses more representations than keys, without a call", async () => {
     const { url, emulator } = await startSubgraph(2);
     const { data, errors } = await entities(
       url,
-      Array.from({ length: 3 }, () => ({ __typename: "Task", ...RUN })),
+      Array.from({ length: 3 }, () => ({ ...REPRESENTED })),
     );
     expect(data).toBeNull();
     expect(errors).toMatchObject([
@@ -189,7 +210,11 @@ describe("a Hive Gateway in front", () => {
     expect(data).toEqual({
       albums: Array.from({ length: 100 }, (_, index) => ({
         title: `Album ${index}`,
-        conversion: { id: toGlobalTaskId(RUN), status: "RUNNING", startTime: expect.any(String) },
+        conversion: {
+          id: toGlobalTaskId({ region: EMULATOR_REGION, ...RUN }),
+          status: "RUNNING",
+          startTime: expect.any(String),
+        },
       })),
     });
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
@@ -234,7 +259,7 @@ describe("the prices, as Hive Gateway reckons", () => {
   it.each([
     ["a task", `{ task(${keyArguments(RUN)}) { status startTime } }`, 1, ["GetTask"]],
     ["a task with its progress", `{ task(${keyArguments(RUN)}) { status progress } }`, 2, ["GetTask", "ListTasks"]],
-    ["tasks by key, at most", `{ tasksByKey(keys: [{ ${keyArguments(RUN)} }]) { status } }`, 100, ["GetTask"]],
+    ["tasks by key, at most", `{ tasksByKey(keys: [${keyLiteral(RUN)}]) { status } }`, 100, ["GetTask"]],
     ["a page of a list", `{ tasks(${project}, first: 10) { nodes { status progress } } }`, 11, ["ListTasks"]],
     ["a page, and what it lacks", `{ tasks(${project}, first: 1) { nodes { eventId } } }`, 2, ["ListTasks", "GetTask"]],
     ["the catalogue", "{ taskTypes { name } }", 0, []],
@@ -258,7 +283,7 @@ describe("the schema of the subgraph", () => {
     ["The Guild", composeByTheGuild],
   ])("composes with another one, its prices included, by the rules of %s", (_whose, composeServices) => {
     const supergraph = compose(subgraphs, composeServices);
-    expect(supergraph).toContain('@join__type(graph: IMM, key: "projectName taskType taskId")');
+    expect(supergraph).toContain('@join__type(graph: IMM, key: "region projectName taskType taskId")');
     expect(supergraph).toContain("album: Album @join__field(graph: ALBUMS)");
     expect(supergraph).toMatch(/\): Task @join__field\(graph: IMM\) @cost\(weight: 1\)/);
     expect(supergraph).toContain('slicingArguments: ["first"]');

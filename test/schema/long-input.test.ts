@@ -1,10 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { query } from "../support/query.js";
+import { query, refusalsOf, USER_ERRORS } from "../support/query.js";
 import { startGatewayBefore } from "../support/start-before.js";
 import { startGateway } from "../support/start-gateway.js";
 
-const CREATE =
-  "mutation ($input: CreateFileCompressionTaskInput!) { createFileCompressionTask(input: $input) { task { taskId } } }";
+const CREATE = `mutation ($input: CreateFileCompressionTaskInput!) { createFileCompressionTask(input: $input) { task { taskId } ${USER_ERRORS} } }`;
 
 /** An input whose sources take so many characters, each of which takes `bytes` in a URL. */
 function inputOf(length: number, character: string): Record<string, unknown> {
@@ -21,16 +20,17 @@ test.each([
   const { url, emulator } = await startGateway();
   const { data, errors } = await query(url, CREATE, inputOf(length, character));
   expect(errors).toEqual([]);
-  expect(data).toEqual({ createFileCompressionTask: { task: { taskId: expect.stringMatching(/^FileCompression-/) } } });
+  expect(data).toEqual({
+    createFileCompressionTask: { task: { taskId: expect.stringMatching(/^FileCompression-/) }, userErrors: [] },
+  });
   expect(emulator.calls.map(({ status }) => status)).toEqual([200]);
 });
 
 test("an input that is too long for the emulator is refused, and has certainly started nothing", async () => {
   const { url, emulator } = await startGateway({ gateway: { maxRequestBytes: 4_000_000 } });
-  const { errors } = await query(url, CREATE, inputOf(250_000, "ü"));
-  expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT" } }]);
+  expect(refusalsOf(await query(url, CREATE, inputOf(250_000, "ü")))).toMatchObject([{ code: "INVALID_INPUT" }]);
   expect(emulator.calls).toEqual([]);
-  expect((await query(url, CREATE, inputOf(10, "a"))).errors).toEqual([]);
+  expect(refusalsOf(await query(url, CREATE, inputOf(10, "a")))).toEqual([]);
 });
 
 test.each([413, 414, 431])(
@@ -41,8 +41,7 @@ test.each([413, 414, 431])(
         response.writeHead(status).end(body);
         return undefined;
       });
-      const { errors } = await query(url, CREATE, inputOf(100, "a"));
-      expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT" } }]);
+      expect(refusalsOf(await query(url, CREATE, inputOf(100, "a")))).toMatchObject([{ code: "INVALID_INPUT" }]);
       expect(upstream.requests).toHaveLength(1);
     }
   },

@@ -1,7 +1,7 @@
 /** JSON of clients is nested at most 64 deep, however it is sent, and nothing breaks on what is deeper. */
 
 import { describe, expect, test } from "@jest/globals";
-import { query, type QueryAnswer } from "../support/query.js";
+import { query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../support/query.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
 
 /** JSON text of an object that is nested so deep. */
@@ -36,11 +36,11 @@ async function start(): Promise<RunningGateway> {
 function documentOf([field, member, others]: (typeof CREATES)[number], value: string, head = ""): string {
   const members = { projectName: `"immtest"`, idempotencyKey: `"k"`, ...others, [member]: value };
   const input = Object.entries(members).map(([name, text]) => `${name}: ${text}`);
-  return `mutation ${head} { ${field}(input: { ${input.join(", ")} }) { isNew } }`;
+  return `mutation ${head} { ${field}(input: { ${input.join(", ")} }) { isNew ${USER_ERRORS} } }`;
 }
 
 /** Posts a document whose variable `$value` is this JSON text: nothing that writes JSON gets so deep. */
-async function queryWith(url: string, document: string, value: string): Promise<QueryAnswer<unknown>> {
+async function queryWith(url: string, document: string, value: string): Promise<QueryAnswer<object>> {
   const body = `{"query":${JSON.stringify(document)},"variables":{"value":${value}}}`;
   const headers = { "content-type": "application/json" };
   const response = await fetch(`${url}/graphql`, { method: "POST", headers, body });
@@ -48,11 +48,12 @@ async function queryWith(url: string, document: string, value: string): Promise<
   return { status: response.status, errors: [], text, data: undefined, ...(JSON.parse(text) as object) };
 }
 
-function expectRefusal(answer: Pick<QueryAnswer<unknown>, "errors">, member: string): void {
-  expect(answer.errors).toMatchObject([
+function expectRefusal(answer: QueryAnswer<object>, member: string): void {
+  expect(refusalsOf(answer)).toMatchObject([
     {
       message: `Expected \`input.${member}\` to be nested at most 64 deep.`,
-      extensions: { code: "BAD_USER_INPUT", argument: `input.${member}` },
+      code: "INVALID_INPUT",
+      argument: `input.${member}`,
     },
   ]);
 }
@@ -92,7 +93,7 @@ describe.each(CREATES)("%s with %s", (...create) => {
 
   test("nested 64 deep arrives as it was sent", async () => {
     const { url, emulator } = await start();
-    expect((await query(url, documentOf(create, literal(64)))).errors).toEqual([]);
+    expect(refusalsOf(await query(url, documentOf(create, literal(64))))).toEqual([]);
     const sent = emulator.calls.find(({ action }) => action.startsWith("Create"));
     const text = sent?.parameters[`${member.charAt(0).toUpperCase()}${member.slice(1)}`];
     expect(JSON.parse(String(text))).toMatchObject(JSON.parse(nested(64)) as object);
@@ -119,15 +120,15 @@ test("an input that repeats a variable until it is a thousand times as long is r
   const value = JSON.stringify({ list: Array.from({ length: 50_000 }, () => []) });
   for (const tags of [`{ ${names(700)} }`, `{ a: [${"$value ".repeat(700)}] }`]) {
     const input = `{ projectName: "immtest", datasetName: "d", tags: ${tags} }`;
-    const document = `mutation ($value: JSONObject) { createFigureClusteringTask(input: ${input}) { isNew } }`;
-    expect((await queryWith(url, document, value)).errors).toMatchObject([
-      { extensions: { code: "BAD_USER_INPUT", argument: "input" } },
+    const document = `mutation ($value: JSONObject) { createFigureClusteringTask(input: ${input}) { isNew ${USER_ERRORS} } }`;
+    expect(refusalsOf(await queryWith(url, document, value))).toMatchObject([
+      { code: "INVALID_INPUT", argument: "input" },
     ]);
   }
   const input = `{ projectName: "immtest", datasetName: "d", to: "t", froms: [${"$text ".repeat(700)}] }`;
-  const document = `mutation ($text: String!) { createFigureClustersMergingTask(input: ${input}) { isNew } }`;
-  const { errors } = await query(url, document, { text: "x".repeat(200_000) });
-  expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "input" } }]);
+  const document = `mutation ($text: String!) { createFigureClustersMergingTask(input: ${input}) { isNew ${USER_ERRORS} } }`;
+  const answer = await query(url, document, { text: "x".repeat(200_000) });
+  expect(refusalsOf(answer)).toMatchObject([{ code: "INVALID_INPUT", argument: "input" }]);
   expect(emulator.calls).toEqual([]);
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
 import { encodeInput } from "../../src/imm/wire.js";
-import { keyArguments, query, type QueryAnswer } from "../support/query.js";
+import { keyArguments, query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../support/query.js";
 import { startGatewayBefore, type GatewayBefore } from "../support/start-before.js";
 import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
@@ -20,8 +21,11 @@ async function rerun(
 ): Promise<QueryAnswer<Rerun>> {
   return query<Rerun>(
     url,
-    "mutation ($id: ID!, $idempotencyKey: String) { rerunTask(id: $id, idempotencyKey: $idempotencyKey) { isNew task { taskId requestDefinition } } }",
-    { id: toGlobalTaskId({ projectName: "example-project", taskType, taskId }), idempotencyKey },
+    `mutation ($id: ID!, $idempotencyKey: String) { rerunTask(input: { id: $id, idempotencyKey: $idempotencyKey }) { isNew task { taskId requestDefinition } ${USER_ERRORS} } }`,
+    {
+      id: toGlobalTaskId({ region: EMULATOR_REGION, projectName: "example-project", taskType, taskId }),
+      idempotencyKey,
+    },
   );
 }
 
@@ -150,7 +154,7 @@ describe("a task that is run again", () => {
   });
 });
 
-const NOT_FIT = { code: "BAD_USER_INPUT", argument: "id" };
+const NOT_FIT = { code: "INVALID_INPUT", argument: "input.id" };
 
 describe("the tasks of the demo", () => {
   const definitions = demoTasks.flatMap(({ taskType, taskId, requestDefinition }) =>
@@ -163,8 +167,10 @@ describe("the tasks of the demo", () => {
       const { url, emulator, clock } = await startGateway();
       const demo = startDemo(emulator, { clock });
       disposeAfterTest(() => demo.stop());
-      const id = toGlobalTaskId({ projectName: DEMO_PROJECT, taskType, taskId });
-      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(id: $id) { isNew } }", { id });
+      const id = toGlobalTaskId({ region: EMULATOR_REGION, projectName: DEMO_PROJECT, taskType, taskId });
+      const { data, errors } = await query(url, "mutation ($id: ID!) { rerunTask(input: { id: $id }) { isNew } }", {
+        id,
+      });
       expect(errors).toEqual([]);
       expect(data).toEqual({ rerunTask: { isNew: true } });
     },
@@ -174,14 +180,13 @@ describe("the tasks of the demo", () => {
 describe("a task that cannot be run again", () => {
   it.each(["OfficeConversion", "LiveTranscoding"])("is one of the type %s: no call is made", async (taskType) => {
     const { url, emulator } = await start();
-    const { errors } = await rerun(url, taskType);
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+    expect(refusalsOf(await rerun(url, taskType))).toMatchObject([NOT_FIT]);
     expect(emulator.calls).toEqual([]);
   });
 
   it.each([
     ["is not there", undefined, NOT_FIT],
-    ["is not JSON", "s3cret", { code: "UPSTREAM_INVALID_RESPONSE" }],
+    ["is not JSON", "s3cret", NOT_FIT],
     ["is no object", '["s3cret"]', NOT_FIT],
     ["has a member that no create takes", '{"SourceURI":"a","Fresh":"s3cret"}', NOT_FIT],
     ["has such a member further down", '{"SourceURI":"a","Notification":{"Fresh":"s3cret"}}', NOT_FIT],
@@ -189,7 +194,7 @@ describe("a task that cannot be run again", () => {
     ["lacks what a create needs", '{"Password":"s3cret"}', NOT_FIT],
   ])(
     "is one whose definition %s: nothing is created, and no value is shown",
-    async (_case, requestDefinition, extensions) => {
+    async (_case, requestDefinition, refusal) => {
       const { url, emulator } = await start();
       emulator.addTask({
         projectName: "example-project",
@@ -197,18 +202,21 @@ describe("a task that cannot be run again", () => {
         taskId: "a",
         ...(requestDefinition !== undefined && { requestDefinition }),
       });
-      const { errors, text, data } = await rerun(url, "FileUncompression");
-      expect(data).toEqual({ rerunTask: null });
-      expect(errors).toMatchObject([{ extensions }]);
-      expect(text).not.toContain("s3cret");
+      const answer = await rerun(url, "FileUncompression");
+      expect(answer.data?.rerunTask?.task ?? null).toBeNull();
+      expect(refusalsOf(answer)).toMatchObject([refusal]);
+      expect(answer.text).not.toContain("s3cret");
       expect(emulator.calls.map(({ action }) => action)).toEqual(["GetTask"]);
     },
   );
 
   it("is one that IMM does not know, or whose id is none", async () => {
     const { url } = await start();
-    expect((await rerun(url, "FileUncompression")).errors).toMatchObject([{ extensions: { code: "NOT_FOUND" } }]);
-    const { errors } = await query(url, 'mutation { rerunTask(id: "x") { isNew } }');
-    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: "id" } }]);
+    expect(refusalsOf(await rerun(url, "FileUncompression"))).toMatchObject([
+      { ...NOT_FIT, message: expect.stringMatching(/^IMM knows no such task/) },
+    ]);
+    expect(
+      refusalsOf(await query(url, `mutation { rerunTask(input: { id: "x" }) { isNew ${USER_ERRORS} } }`)),
+    ).toMatchObject([NOT_FIT]);
   });
 });

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
-import { isObjectType, Kind, parse, printSchema, visit, type ObjectTypeDefinitionNode } from "graphql";
+import {
+  isInputObjectType,
+  isObjectType,
+  Kind,
+  parse,
+  printSchema,
+  visit,
+  type ObjectTypeDefinitionNode,
+} from "graphql";
 import { resultOperations } from "../../src/imm/operations.js";
 import { createSchema, printGatewaySchema } from "../../src/schema/build-schema.js";
 
@@ -74,14 +82,34 @@ describe("the schema", () => {
     expect(createSchema().getDirective("cost")).toBeUndefined();
   });
 
+  it("shows the defaults that are the gateway's own, and no more than its bounds allow", () => {
+    const sdl = printSchema(createSchema());
+    for (const shown of ["first: Int = 100", "timeoutMs: Int = 25000", "direction: OrderDirection! = ASC"]) {
+      expect(sdl).toContain(shown);
+    }
+    const bounded = printSchema(createSchema({ maxListedTasks: 20, maxAwaitMs: 60_000 }));
+    for (const shown of ["first: Int = 20", "timeoutMs: Int = 25000"]) expect(bounded).toContain(shown);
+  });
+
+  it("gives no create a default, which would be sent", () => {
+    const inputs = Object.values(createSchema().getTypeMap())
+      .filter((type) => isInputObjectType(type))
+      .filter(({ name }) => /^(Create|Rerun)/.test(name));
+    const given = inputs.flatMap((type) => Object.values(type.getFields()).map(({ defaultValue }) => defaultValue));
+    expect(inputs).toHaveLength(20);
+    expect(given.filter((value) => value !== undefined)).toEqual([]);
+  });
+
   it("gives a task all that IMM's GetTask answers, and what the gateway makes of it", () => {
     const task = createSchema().getType("Task");
     expect(isObjectType(task) && Object.keys(task.getFields())).toEqual([
       "id",
+      "region",
       "projectName",
       "taskType",
       "taskId",
       "status",
+      "statusText",
       "isDone",
       "progress",
       "error",

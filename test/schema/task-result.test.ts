@@ -263,8 +263,8 @@ describe("the outputs of a task", () => {
     expect(await outputsOf("LiveTranscoding", { TargetURI: "oss://b/t" })).toEqual({ outputs: null });
   });
 
-  it("are an error where the definition is not JSON, and without the secrets that it holds", async () => {
-    expect(await outputsOf("FileCompression", "not JSON")).toBe("UPSTREAM_INVALID_RESPONSE");
+  it("are null where the definition is not JSON, and without the secrets that it holds", async () => {
+    expect(await outputsOf("FileCompression", "not JSON")).toEqual({ outputs: null });
     const signed = { TargetURI: "https://b.example/t?Signature=s3cret&x=1" };
     expect(await outputsOf("FileCompression", signed)).toEqual({
       outputs: ["https://b.example/t?Signature=[redacted]&x=1"],

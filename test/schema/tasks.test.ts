@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Emulator } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, type Emulator } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
@@ -47,7 +47,7 @@ async function startAnother(emulator: Emulator): Promise<string> {
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
     userAgent: "test",
   });
-  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, openApi });
+  const gateway = createGateway({ region: EMULATOR_REGION, port: 0, ...QUICK_LIMITS, openApi });
   disposeAfterTest(async () => gateway.stop());
   return (await gateway.start()).url;
 }
@@ -68,7 +68,7 @@ describe("Query.tasks", () => {
           ${PAGE_INFO} } }`,
     );
     const idOf = (taskType: string, taskId: string): string =>
-      toGlobalTaskId({ projectName: "immtest", taskType, taskId });
+      toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", taskType, taskId });
     const now = clock.now();
     const common = { requestId: expect.stringMatching(/^[0-9A-F-]{36}$/) };
     expect(errors).toEqual([]);
@@ -100,7 +100,7 @@ describe("Query.tasks", () => {
               taskType: "FileCompression",
               projectName: "immtest",
               status: "FAILED",
-              progress: 0,
+              progress: null,
               isDone: true,
             },
           },
@@ -178,6 +178,21 @@ describe("Query.tasks", () => {
     expect(data?.tasks.nodes.map(({ taskId }) => taskId)).toEqual(ids.slice(0, 1_000));
     expect(data?.tasks.pageInfo.hasNextPage).toBe(true);
     expect(emulator.calls).toHaveLength(10);
+  });
+
+  it("gives as many as it may, in ascending order, where the query says neither", async () => {
+    const { url, emulator } = await startGateway({ gateway: { maxListedTasks: 2 } });
+    for (const [index, taskId] of ["a", "b", "c"].entries()) {
+      emulator.addTask({ taskType: "FileCompression", taskId, startedAgoMs: 60_000 - index * 1_000 });
+    }
+    const { data, errors } = await query(
+      url,
+      `{ tasks(projectName: "immtest", orderBy: { field: START_TIME }) { nodes { taskId } }
+         __type(name: "Query") { fields { name args { name defaultValue } } } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toMatchObject({ tasks: { nodes: [{ taskId: "a" }, { taskId: "b" }] } });
+    expect(JSON.stringify(data)).toContain('{"name":"first","defaultValue":"2"}');
   });
 
   it("gives a hundred tasks for one call when nothing is said", async () => {

@@ -10,7 +10,7 @@ interface Progress {
 }
 
 const FOLLOW = `subscription ($taskId: String!) {
-  taskProgress(projectName: "immtest", taskType: "FileUncompression", taskId: $taskId) { taskId status progress requestDefinition }
+  taskProgress(key: { projectName: "immtest", taskType: "FileUncompression", taskId: $taskId }) { taskId status progress requestDefinition }
 }`;
 const SECRET = "hunter2";
 

@@ -1,6 +1,7 @@
 import { connect as connectTcp } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { WebSocket } from "ws";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { createGateway } from "../../src/server/gateway.js";
 import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
@@ -129,7 +130,7 @@ describe("the delay before the drain", () => {
 describe("starting on a port that is in use", () => {
   it("fails with one sentence and leaves nothing behind", async () => {
     const { port, clock } = await startGateway();
-    const second = createGateway({ client: uncalled, port, clock });
+    const second = createGateway({ region: EMULATOR_REGION, client: uncalled, port, clock });
     disposeAfterTest(async () => second.stop());
     await expect(second.start()).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,

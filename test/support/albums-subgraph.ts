@@ -1,5 +1,5 @@
 /**
- * Somebody else's subgraph: albums, each with the task that converts it, known by its three names. It adds `album` to the
+ * Somebody else's subgraph: albums, each with the task that converts it, known by its names. It adds `album` to the
  * tasks, so a query can go from either side to the other.
  */
 
@@ -8,14 +8,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { buildSchema, graphql } from "graphql";
-import type { TaskKey } from "../../src/tasks/task.js";
+import type { RegionalTaskKey } from "../../src/tasks/task-id.js";
 import { disposeAfterTest } from "./start-gateway.js";
 
 export const ALBUMS_SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
   type Query { albums: [Album!]! }
   type Album @key(fields: "title") { title: String!  conversion: Task }
-  type Task @key(fields: "projectName taskType taskId") {
+  type Task @key(fields: "region projectName taskType taskId") {
+    region: String!
     projectName: String!
     taskType: String!
     taskId: String!
@@ -33,7 +34,7 @@ const schema = buildSchema(`
 
 export interface Album {
   readonly title: string;
-  readonly conversion: TaskKey;
+  readonly conversion: RegionalTaskKey;
 }
 
 /** Serves the albums until the test ends; answers where. */
@@ -41,7 +42,7 @@ export async function serveAlbums(albums: readonly Album[]): Promise<string> {
   const titles = new Map(albums.map(({ title, conversion }) => [conversion.taskId, title]));
   const rootValue = {
     albums,
-    _entities: ({ representations }: { readonly representations: readonly TaskKey[] }) =>
+    _entities: ({ representations }: { readonly representations: readonly RegionalTaskKey[] }) =>
       representations.map((task) => ({ ...task, album: { title: titles.get(task.taskId), conversion: task } })),
   };
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

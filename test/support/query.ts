@@ -30,12 +30,60 @@ export async function query<Data = Record<string, unknown>>(
   return { status: response.status, data, errors, text };
 }
 
-/** The arguments that name a task, as they stand in a document. */
-export function keyArguments(key: {
+/** A task's key, of the demo project unless it names one. */
+interface Key {
   readonly projectName?: string;
   readonly taskType: string;
   readonly taskId: string;
-}): string {
-  const { projectName = "immtest", taskType, taskId } = key;
-  return `projectName: ${JSON.stringify(projectName)}, taskType: ${JSON.stringify(taskType)}, taskId: ${JSON.stringify(taskId)}`;
+}
+
+/** The argument that names a task, as it stands in a document. */
+export function keyArguments(key: Key): string {
+  return `key: ${keyLiteral(key)}`;
+}
+
+/** A key as it stands in a list of keys. */
+export function keyLiteral({ projectName = "immtest", taskType, taskId }: Key): string {
+  return `{ projectName: ${JSON.stringify(projectName)}, taskType: ${JSON.stringify(taskType)}, taskId: ${JSON.stringify(taskId)} }`;
+}
+
+/** A failure of a create, of the request or of its payload, in one form. */
+export interface Refusal {
+  readonly code: unknown;
+  readonly message: string;
+  /** Such as `input.sources[0].uri`; undefined where none is named. */
+  readonly argument: unknown;
+  readonly retryAfterMs: unknown;
+}
+
+/** A payload, as far as its user errors were selected by `USER_ERRORS`. */
+interface RefusedPayload {
+  readonly userErrors?: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly path: readonly string[] | null;
+    readonly retryAfterMs: number | null;
+  }[];
+}
+
+/** Selects what `refusalsOf` reads. */
+export const USER_ERRORS = "userErrors { code message path retryAfterMs }";
+
+/** Why the creates of an operation gave no task: errors of the request first, then those of the payloads. */
+export function refusalsOf({ data, errors }: Pick<QueryAnswer<object>, "data" | "errors">): readonly Refusal[] {
+  const payloads = Object.values(data ?? {}) as readonly (RefusedPayload | null)[];
+  return [
+    ...errors.map(({ message, extensions: { code, argument, retryAfterMs } }) => ({
+      code,
+      message,
+      argument,
+      retryAfterMs,
+    })),
+    ...payloads
+      .flatMap((payload) => payload?.userErrors ?? [])
+      .map(({ path, ...error }) => ({
+        ...error,
+        argument: path?.reduce((name, step) => (/^\d+$/.test(step) ? `${name}[${step}]` : `${name}.${step}`)),
+      })),
+  ];
 }

@@ -1,6 +1,7 @@
 /** A gateway before a server whose bytes the test writes itself, both disposed of when the test ends. */
 
 import type { ServerResponse } from "node:http";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi } from "../../src/imm/openapi-client.js";
 import { createGateway, type GatewayOptions } from "../../src/server/gateway.js";
@@ -30,7 +31,7 @@ export async function startGatewayBefore(
     userAgent: "test",
   });
   const clock = manualClockNow();
-  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock });
+  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock, region: EMULATOR_REGION });
   disposeAfterTest(async () => gateway.stop());
   const { url } = await gateway.start();
   return { url, clock, upstream };

@@ -6,7 +6,7 @@
 
 import { afterEach } from "@jest/globals";
 import type { Clock } from "../../src/clock.js";
-import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
+import { EMULATOR_REGION, startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/endpoints.js";
 import { createOpenApi, type AccessKey } from "../../src/imm/openapi-client.js";
 import { createGateway, type Gateway, type GatewayOptions } from "../../src/server/gateway.js";
@@ -69,6 +69,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     userAgent: "test",
   });
   const gateway = createGateway({
+    region: EMULATOR_REGION,
     port: 0,
     explorer: true,
     ...QUICK_LIMITS,

@@ -62,7 +62,7 @@ describe("60 tasks under many aliases", () => {
     const { url } = await startGatewayBefore(() => JSON.stringify({ Tasks: [bad] }), { maxOperationCost: 1_000_000 });
     const parsesOf = countParses([bad.UserData, bad.TaskRequestDefinition]);
     const { errors, data } = await query(url, DOCUMENT);
-    expect(errors).toHaveLength(150);
+    expect(errors).toEqual([]);
     expect(JSON.stringify(data)).toContain(JSON.stringify('{"Mode":"prefix","[redacted]'));
     expect(parsesOf()).toEqual([1, 1]);
   });
@@ -75,7 +75,7 @@ describe("60 tasks under many aliases", () => {
       return JSON.stringify(action === "GetTask" ? present : { Tasks: [present] });
     });
     const parsesOf = countParses(texts.slice(0, 2));
-    const key = `projectName: "immtest", taskType: "FileCompression", taskId: "t0"`;
+    const key = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "t0" }`;
     const document = `subscription { taskProgress(${key}) { progress ${FIELDS.join(" ")} } }`;
     const stream = subscribe(connect(url), document);
     await stream.next();

@@ -106,6 +106,19 @@ describe("the fields of a snapshot", () => {
     );
   });
 
+  it("say nothing of the progress of a task that neither runs nor has SUCCEEDED", () => {
+    const failed = listed({ status: "Failed", progress: 42 }, 2);
+    expect([failed.progress, got({ status: "Odd", progress: 42 }).progress]).toEqual([null, null]);
+    // Whoever asked before it failed.
+    expect(mergeSnapshots(listed({ progress: 42 }, 1), failed).progress).toBeNull();
+  });
+
+  it("tell no elapsed time that IMM cannot mean, since it forgets a task after seven days", () => {
+    const times = { startTime: "1971-01-01T00:00:00Z", endTime: "2026-01-01T00:00:00Z" };
+    expect(elapsedMs(listed({ ...times, startTime: "2025-12-31T23:59:59.5Z" }))).toBe(500);
+    expect(elapsedMs(listed(times))).toBeNull();
+  });
+
   it("hold a progress within 0 and 100, in whole percent", () => {
     expect([-5, 33.4, 140].map((progress) => listed({ progress }).progress)).toEqual([0, 33, 100]);
   });
@@ -143,7 +156,8 @@ describe("merging two snapshots", () => {
       fc.property(anySnapshot, anySnapshot, (a, b) => {
         const merged = mergeSnapshots(a, b);
         for (const part of [a, b]) {
-          expect(merged.progress ?? -1).toBeGreaterThanOrEqual(part.progress ?? -1);
+          const least = merged.status === "RUNNING" ? part.progress : null;
+          expect(merged.progress ?? -1).toBeGreaterThanOrEqual(least ?? -1);
           expect(merged.eventId).toBe(part.eventId ?? merged.eventId);
           expect(merged.startTime).toBe(part.startTime ?? merged.startTime);
           expect(merged.definition).toBe(part.definition ?? merged.definition);
@@ -226,12 +240,12 @@ describe("the times of a task", () => {
 
 describe("a task key", () => {
   it.each([
-    ["projectName", { ...KEY, projectName: "" }],
-    ["taskType", { ...KEY, taskType: "  " }],
-    ["taskId", { ...KEY, taskId: "" }],
-    ["taskId", { ...KEY, taskId: "a\u0000b" }],
-    ["taskId", { ...KEY, taskId: "half \ud800" }],
-    ["taskId", { ...KEY, taskId: "x".repeat(513) }],
+    ["key.projectName", { ...KEY, projectName: "" }],
+    ["key.taskType", { ...KEY, taskType: "  " }],
+    ["key.taskId", { ...KEY, taskId: "" }],
+    ["key.taskId", { ...KEY, taskId: "a\u0000b" }],
+    ["key.taskId", { ...KEY, taskId: "half \ud800" }],
+    ["key.taskId", { ...KEY, taskId: "x".repeat(513) }],
   ])("refuses a bad %s and names it", (argument, key) => {
     expect(() => parseTaskKey(key)).toThrow(BadUserInputError);
     expect(() => parseTaskKey(key)).toThrow(`Expected \`${argument}\``);

@@ -9,13 +9,16 @@ const START = graphql(`
         id
         ...TaskRow_task
       }
+      userErrors {
+        message
+      }
     }
   }
 `);
 
 /** Starts the compression of a folder. */
 export function StartTask({ projectName }: { projectName: string }) {
-  const [start, { loading, error }] = useMutation(START, {
+  const [start, { data, loading, error }] = useMutation(START, {
     // A task that was started is listed, even when reading its progress failed.
     errorPolicy: "all",
     update: (cache, { data }) => {
@@ -23,6 +26,9 @@ export function StartTask({ projectName }: { projectName: string }) {
       if (task) listTask(cache, task);
     },
   });
+
+  // What the input is to blame for comes as data, the rest as an error.
+  const refusal = data?.createFileCompressionTask?.userErrors[0] ?? error;
 
   async function submit(form: FormData) {
     const { source, target } = Object.fromEntries(form) as Record<"source" | "target", string>;
@@ -40,7 +46,7 @@ export function StartTask({ projectName }: { projectName: string }) {
         <input name="target" required defaultValue="oss://examplebucket/archives/reports.zip" />
       </label>
       <button disabled={loading}>Start</button>
-      {error && <p role="alert">{error.message}</p>}
+      {refusal && <p role="alert">{refusal.message}</p>}
     </form>
   );
 }

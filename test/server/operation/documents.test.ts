@@ -115,7 +115,8 @@ describe("a document", () => {
   it("may have many fields of one name in different places, and fragments that are spread everywhere", () => {
     const tasks = Array.from(
       { length: 90 },
-      (_value, index) => `t${index}: task(projectName: "p", taskType: "t", taskId: "${index}") { ...F ...F id status }`,
+      (_value, index) =>
+        `t${index}: task(key: { projectName: "p", taskType: "t", taskId: "${index}" }) { ...F ...F id status }`,
     );
     const text = `{ ${tasks.join(" ")} } fragment F on Task { id status ...G } fragment G on Task { id progress }`;
     expect(createDocuments().check(text).errors).toEqual([]);
@@ -128,7 +129,9 @@ describe("a document", () => {
 
   it("says at a field that fails its path, and the code", async () => {
     const { url } = await startGateway();
-    const { errors } = await query(url, '{\n a: task(projectName: "", taskType: "t", taskId: "i") { id } }');
-    expect(errors).toMatchObject([{ path: ["a"], extensions: { code: "BAD_USER_INPUT", argument: "projectName" } }]);
+    const { errors } = await query(url, '{\n a: task(key: { projectName: "", taskType: "t", taskId: "i" }) { id } }');
+    expect(errors).toMatchObject([
+      { path: ["a"], extensions: { code: "BAD_USER_INPUT", argument: "key.projectName" } },
+    ]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import type { ImmClient, ImmTask } from "../../../src/imm/imm-client.js";
 import { createGateway } from "../../../src/server/gateway.js";
 import { transports } from "../../support/every-transport.js";
@@ -142,7 +143,7 @@ describe("an answer that has no text", () => {
     ],
   ])("is an error, and others go on: %s", async (_what, tags, code) => {
     const logger = new RecordingLogger();
-    const gateway = createGateway({ client: createClient(tags), port: 0, logger });
+    const gateway = createGateway({ region: EMULATOR_REGION, client: createClient(tags), port: 0, logger });
     disposeAfterTest(async () => gateway.stop());
     const { url } = await gateway.start();
     const errors = [{ extensions: { code } }];

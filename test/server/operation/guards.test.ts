@@ -246,7 +246,7 @@ describe("odd requests", () => {
 
   it("give a mutation no value that it inherits", async () => {
     const { url, emulator } = await start();
-    const document = "mutation($constructor: ID!){rerunTask(id:$constructor){isNew}}";
+    const document = "mutation($constructor: ID!){rerunTask(input:{id:$constructor}){isNew}}";
     const { errors } = await query(url, document);
     expect(errors).toMatchObject([{ message: "Expected `constructor` to be given." }]);
     expect(emulator.calls).toEqual([]);

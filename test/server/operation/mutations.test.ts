@@ -69,7 +69,7 @@ describe("a mutation", () => {
     expect(answer).toMatchObject({ data: { createImageModerationTask: null }, errors });
     expect(await subscribe(connect(url), MUTATION).rest()).toMatchObject([{ errors }]);
     expect(await (await subscribeBySse(url, MUTATION)).rest()).toMatchObject([{ data: { errors } }, {}]);
-    const rerun = await query(url, 'mutation { rerunTask(id: "x") { isNew } }');
+    const rerun = await query(url, 'mutation { rerunTask(input: { id: "x" }) { isNew } }');
     expect(rerun.errors).toMatchObject([{ extensions: { code: "FORBIDDEN" } }]);
     expect(emulator.calls).toEqual([]);
     expect((await query(url, "{ taskTypes { name } }")).errors).toEqual([]);

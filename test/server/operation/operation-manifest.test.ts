@@ -16,7 +16,7 @@ describe("a manifest", () => {
   });
 
   it("is an object of documents by id, as Relay and GraphQL Code Generator write it", () => {
-    const awkward = '{ task(projectName: "\\"a\\": \\\\", taskType: "{", taskId: ",") { id } }';
+    const awkward = '{ task(key: { projectName: "\\"a\\": \\\\", taskType: "{", taskId: "," }) { id } }';
     const text = JSON.stringify({ "sha256:ab": DOCUMENT, 'quoted "id"': awkward, __proto: DOCUMENT });
     expect(parseManifest(text, "m.json")).toEqual(
       new Map([

@@ -4,7 +4,7 @@ import { createSchema } from "../../../src/schema/build-schema.js";
 import { refuseOperation } from "../../../src/server/operation/price.js";
 
 const schema = createSchema({ federation: true });
-const KEY = 'projectName: "p", taskType: "t", taskId: "i"';
+const KEY = 'key: { projectName: "p", taskType: "t", taskId: "i" }';
 
 /** Whether an operation stays within so many fields. */
 function fits(text: string, maxOperationCost: number, variables: Readonly<Record<string, unknown>> = {}): boolean {
@@ -48,8 +48,8 @@ describe("the price of an operation", () => {
   });
 
   it("counts mutations, and those that are skipped do not count", () => {
-    const text = `mutation ($no: Boolean!) { a: rerunTask(id: "x") { isNew } ...F c: rerunTask(id: "x") @include(if: $no) { isNew } }
-      fragment F on Mutation { b: rerunTask(id: "x") { isNew } }`;
+    const text = `mutation ($no: Boolean!) { a: rerunTask(input: { id: "x" }) { isNew } ...F c: rerunTask(input: { id: "x" }) @include(if: $no) { isNew } }
+      fragment F on Mutation { b: rerunTask(input: { id: "x" }) { isNew } }`;
     expect([fits(text, 100, { no: false }), fits(text, 100, { no: true })]).toEqual([true, false]);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from "@jest/globals";
 import type { FormattedExecutionResult } from "graphql";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
-import { keyArguments } from "../../support/query.js";
+import { keyArguments, keyLiteral } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { subscribeByMultipart, subscribeBySse } from "../../support/stream-request.js";
 import { connect, subscribe } from "../../support/subscribe.js";
@@ -10,7 +10,7 @@ import { connect, subscribe } from "../../support/subscribe.js";
 const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { taskId status progress } }`;
 const FOLLOW_BOTH = `subscription { taskEvents(keys: [${["a", "b"]
-  .map((taskId) => `{ ${keyArguments({ ...RUN, taskId })} }`)
+  .map((taskId) => keyLiteral({ ...RUN, taskId }))
   .join(", ")}]) { task { taskId status progress } } }`;
 
 /** Gives the next result of one subscriber, and everything to the end after that. */

@@ -7,11 +7,11 @@ import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
 // The clients as they are without any setting but the URL. With those of docs/clients.md: clients-page.test.ts.
 
 const KEY = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
-const LOOK = `query Look($projectName: String!, $taskType: String!, $taskId: String!) {
-  task(projectName: $projectName, taskType: $taskType, taskId: $taskId) { status userData }
+const LOOK = `query Look($key: TaskKeyInput!) {
+  task(key: $key) { status userData }
 }`;
 const START = `mutation Start($input: CreateFileCompressionTaskInput!) {
-  createFileCompressionTask(input: $input) { isNew }
+  createFileCompressionTask(input: $input) { isNew userErrors { path message } }
 }`;
 const INPUT = {
   projectName: "immtest",
@@ -75,11 +75,23 @@ describe.each([
   it("asks for a task with variables, and starts one", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ ...KEY, userData: "50 % of 张三 & co" });
-    expect((await ask(url, LOOK, KEY)).data).toMatchObject({
+    expect((await ask(url, LOOK, { key: KEY })).data).toMatchObject({
       task: { status: "RUNNING", userData: "50 % of 张三 & co" },
     });
     expect((await ask(url, START, { input: INPUT })).data).toMatchObject({
-      createFileCompressionTask: { isNew: true },
+      createFileCompressionTask: { isNew: true, userErrors: [] },
+    });
+  });
+
+  it("has why a create is refused in its data, and no error to throw", async () => {
+    const { url } = await startGateway();
+    expect((await ask(url, START, { input: { ...INPUT, projectName: "" } })).data).toMatchObject({
+      createFileCompressionTask: {
+        isNew: null,
+        userErrors: [
+          { path: ["input", "projectName"], message: expect.stringMatching(/^Expected `input\.projectName`/) },
+        ],
+      },
     });
   });
 
@@ -87,15 +99,14 @@ describe.each([
     const { url, emulator } = await startGateway();
     emulator.addTask(KEY);
     const long = LOOK.replace("status", Array.from({ length: 200 }, (_value, index) => `a${index}: status`).join(" "));
-    expect((await ask(url, long, KEY)).data).toMatchObject({ task: { a0: "RUNNING", a199: "RUNNING" } });
+    expect((await ask(url, long, { key: KEY })).data).toMatchObject({ task: { a0: "RUNNING", a199: "RUNNING" } });
   });
 
   it.each([
-    ["that IMM does not know", LOOK, { ...KEY, taskId: "nobody" }, /^IMM knows no such task/],
-    ["whose name is empty", LOOK, { ...KEY, taskId: "" }, /^Expected `taskId` to be a non-empty string/],
-    ["without a variable", LOOK, {}, /^Variable "\$projectName" of required type "String!" was not provided/],
+    ["that IMM does not know", LOOK, { key: { ...KEY, taskId: "nobody" } }, /^IMM knows no such task/],
+    ["whose name is empty", LOOK, { key: { ...KEY, taskId: "" } }, /^Expected `key.taskId` to be a non-empty string/],
+    ["without a variable", LOOK, {}, /^Variable "\$key" of required type "TaskKeyInput!" was not provided/],
     ["by a field that is not there", "query Bad { nothing }", {}, /^Cannot query field "nothing" on type "Query"/],
-    ["by a create that is refused", START, { input: { ...INPUT, projectName: "" } }, /^Expected `input\.projectName`/],
   ])("shows why a task %s is refused", async (_what, document, variables, message) => {
     const { url } = await startGateway();
     expect((await ask(url, document, variables)).message).toMatch(message);

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "@jest/globals";
 import { getIntrospectionQuery } from "graphql";
 import type { AddressInfo } from "node:net";
+import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
 import { createOpenApi } from "../../../src/imm/openapi-client.js";
 import { createGateway } from "../../../src/server/gateway.js";
@@ -104,7 +105,9 @@ describe("what is no GraphQL request", () => {
     ["a missing argument", JSON.stringify({ query: "{ node { id } }" }), 400, "GRAPHQL_VALIDATION_FAILED"],
     [
       "a subscription",
-      JSON.stringify({ query: 'subscription { taskProgress(projectName: "a", taskType: "b", taskId: "c") { id } }' }),
+      JSON.stringify({
+        query: 'subscription { taskProgress(key: { projectName: "a", taskType: "b", taskId: "c" }) { id } }',
+      }),
       400,
       "BAD_REQUEST",
     ],
@@ -153,8 +156,8 @@ describe("what IMM refuses or fails", () => {
       "NOT_FOUND",
       { imm: { code: "ResourceNotFound", requestId: expect.any(String) } },
     ],
-    ["an empty task id", { ...RUN, taskId: "" }, "BAD_USER_INPUT", { argument: "taskId" }],
-    ["an empty project", { ...RUN, projectName: " " }, "BAD_USER_INPUT", { argument: "projectName" }],
+    ["an empty task id", { ...RUN, taskId: "" }, "BAD_USER_INPUT", { argument: "key.taskId" }],
+    ["an empty project", { ...RUN, projectName: " " }, "BAD_USER_INPUT", { argument: "key.projectName" }],
   ])("is answered with its code: %s", async (_what, key, code, extensions) => {
     const { url } = await startGateway();
     const { status, data, errors } = await query(url, `{ task(${keyArguments(key)}) { status } }`);
@@ -211,7 +214,7 @@ describe("what IMM refuses or fails", () => {
       accessKey: { accessKeyId: "a", accessKeySecret: "b" },
       userAgent: "test",
     });
-    const gateway = createGateway({ openApi, port: 0, maxRetries: 1, retryDelayMs: 1 });
+    const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0, maxRetries: 1, retryDelayMs: 1 });
     disposeAfterTest(async () => gateway.stop());
     const { url } = await gateway.start();
     const { text, errors } = await query(url, DOCUMENT);

@@ -81,7 +81,7 @@ describe("following a task over SSE", () => {
     const { url, emulator } = await startGateway();
     emulator.addTask({ ...RUN, startedAgoMs: 60_000 });
     const document = `query Other { __typename } subscription Follow($id: String!) {
-      taskProgress(projectName: "immtest", taskType: "FileCompression", taskId: $id) { status } }`;
+      taskProgress(key: { projectName: "immtest", taskType: "FileCompression", taskId: $id }) { status } }`;
     const search = new URLSearchParams({ query: document, operationName: "Follow", variables: '{"id":"run"}' });
     // Like curl, which accepts anything unless it is told otherwise.
     const stream = new SseStream(await openStream(`${url}/graphql/stream?${search}`, { headers: { accept: "*/*" } }));

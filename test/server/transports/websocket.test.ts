@@ -1,6 +1,7 @@
 import { connect as connectTcp } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { WebSocket } from "ws";
+import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { toGlobalTaskId } from "../../../src/tasks/task-id.js";
 import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
@@ -42,7 +43,11 @@ describe("Subscription.taskProgress", () => {
     const first = await subscription.next();
     expect(first).toEqual({
       data: {
-        taskProgress: { id: toGlobalTaskId({ projectName: "immtest", ...RUN }), status: "RUNNING", progress: 0 },
+        taskProgress: {
+          id: toGlobalTaskId({ region: EMULATOR_REGION, projectName: "immtest", ...RUN }),
+          status: "RUNNING",
+          progress: 0,
+        },
       },
     });
     while (gateway.watchedTasks > 0) await lookAgain(running);
@@ -74,7 +79,7 @@ describe("Subscription.taskProgress", () => {
   });
 
   it.each([
-    ["an empty task id", `taskProgress(${keyArguments({ ...RUN, taskId: "" })})`, "taskId"],
+    ["an empty task id", `taskProgress(${keyArguments({ ...RUN, taskId: "" })})`, "key.taskId"],
     ["an impossible staleness", `taskProgress(${keyArguments(RUN)}, maxStalenessMs: 0)`, "maxStalenessMs"],
     ["no keys", "taskEvents(keys: [])", "keys"],
   ])("is refused for %s, naming the argument", async (_what, field, argument) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../../src/imm/endpoints.js";
 import { createOpenApi } from "../../../src/imm/openapi-client.js";
 import type { GivenOptions } from "../../../src/options/options.js";
@@ -59,7 +60,7 @@ async function startBefore(lists: NextToken | Lists, options: GivenOptions = {})
   const accessKey = { accessKeyId: "a", accessKeySecret: "b" };
   const { openApi } = await createOpenApi({ endpoint: parseEndpoint(imm.url), accessKey, userAgent: "test" });
   const clock = manualClockNow();
-  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock });
+  const gateway = createGateway({ port: 0, ...QUICK_LIMITS, ...options, openApi, clock, region: EMULATOR_REGION });
   disposeAfterTest(async () => gateway.stop());
   const { url } = await gateway.start();
   const countLists = (): number => imm.requests.filter(({ action }) => action === "ListTasks").length;

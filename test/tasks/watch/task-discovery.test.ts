@@ -55,7 +55,7 @@ describe("following a project", () => {
     emulator.finishTask("a");
     emulator.failTask("c");
     await pass(running, () => hub.watchedTasks === 1);
-    expect(await read(stream, 2)).toEqual(["a SUCCEEDED 100", "c FAILED 5"]);
+    expect(await read(stream, 2)).toEqual(["a SUCCEEDED 100", "c FAILED null"]);
     await stream.return();
     expect([hub.watchedTasks, running.clock.pendingTimers]).toEqual([0, 0]);
   });
