@@ -92,7 +92,7 @@ describe("projectEvents", () => {
     const client = connect(url);
     for (let name = 0; name < 20; name += 1) {
       const [event] = await subscribe<Data>(client, DOCUMENT, { projectName: `made-up-${name}` }).rest();
-      expect(event).toMatchObject({ errors: [{ extensions: { code: "NOT_FOUND" } }] });
+      expect(event?.data?.projectEvents).toMatchObject({ kind: "FAILED", error: { code: "NOT_FOUND" } });
     }
     // One call each.
     expect(emulator.calls).toHaveLength(20);
@@ -103,7 +103,8 @@ describe("projectEvents", () => {
   it("makes no call for a project that may not be asked for", async () => {
     const { emulator, url } = await startGateway({ gateway: { projects: ["other"] } });
     const events = subscribe<Data>(connect(url), DOCUMENT, { projectName: "immtest" });
-    expect((await events.rest())[0]).toMatchObject({ errors: [{ extensions: { code: "FORBIDDEN" } }] });
+    const [event] = await events.rest();
+    expect(event?.data?.projectEvents).toMatchObject({ kind: "FAILED", error: { code: "FORBIDDEN" } });
     expect(emulator.calls).toEqual([]);
   });
 

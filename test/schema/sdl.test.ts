@@ -84,7 +84,7 @@ describe("the schema", () => {
 
   it("shows the defaults that are the gateway's own, and no more than its bounds allow", () => {
     const sdl = printSchema(createSchema());
-    for (const shown of ["first: Int = 100", "timeoutMs: Int = 25000", "direction: OrderDirection! = ASC"]) {
+    for (const shown of ["first: Int = 100", "timeoutMs: Int = 25000", "direction: TaskOrderDirection! = ASC"]) {
       expect(sdl).toContain(shown);
     }
     const bounded = printSchema(createSchema({ maxListedTasks: 20, maxAwaitMs: 60_000 }));

@@ -28,7 +28,7 @@ class Source implements AsyncIterableIterator<WatchEvent> {
   give(progress: number, taskId = "a"): void {
     // The cast: nothing here looks at more of a snapshot.
     const snapshot = { key: toKey(taskId), status: "RUNNING", progress } as TaskSnapshot;
-    this.#step({ kind: "snapshot", snapshot, isFirst: false });
+    this.#step({ kind: "snapshot", snapshot, isFirst: true });
   }
 
   /** A task that cannot be followed. */
