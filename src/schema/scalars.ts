@@ -6,14 +6,11 @@
  */
 
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
-import {
-  GraphQLDateTime as GraphQLMillisecondTime,
-  GraphQLJSON as GraphQLAnyJSON,
-  GraphQLJSONObject as GraphQLAnyJSONObject,
-} from "graphql-scalars";
+import { GraphQLJSON as GraphQLAnyJSON, GraphQLJSONObject as GraphQLAnyJSONObject } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
 import { readNumber } from "../imm/operations.js";
 import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
+import { parseInstant } from "../tasks/instant.js";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
@@ -65,18 +62,18 @@ function readLiteral(node: ValueNode, variables: Variables, depthLeft = MAX_JSON
   }
 }
 
-/** An instant as RFC 3339 text, in and out. */
+/** An instant as RFC 3339 text, in and out: what `parseInstant` reads. */
 export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
     "An instant as RFC 3339 text, for example 2021-12-24T03:01:41.662060377Z. IMM's own digits are kept, up to nanoseconds.",
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
   serialize(value) {
-    if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return value;
+    if (typeof value === "string" && parseInstant(value) !== null) return value;
     throw new UpstreamInvalidResponseError("IMM gave a time that is not RFC 3339 text.");
   },
   parseValue(value) {
-    if (typeof value === "string" && isInstant(value)) return value;
+    if (typeof value === "string" && parseInstant(value) !== null) return value;
     throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");
   },
 });
@@ -109,14 +106,4 @@ function toLong(value: unknown): number | bigint {
 
 function readDigits(text: string): unknown {
   return /^-?\d+$/.test(text) ? readExactNumber(text) : undefined;
-}
-
-/** By the library's rules, which know how long the months are. */
-function isInstant(text: string): boolean {
-  try {
-    GraphQLMillisecondTime.parseValue(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

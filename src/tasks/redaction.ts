@@ -1,11 +1,18 @@
 /**
  * Takes the secrets out of a JSON value and of the texts in it: members by their names, pairs of a name and a value, JSON
- * within texts, header lines, and the parameters of URLs. Pure; for `request-definition.ts`.
+ * and elements within texts, headers, options, and the parts of URLs. Pure; for `request-definition.ts`.
  */
 
 import { InvalidDefinitionError } from "../errors.js";
 import { isExactNumber, MAX_JSON_DEPTH, parseExact, stringifyExact } from "../json.js";
-import { isCredentialsName, isNameOfName, isNameOfValue, isSecretName } from "./secret-names.js";
+import {
+  isCredentialsName,
+  isNameOfName,
+  isNameOfValue,
+  isRamName,
+  isRoleOrPolicyName,
+  isSecretName,
+} from "./secret-names.js";
 
 /** What stands where a secret was. */
 const REDACTED = "[redacted]";
@@ -29,10 +36,12 @@ export class Redaction {
   redact(value: unknown, depthLeft: number): unknown {
     if (typeof value === "string") return this.#redactString(value, depthLeft);
     const isSecretItem = secretItemsOf(value);
+    const isOfRam = isContainer(value) && Object.keys(value).some(isRamName);
     return mapMembers(value, depthLeft, (name, member, index) => {
       if (isSecretItem(name, index)) return redactAny(member);
       if (name === undefined || member === null || member === "") return this.redact(member, depthLeft - 1);
       if (isCredentialsName(name)) return redactAll(member, depthLeft - 1);
+      if (isRoleOrPolicyName(name) && (isOfRam || !isPlainWords(member))) return redactAny(member);
       return isSecretName(name) ? redactAny(member) : this.redact(member, depthLeft - 1);
     });
   }
@@ -74,15 +83,23 @@ function redactAll(value: unknown, depthLeft: number): unknown {
   return mapMembers(value, depthLeft, (_name, member) => redactAll(member, depthLeft - 1));
 }
 
-/** Finds the members and items that another one names: `{"Name": …, "Value": …}`, `[name, value, name, value]`. */
+/** Finds the members and items that another one names: `{"Name": …, "Value": …}`, `[name, value, name, value]`, `["--name", value]`. */
 function secretItemsOf(value: unknown): (name: string | undefined, index: number) => boolean {
   if (Array.isArray(value)) {
-    const isNamed = (item: unknown): boolean => isSecretText(item) && /^[\w-]+$/.test(item);
-    return (_name, index) => value.length % 2 === 0 && index % 2 === 1 && isNamed(value[index - 1]);
+    // Two letters are a language rather than a key.
+    const isNamed = (item: unknown, named: RegExp): boolean => isSecretText(item) && named.test(item);
+    return (_name, index) =>
+      isNamed(value[index - 1], /^--?\w[\w-]*$/) ||
+      (value.length % 2 === 0 && index % 2 === 1 && isNamed(value[index - 1], /^[\w-]{3,}$/));
   }
   const isSecretPair =
     isContainer(value) && Object.entries(value).some(([name, member]) => isSecretText(member) && isNameOfName(name));
   return (name) => isSecretPair && name !== undefined && isNameOfValue(name);
+}
+
+/** `overwrite`, `keep all`: words that are no name of a role and no rules of RAM. */
+function isPlainWords(value: unknown): boolean {
+  return typeof value !== "object" && /^[\w .-]{1,64}$/.test(String(value));
 }
 
 function isSecretText(value: unknown): value is string {
@@ -114,14 +131,29 @@ function isContainer(value: unknown): value is object {
 
 // --- texts ---
 
-/** The name before a value in a query, a form, a cookie or a list of settings, percent-encoded or not. */
-const PARAMETER = /(?:^|[?&;#,\s{([]|%3f|%26)([\w.-]{1,100})\s{0,8}(?:=|%3d)\s{0,8}/gi;
-/** `name: value` or `name=value`, a line of headers or of settings. */
-const LINE = /^([\w.-]{1,100})(\s{0,8}[:=]\s{0,8})(\S[^&\r\n]*)$/gm;
-/** `//user:password@host`. */
-const USER_INFO = /(:\/\/[^\s/:@?#]{1,256}:)[^\s/@?#]{1,256}(?=@)/g;
+/** `name=value` in a query, a form, a cookie or a list of settings; `user[name]=value` too. */
+const ASSIGNED = /(?<![\w.-])([\w.-]{1,100})\]{0,8}\s*={1,2}>?\s*/g;
+/** The same at the beginning of a line. */
+const ASSIGNED_LINE = /^[ \t]{0,100}([\w.-]{1,100})\s*={1,2}>?\s*/gm;
+/** `name: value`, of a header or of settings; not the host of a URL before its port. */
+const HEADED = /(?<![\w.-]|:\/\/)([\w.-]{1,100})\s*:[=:]?\s*/g;
+/** `--name value`. */
+const OPTION = /(?<![\w.-])--?(\w[\w.-]{0,100})\s+/g;
+/** `<name>`, with attributes or without. */
+const ELEMENT = /<([\w.:-]{1,100})(?:\s[^<>]*)?>/g;
 /** A name in quotes before a colon: JSON within other text, whose end cannot be told. */
-const QUOTED_NAME = /["']([\w .-]{1,100})\\{0,32}["']\s{0,8}:/g;
+const QUOTED_NAME = /["']([\w .-]{1,100})\\{0,32}["']\s*:/g;
+
+/** Where a value ends: where the next parameter or another word begins, with the parameters of the line, with the line. */
+const WORD_VALUE = /"(?:[^"\\]+|\\[^])*"?|'(?:[^'\\]+|\\[^])*'?|[^&\s]+/y;
+const PARAMETERS_VALUE = /[^&\r\n]+/y;
+const LINE_VALUE = /[^\r\n]+/y;
+
+/** `//user:password@host`: a host begins after the last `@`. */
+const USER_INFO = /(\/\/)[^\s/?#]+(?=@)/g;
+const BEARER = /\b(bearer\s+)\S+/gi;
+/** What is a secret under any name: the name of a role, the id of an AccessKey. */
+const SECRET_SHAPE = /\bacs:ram:[^\s"'<>]+|\b(?:LTAI|STS\.)\w{12,}/g;
 
 /** The first word in text that does not parse after which nothing is certain any more; escapes may spell any word. */
 const SUSPICIOUS =
@@ -133,36 +165,72 @@ export function cutAtSecret(text: string): string {
   return end === -1 ? redactPlainText(text) : `${redactPlainText(text.slice(0, end))}${REDACTED}`;
 }
 
+/** Texts in URLs in URLs are encoded once for each. */
+const MAX_ENCODINGS = 8;
+
+/** The text without its secrets. One that hides a secret in percent-encoding is shown as it is decoded. */
 function redactPlainText(text: string): string {
-  if (!/[=:]|%3d/i.test(text)) return text;
-  for (const { 1: name = "", index } of text.matchAll(QUOTED_NAME)) {
-    if (isSecret(name)) return `${redactPlainText(text.slice(0, index))}${REDACTED}`;
+  let shown = redactDecoded(text);
+  let known = shown;
+  for (let encodings = 0; encodings <= MAX_ENCODINGS; encodings += 1) {
+    // What is no ASCII stays encoded: halves of characters cannot be decoded, and no name of a secret has any.
+    const decoded = decodeURIComponent(known.replaceAll(/%(?![0-7][\da-f])/gi, "%25"));
+    if (decoded === known) return shown;
+    known = redactDecoded(decoded);
+    if (known !== decoded) shown = known;
   }
-  const withoutLines = text
-    .replaceAll(LINE, (line: string, name: string, colon: string) =>
-      isSecret(name) ? `${name}${colon}${REDACTED}` : line,
-    )
-    .replaceAll(USER_INFO, `$1${REDACTED}`);
-  return redactParameters(withoutLines);
+  return REDACTED;
 }
 
-/** A value ends where the next parameter, or another word, begins. */
-function redactParameters(text: string): string {
-  const valueAt = /"[^"]*"?|'[^']*'?|[^&\s]+/y;
+function redactDecoded(text: string): string {
+  for (const { 1: name = "", index } of text.matchAll(QUOTED_NAME)) {
+    if (isSecret(name)) return `${redactDecoded(text.slice(0, index))}${REDACTED}`;
+  }
+  let shown = text
+    .replaceAll(USER_INFO, `$1${REDACTED}`)
+    .replaceAll(BEARER, `$1${REDACTED}`)
+    .replaceAll(SECRET_SHAPE, REDACTED);
+  shown = redactElements(shown);
+  shown = redactValues(shown, HEADED, LINE_VALUE);
+  shown = redactValues(shown, ASSIGNED_LINE, PARAMETERS_VALUE);
+  shown = redactValues(shown, ASSIGNED, WORD_VALUE);
+  return redactValues(shown, OPTION, WORD_VALUE);
+}
+
+/** Without the values, of this pattern, that follow the name of a secret. */
+function redactValues(text: string, names: RegExp, value: RegExp): string {
+  return redactAfter(text, names, (_name, from) => {
+    value.lastIndex = from;
+    return value.test(text) ? value.lastIndex : from;
+  });
+}
+
+/** Without what stands in an element, whatever it is; to the end of the text where the element does not end. */
+function redactElements(text: string): string {
+  return redactAfter(text, ELEMENT, (name, from) => {
+    const end = text.indexOf(`</${name}`, from);
+    return end === -1 ? text.length : end;
+  });
+}
+
+/** Without what lies between the end of each secret's name and where `endOf` says that its value ends. */
+function redactAfter(text: string, names: RegExp, endOf: (name: string, from: number) => number): string {
   let shown = "";
   let shownTo = 0;
-  for (const { 0: match, 1: name = "", index } of text.matchAll(PARAMETER)) {
-    valueAt.lastIndex = index + match.length;
-    if (index < shownTo || !isSecret(name) || !valueAt.test(text)) continue;
-    shown += `${text.slice(shownTo, index + match.length)}${REDACTED}`;
-    shownTo = valueAt.lastIndex;
+  for (const { 0: match, 1: name = "", index } of text.matchAll(names)) {
+    const from = index + match.length;
+    if (index < shownTo || !isSecret(name)) continue;
+    const end = endOf(name, from);
+    if (end === from) continue;
+    shown += `${text.slice(shownTo, from)}${REDACTED}`;
+    shownTo = end;
   }
   return shown + text.slice(shownTo);
 }
 
 /** Whether a JSON text has a member, in it or in its texts, whose name is that of a secret. */
 function namesSecret(text: string): boolean {
-  for (const [, name = ""] of text.matchAll(QUOTED_NAME)) if (isSecret(name)) return true;
+  for (const [, name = ""] of text.matchAll(QUOTED_NAME)) if (isSecret(name) || isRoleOrPolicyName(name)) return true;
   return false;
 }
 

@@ -9,6 +9,7 @@ import { momentOf, type Clock } from "../clock.js";
 import { BadUserInputError } from "../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../imm/imm-client.js";
 import type { CallTally } from "./call-tally.js";
+import { parseInstant } from "./instant.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
 import { pageAt, readPages, type Page } from "./list/pages.js";
@@ -179,17 +180,17 @@ function skip(tasks: readonly ImmTaskInfo[], anchor: Anchor, query: ListQuery): 
 /** Whether a task comes later than the anchor. Where running tasks stand among the ended is undocumented: last here. */
 function isBehind(task: ImmTaskInfo, anchor: Anchor, query: ListQuery): boolean {
   const [taskAt, anchorAt] = [orderTime(task, query), anchor.time].map((time) =>
-    time === null ? Infinity : Date.parse(time),
+    time === null ? Infinity : parseInstant(time),
   ) as [number, number];
   const isLater = taskAt === anchorAt ? task.taskId > anchor.taskId : taskAt > anchorAt;
   const isSame = taskAt === anchorAt && task.taskId === anchor.taskId;
   return query.order === "desc" ? !isLater && !isSame : isLater;
 }
 
-/** The time that a task is ordered by, as IMM wrote it; null under TaskId, and while there is none. */
+/** The time that a task is ordered by, as IMM wrote it; null under TaskId, and where it gave no instant. */
 function orderTime(task: ImmTaskInfo, { sort }: ListQuery): string | null {
   const time = sort === "StartTime" ? task.startTime : sort === "EndTime" ? task.endTime : undefined;
-  return typeof time !== "string" || time === "" ? null : time;
+  return typeof time !== "string" || parseInstant(time) === null ? null : time;
 }
 
 /** IMM's refusals, naming the argument that the client knows. */

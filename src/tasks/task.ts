@@ -6,9 +6,10 @@
  */
 
 import type { Moment } from "../clock.js";
-import { BadUserInputError, type GatewayError } from "../errors.js";
+import { BadUserInputError, UpstreamInvalidResponseError, type GatewayError } from "../errors.js";
 import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations.js";
+import { parseInstant } from "./instant.js";
 import { misfitsOf, misfitsText, mergeMisfits, valueOf, type Misfits } from "./misfits.js";
 
 /** What identifies a task. The id alone does not: IMM finds a task by all three. */
@@ -179,7 +180,6 @@ export function fromGetTask(
     progress,
     progressAskedTick: progress === null ? null : observed.tick,
     eventId: textOrNull(task.eventId),
-    misfits: misfitsOf({ ...task, definition: task.taskRequestDefinition }),
     hasAskedEventId: true,
     requestId: textOrNull(task.requestId),
     hasAskedDefinition: askedDefinition,
@@ -203,7 +203,13 @@ export function fromListedTask(
   };
 }
 
-function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): TaskSnapshot {
+function fromFields(
+  key: TaskKey,
+  fields: ImmTaskFields & { readonly eventId?: Given<string> },
+  observed: Moment,
+): TaskSnapshot {
+  const startTime = toInstant("StartTime", fields.startTime);
+  const endTime = toInstant("EndTime", fields.endTime);
   const status = toStatus(fields.status);
   return {
     key,
@@ -212,8 +218,8 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
     progress: toProgress(status, valueOf(fields.progress)),
     code: textOrNull(fields.code),
     message: textOrNull(fields.message),
-    startTime: textOrNull(fields.startTime),
-    endTime: textOrNull(fields.endTime),
+    startTime: textOrNull(startTime),
+    endTime: textOrNull(endTime),
     eventId: null,
     requestId: null,
     userData: textOrNull(fields.userData),
@@ -226,7 +232,7 @@ function fromFields(key: TaskKey, fields: ImmTaskFields, observed: Moment): Task
     observedAt: observed.at,
     observedTick: observed.tick,
     progressError: null,
-    misfits: misfitsOf({ ...fields, definition: fields.taskRequestDefinition }),
+    misfits: misfitsOf({ ...fields, startTime, endTime, definition: fields.taskRequestDefinition }),
   };
 }
 
@@ -334,14 +340,20 @@ function textOrNull(given: Given<string>): string | null {
   return valueOf(given) || null;
 }
 
+/** What IMM gave for an instant, as it wrote it, or the error that stands in its place. */
+function toInstant(member: string, given: Given<string>): Given<string> {
+  if (typeof given !== "string" || given === "" || parseInstant(given) !== null) return given;
+  return new UpstreamInvalidResponseError(`Expected ${member} of IMM's answer to be RFC 3339 text with a zone.`);
+}
+
 /** The years that a time of IMM may lie in; arithmetic beyond them leaves what a date can hold. */
 const MAX_EPOCH_MS = Date.UTC(9_999, 0);
 
 /** An instant of IMM in milliseconds since the epoch, or null when there is none or it is no plausible time. */
 export function toEpochMs(instant: string | null): number | null {
   if (instant === null) return null;
-  const epochMs = Date.parse(instant);
-  return epochMs >= 0 && epochMs < MAX_EPOCH_MS ? epochMs : null;
+  const epochMs = parseInstant(instant);
+  return epochMs !== null && epochMs >= 0 && epochMs < MAX_EPOCH_MS ? epochMs : null;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

@@ -39,6 +39,7 @@ function refusalAt(...path: readonly (string | number)[]): object {
   });
 }
 
+const BY_START = "orderBy: { field: START_TIME, direction: ASC }";
 const KEY = keyArguments({ taskType: "FileCompression", taskId: "a" });
 
 describe("tags that are nested too deep", () => {
@@ -162,6 +163,38 @@ describe("members of another shape", () => {
       ]),
     );
     expect(await query(url, `{ task(${KEY}) { elapsedMs expiresAt pollAfterMs } }`)).toMatchObject({ errors: [] });
+  });
+
+  test.each([
+    "5",
+    '"2026-11-26"',
+    '"2026-11-26 10:00:00"',
+    '"2026-11-26T10:00:00"',
+    '"Thu, 26 Nov 2026 10:00:00 GMT"',
+    '"2026-02-30T10:00:00Z"',
+    '"2026-11-26T24:00:00Z"',
+    '"2026-11-26T10:00:00|08:00"',
+  ])("are what is no instant of RFC 3339: %s", async (odd) => {
+    const task = taskText("a", { StartTime: odd, EndTime: odd });
+    const { url } = await before(task);
+    const times = "startTime endTime elapsedMs expiresAt";
+    const nothing = { startTime: null, endTime: null, elapsedMs: null, expiresAt: null };
+    const one = await query(url, `{ task(${KEY}) { ${times} } }`);
+    expect(one.data).toEqual({ task: nothing });
+    expect(one.errors).toEqual([refusalAt("task", "startTime"), refusalAt("task", "endTime")]);
+    const list = await query(url, `{ tasks(projectName: "immtest", ${BY_START}) { nodes { ${times} } } }`);
+    expect(list.data).toEqual({ tasks: { nodes: [nothing] } });
+    expect(list.errors).toEqual(["startTime", "endTime"].map((name) => refusalAt("tasks", "nodes", 0, name)));
+  });
+
+  test("are a start that is none, and the cursor of a list that is ordered by it is good", async () => {
+    const { url } = await before("", page(taskText("a", { StartTime: '"soon"' }), taskText("b")));
+    const list = (after: string): string =>
+      `{ tasks(projectName: "immtest", first: 1, ${BY_START}, ${after}) { nodes { taskId } pageInfo { endCursor } } }`;
+    const first = await query(url, list("after: null"));
+    const { tasks } = first.data as { tasks: { pageInfo: { endCursor: string } } };
+    const second = await query(url, list(`after: ${JSON.stringify(tasks.pageInfo.endCursor)}`));
+    expect(second).toMatchObject({ data: { tasks: { nodes: [{ taskId: "b" }] } }, errors: [] });
   });
 
   test("do not take the page of a list with them", async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { Kind, type ValueNode } from "graphql";
+import { UpstreamInvalidResponseError } from "../../src/errors.js";
 import { isTooDeep } from "../../src/json.js";
-import { GraphQLJSON, GraphQLJSONObject } from "../../src/schema/scalars.js";
+import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "../../src/schema/scalars.js";
 
 /** A literal that no parser has made: nested as deep as a test likes. */
 function nestedLiteral(levels: number, toOuter: (inner: ValueNode) => ValueNode): ValueNode {
@@ -51,5 +52,41 @@ describe("JSON and JSONObject", () => {
     expect(() => GraphQLJSONObject.parseLiteral(nestedLiteral(200_000, inList))).toThrow(/^Expected a JSON object\.$/);
     const value = { a: 1 };
     expect(GraphQLJSONObject.parseValue(value)).toBe(value);
+  });
+});
+
+describe("DateTime", () => {
+  it.each([
+    "2021-12-24T03:01:41Z",
+    "2021-12-24T03:01:41.662060377Z",
+    "2021-12-24T03:01:41.66206037700000000001+08:00",
+    "2021-12-24t03:01:41-23:59",
+    "2024-02-29T23:59:59.9z",
+    "0000-01-01T00:00:00Z",
+  ])("gives and takes an instant as it is written: %s", (instant) => {
+    expect([GraphQLDateTime.serialize(instant), GraphQLDateTime.parseValue(instant)]).toEqual([instant, instant]);
+  });
+
+  it.each([
+    5,
+    "5",
+    "",
+    "2026-11-26",
+    "2026-11-26 10:00:00",
+    "2026-11-26T10:00:00",
+    "2026-11-26T10:00Z",
+    "2026-11-26T10:00:00.Z",
+    "2026-11-26T10:00:00+0800",
+    "2026-11-26T10:00:00|08:00",
+    "2026-11-26T24:00:00Z",
+    "2026-11-26T10:00:60Z",
+    "2026-02-29T10:00:00Z",
+    "2026-13-01T10:00:00Z",
+    "2026-11-26T10:00:00Z\n",
+    "Thu, 26 Nov 2026 10:00:00 GMT",
+    "+012026-11-26T10:00:00Z",
+  ])("neither gives nor takes anything else: %j", (value) => {
+    expect(() => GraphQLDateTime.serialize(value)).toThrow(UpstreamInvalidResponseError);
+    expect(() => GraphQLDateTime.parseValue(value)).toThrow(/^Expected an instant as RFC 3339 text/);
   });
 });

@@ -176,7 +176,13 @@ describe("names of secrets", () => {
     "signature",
     "x_oss_signature",
     "ServiceRole",
-    "Policy",
+    "RamRoleArn",
+    "roleName",
+    "pass",
+    "ftp_pass",
+    "AK",
+    "oss-sk",
+    "sig",
   ])("are told by their words: %s", (name) => {
     const text = JSON.stringify({ [name]: "hunter2", Sources: [{ [name]: ["hunter2"] }] });
     expect(shownValue(text)).toEqual({ [name]: "[redacted]", Sources: [{ [name]: "[redacted]" }] });
@@ -203,6 +209,11 @@ describe("names of secrets", () => {
     "MonkeyPatch",
     "Author",
     "Broken",
+    "CookieCutter",
+    "designature",
+    "SessionKeyFrames",
+    "Task",
+    "Control",
   ])("are not found in others: %s", (name) => {
     const text = JSON.stringify(
       { [name]: "oss://b/o", List: [{ Name: name, Value: "oss://b/o" }, [name, "x"]] },
@@ -210,6 +221,22 @@ describe("names of secrets", () => {
       1,
     );
     expect(showDefinition(text)).toEqual({ value: JSON.parse(text), text });
+  });
+
+  it("are Role and Policy only where they are RAM's", () => {
+    const harmless = '{"Role":"narrator","Policy":"keep all","N":"Policy: keep all"}';
+    expect(shownText(harmless)).toBe(harmless);
+    const secrets = [
+      { RoleType: "user", Role: "hunter2", Policy: "hunter2" },
+      { AssumeRoleFor: "hunter2", Role: "hunter2" },
+      { ServiceRole: "hunter2", Policy: "hunter2" },
+      { Role: "acs:ram::1:role/hunter2" },
+      { Policy: { Statement: ["hunter2"] } },
+      { Policy: '{"Statement":["hunter2"]}' },
+      { Actor: "acs:ram::1:role/hunter2" },
+    ];
+    for (const secret of secrets) expect(shownText(JSON.stringify({ A: secret }))).not.toContain("hunter2");
+    expect(shownText('{"RoleType":"user","Role":"hunter2","Role":""}')).not.toContain("hunter2");
   });
 
   it("leave a truth and what is empty as it is", () => {
@@ -248,6 +275,20 @@ describe("secrets beside their name", () => {
     ["Host: h\r\nAuthorization: OSS hunter2\r\nAccept: x", "Host: h\r\nAuthorization: [redacted]\r\nAccept: x"],
     ["Mode=prefix;Password=hunter2", "Mode=prefix;Password=[redacted]"],
     ["Password=hunter2 hunter2", "Password=[redacted]"],
+    ["Password: hunter2&hunter2", "Password: [redacted]"],
+    [
+      ["zip", "--password", "hunter2"],
+      ["zip", "--password", "[redacted]"],
+    ],
+    ["zip -r --password 'hunter2 hunter2' a.zip", "zip -r --password [redacted] a.zip"],
+    ["{password: hunter2, mode: x}", "{password: [redacted]"],
+    ["a: b, password: hunter2", "a: b, password: [redacted]"],
+    ["password:\n  hunter2", "password:\n  [redacted]"],
+    ['x password = "hunter2\\" hunter2" y', "x password = [redacted] y"],
+    ["curl -H 'X-Auth-Token: hunter2'", "curl -H 'X-Auth-Token: [redacted]"],
+    ["Bearer hunter2", "Bearer [redacted]"],
+    ["<a><Password>hunter2</Password><b>c</b></a>", "<a><Password>[redacted]</Password><b>c</b></a>"],
+    ['<x:secret a="b"><c>hunter2</c>', '<x:secret a="b">[redacted]'],
   ])("are redacted: %j", (headers, shown) => {
     expect(shownValue(JSON.stringify({ Headers: headers }))).toEqual({ Headers: shown });
   });
@@ -258,9 +299,19 @@ describe("secrets beside their name", () => {
     ["https://h/o?x-oss-credential=hunter2#access_token=hunter2", "https://h/o?x-oss-credential=[redacted]"],
     [
       "https://h/?u=https%3A%2F%2Fb%2Fo%3FExpires%3D1%26Signature%3Dhunter2",
-      "https://h/?u=https%3A%2F%2Fb%2Fo%3FExpires%3D1%26Signature%3D[redacted]",
+      "https://h/?u=https://b/o?Expires=1&Signature=[redacted]",
     ],
-    ["https://user:hunter2@h/o", "https://user:[redacted]@h/o"],
+    ["https://user:hunter2@h/o", "https://[redacted]@h/o"],
+    ["https://user:p@hunter2@h/o@2x.png", "https://[redacted]@h/o@2x.png"],
+    ["https://hunter2@h/", "https://[redacted]@h/"],
+    ["https://h/?%70assword=hunter2&a=%41", "https://h/?password=[redacted]&a=A"],
+    ["https://h/?a=b%2526password%253Dhunter2", "https://h/?a=b&password=[redacted]"],
+    ["https://h/?user[password]=hunter2", "https://h/?user[password]=[redacted]"],
+    ["https://h/?user%5Bpassword%5D=hunter2", "https://h/?user[password]=[redacted]"],
+    ["https://h/?sv=1&sig=hunter2", "https://h/?sv=1&sig=[redacted]"],
+    [`https://h/?a=%${"25".repeat(20)}41hunter2`, "[redacted]"],
+    ["https://h/?a=%2541%zz&b=100%", "https://h/?a=%2541%zz&b=100%"],
+    ["https://token.example:8080/a", "https://token.example:8080/a"],
     ["oss://b/o?x-oss-signature-version=OSS4&tokenCount=1", "oss://b/o?x-oss-signature-version=OSS4&tokenCount=1"],
   ])("are redacted in a URL: %s", (url, shown) => {
     expect(shownValue(JSON.stringify({ URI: url }))).toEqual({ URI: shown });
@@ -303,6 +354,15 @@ it("is shown within a second, however long and odd it is", () => {
     `{"A":1.10,"B":"${"a=".repeat(500_000)}"}`,
     `{"A":"${"token=x&".repeat(120_000)}"}`,
     `{"A":"${" ".repeat(1_000_000)}"}`,
+    `{"A":"x${"\\n".repeat(500_000)}"}`,
+    `{"A":"${"<token>".repeat(140_000)}"}`,
+    `{"A":"${"<a ".repeat(330_000)}"}`,
+    `{"A":"${"//a".repeat(330_000)}@"}`,
+    `{"A":"${"-a ".repeat(330_000)}"}`,
+    `{"A":"${"%2525".repeat(200_000)}"}`,
+    `{"A":"${"a: ".repeat(330_000)}"}`,
+    `{"A":"${"token: x\\n".repeat(100_000)}"}`,
+    `{"A":"token='${"\\\\".repeat(450_000)}"}`,
     `{"A":"=${"\\\\".repeat(500_000)}"}`,
     `{"A":"${"'a".repeat(500_000)}:"}`,
     `{"A":${"[".repeat(500_000)}1.10${"]".repeat(500_000)}}`,

@@ -100,6 +100,15 @@ describe("the fields of a snapshot", () => {
     expect(got({ startTime: "2021-12-24T03:01:41.662060377Z" }).startTime).toBe("2021-12-24T03:01:41.662060377Z");
   });
 
+  it("are null, with the reason beside them, where a time is no instant", () => {
+    const { startTime, endTime, misfits } = got({ startTime: "2026-01-01", endTime: "5" });
+    expect([startTime, endTime]).toEqual([null, null]);
+    expect(misfits).toEqual({
+      startTime: expect.any(UpstreamInvalidResponseError),
+      endTime: expect.any(UpstreamInvalidResponseError),
+    });
+  });
+
   it("say 100 percent once SUCCEEDED, whatever IMM says", () => {
     expect([got({ status: "Succeeded" }), listed({ status: "Succeeded", progress: 0 })].map((s) => s.progress)).toEqual(
       [100, 100],
@@ -223,7 +232,15 @@ describe("a visible change", () => {
 describe("the times of a task", () => {
   it("expires seven days after the start", () => {
     expect(expiresAtMs(got({ startTime: "2026-01-01T00:00:00Z" }))).toBe(Date.parse("2026-01-08T00:00:00Z"));
-    for (const startTime of ["soon", "+275760-09-13T00:00:00.000Z", "1000-01-01T00:00:00Z"]) {
+    for (const startTime of [
+      "soon",
+      "5",
+      "2026-01-01",
+      "2026-01-01T00:00:00",
+      "2026-02-30T00:00:00Z",
+      "+275760-09-13T00:00:00.000Z",
+      "1000-01-01T00:00:00Z",
+    ]) {
       expect(expiresAtMs(got({ startTime }))).toBeNull();
       expect(elapsedMs(got({ startTime }))).toBeNull();
     }
