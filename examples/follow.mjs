@@ -14,6 +14,11 @@ const [
   url = "ws://127.0.0.1:4000/graphql",
 ] = process.argv.slice(2);
 
+if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol)) {
+  console.error(`Expected a URL such as ws://127.0.0.1:4000/graphql, got "${url}".`);
+  process.exit(1);
+}
+
 let wasConnected = false;
 const client = createClient({
   url,
@@ -36,18 +41,23 @@ const events = client.iterate({
 });
 
 try {
-  for await (const event of events) console.log(JSON.stringify(event));
+  for await (const event of events) {
+    // A task that cannot be followed, for example one that does not exist.
+    if (event.errors) throw event.errors;
+    console.log(JSON.stringify(event));
+  }
   console.log("complete");
 } catch (thrown) {
   // What the gateway refuses comes as a list of errors, a connection that fails as an event.
   const reason = Array.isArray(thrown)
     ? thrown.map(({ message }) => message).join(" ")
     : thrown.message || thrown.reason;
-  console.error(
-    wasConnected
-      ? `The gateway at ${url} refused: ${reason}`
-      : `No gateway answers at ${url} (${reason}): start one with "npm start".`,
-  );
+  // In the words of ws.
+  const [, status] = /^Unexpected server response: (\d+)/.exec(reason) ?? [];
+  if (wasConnected) console.error(`The gateway at ${url} refused: ${reason}`);
+  else if (status === "404") console.error(`There is no gateway at this path of ${url}: it is /graphql.`);
+  else if (status) console.error(`A server at ${url} refused the WebSocket with status ${status}.`);
+  else console.error(`No gateway answers at ${url} (${reason}): start one with "npm start".`);
   process.exitCode = 1;
 }
 await client.dispose();

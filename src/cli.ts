@@ -222,7 +222,8 @@ function printOrCheckSchema({ check, federation }: OptionValues): void {
   }
   const path = String(check);
   const cure = `write it by "imm-graphql schema${federation === true ? " --federation" : ""} > ${path}".`;
-  if (readText(path, cure) !== schema) {
+  // Git may write the line ends of the system.
+  if (readText(path, cure).replaceAll("\r\n", "\n") !== schema) {
     throw new ConfigurationError(`${path} is not the schema that the gateway serves: ${cure}`);
   }
 }

@@ -103,6 +103,10 @@ describe("a number", () => {
   });
 });
 
+const HOSTS =
+  "a list of one or more host names such as api.example.com, without scheme, port and wildcard, and with other letters " +
+  'than ASCII\'s in the form xn--, or "*" for every name';
+
 describe("a gateway", () => {
   test("names an option that is wrong before what is missing", () => {
     expect(refusalOf(() => createGateway({ port: -1 } as GatewayOptions))).toBe(
@@ -159,7 +163,14 @@ describe("a gateway", () => {
       { clock: { setTimer: () => undefined } },
       "Expected `clock` to be a Clock, with now, tick, random and setTimer, got an object.",
     ],
-    [{ projects: [1] }, "Expected `projects` to be a list of names, got `[1]` (array)."],
+    [{ projects: [1] }, "Expected `projects` to be a list of one or more names, got `[1]` (array)."],
+    [{ projects: [] }, "Expected `projects` to be a list of one or more names, got `[]` (array)."],
+    [{ allowedHosts: [] }, `Expected \`allowedHosts\` to be ${HOSTS}, got \`[]\` (array).`],
+    [{ allowedHosts: ["*.a.example"] }, `Expected \`allowedHosts\` to be ${HOSTS}, got \`[*.a.example]\` (array).`],
+    [
+      { allowedHosts: ["bücher.example"] },
+      `Expected \`allowedHosts\` to be ${HOSTS}, got \`[bücher.example]\` (array).`,
+    ],
     [{ persistedOperations: "m.json" }, "Expected `persistedOperations` to be a manifest, got `m.json` (string)."],
     [{ endpoint: "https://imm.example" }, "There is no option `endpoint`."],
     [{ toString: 1 }, "There is no option `toString`."],

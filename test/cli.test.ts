@@ -93,6 +93,14 @@ describe("schema", () => {
     expect(await run(["schema", "--check", schemaFile])).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 
+  test("--check passes on a copy with the line ends of Windows", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+    folders.push(folder);
+    const copy = join(folder, "schema.graphql");
+    writeFileSync(copy, readFileSync(schemaFile, "utf8").replaceAll("\n", "\r\n"));
+    expect(await run(["schema", "--check", copy])).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
   test("--check fails on an altered copy, with one sentence", async () => {
     const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
     folders.push(folder);

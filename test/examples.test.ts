@@ -63,6 +63,40 @@ describe("examples/follow.mjs", () => {
     });
   });
 
+  it("says in one sentence that the URL is none", async () => {
+    for (const given of ["127.0.0.1:4000", "localhost:4000/graphql", "http://127.0.0.1:4000/graphql", "ws://a b"]) {
+      expect(await new Run([script, "done", "FileCompression", "immtest", given]).finished).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: `Expected a URL such as ws://127.0.0.1:4000/graphql, got "${given}".\n`,
+      });
+    }
+  });
+
+  it("says in one sentence that the path is wrong, and that a server refuses", async () => {
+    const { url } = await startGateway();
+    const at = `${url.replace("http", "ws")}/nowhere`;
+    expect(await new Run([script, "done", "FileCompression", "immtest", at]).finished).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `There is no gateway at this path of ${at}: it is /graphql.\n`,
+    });
+    const narrow = await startGateway({ gateway: { host: "0.0.0.0", allowedHosts: ["api.example.com"] } });
+    const refusing = `ws://127.0.0.1:${narrow.port}/graphql`;
+    expect(await new Run([script, "done", "FileCompression", "immtest", refusing]).finished).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `A server at ${refusing} refused the WebSocket with status 403.\n`,
+    });
+  });
+
+  it("says of a task that does not exist so, and not that it is complete", async () => {
+    const { url } = await startGateway();
+    const { code, stdout, stderr } = await follow("nobody", url).finished;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^The gateway at ws:\S+ refused: [^\n]+\n$/);
+  });
+
   it("says in one sentence what the gateway refuses", async () => {
     const { url } = await startGateway({ gateway: { maxQueryTokens: 20 } });
     const { code, stdout, stderr } = await follow("done", url).finished;

@@ -1,4 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "@jest/globals";
 import { settings } from "../src/options/options.js";
 import { demoTasks } from "../src/emulator/demo.js";
@@ -93,5 +96,33 @@ describe("the manual", () => {
   it("names every kind of demo task", () => {
     const named = demoTasks.map(({ taskId }) => taskId).filter((taskId) => !/running-\d$/.test(taskId));
     for (const taskId of named) expect(readme).toContain(`\`${taskId}\``);
+  });
+});
+
+/** What a pack of the package lists. */
+interface Packed {
+  readonly files: readonly { readonly path: string }[];
+}
+
+describe("the pages of the package", () => {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const packed = execFileSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], { cwd: root, stdio: "pipe" });
+  const [{ files }] = JSON.parse(packed.toString()) as readonly [Packed];
+  const paths = new Set(files.map(({ path }) => path));
+  const pages = [...paths].filter((path) => path.endsWith(".md"));
+
+  it.each(pages)("lead to nothing that is not in it: %s", (page) => {
+    const text = readFileSync(`${root}/${page}`, "utf8");
+    const targets = [...text.matchAll(/\]\(([^)#\s]+)/g)].map(([, target = ""]) => target);
+    const own = targets.filter((target) => !URL.canParse(target));
+    expect(own.filter((target) => !paths.has(posix.join(posix.dirname(page), target)))).toEqual([]);
+  });
+
+  it("name the repository as the package does", () => {
+    const { repository } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { repository: { url: string } };
+    const url = repository.url.replace(/^git\+(.*)\.git$/, "$1");
+    for (const page of ["README.md", "docs/clients.md"]) {
+      expect(readFileSync(`${root}/${page}`, "utf8")).toContain(`](${url}/tree/main/examples/react)`);
+    }
   });
 });

@@ -143,7 +143,7 @@ export function oneOf<const T extends string, const D extends T | undefined>(
 export function names<D extends readonly string[] | undefined>(
   details: Details<readonly string[], D>,
 ): Option<readonly string[], D> {
-  return { ...details, placeholder: "<names>", ...listOf(v.pipe(v.string(), v.nonEmpty()), "names") };
+  return { ...details, placeholder: "<names>", ...listOfSome(v.pipe(v.string(), v.nonEmpty()), "names") };
 }
 
 /** Lets pages of any port on this machine in. */
@@ -164,17 +164,23 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
 }
 
+/** Lets clients ask under every name. */
+export const ANY_HOST = "*";
+
 export function hosts<D extends readonly string[] | undefined>(
   details: Details<readonly string[], D>,
 ): Option<readonly string[], D> {
-  const what = "host names such as api.example.com, without scheme and port";
-  return { ...details, placeholder: "<hosts>", ...listOf(v.pipe(v.string(), v.check(isHost)), what) };
+  const item = v.union([v.literal(ANY_HOST), v.pipe(v.string(), v.check(isHost))]);
+  const what =
+    `host names such as api.example.com, without scheme, port and wildcard, and with other letters than ASCII's in the ` +
+    `form xn--, or "${ANY_HOST}" for every name`;
+  return { ...details, placeholder: "<hosts>", ...listOfSome(item, what) };
 }
 
 /** Whether the text is the name of a URL's host, as it is compared. */
 function isHost(text: string): boolean {
   const url = `http://${text}`;
-  return URL.canParse(url) && new URL(url).hostname === text.toLowerCase();
+  return URL.canParse(url) && new URL(url).hostname === text.toLowerCase() && !text.includes("*");
 }
 
 /** Lists are arrays for a program, and have commas between their items as text. */
@@ -182,11 +188,25 @@ function listOf(
   item: v.GenericSchema<unknown, string>,
   what: string,
 ): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
-  const value = v.array(item);
+  return toList(v.array(item), `a list of ${what}`);
+}
+
+/** A list that is left out rather than empty: empty it would let nobody do anything. */
+function listOfSome(
+  item: v.GenericSchema<unknown, string>,
+  what: string,
+): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
+  return toList(v.pipe(v.array(item), v.nonEmpty()), `a list of one or more ${what}`);
+}
+
+function toList(
+  value: v.GenericSchema<unknown, string[]>,
+  expected: string,
+): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
   const text = v.pipe(
     v.string(),
     v.transform((list): unknown => list.split(",").map((piece) => piece.trim())),
     value,
   );
-  return { expected: `a list of ${what}`, value, text };
+  return { expected, value, text };
 }

@@ -24,7 +24,7 @@ export const serving = {
       default: undefined,
       fallback: "localhost, 127.0.0.1 and [::1] while HOST is a loopback address, else every name",
       effect:
-        "the names, as the Host of a request has them, under which clients may ask; else status 403. On a loopback address also those of this machine. Set it where a proxy on this machine passes the Host on",
+        "the names, as the Host of a request has them, under which clients may ask; else status 403. On a loopback address also those of this machine. Set it where a proxy on this machine passes the Host on. `*` takes every name, and so gives up the defence against DNS rebinding",
     }),
     readOnly: toggle({
       default: false,

@@ -3,13 +3,14 @@
 import { BadUserInputError } from "../errors.js";
 
 /**
- * A list argument of 1 to `max` items.
+ * A list argument of `min` to `max` items.
  *
- * @throws BadUserInputError - when it is empty or too long.
+ * @throws BadUserInputError - when it is too short or too long.
  */
-export function parseListArgument<T>(argument: string, items: readonly T[], max: number): readonly T[] {
-  if (items.length >= 1 && items.length <= max) return items;
-  throw new BadUserInputError(argument, `Expected \`${argument}\` to hold 1 to ${max} items, got ${items.length}.`);
+export function parseListArgument<T>(argument: string, items: readonly T[], max: number, min: 0 | 1 = 1): readonly T[] {
+  if (items.length >= min && items.length <= max) return items;
+  const range = min === 0 ? "at most" : "1 to";
+  throw new BadUserInputError(argument, `Expected \`${argument}\` to hold ${range} ${max} items, got ${items.length}.`);
 }
 
 /** An hour: a subscriber who is content with less does not need a subscription. */

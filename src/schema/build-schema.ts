@@ -77,10 +77,8 @@ export function createSchema({
 
 /** A default that is more than may be asked for would refuse whoever asks for nothing. */
 function boundDefault(schema: GraphQLSchema, field: string, argument: string, max: number): void {
-  const found = schema
-    .getQueryType()
-    ?.getFields()
-    [field]?.args.find(({ name }) => name === argument);
+  const fields = schema.getQueryType()?.getFields() ?? {};
+  const found = fields[field]?.args.find(({ name }) => name === argument);
   if (found === undefined) throw new Error(`There is no argument ${argument} of ${field}.`);
   found.defaultValue = Math.min(Number(found.defaultValue), max);
 }

@@ -59,10 +59,10 @@ export class EntitiesResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
-    // No router asks for nothing, but a client of its own may: the answer is known.
-    if (representations.length === 0) return [];
     const needs = selectedNeeds(info);
-    return settleAll(parseListArgument("representations", representations, context.maxKeys), async (representation) =>
+    // No router asks for nothing, but a client of its own may.
+    const asked = parseListArgument(ARGUMENT, representations, context.maxKeys, 0);
+    return settleAll(asked, async (representation) =>
       loadTask(parseRepresentation(representation, context.region), needs, context),
     );
   }

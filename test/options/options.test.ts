@@ -25,6 +25,10 @@ function refusalOf(given: Environment): string {
   throw new Error(`Expected a refusal of ${JSON.stringify(given)}`);
 }
 
+const HOSTS =
+  "a list of one or more host names such as api.example.com, without scheme, port and wildcard, and with other letters " +
+  'than ASCII\'s in the form xn--, or "*" for every name';
+
 describe("without any setting", () => {
   test("the gateway serves made-up data to this machine, with the explorers", () => {
     expect(parse({})).toMatchObject({
@@ -102,6 +106,14 @@ describe("each setting", () => {
   });
 
   test.each([
+    ["*", ["*"]],
+    ["api.example.com, [2001:db8::1],localhost", ["api.example.com", "[2001:db8::1]", "localhost"]],
+    ["xn--bcher-kva.example", ["xn--bcher-kva.example"]],
+  ])("that is a list of hosts reads %j", (text, expected) => {
+    expect(parse({ ALLOWED_HOSTS: text }).allowedHosts).toEqual(expected);
+  });
+
+  test.each([
     ["PORT", "abc", "an integer from 0 to 65535"],
     ["PORT", "65536", "an integer from 0 to 65535"],
     ["PORT", "-1", "an integer from 0 to 65535"],
@@ -116,7 +128,12 @@ describe("each setting", () => {
     ["LOG_LEVEL", "verbose", "one of trace, debug, info, warn, error, fatal, silent"],
     ["CORS_ORIGINS", "app.example.com", 'a list of origins such as https://app.example.com, "*" or "localhost"'],
     ["CORS_ORIGINS", "https://a.example/path", 'a list of origins such as https://app.example.com, "*" or "localhost"'],
-    ["IMM_PROJECTS", "a,,b", "a list of names"],
+    ["IMM_PROJECTS", "a,,b", "a list of one or more names"],
+    ["ALLOWED_HOSTS", "*.example.com", HOSTS],
+    ["ALLOWED_HOSTS", "api.*", HOSTS],
+    ["ALLOWED_HOSTS", "bücher.example", HOSTS],
+    ["ALLOWED_HOSTS", "https://api.example.com", HOSTS],
+    ["ALLOWED_HOSTS", "api.example.com:443", HOSTS],
     ["MAX_KEYS", "0", "an integer from 1 to 100000"],
     ["MIN_POLL_INTERVAL_MS", "1s", "an integer from 100 to 3600000"],
   ])("%s=%j is refused by its name and what was expected", (env, text, expected) => {

@@ -70,6 +70,12 @@ describe("the package", () => {
     );
     expect(asking.filter((name) => !manual.includes(name))).toEqual([]);
   });
+
+  test("has no install script but those that the manual names", () => {
+    const manual = readFileSync(join(root, "docs/installing.md"), "utf8");
+    const scripted = [...warnings.matchAll(/^npm warn install-scripts +(@?[^@\s]+)@\S+ \(/gm)].map(([, name]) => name);
+    expect(scripted.filter((name) => !manual.includes(`\`${String(name)}\``))).toEqual([]);
+  });
 });
 
 describe("its command", () => {

@@ -184,7 +184,7 @@ describe("the subgraph", () => {
     expect(data).toBeNull();
     expect(errors).toMatchObject([
       {
-        message: "Expected `representations` to hold 1 to 2 items, got 3.",
+        message: "Expected `representations` to hold at most 2 items, got 3.",
         extensions: { code: "BAD_USER_INPUT", argument: "representations" },
       },
     ]);

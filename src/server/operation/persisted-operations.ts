@@ -106,7 +106,7 @@ function keepAll(documents: ReadonlyMap<string, string>, source: string, checked
 /** The id that a request gives, in either spelling; null when it gives none. */
 function nameOf({ documentId, extensions }: DocumentRequest): string | GraphQLError | null {
   const { persistedQuery } = Object(extensions) as Partial<Record<string, unknown>>;
-  if (documentId !== undefined && documentId !== null) {
+  if (documentId !== undefined && documentId !== null && documentId !== "") {
     if (persistedQuery !== undefined && persistedQuery !== null) {
       return refusalOf("BAD_REQUEST", 400, "Expected one of `documentId` and `extensions.persistedQuery`, got both.");
     }

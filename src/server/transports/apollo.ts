@@ -33,8 +33,8 @@ import type { Logger } from "../../log.js";
 import type { FormatError } from "../operation/format-error.js";
 import { formatResult, prepare, run, type Caller, type ExecutionOptions } from "../operation/pipeline.js";
 import { clientSignal } from "./client-signal.js";
-import { searchParametersOf } from "./named-document.js";
 import { answerType, JSON_TYPE } from "./refusal.js";
+import { searchParametersOf } from "./request-target.js";
 import { STREAM_PATH } from "./sse.js";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -97,7 +97,7 @@ export async function answerByApollo(
     httpGraphQLRequest: {
       method: request.method,
       headers,
-      search: String(searchParametersOf(request)),
+      search: String(searchParametersOf(request.url)),
       body: request.body,
     },
     context: async () => ({ headers: request.headers, signal: clientSignal(reply) }),

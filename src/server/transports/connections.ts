@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { JSON_TYPE, refusal, refusalOf, toBytes, type HttpRefusal } from "./refusal.js";
+import { refusal, refusalOf, refusalType, toBytes, type HttpRefusal } from "./refusal.js";
 
 /**
  * Browsers, and clients that lost a stream, open connections in advance. Node takes one that has not carried a request
@@ -30,9 +30,9 @@ export function closeUnusedConnections(app: FastifyInstance, isDraining: () => b
 
 /** Answers what expects more of the gateway than that it reads the body; by itself Node would without a word. */
 export function refuseExpectations({ server }: FastifyInstance): void {
-  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+  server.on("checkExpectation", ({ headers: { accept } }: IncomingMessage, response: ServerResponse) => {
     const body = JSON.stringify(refusal("Expected no expectation but 100-continue."));
-    const headers = { "content-type": JSON_TYPE, "content-length": body.length, "cache-control": "no-store" };
+    const headers = { "content-type": refusalType(accept), "content-length": body.length, "cache-control": "no-store" };
     response.writeHead(417, headers).end(body);
   });
 }
@@ -54,6 +54,6 @@ export function refuseBelowRequests(error: Error, socket: Socket, maxRequestByte
     status === undefined
       ? { status: 400, message: "Expected a request of HTTP/1.1." }
       : refusalOf(status, maxRequestBytes);
-  if (socket.writable) socket.write(toBytes(refused));
+  if (socket.writable) socket.write(toBytes(refused, undefined));
   socket.destroy(error);
 }

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIPv6 } from "node:net";
 import { clip } from "../../options/refusal.js";
+import { ANY_HOST } from "../../options/row.js";
 import type { HttpRefusal } from "./refusal.js";
 
 /** Decides on the `Host` of a request, by HTTP or for a WebSocket: why it is refused, or null. */
@@ -15,7 +16,7 @@ export type RefuseHost = (request: IncomingMessage, isProbe: boolean) => HttpRef
 export interface HostOptions {
   /** Where to listen, as the operator wrote it. */
   readonly host: string;
-  /** Names without ports; undefined where none are set. */
+  /** Names without ports, or `*`; undefined where none are set. */
   readonly allowedHosts: readonly string[] | undefined;
   /** The address that is listened on; asked for when there is a request. */
   readonly address: () => string;
@@ -29,10 +30,10 @@ loopback.addAddress("::1", "ipv6");
 
 /**
  * A gateway on a loopback address takes the names of this machine and those that are allowed; one on another address takes
- * every name, or those that are allowed where any are. A probe may ask under any name.
+ * every name, or those that are allowed where any are. `*` allows every name. A probe may ask under any name.
  */
 export function createRefuseHost({ host, allowedHosts, address }: HostOptions): RefuseHost {
-  const allowed = new Set((allowedHosts ?? []).map((name) => name.toLowerCase()));
+  const allowed = new Set((allowedHosts ?? []).map(toName));
   const local = new Set([...allowed, ...LOCAL_NAMES, toName(isIPv6(host) ? `[${host}]` : host)]);
   return (request, isProbe) => {
     const hosts = request.headersDistinct["host"] ?? [];
@@ -48,6 +49,7 @@ export function createRefuseHost({ host, allowedHosts, address }: HostOptions): 
         message: `Expected one Host header with a name and perhaps a port, got "${clip(hosts.join(", "))}".`,
       };
     }
+    if (allowed.has(ANY_HOST)) return null;
     const names = isLoopback(address()) ? local : allowed;
     if (names.has(name) || (names === allowed && allowedHosts === undefined)) return null;
     return {

@@ -22,7 +22,8 @@ import type { FormatError } from "../operation/format-error.js";
 import { createMultipartTransport } from "./multipart.js";
 import { insertNamedDocument } from "./named-document.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "./origins.js";
-import { refusalOf, sendErrors, sendRefusal } from "./refusal.js";
+import { refusalOf, refuseBody, sendErrors, sendRefusal } from "./refusal.js";
+import { pathOf } from "./request-target.js";
 import type { SerializedResults } from "../subscription/serialized-results.js";
 import { registerSseTransport } from "./sse.js";
 import { StreamedAnswers } from "./streamed-answers.js";
@@ -89,6 +90,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     // The probes answer to the last; the hook below refuses the rest.
     return503OnClosing: false,
   });
+  // Else it would be read as a text, and be a body that is not JSON.
+  app.removeContentTypeParser("text/plain");
   const methods = collectMethods(app);
   app.addHook("onRequest", async (request, reply) => {
     const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
@@ -106,10 +109,16 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     },
   });
   app.addHook("onRequest", async (request, reply) => {
-    if (PROBE_PATHS.has(request.routeOptions.url)) return undefined;
+    if (PROBE_PATHS.has(request.routeOptions.url)) {
+      reply.header("cache-control", "no-store");
+      return undefined;
+    }
     if (isDraining()) return sendRefusal(request, reply, refusalOf(503, maxRequestBytes));
     if (request.method === "OPTIONS") return sendRefusal(request, reply, FOREIGN_PAGE);
-    if (!request.is404) return undefined;
+    if (!request.is404) {
+      const unread = request.method === "POST" ? refuseBody(request.headers) : null;
+      return unread === null ? undefined : sendRefusal(request, reply, unread);
+    }
     // Here and not in the handler for it, which would want to read a body first.
     const allowed = methods.get(pathOf(request.url));
     if (allowed === undefined) {
@@ -174,16 +183,6 @@ function collectMethods(app: FastifyInstance): ReadonlyMap<string, readonly stri
     if (url !== "*") methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
   return methods;
-}
-
-/** The path of a URL, decoded as the router does where it can be. */
-function pathOf(url: string): string {
-  const path = url.replace(/^https?:\/\/[^/?]*/, "").split("?", 1)[0] ?? "";
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 /** The status that an error of the house asks for. */

@@ -6,6 +6,7 @@
 import type { FastifyRequest } from "fastify";
 import type { GraphQLError } from "graphql";
 import type { PersistedOperations } from "../operation/persisted-operations.js";
+import { searchParametersOf } from "./request-target.js";
 
 /** Puts the document in the place of its name, or says why not; a request that names none stays as it is. */
 export function insertNamedDocument(request: FastifyRequest, persisted: PersistedOperations): GraphQLError | null {
@@ -28,7 +29,7 @@ function insertInBody(request: FastifyRequest, persisted: PersistedOperations): 
 }
 
 function insertInUrl(request: FastifyRequest, persisted: PersistedOperations): GraphQLError | null {
-  const parameters = searchParametersOf(request);
+  const parameters = searchParametersOf(request.url);
   const isShorter = leaveOutEmpty(parameters);
   const extensions = parseOrNull(parameters.get("extensions"));
   const resolution = persisted.resolve({
@@ -48,16 +49,13 @@ function insertInUrl(request: FastifyRequest, persisted: PersistedOperations): G
   return null;
 }
 
-/** What stands behind the path, which itself may be no URL's. */
-export function searchParametersOf({ url }: FastifyRequest): URLSearchParams {
-  return new URLSearchParams(url.split("?").slice(1).join("?"));
-}
-
-/** Forms, and clients that fill a URL in, send what they have nothing for. True when there was any. */
+/** Forms, and clients that fill a URL in, send what they have nothing for: an empty text, or null. True when there was any. */
 function leaveOutEmpty(parameters: URLSearchParams): boolean {
   const empty = ["operationName", "variables", "extensions"].filter((name) => {
     const values = parameters.getAll(name);
-    return values.length > 0 && values.every((value) => value === "");
+    // A name may well be "null".
+    const isEmpty = (value: string): boolean => value === "" || (name !== "operationName" && value.trim() === "null");
+    return values.length > 0 && values.every(isEmpty);
   });
   for (const name of empty) parameters.delete(name);
   return empty.length > 0;

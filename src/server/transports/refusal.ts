@@ -2,9 +2,10 @@
  * What an HTTP request is told that is refused: the JSON form of a GraphQL answer, in the media type that its client reads.
  */
 
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
+import { clip } from "../../options/refusal.js";
 
 /** The body of a refusal. */
 export interface Refusal {
@@ -30,6 +31,11 @@ export function answerType(accept: string | undefined): string | undefined {
   return new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES);
 }
 
+/** The media type of a refusal: JSON also for a client that takes none. */
+export function refusalType(accept: string | undefined): string {
+  return answerType(accept) ?? JSON_TYPE;
+}
+
 /** Answers with errors alone, in a type that the client takes, or in JSON. */
 export function sendErrors(
   request: FastifyRequest,
@@ -37,11 +43,7 @@ export function sendErrors(
   status: number,
   body: { readonly errors: readonly unknown[] },
 ): FastifyReply {
-  return reply
-    .status(status)
-    .header("cache-control", "no-store")
-    .type(answerType(request.headers.accept) ?? JSON_TYPE)
-    .send(body);
+  return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
 }
 
 /** Answers with a refusal. */
@@ -75,17 +77,37 @@ function messageOf(status: number, maxRequestBytes: number): string {
   }
 }
 
+/** Why a body is not read whatever its media type, or null. */
+export function refuseBody(headers: IncomingHttpHeaders): HttpRefusal | null {
+  const encoding = headers["content-encoding"]?.trim() ?? "";
+  if (encoding !== "" && encoding.toLowerCase() !== "identity") {
+    return { status: 415, message: `Expected a body without Content-Encoding, got "${clip(encoding)}".` };
+  }
+  const [, charset = "utf-8"] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "") ?? [];
+  if (["utf-8", "utf8"].includes(charset.toLowerCase())) return null;
+  return { status: 415, message: `Expected a body in the charset utf-8, got "${clip(charset)}".` };
+}
+
 export function refusal(message: string): Refusal {
   return { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] };
 }
 
-/** A whole answer, for a connection that has no request to answer any more. It is the last one there. */
-export function toBytes({ status, message }: HttpRefusal, headers: readonly string[] = []): string {
+/**
+ * A whole answer, for a connection that has no request to answer any more. It is the last one there.
+ *
+ * @param accept - that header of the request, where one was read.
+ * @param headers - whole lines.
+ */
+export function toBytes(
+  { status, message }: HttpRefusal,
+  accept: string | undefined,
+  headers: readonly string[] = [],
+): string {
   const body = JSON.stringify(refusal(message));
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     "Connection: close",
-    `Content-Type: ${JSON_TYPE}`,
+    `Content-Type: ${refusalType(accept)}`,
     "Cache-Control: no-store",
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...headers,

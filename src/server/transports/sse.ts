@@ -15,6 +15,7 @@ import { prepare, run, type ExecutionOptions } from "../operation/pipeline.js";
 import { insertNamedDocument } from "./named-document.js";
 import { refusePage, type AllowsOrigin } from "./origins.js";
 import { refusalOf, sendRefusal, type HttpRefusal } from "./refusal.js";
+import { searchParametersOf } from "./request-target.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 export const STREAM_PATH = "/graphql/stream";
@@ -75,7 +76,9 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (unresolved !== null) return answers.send(reply, wire, async () => ({ errors: [unresolved] }));
       const context: Reading = {};
       const [, { status }] = await read(toSseRequest(request, context));
-      if (context.params === undefined) return refuse(refusalOf(status, maxRequestBytes));
+      if (context.params === undefined) {
+        return refuse(request.method === "GET" ? refusalOfUrl(request.url) : refusalOf(status, maxRequestBytes));
+      }
       const preparation = prepare(context.params, options, () => ({
         headers: request.headers,
         signal: clientSignal(reply),
@@ -88,6 +91,24 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       return answers.send(reply, wire, async () => run(preparation, options));
     },
   });
+}
+
+/** What is wrong with the parameters of a URL that graphql-sse does not take. */
+function refusalOfUrl(url: string): HttpRefusal {
+  const parameters = searchParametersOf(url);
+  if (!parameters.has("query")) return { status: 400, message: "Expected the parameter `query`, which is a document." };
+  const name = isJsonObject(parameters.get("variables")) ? "extensions" : "variables";
+  return { status: 400, message: `Expected the parameter \`${name}\` to be a JSON object.` };
+}
+
+/** Whether a parameter that may be left out is one. */
+function isJsonObject(text: string | null): boolean {
+  try {
+    const value: unknown = JSON.parse(text ?? "null");
+    return typeof value === "object" && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** The request as graphql-sse reads it, with the body that Fastify has parsed within its limit. */

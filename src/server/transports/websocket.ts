@@ -14,6 +14,7 @@ import { WebSocketServer } from "ws";
 import type { RefuseHost } from "./hosts.js";
 import { FOREIGN_PAGE, type AllowsOrigin } from "./origins.js";
 import { STOPPING, toBytes, type HttpRefusal } from "./refusal.js";
+import { pathOf } from "./request-target.js";
 import { SocketConnection, type ProtocolServer, type SocketConnectionOptions } from "./socket-connection.js";
 import type { SocketOperation } from "./socket-operation.js";
 
@@ -49,15 +50,15 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
     // They would be answered without a look at what waits.
     autoPong: false,
   });
-  sockets.on("wsClientError", (error, socket) => {
-    refuse(socket, { status: 400, message: `Expected a WebSocket handshake: ${error.message}.` }, VERSIONS);
+  sockets.on("wsClientError", (error, socket, request) => {
+    refuse(request, socket, { status: 400, message: `Expected a WebSocket handshake: ${error.message}.` }, VERSIONS);
   });
   const protocol = createProtocol(options);
   const connections = new Set<SocketConnection>();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, options);
     if (refusal !== null) {
-      refuse(socket, refusal);
+      refuse(request, socket, refusal);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -90,19 +91,19 @@ function createProtocol({ schema }: WebSocketTransportOptions): ProtocolServer {
 }
 
 /** @param headers - whole lines. */
-function refuse(socket: Duplex, refusal: HttpRefusal, headers: readonly string[] = []): void {
+function refuse(request: IncomingMessage, socket: Duplex, refusal: HttpRefusal, headers: readonly string[] = []): void {
   // Node has taken its listeners off, and ws has put none on.
   socket.on("error", () => socket.destroy());
   socket.once("finish", () => socket.destroy());
-  socket.end(toBytes(refusal, headers));
+  socket.end(toBytes(refusal, request.headers.accept, headers));
 }
 
 /** Why a handshake is refused, or null when it may go on. */
 function refusalOf(request: IncomingMessage, options: WebSocketTransportOptions): HttpRefusal | null {
   const refusedHost = options.refuseHost(request, false);
   if (refusedHost !== null) return refusedHost;
-  const path = (request.url ?? "").split("?", 1)[0];
-  if (path !== options.path) return { status: 404, message: `There is no WebSocket here; it is at ${options.path}.` };
+  if (pathOf(request.url ?? "") !== options.path)
+    return { status: 404, message: `There is no WebSocket here; it is at ${options.path}.` };
   if (options.isDraining()) return { status: 503, message: STOPPING };
   return options.allowsOrigin(request.headers.origin, request.headers.host) ? null : FOREIGN_PAGE;
 }

@@ -150,6 +150,13 @@ describe.each(Object.entries(doors))("over %s", (_door, follow) => {
     expect(await follow(url, { documentId: "follow" })).toEqual([{ taskProgress: SEEN }]);
   });
 
+  it("a documentId that is empty is none", async () => {
+    const { url } = await start({ persistedOperations: undefined });
+    expect(await follow(url, { query: FOLLOW, documentId: "" })).toEqual([{ taskProgress: SEEN }]);
+    const exclusive = await startExclusive();
+    expect(await follow(exclusive.url, { documentId: "", ...byHash(FOLLOW) })).toEqual([{ taskProgress: SEEN }]);
+  });
+
   it("a name is refused where there is no manifest", async () => {
     const { url } = await start({ persistedOperations: undefined });
     expect(await follow(url, { query: FOLLOW, ...byHash(FOLLOW) })).toEqual([["PERSISTED_QUERY_NOT_SUPPORTED"]]);

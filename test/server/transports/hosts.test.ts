@@ -36,6 +36,17 @@ describe("the Host of a request", () => {
       ["api.example.com", "Api.Example.com:8443", "[2001:db8::1]:80", "localhost"],
     ],
     ["any, on all addresses", { ...PRODUCTION, host: "0.0.0.0" }, ["evil.example", "10.0.0.1:80"]],
+    ["any, where every name is allowed", { ...PRODUCTION, allowedHosts: ["*"] }, ["evil.example", "10.0.0.1:80"]],
+    [
+      "any, on all addresses, where every name is allowed",
+      { ...PRODUCTION, host: "0.0.0.0", allowedHosts: ["api.example.com", "*"] },
+      ["evil.example", "api.example.com"],
+    ],
+    [
+      "one that is allowed as DNS writes it, with a dot at its end",
+      { ...PRODUCTION, host: "0.0.0.0", allowedHosts: ["api.example.com."] },
+      ["api.example.com", "api.example.com.:80"],
+    ],
     ["any, on all addresses of both kinds", { ...PRODUCTION, host: "::" }, ["evil.example"]],
     [
       "one that is allowed, on all addresses",

@@ -16,6 +16,8 @@ const QUERY = "{ __typename }";
 const RESPONSE_JSON = "application/graphql-response+json";
 const H2C = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"];
 
+const UPGRADE = ["Connection: Upgrade", "Upgrade: websocket"];
+
 const ERRORS = { errors: [{ message: expect.any(String), extensions: { code: expect.any(String) } }] };
 
 function post(body: string, ...headers: readonly string[]): readonly string[] {
@@ -62,6 +64,23 @@ describe("an offer of another protocol", () => {
     const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
     const inChunks = [line, host, type, "Transfer-Encoding: chunked", ...H2C];
     expect((await connection.ask(inChunks, chunks)).status).toBe(200);
+  });
+
+  it.each([
+    "/graph%71l",
+    "/graphql?a=b",
+    "http://localhost/graphql",
+    "HTTP://localhost/graph%71l?a",
+    "wss://a/graphql",
+  ])("is taken when it is a WebSocket's, for what HTTP takes for its path: %s", async (target) => {
+    const { port } = await startGateway();
+    const socket = connectTcp(port, "127.0.0.1");
+    const key = ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    const lines = get(target, ...UPGRADE, ...key, "Sec-WebSocket-Protocol: graphql-transport-ws");
+    socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    expect(bytes.toString()).toMatch(/^HTTP\/1\.1 101 /);
   });
 
   it("is taken when it is a WebSocket's, in any case, and by GET alone", async () => {
@@ -144,7 +163,7 @@ describe("what cannot be answered", () => {
     ["a WebSocket without a key", get("/graphql", "Connection: Upgrade", "Upgrade: websocket"), 400],
     ["a WebSocket elsewhere", get("/graphiql", "Connection: Upgrade", "Upgrade: websocket"), 404],
     ["no media type", ["POST /graphql HTTP/1.1", "Host: localhost", "Content-Length: 1", "", "a"], 415],
-    ["another encoding", [...post("a"), "Content-Encoding: gzip", "", "a"], 400],
+    ["a body that is packed", [...post("a"), "Content-Encoding: gzip", "", "a"], 415],
   ])("is told so in the form of GraphQL: %s", async (_what, lines, status) => {
     const { url } = await startGateway();
     const answer = await askRaw(url, lines);
@@ -199,6 +218,23 @@ describe("the media type of a refusal", () => {
     }
   });
 
+  it.each<[what: string, status: number, lines: readonly string[]]>([
+    ["an expectation that nobody meets", 417, get("/graphql", "Expect: a-miracle")],
+    ["a WebSocket without a key", 400, get("/graphql", ...UPGRADE)],
+    ["a WebSocket of a foreign page", 403, get("/graphql", ...UPGRADE, "Origin: https://evil.example")],
+    ["a WebSocket elsewhere", 404, get("/graphiql", ...UPGRADE)],
+  ])("is that which the client ranks first, below requests too: %s", async (_what, status, lines) => {
+    const { url } = await startGateway({ gateway: { corsOrigins: [] } });
+    for (const [accept, type] of [
+      [`${RESPONSE_JSON}, application/json;q=0.9`, RESPONSE_JSON],
+      ["image/png", "application/json"],
+    ] as const) {
+      const answer = await askRaw(url, [...lines, `Accept: ${accept}`]);
+      expect([answer.status, answer.headers["content-type"]]).toEqual([status, `${type}; charset=utf-8`]);
+      expect(JSON.parse(answer.body)).toMatchObject(ERRORS);
+    }
+  });
+
   it("is that for a subscription that is refused, also where parts were asked for", async () => {
     const { url } = await startGateway();
     const accept = `${MULTIPART},${RESPONSE_JSON},application/json;q=0.9`;
@@ -243,6 +279,64 @@ describe("a subscription that is posted as a query", () => {
   });
 });
 
+describe("a body that is not read", () => {
+  const paths = ["/graphql", "/graphql/stream"] as const;
+  const body = JSON.stringify({ query: QUERY });
+
+  it.each<[what: string, headers: Record<string, string>, message: string]>([
+    ["a text", { "content-type": "text/plain" }, "Expected the content type application/json."],
+    ["one that is packed", { "content-encoding": "gzip" }, 'Expected a body without Content-Encoding, got "gzip".'],
+    [
+      "one of another charset",
+      { "content-type": "application/json; charset=UTF-16" },
+      'Expected a body in the charset utf-8, got "UTF-16".',
+    ],
+    [
+      "one of another charset, in quotes",
+      { "content-type": 'application/json;a=b; charset="iso-8859-1"' },
+      'Expected a body in the charset utf-8, got "iso-8859-1".',
+    ],
+  ])("is refused with what is: %s", async (_what, headers, message) => {
+    const { url } = await startGateway();
+    for (const path of paths) {
+      for (const own of [{ "apollo-require-preflight": "1" }, { "sec-fetch-site": "same-origin" }]) {
+        const init = { method: "POST", headers: { "content-type": "application/json", ...own, ...headers }, body };
+        const response = await fetch(url + path, init);
+        expect([path, response.status, await response.json()]).toMatchObject([path, 415, { errors: [{ message }] }]);
+      }
+    }
+  });
+
+  it("is none that says that it is not packed, or in UTF-8 in another spelling", async () => {
+    const { url } = await startGateway();
+    for (const path of paths) {
+      for (const type of ['application/json; charset="UTF-8"', "application/json;charset=utf8"]) {
+        const headers = { "content-type": type, "content-encoding": "identity" };
+        expect((await fetch(url + path, { method: "POST", headers, body })).status).toBe(200);
+      }
+    }
+  });
+});
+
+describe("a parameter of a URL over SSE", () => {
+  const asked = `query=${encodeURIComponent(QUERY)}`;
+
+  it.each([
+    ["query", "variables={}"],
+    ["variables", `${asked}&variables=x`],
+    ["variables", `${asked}&variables=[1]`],
+    ["variables", `${asked}&variables=1`],
+    ["extensions", `${asked}&variables={}&extensions={`],
+    ["extensions", `${asked}&extensions="a"`],
+  ])("is named where it is wrong: %s in %s", async (name, search) => {
+    const { url } = await startGateway();
+    const response = await fetch(`${url}/graphql/stream?${search}`);
+    expect(response.status).toBe(400);
+    const message = expect.stringContaining(`Expected the parameter \`${name}\``);
+    expect(await response.json()).toMatchObject({ errors: [{ message }] });
+  });
+});
+
 describe("what clients spell otherwise", () => {
   it.each(["Application/JSON", "APPLICATION/JSON;charset=UTF-8", "application/json ; Charset=utf-8"])(
     "is read all the same: the media type %s",
@@ -259,13 +353,19 @@ describe("what clients spell otherwise", () => {
     },
   );
 
-  it.each(["/graphql", "/graphql/stream"])("is left out where a URL leaves it empty: %s", async (path) => {
+  it.each([
+    ["/graphql", ""],
+    ["/graphql/stream", ""],
+    ["/graphql", "null"],
+    ["/graphql/stream", "null"],
+  ])("is left out where a URL leaves it empty: %s, %j", async (path, empty) => {
     const { url } = await startGateway();
     const search = new URLSearchParams({
       query: `query Named ${QUERY}`,
       operationName: "",
-      variables: "",
-      extensions: "",
+      documentId: "",
+      variables: empty,
+      extensions: empty,
     });
     const headers = { "apollo-require-preflight": "1" };
     const response = await fetch(`${url}${path}?${search}`, { headers });
@@ -287,6 +387,19 @@ describe("what may be kept", () => {
       await send(`${url}/graphql`, { query: QUERY }, {}),
     ];
     for (const answer of answers) expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("is no answer to a probe", async () => {
+    const { url, gateway, clock } = await startGateway({ gateway: { drainDelayMs: 1_000 } });
+    const probe = async (path: string): Promise<readonly unknown[]> => {
+      const { status, headers } = await fetch(url + path);
+      return [status, headers.get("cache-control")];
+    };
+    for (const path of ["/healthz", "/readyz"]) expect(await probe(path)).toEqual([200, "no-store"]);
+    const stopped = gateway.stop();
+    expect(await probe("/readyz")).toEqual([503, "no-store"]);
+    await clock.advance(1_000);
+    await stopped;
   });
 
   it.each(["/graphql", "/graphiql", "/graphiql/options.js"])("is a page, until there is another: %s", async (path) => {
