@@ -11,6 +11,6 @@ export function parseInstant(text: string): number | null {
   const [, day = ""] = INSTANT.exec(text) ?? [];
   const dayMs = Date.parse(`${day}T00:00:00Z`);
   // Of February 30 some engines make March 2.
-  if (Number.isNaN(dayMs) || new Date(dayMs).toISOString().slice(0, 10) !== day) return null;
+  if (Number.isNaN(dayMs) || new Date(dayMs).getUTCDate() !== Number(day.slice(-2))) return null;
   return Date.parse(text.toUpperCase());
 }

@@ -99,7 +99,7 @@ function secretItemsOf(value: unknown): (name: string | undefined, index: number
 
 /** `overwrite`, `keep all`: words that are no name of a role and no rules of RAM. */
 function isPlainWords(value: unknown): boolean {
-  return typeof value !== "object" && /^[\w .-]{1,64}$/.test(String(value));
+  return typeof value === "string" ? /^[\w .-]{1,64}$/.test(value) : !isContainer(value);
 }
 
 function isSecretText(value: unknown): value is string {
