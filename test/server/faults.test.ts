@@ -74,7 +74,7 @@ describe("an upstream in trouble", () => {
       emulator.addTask({
         taskType: "FileUncompression",
         taskId,
-        durationMs: 4_000 + 20 * taskIds.indexOf(taskId),
+        durationMs: 20_000 + 100 * taskIds.indexOf(taskId),
         requestDefinition,
       });
     }

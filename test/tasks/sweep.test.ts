@@ -205,7 +205,7 @@ describe("sweeping the watched tasks of a project", () => {
     const finals = stream.snapshots.filter(({ status }) => status === "SUCCEEDED").map(({ key }) => key.taskId);
     expect(finals.toSorted((a, b) => a.localeCompare(b))).toEqual(taskIds);
     expect(stream.errors).toEqual([]);
-  });
+  }, 90_000);
 
   it("costs one call a poll for an account that may not list, and the tasks are followed all the same", async () => {
     let lists = 0;

@@ -144,7 +144,7 @@ describe("errors over SSE", () => {
     const stream = await subscribeBySse(url, FOLLOW);
     const extensions = { code: "NOT_FOUND", imm: { code: "ResourceNotFound" } };
     expect(await stream.rest()).toMatchObject([
-      { event: "next", data: { data: null, errors: [{ path: ["taskProgress"], extensions }] } },
+      { event: "next", data: { data: { taskProgress: null }, errors: [{ path: ["taskProgress"], extensions }] } },
       COMPLETE,
     ]);
     expect(clock.pendingTimers).toBe(0);

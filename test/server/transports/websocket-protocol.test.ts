@@ -270,7 +270,7 @@ describe("a request that fails", () => {
       { id: "1", type: "complete" },
     ]);
     expect(await socket.rest("2")).toMatchObject([
-      { type: "next", payload: { data: null, errors: fault } },
+      { type: "next", payload: { data: { taskProgress: null }, errors: fault } },
       { type: "complete" },
     ]);
   });
