@@ -21,7 +21,7 @@ import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape,
 import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
-export { schemaNameOf, toCamelCase, wireNamesOf } from "./operations/naming.js";
+export { schemaNameOf, toCamelCase } from "./operations/naming.js";
 export {
   describeRange,
   findBrokenRule,
@@ -37,6 +37,8 @@ export {
 export type {
   CreateOperation,
   Evidence,
+  InputForm,
+  InputGroups,
   Member,
   Members,
   Model,
@@ -48,6 +50,7 @@ export type {
   Rule,
   Shape,
   Stage,
+  Vocabulary,
   WireType,
 } from "./operations/rows.js";
 

@@ -1,12 +1,13 @@
 /** The executable schema and its text. Built once per process; holds no state and makes no call. */
 
 import "reflect-metadata";
-import type { GraphQLSchema } from "graphql";
+import { isInputObjectType, type GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
 import { AwaitTaskResolver } from "./await-task.resolver.js";
 import { EntitiesResolver } from "./entities.resolver.js";
 import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create-task.resolver.js";
+import { ONE_OF_TYPES } from "./length.input.js";
 import { printPricedSchema, printSubgraph } from "./sdl.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
@@ -60,6 +61,10 @@ export function createSchema({ federation = false }: SchemaOptions = {}): GraphQ
   for (const [name, description] of Object.entries(ROOT_DESCRIPTIONS)) {
     const type = schema.getType(name);
     if (type !== undefined) type.description = description;
+  }
+  for (const name of ONE_OF_TYPES) {
+    const type = schema.getType(name);
+    if (isInputObjectType(type)) type.isOneOf = true;
   }
   return schema;
 }

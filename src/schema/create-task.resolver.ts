@@ -6,15 +6,14 @@
 import { Arg, Ctx, Field, ID, Mutation, Resolver, type ClassType } from "type-graphql";
 import { BadUserInputError, ForbiddenError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
+import { schemaInputOf, toWireInput } from "../imm/create-inputs.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import {
   createOperationOf,
   createOperations,
-  schemaNameOf,
   toCamelCase,
   type CreateAction,
   type CreateOperation,
-  type Members,
 } from "../imm/operations.js";
 import { isTooLarge } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
@@ -27,7 +26,10 @@ import { CreateTaskPayload } from "./create-task.payload.js";
 import { capitalize, makeInputType } from "./table-types.js";
 
 /** A create's input as it comes in: the members of the operation, and one that is the gateway's. */
-type GivenInput = CreateTaskInput & { readonly idempotencyKey?: string | null };
+type GivenInput = Readonly<Record<string, unknown>> & {
+  readonly projectName: string;
+  readonly idempotencyKey?: string | null;
+};
 
 const STAGE_NOTES = {
   general: "",
@@ -87,9 +89,8 @@ function addMutation(action: CreateAction, operation: CreateOperation): void {
   })(resolvers, name, resolver);
 }
 
-function makeCreateInput({ action, description, request, rules }: CreateOperation): ClassType {
-  const name = `${capitalize(toCamelCase(action))}Input`;
-  const Input = makeInputType({ name, description, members: request, rules });
+function makeCreateInput(operation: CreateOperation): ClassType {
+  const Input = makeInputType(schemaInputOf(operation), `${capitalize(toCamelCase(operation.action))}Input`);
   Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })(Input.prototype, "idempotencyKey");
   return Input;
 }
@@ -97,19 +98,20 @@ function makeCreateInput({ action, description, request, rules }: CreateOperatio
 async function createTask(
   action: CreateAction,
   operation: CreateOperation,
-  { idempotencyKey, ...input }: GivenInput,
+  { idempotencyKey, ...given }: GivenInput,
   context: GatewayContext,
 ): Promise<CreateTaskPayload> {
   refuseWhenReadOnly(context);
-  if (isTooLarge(input, MAX_INPUT_BYTES)) {
+  if (isTooLarge(given, MAX_INPUT_BYTES)) {
     throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_BYTES} bytes as JSON.`);
   }
-  const violation = checkInput(operation, input);
+  const violation = checkInput(schemaInputOf(operation), given);
   if (violation !== null) {
     const argument = `input.${violation.path}`;
     throw new BadUserInputError(argument, `Expected \`${argument}\` to be ${violation.expected}.`);
   }
-  parseName("input.projectName", input.projectName);
+  const ProjectName = parseName("input.projectName", given.projectName);
+  const input: CreateTaskInput = { ...toWireInput(schemaInputOf(operation), given), ProjectName };
   checkOwnTags(input);
   const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
   return startTask(
@@ -136,11 +138,9 @@ async function startTask(
 }
 
 /** The member of the input that IMM's refusal names: `sourceURI` is `sourceUri`. */
-function toMember({ request }: CreateOperation, name: string): string {
-  const members: Members = request;
-  const wireName = capitalize(name);
-  const member = members[wireName];
-  return member === undefined ? name : schemaNameOf(wireName, member);
+function toMember(operation: CreateOperation, name: string): string {
+  const way = schemaInputOf(operation).ways.get(capitalize(name));
+  return way === undefined ? name : way.map((field) => field.name).join(".");
 }
 
 /** @throws ForbiddenError - when the gateway was set up to start no tasks. */

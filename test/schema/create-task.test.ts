@@ -1,20 +1,11 @@
 import { describe, expect, it, test } from "@jest/globals";
 import type { ReceivedCall } from "../../src/emulator/emulator.js";
-import {
-  createOperations,
-  modelOf,
-  schemaNameOf,
-  toCamelCase,
-  type CreateAction,
-  type CreateOperation,
-  type Members,
-  type Shape,
-} from "../../src/imm/operations.js";
+import { createOperations, toCamelCase, type CreateAction, type CreateOperation } from "../../src/imm/operations.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
 import { fromRefusal } from "../../src/imm/upstream-errors.js";
+import { schemaInputOf, type InputField, type InputStructure } from "../../src/imm/create-inputs.js";
 import { createGateway } from "../../src/server/gateway.js";
-import { encodeInput } from "../../src/imm/wire.js";
-import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
+import { createActions, EXAMPLE_VARIANTS, encodeInput, exampleInput } from "../support/example-input.js";
 import { EVERY_SECOND, lookAgain } from "../support/look-again.js";
 import { withTimePassing } from "../support/manual-clock.js";
 import { keyArguments, query, type QueryAnswer } from "../support/query.js";
@@ -66,15 +57,6 @@ async function create(
   return query<Created>(url, mutationOf(action, selection), { input });
 }
 
-/** What the schema takes of an example: the vendor asks not to use some members yet. */
-function publishedInput(action: CreateAction, variant: 0 | 1): ReturnType<typeof exampleInput> {
-  const { request }: CreateOperation = createOperations[action];
-  const unpublished = Object.entries(request).filter(([, member]) => member.unpublished);
-  const names = new Set(unpublished.map(([wireName, member]) => schemaNameOf(wireName, member)));
-  const members = Object.entries(exampleInput(action, variant)).filter(([name]) => !names.has(name));
-  return { ...Object.fromEntries(members), projectName: "example-project" };
-}
-
 function callsOf(calls: readonly ReceivedCall[], action: string): readonly ReceivedCall[] {
   return calls.filter((call) => call.action === action);
 }
@@ -88,7 +70,7 @@ describe("each create", () => {
       const running = await start();
       const { url, emulator } = running;
       const operation: CreateOperation = createOperations[action];
-      const input = publishedInput(action, variant);
+      const input = exampleInput(action, variant);
       const { data, errors } = await create(running, action, input);
       expect(errors).toEqual([]);
       const payload = data?.payload;
@@ -105,7 +87,7 @@ describe("each create", () => {
         isNew: true,
       });
       // The emulator refuses a parameter that travels in the other place.
-      const { query: inQuery, body } = encodeInput(operation, input);
+      const { query: inQuery, body } = encodeInput(action, input);
       expect(emulator.calls).toMatchObject([{ action, parameters: { ...inQuery, ...body }, status: 200 }]);
       expect(Object.keys(emulator.calls[0]?.parameters ?? {})).toHaveLength(
         Object.keys({ ...inQuery, ...body }).length,
@@ -125,12 +107,10 @@ describe("each create", () => {
 
   test.each(createActions)("%s names each required member that is missing, and asks nothing of IMM", async (action) => {
     const running = await start();
-    const full = publishedInput(action, 0);
-    const { request }: CreateOperation = createOperations[action];
-    const required = Object.entries(request).filter(([, member]) => member.required);
+    const full = exampleInput(action, 0);
+    const required = schemaInputOf(createOperations[action]).fields.filter(({ isRequired }) => isRequired);
     expect(required.length).toBeGreaterThan(0);
-    for (const [wireName, member] of required) {
-      const name = schemaNameOf(wireName, member);
+    for (const { name, member } of required) {
       const argument = `input.${name}`;
       for (const value of [undefined, null, ...(member.type === "string" ? [""] : [])]) {
         const { errors } = await create(running, action, { ...full, [name]: value });
@@ -146,8 +126,8 @@ describe("each create", () => {
     async (action) => {
       const running = await start();
       for (const variant of EXAMPLE_VARIANTS) {
-        const { request }: CreateOperation = createOperations[action];
-        for (const { path, input } of inputsOutOfRange(request, publishedInput(action, variant), "input")) {
+        const structure = schemaInputOf(createOperations[action]);
+        for (const { path, input } of inputsOutOfRange(structure, exampleInput(action, variant), "input")) {
           const { errors } = await create(running, action, input);
           expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", argument: path } }]);
           expect(errors[0]?.message).toContain(`Expected \`${path}\` to be `);
@@ -161,39 +141,45 @@ describe("each create", () => {
 
 /** Copies of an input, each with one number or text that is too much for the table. */
 function inputsOutOfRange(
-  members: Members,
+  { fields }: InputStructure,
   input: Readonly<Record<string, unknown>>,
   path: string,
 ): { readonly path: string; readonly input: Record<string, unknown> }[] {
-  return Object.entries(members).flatMap(([wireName, member]) => {
-    const name = schemaNameOf(wireName, member);
+  return fields.flatMap((field) => {
+    const { name } = field;
     if (input[name] === undefined) return [];
-    return wrongValues(member, input[name], `${path}.${name}`).map(({ path, value }) => ({
+    return wrongValues(field, input[name], `${path}.${name}`).map(({ path, value }) => ({
       path,
       input: { ...input, [name]: value },
     }));
   });
 }
 
-function wrongValues(shape: Shape, value: unknown, path: string): { readonly path: string; readonly value: unknown }[] {
-  const { items, range, maxBytes, maxLength, maxItems } = shape;
+function wrongValues(
+  { member, form, inner }: InputField,
+  value: unknown,
+  path: string,
+): { readonly path: string; readonly value: unknown }[] {
+  const { range, atLeast, maxBytes, maxLength, maxItems } = member;
+  if (form === "length") return [{ path, value: { ratio: 1.5 } }];
   if (range !== undefined) return [{ path, value: range.max + 1 }];
+  if (atLeast !== undefined) return [{ path, value: atLeast - 1 }];
   if (maxBytes !== undefined) return [{ path, value: "x".repeat(maxBytes + 1) }];
   if (maxLength !== undefined) return [{ path, value: "x".repeat(maxLength + 1) }];
-  if (shape.type === "object") {
-    const inner = inputsOutOfRange(modelOf(shape).members, value as Record<string, unknown>, path);
-    return inner.map(({ path, input }) => ({ path, value: input }));
+  if (!Array.isArray(value)) {
+    const wrong = inner === undefined ? [] : inputsOutOfRange(inner, value as Record<string, unknown>, path);
+    return wrong.map(({ path, input }) => ({ path, value: input }));
   }
-  if (shape.type !== "array" || items === undefined || !Array.isArray(value)) return [];
   const [first] = value as readonly unknown[];
   // The last of them, so that the index shows.
   const index = value.length - 1;
   const before = value.slice(0, index) as readonly unknown[];
-  const wrong = wrongValues(items, first, `${path}[${index}]`).map(({ path, value }) => ({
-    path,
-    value: [...before, value],
-  }));
-  return maxItems === undefined ? wrong : [...wrong, { path, value: Array(maxItems + 1).fill(first) }];
+  const wrong =
+    inner === undefined ? [] : inputsOutOfRange(inner, first as Record<string, unknown>, `${path}[${index}]`);
+  return [
+    ...wrong.map(({ path, input }) => ({ path, value: [...before, input] })),
+    ...(maxItems === undefined ? [] : [{ path, value: Array(maxItems + 1).fill(first) }]),
+  ];
 }
 
 const compression = { projectName: "immtest", sources: [{ uri: "oss://b/a" }], targetUri: "oss://b/t.zip" };
@@ -204,7 +190,7 @@ describe("the input of a create", () => {
     [{ sources: [] }, "input.sources", "given, or `sourceManifestUri` instead"],
     [{ sources: [{ uri: "b/a" }] }, "input.sources[0].uri", "an OSS URI, such as oss://bucket/object"],
     [{ sourceManifestUri: "https://b/a" }, "input.sourceManifestUri", "an OSS URI, such as oss://bucket/object"],
-    [{ sources: [], sourceManifestUri: "oss://b/rules.json" }, "input.sourceManifestUri", "left out beside `sources`"],
+    [{ sources: [], sourceManifestUri: "oss://b/rules.json" }, "input.sourceManifestUri", "omitted beside `sources`"],
   ])("holds exactly one of two members where IMM says so: %j", async (members, argument, expected) => {
     const running = await start();
     const { projectName, targetUri } = compression;
