@@ -40,6 +40,10 @@ const STAGE_NOTES = {
 const IDEMPOTENCY_KEY =
   "A text of yours, such as a UUID, that makes repeating safe: for 24 hours the same key with the same input answers the task that it started first, instead of starting another. With another input it is an error.";
 
+/** The explanation stands once, not with each create. */
+const IDEMPOTENCY_KEY_OF_CREATE =
+  "A text such as a UUID that makes repeating safe for 24 hours, as `rerunTask` explains.";
+
 /** As JSON text. Checking, signing and sending it take time for each byte. */
 const MAX_INPUT_BYTES = 524_288;
 
@@ -91,7 +95,7 @@ function addMutation(action: CreateAction, operation: CreateOperation): void {
 
 function makeCreateInput(operation: CreateOperation): ClassType {
   const Input = makeInputType(schemaInputOf(operation), `${capitalize(toCamelCase(operation.action))}Input`);
-  Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })(Input.prototype, "idempotencyKey");
+  Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY_OF_CREATE })(Input.prototype, "idempotencyKey");
   return Input;
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { decodeParameters } from "../../src/emulator/parameters.js";
 import { Refusal } from "../../src/emulator/refusal.js";
 import { type CreateAction } from "../../src/imm/operations.js";
+import { parseExact } from "../../src/json.js";
 import { createActions, EXAMPLE_VARIANTS, encodeInput, exampleInput } from "../support/example-input.js";
 
 function decodeList(parameters: Record<string, string>) {
@@ -102,7 +103,7 @@ describe("decodeParameters of what starts a task", () => {
       const sent = { ...query, ...body };
       const decoded: Readonly<Record<string, unknown>> = decodeCreate(action, sent);
       for (const [name, text] of Object.entries(sent)) {
-        expect(decoded[name]).toEqual(typeof decoded[name] === "string" ? text : JSON.parse(text));
+        expect(decoded[name]).toEqual(typeof decoded[name] === "string" ? text : parseExact(text));
       }
     }
   });

@@ -402,7 +402,7 @@ describe("the names of the schema", () => {
       expect(new Set(names).size).toBe(names.length);
       for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
       const inner = fields.flatMap((field) => (field.wireName === null ? (field.inner?.fields ?? []) : [field]));
-      expect([...ways.keys()].toSorted()).toEqual(inner.map(({ wireName }) => wireName).toSorted());
+      expect([...ways.keys()].toSorted()).toEqual(inner.map(({ wireName }) => wireName ?? "").toSorted());
     },
   );
 
@@ -413,9 +413,8 @@ describe("the names of the schema", () => {
       return parent.length > 3 && name !== parent && name.toLowerCase().includes(parent.toLowerCase());
     });
     expect(repeating).toEqual([]);
-    expect(names.filter((path) => /disable|without/i.test(path.split(".").at(-1) ?? ""))).toEqual([
-      ...names.filter((path) => path.endsWith(".disabled")),
-    ]);
+    const negative = names.filter((path) => /disable|without/i.test(path.split(".").at(-1) ?? ""));
+    expect(negative.filter((path) => !path.endsWith(".disabled"))).toEqual([]);
   });
 
   test("give a closed choice the words that the documents know, and no other", () => {

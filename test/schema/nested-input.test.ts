@@ -16,12 +16,8 @@ function literal(levels: number): string {
 
 const CREATES: readonly (readonly [field: string, member: string, others: Readonly<Record<string, string>>])[] = [
   ["createFigureClusteringTask", "tags", { datasetName: `"d"` }],
-  [
-    "createStory",
-    "customLabels",
-    { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
-  ],
-  ["createStory", "tags", { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" }],
+  ["createStory", "customLabels", { datasetName: `"d"`, objectId: `"o"`, type: "PEOPLE_MEMORY", maxFileCount: "9" }],
+  ["createStory", "tags", { datasetName: `"d"`, objectId: `"o"`, type: "PEOPLE_MEMORY", maxFileCount: "9" }],
 ];
 
 async function start(): Promise<RunningGateway> {

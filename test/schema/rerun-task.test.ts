@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "@jest/globals";
 import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
+import { parseExact, stringifyExact } from "../../src/json.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import {
   createActions,
@@ -48,7 +49,7 @@ function definitionOf(action: (typeof createActions)[number], variant: ExampleVa
   return Object.fromEntries(
     Object.entries({ ...inQuery, ...body }).map(([name, text]) => [
       name,
-      operation.request[name]?.type === "string" ? text : (JSON.parse(text) as unknown),
+      operation.request[name]?.type === "string" ? text : parseExact(text),
     ]),
   );
 }
@@ -62,7 +63,7 @@ describe("a task that is run again", () => {
       projectName: "example-project",
       taskType: operation.taskType,
       taskId: "a",
-      requestDefinition: JSON.stringify(definition, null, "\t"),
+      requestDefinition: stringifyExact(definition, undefined, "\t"),
     });
     const { data, errors } = await rerun(url, operation.taskType);
     expect(errors).toEqual([]);

@@ -33,9 +33,10 @@ export function readNumber({ type, format }: Shape, value: unknown): number | bi
   return integer >= INT64.min && integer <= INT64.max ? integer : undefined;
 }
 
-/** Whether all numbers that a member may be, by its range or its format, have 32 bits. */
-export function fitsInt32({ format, range }: Shape): boolean {
-  return format === "int32" || (range !== undefined && range.min >= INT32.min && range.max <= INT32.max);
+/** Whether all numbers that a member may be, by its format, its range or its closed values, have 32 bits. */
+export function fitsInt32({ format, range, values = [], closed }: Shape): boolean {
+  if (format === "int32" || closed) return values.every((value) => isInRange(INT32, Number(value)));
+  return range !== undefined && range.min >= INT32.min && range.max <= INT32.max;
 }
 
 /** Whether a number lies in the range. */
