@@ -81,15 +81,21 @@ function checkField({ member, isRequired, form, inner }: InputField, value: unkn
 }
 
 function checkForm(form: InputForm, member: Member, value: unknown, path: string): Violation | null {
-  const isRight =
-    form === "instant"
-      ? typeof value === "string" && value !== ""
-      : form === "switch"
-        ? typeof value === "boolean"
-        : form === "length"
-          ? isLength(value)
-          : typeof value === "string" && Object.hasOwn(form.words, value);
-  return isRight ? null : { path, expected: describe(member, form, false) };
+  return isOfForm(form, value) ? null : { path, expected: describe(member, form) };
+}
+
+function isOfForm(form: InputForm, value: unknown): boolean {
+  switch (form) {
+    case "instant":
+      // The scalar has checked that it is one.
+      return typeof value === "string";
+    case "switch":
+      return typeof value === "boolean";
+    case "length":
+      return isLength(value);
+    default:
+      return typeof value === "string" && Object.hasOwn(form.words, value);
+  }
 }
 
 const PIXELS = { type: "integer", format: "int32", range: { min: 0, max: 2 ** 31 - 1 } } as const;

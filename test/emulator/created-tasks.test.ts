@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
 import { type CreateAction, createOperations } from "../../src/imm/operations.js";
 import { connectTo } from "../support/emulator-imm-client.js";
-import { createActions, EXAMPLE_VARIANTS, encodeInput, exampleInput, toImmInput } from "../support/example-input.js";
+import { createActions, TWO_VARIANTS, encodeInput, exampleInput, toImmInput } from "../support/example-input.js";
 import { ManualClock } from "../support/manual-clock.js";
 import {
   type Answer,
@@ -58,7 +58,7 @@ async function everyTaskId(): Promise<string[]> {
 }
 
 describe("each operation that starts a task", () => {
-  const cases = createActions.flatMap((action) => EXAMPLE_VARIANTS.map((variant) => [action, variant] as const));
+  const cases = createActions.flatMap((action) => TWO_VARIANTS.map((variant) => [action, variant] as const));
 
   test.each(cases)(
     "%s takes the full input %d of the real client, and its task runs to its end",

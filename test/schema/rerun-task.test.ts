@@ -5,7 +5,7 @@ import { parseExact, stringifyExact } from "../../src/json.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import {
   createActions,
-  EXAMPLE_VARIANTS,
+  TWO_VARIANTS,
   encodeInput,
   exampleInput,
   type ExampleVariant,
@@ -39,7 +39,7 @@ async function start(): Promise<RunningGateway> {
 
 const rerunnable = createActions.flatMap((action) => {
   const operation: CreateOperation = createOperations[action];
-  return operation.hasRequestDefinition ? EXAMPLE_VARIANTS.map((variant) => [action, variant] as const) : [];
+  return operation.hasRequestDefinition ? TWO_VARIANTS.map((variant) => [action, variant] as const) : [];
 });
 
 /** What IMM would record: the parameters by the wire's names, those with members as values. */

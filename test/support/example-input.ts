@@ -20,6 +20,9 @@ import { encodeParameters, type WireParameters } from "../../src/imm/wire.js";
 /** Which of the members that exclude each other are kept, and which word of a closed choice is said: the n-th. */
 export const EXAMPLE_VARIANTS = [0, 1, 2, 3] as const;
 
+/** Two that set nearly all of them, for tests that start a gateway or an emulator for each. */
+export const TWO_VARIANTS = [0, 3] as const;
+
 export type ExampleVariant = (typeof EXAMPLE_VARIANTS)[number];
 
 /** An input of the schema. */
@@ -95,20 +98,20 @@ function nthWord<Word>(words: Readonly<Record<string, Word>>, variant: ExampleVa
 }
 
 function exampleValue({ name, member, form, inner }: InputField, variant: ExampleVariant): unknown {
-  if (form !== undefined) return exampleOfForm(form, variant);
+  if (form !== undefined) return exampleOfForm(form, name, variant);
   if (inner === undefined) return exampleOfShape(member, name, variant);
   if (member.type === "object") return exampleMembers(inner, variant);
   return Array.from({ length: Math.min(2, member.maxItems ?? 2) }, () => exampleMembers(inner, variant));
 }
 
-function exampleOfForm(form: InputForm, variant: ExampleVariant): unknown {
+function exampleOfForm(form: InputForm, name: string, variant: ExampleVariant): unknown {
   switch (form) {
     case "instant":
       return "2026-01-31T08:00:00Z";
     case "switch":
-      return variant === 0;
+      return isOdd(name, variant);
     case "length":
-      return variant % 2 === 0 ? { pixels: 7 } : { ratio: variant === 1 ? 1 : 0.25 };
+      return variant % 2 === 0 ? { pixels: numberOf(name) } : { ratio: variant === 1 ? 1 : 1 / numberOf(name) };
     default:
       return Object.keys(form.words)[variant % Object.keys(form.words).length];
   }
@@ -120,11 +123,11 @@ function exampleOfShape(shape: Shape, name: string, variant: ExampleVariant): un
     case "string":
       return values?.[variant % values.length] ?? exampleText(name);
     case "boolean":
-      return variant === 0;
+      return isOdd(name, variant);
     case "integer":
-      return values?.[variant % values.length] ?? Math.floor(range === undefined ? 7 : middleOf(range));
+      return values?.[variant % values.length] ?? Math.floor(range === undefined ? numberOf(name) : middleOf(range));
     case "number":
-      return range === undefined ? 1.5 : middleOf(range);
+      return range === undefined ? numberOf(name) + 0.5 : middleOf(range);
     case "map":
       return { targetUri: `${name} ü`, "a key": { TargetURI: [1, null] } };
     case "array":
@@ -132,6 +135,15 @@ function exampleOfShape(shape: Shape, name: string, variant: ExampleVariant): un
     case "object":
       throw new Error("Expected an object of the table to be a structure.");
   }
+}
+
+/** Another one for another name, so that what is sent under a wrong one shows. */
+function numberOf(name: string): number {
+  return Array.from(name).reduce((sum, letter, index) => sum + (index + 1) * letter.charCodeAt(0), 0);
+}
+
+function isOdd(name: string, variant: ExampleVariant): boolean {
+  return (numberOf(name) + variant) % 2 === 1;
 }
 
 /** With what a query string, a form and JSON each have to escape. */
