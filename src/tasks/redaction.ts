@@ -99,7 +99,8 @@ function secretItemsOf(value: unknown): (name: string | undefined, index: number
 
 /** `overwrite`, `keep all`: words that are no name of a role and no rules of RAM. */
 function isPlainWords(value: unknown): boolean {
-  return typeof value !== "object" && /^[\w .-]{1,64}$/.test(String(value));
+  if (typeof value === "string") return /^[\w .-]{1,64}$/.test(value);
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
 }
 
 function isSecretText(value: unknown): value is string {
