@@ -5,8 +5,24 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { format, resolveConfig } from "prettier";
-import { createOperationOf, taskTypes, type TaskTypeFacts } from "../src/imm/operations.js";
+import { isInputObjectType, type GraphQLInputObjectType } from "graphql";
+import { schemaInputOf, type InputField, type InputStructure } from "../src/imm/create-inputs.js";
+import {
+  createOperationOf,
+  createOperations,
+  fitsInt32,
+  mutationNameOf,
+  taskTypes,
+  toCamelCase,
+  typeNameOf,
+  type CreateOperation,
+  type Member,
+  type Shape,
+  type TaskTypeFacts,
+} from "../src/imm/operations.js";
 import { settings, type Setting } from "../src/options/options.js";
+import { createSchema } from "../src/schema/build-schema.js";
+import { capitalize } from "../src/schema/table-types.js";
 
 // Compiled to dist/scripts/.
 const root = new URL("../../", import.meta.url);
@@ -19,7 +35,13 @@ const STAGES = {
 
 const EVIDENCE = { docs: "the documentation", sdk: "the SDK", inferred: "the type of the event" } as const;
 
-const pages = { "docs/settings.md": settingsPage(), "docs/task-types.md": taskTypesPage() };
+const schema = createSchema();
+
+const pages = {
+  "docs/settings.md": settingsPage(),
+  "docs/task-types.md": taskTypesPage(),
+  "docs/inputs.md": inputsPage(),
+};
 
 function taskTypesPage(): string {
   return [
@@ -94,6 +116,118 @@ function rowOf({ name, env, flag, expected, fallback, effect, isOfCommandAlone }
     effect,
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+/** Where inputs differ from IMM's own parameters. */
+function inputsPage(): string {
+  return [
+    "# Inputs beside IMM's parameters",
+    "",
+    "<!-- Written by `npm run docs` from the table in src/imm/operations/. -->",
+    "",
+    "An input has IMM's parameters by their names in camelCase, but for those below: what its documents leave to the reader",
+    "(units, closed choices, what must be given) is said by the schema, so that a mistake is refused before a task is started",
+    "and paid for. The second column is what a parameter's own name and type would be. Besides, every OSS URI is of the scalar",
+    "`OssUri` instead of `String`, and what is closed or at least needed is checked before any call. `requestDefinition` shows",
+    "IMM's own spelling. The `From` of CreateFigureClustersMergingTask is not there, since `froms` says the same.",
+    ...sectionsOfInputs().flatMap(([name, rows]) => [
+      "",
+      `## ${name}`,
+      "",
+      "| IMM | plain | in the schema | why |",
+      "| - | - | - | - |",
+      ...rows,
+    ]),
+    "",
+  ].join("\n");
+}
+
+function sectionsOfInputs(): readonly (readonly [name: string, rows: readonly string[]])[] {
+  const structures = new Map<InputStructure, string>();
+  const gather = (structure: InputStructure, name: string): void => {
+    if (structures.has(structure)) return;
+    structures.set(structure, name);
+    for (const { wireName, inner } of structure.fields) {
+      if (inner !== undefined && wireName !== null) gather(inner, inputNameOf(inner));
+    }
+    for (const { inner } of structure.fields.filter(({ wireName }) => wireName === null)) {
+      for (const field of inner?.fields ?? []) if (field.inner) gather(field.inner, inputNameOf(field.inner));
+    }
+  };
+  for (const operation of Object.values<CreateOperation>(createOperations)) {
+    gather(schemaInputOf(operation), `${capitalize(mutationNameOf(operation))}Input`);
+  }
+  const sections = [...structures].map(([structure, name]) => [name, rowsOfInput(structure, name)] as const);
+  return sections.filter(([, rows]) => rows.length > 0);
+}
+
+function rowsOfInput(structure: InputStructure, typeName: string): readonly string[] {
+  return [...structure.ways].flatMap(([wireName, way]) => {
+    const field = way.at(-1);
+    const group = way.length > 1 ? way[0] : undefined;
+    if (field === undefined) return [];
+    const whys = whysOf(field, group);
+    if (whys.length === 0) return [];
+    const type = inputType(group?.inner ? inputNameOf(group.inner) : typeName).getFields()[field.name]?.type;
+    const now = `${way.map(({ name }) => name).join(".")}: ${String(type)}`;
+    const plain = `${toCamelCase(wireName)}: ${plainTypeOf(field.member)}`;
+    return [`| \`${wireName}\` | \`${plain}\` | \`${now}\` | ${whys.join("; ")} |`];
+  });
+}
+
+function inputNameOf(structure: InputStructure): string {
+  return `${typeNameOf(structure)}Input`;
+}
+
+function inputType(name: string): GraphQLInputObjectType {
+  const type = schema.getType(name);
+  if (!isInputObjectType(type)) throw new Error(`The schema has no input ${name}.`);
+  return type;
+}
+
+function whysOf({ name, wireName, member, form }: InputField, group: InputField | undefined): readonly string[] {
+  const isRenamed = name !== toCamelCase(wireName ?? "");
+  return [
+    ...(group === undefined ? [] : [`grouped in \`${group.name}\``]),
+    ...(isRenamed ? [whyRenamed(name)] : []),
+    ...(form === undefined ? [] : [whyForm(form)]),
+    ...(member.needed ? ["nothing sensible is asked for without it"] : []),
+    ...(member.closed ? [`one of ${member.values?.join(", ")}`] : []),
+    ...(member.atLeast === undefined ? [] : [`at least ${member.atLeast}`]),
+  ];
+}
+
+function whyRenamed(name: string): string {
+  return /(Seconds|Pixels|Bps|Hz|Degrees|Bits|Frames|PerSecond|Percent|Frame)$/.test(name)
+    ? "the name says the unit"
+    : "a plainer name";
+}
+
+function whyForm(form: NonNullable<InputField["form"]>): string {
+  switch (form) {
+    case "instant":
+      return "an instant, checked";
+    case "length":
+      return "pixels or a ratio, told apart";
+    case "switch":
+      return "yes or no";
+    default:
+      return `a closed choice: ${Object.entries(form.words)
+        .map(([word, { wire }]) => `\`${word}\` is IMM's \`${wire}\``)
+        .join(", ")}`;
+  }
+}
+
+function plainTypeOf(member: Member): string {
+  return `${plainTypeOfShape(member)}${member.required ? "!" : ""}`;
+}
+
+function plainTypeOfShape(shape: Shape): string {
+  const { type, items } = shape;
+  const names = { string: "String", boolean: "Boolean", integer: "Int", number: "Float", map: "JSONObject" } as const;
+  if (type === "array") return `[${items === undefined ? "" : plainTypeOfShape(items)}!]`;
+  if (type === "integer" && !fitsInt32(shape)) return "Long";
+  return type === "object" ? "…Input" : names[type];
 }
 
 for (const [path, text] of Object.entries(pages)) {

@@ -165,7 +165,7 @@ export class GuardedImmClient implements ImmClient {
   }
 
   async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
-    return this.#call(this.#createRetries, request.input.projectName, options, async (sent) =>
+    return this.#call(this.#createRetries, request.input.ProjectName, options, async (sent) =>
       this.#client.createTask(request, sent),
     );
   }

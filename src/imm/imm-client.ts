@@ -86,8 +86,8 @@ export interface ImmTaskPage {
   readonly nextToken: string | undefined;
 }
 
-/** What a task is created with, in the schema's spelling. The table says which members an action takes. */
-export type CreateTaskInput = Readonly<Record<string, unknown>> & { readonly projectName: string };
+/** What a task is created with, in IMM's spelling. The table says which members an action takes. */
+export type CreateTaskInput = Readonly<Record<string, unknown>> & { readonly ProjectName: string };
 
 /** What starts a task. */
 export interface CreateTaskRequest {

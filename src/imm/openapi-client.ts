@@ -45,7 +45,6 @@ import { fromAnswer, fromCallFailure } from "./upstream-errors.js";
 import { makeCall, MAX_REFUSAL_BYTES } from "./upstream-request.js";
 import {
   decodeMembers,
-  encodeInput,
   encodeParameters,
   toSchemaMembers,
   WireShapeError,
@@ -263,7 +262,7 @@ export class OpenApiImmClient implements ImmClient {
 
   async createTask({ action, input }: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
     const operation: CreateOperation = operations[action];
-    return this.#call(operation, options, encodeInput(operation, input), (answer) => ({
+    return this.#call(operation, options, encodeParameters(operation, input), (answer) => ({
       taskId: required(answer.TaskId, "answer.TaskId"),
       eventId: fittingOf(answer.EventId),
       requestId: fittingOf(answer.RequestId),

@@ -22,7 +22,7 @@ import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape,
 import { sharedModels } from "./operations/shared-members.js";
 import { taskReadModels, taskReads } from "./operations/task-reads.js";
 
-export { mutationNameOf, schemaNameOf, toCamelCase, typeNameOf, wireNamesOf } from "./operations/naming.js";
+export { mutationNameOf, schemaNameOf, toCamelCase, typeNameOf } from "./operations/naming.js";
 export {
   describeRange,
   findBrokenRule,
@@ -38,6 +38,8 @@ export {
 export type {
   CreateOperation,
   Evidence,
+  InputForm,
+  InputGroups,
   Member,
   Members,
   Model,
@@ -49,6 +51,7 @@ export type {
   Rule,
   Shape,
   Stage,
+  Vocabulary,
   WireType,
 } from "./operations/rows.js";
 

@@ -12,7 +12,6 @@ import {
   modelOf,
   readNumber,
   schemaNameOf,
-  wireNamesOf,
   type Member,
   type Members,
   type models,
@@ -57,7 +56,7 @@ export class WireShapeError extends UpstreamInvalidResponseError {
 }
 
 /**
- * Encodes parameters for their place. Undefined ones are left out; empty text, 0, false and [] are sent, as the
+ * Encodes parameters for their place. Undefined ones are omitted; empty text, 0, false and [] are sent, as the
  * official SDK does.
  *
  * @throws Error - when `values` names a parameter that the operation does not have.
@@ -72,37 +71,6 @@ export function encodeParameters(operation: Operation, values: Readonly<Record<s
     parameters[parameter.in][name] = typeof value === "string" ? value : stringifyExact(value);
   }
   return parameters;
-}
-
-/**
- * Encodes an input in the schema's spelling, however deep, for its place on the wire. Undefined and null members are left
- * out. The keys of maps are the caller's and stay as they are.
- *
- * @throws Error - when the input has a member that the operation does not have.
- */
-export function encodeInput(operation: Operation, input: Readonly<Record<string, unknown>>): WireParameters {
-  return encodeParameters(operation, toWireMembers(operation.request, input));
-}
-
-function toWireMembers(members: Members, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const wireNames = wireNamesOf(members);
-  const wire: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(input)) {
-    const wireName = wireNames.get(name);
-    const member = wireName === undefined ? undefined : members[wireName];
-    if (wireName === undefined || member === undefined) throw new Error(`The table has no member ${name}.`);
-    if (value !== undefined && value !== null) wire[wireName] = toWireValue(member, value);
-  }
-  return wire;
-}
-
-function toWireValue(shape: Shape, value: unknown): unknown {
-  const { items } = shape;
-  if (shape.type === "array" && items !== undefined && Array.isArray(value)) {
-    return value.map((item) => toWireValue(items, item));
-  }
-  if (shape.type === "object" && isRecord(value)) return toWireMembers(modelOf(shape).members, value);
-  return value;
 }
 
 /**

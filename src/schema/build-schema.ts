@@ -1,12 +1,13 @@
 /** The executable schema and its text. Built once per process; holds no state and makes no call. */
 
 import "reflect-metadata";
-import type { GraphQLSchema } from "graphql";
+import { isInputObjectType, type GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
 import { AwaitTaskResolver } from "./await-task.resolver.js";
 import { EntitiesResolver } from "./entities.resolver.js";
 import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create-task.resolver.js";
+import { ONE_OF_TYPES } from "./length.input.js";
 import { printPricedSchema, printSubgraph } from "./sdl.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
@@ -72,6 +73,10 @@ export function createSchema({
   }
   boundDefault(schema, "tasks", "first", maxListedTasks);
   boundDefault(schema, "awaitTask", "timeoutMs", maxAwaitMs);
+  for (const name of ONE_OF_TYPES) {
+    const type = schema.getType(name);
+    if (isInputObjectType(type)) type.isOneOf = true;
+  }
   return schema;
 }
 

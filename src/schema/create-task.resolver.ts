@@ -6,15 +6,14 @@
 import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver, type ClassType } from "type-graphql";
 import { BadUserInputError, ForbiddenError, GatewayError, NotFoundError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
+import { schemaInputOf, toWireInput } from "../imm/create-inputs.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import {
   createOperationOf,
   createOperations,
   mutationNameOf,
-  schemaNameOf,
   type CreateAction,
   type CreateOperation,
-  type Members,
 } from "../imm/operations.js";
 import { isTooLarge } from "../json.js";
 import { checkOwnTags, EVERYBODY } from "../tasks/idempotency-mark.js";
@@ -28,7 +27,10 @@ import { CreateTaskPayload } from "./create-task.payload.js";
 import { capitalize, makeInputType } from "./table-types.js";
 
 /** A create's input as it comes in: the members of the operation, and one that is the gateway's. */
-type GivenInput = CreateTaskInput & { readonly idempotencyKey?: string | null };
+type GivenInput = Readonly<Record<string, unknown>> & {
+  readonly projectName: string;
+  readonly idempotencyKey?: string | null;
+};
 
 const STAGE_NOTES = {
   general: "",
@@ -38,6 +40,10 @@ const STAGE_NOTES = {
 
 const IDEMPOTENCY_KEY =
   "A text of yours, such as a UUID, that makes repeating safe: for 24 hours the same key with the same input answers the task that it started first, instead of starting another. With another input it is an error.";
+
+/** The explanation stands once, not with each create. */
+const IDEMPOTENCY_KEY_OF_CREATE =
+  "A text such as a UUID that makes repeating safe for 24 hours, as `RerunTaskInput` explains.";
 
 /** As JSON text. Checking, signing and sending it take time for each byte. */
 const MAX_INPUT_BYTES = 524_288;
@@ -103,23 +109,21 @@ function addMutation(action: CreateAction, operation: CreateOperation): void {
 }
 
 function makeCreateInput(operation: CreateOperation): ClassType {
-  const { description, request, rules } = operation;
-  const name = `${capitalize(mutationNameOf(operation))}Input`;
-  const Input = makeInputType({ name, description, members: request, rules });
-  Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY })(Input.prototype, "idempotencyKey");
+  const Input = makeInputType(schemaInputOf(operation), `${capitalize(mutationNameOf(operation))}Input`);
+  Field(() => String, { nullable: true, description: IDEMPOTENCY_KEY_OF_CREATE })(Input.prototype, "idempotencyKey");
   return Input;
 }
 
 async function createTask(
   action: CreateAction,
   operation: CreateOperation,
-  { idempotencyKey, ...input }: GivenInput,
+  { idempotencyKey, ...given }: GivenInput,
   context: GatewayContext,
 ): Promise<CreateTaskPayload> {
   refuseWhenReadOnly(context);
   return answer(
     async () => {
-      checkCreate(operation, input);
+      const input = parseInput(operation, given);
       const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
       return startTask({ action, input, idempotencyKey: parsedKey }, context);
     },
@@ -127,18 +131,25 @@ async function createTask(
   );
 }
 
-/** @throws BadUserInputError - naming the member at fault. */
-function checkCreate(operation: CreateOperation, input: CreateTaskInput): void {
-  if (isTooLarge(input, MAX_INPUT_BYTES)) {
+/**
+ * The input as IMM spells it.
+ *
+ * @throws BadUserInputError - naming the member at fault.
+ */
+function parseInput(operation: CreateOperation, given: GivenInput): CreateTaskInput {
+  if (isTooLarge(given, MAX_INPUT_BYTES)) {
     throw new BadUserInputError("input", `Expected \`input\` to have at most ${MAX_INPUT_BYTES} bytes as JSON.`);
   }
-  const violation = checkInput(operation, input);
+  const structure = schemaInputOf(operation);
+  const violation = checkInput(structure, given);
   if (violation !== null) {
     const argument = `input.${violation.path}`;
     throw new BadUserInputError(argument, `Expected \`${argument}\` to be ${violation.expected}.`);
   }
-  parseName("input.projectName", input.projectName);
+  const ProjectName = parseName("input.projectName", given.projectName);
+  const input: CreateTaskInput = { ...toWireInput(structure, given), ProjectName };
   checkOwnTags(input);
+  return input;
 }
 
 async function startTask(
@@ -177,11 +188,9 @@ async function answer(
 }
 
 /** The member of the input that IMM's refusal names: `sourceURI` is `sourceUri`. */
-function toMember({ request }: CreateOperation, name: string): string {
-  const members: Members = request;
-  const wireName = capitalize(name);
-  const member = members[wireName];
-  return member === undefined ? name : schemaNameOf(wireName, member);
+function toMember(operation: CreateOperation, name: string): string {
+  const way = schemaInputOf(operation).ways.get(capitalize(name));
+  return way === undefined ? name : way.map((field) => field.name).join(".");
 }
 
 /** @throws ForbiddenError - when the gateway was set up to start no tasks. */

@@ -8,7 +8,7 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
 import { GraphQLJSON as GraphQLAnyJSON, GraphQLJSONObject as GraphQLAnyJSONObject } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { readNumber } from "../imm/operations.js";
+import { isOssUri, OSS_URI, readNumber } from "../imm/operations.js";
 import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
 import { parseInstant } from "../tasks/instant.js";
 
@@ -75,6 +75,18 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   parseValue(value) {
     if (typeof value === "string" && parseInstant(value) !== null) return value;
     throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");
+  },
+});
+
+/** Where an object of OSS is. */
+export const GraphQLOssUri = new GraphQLScalarType<string, string>({
+  name: "OssUri",
+  description:
+    "The OSS URI of an object, or what such URIs begin with: `oss://bucket/object`, for example oss://examplebucket/reports/2026.pdf. The bucket must be in the project's region.",
+  serialize: String,
+  parseValue(value) {
+    if (typeof value === "string" && isOssUri(value)) return value;
+    throw new GraphQLError(`Expected ${OSS_URI}.`);
   },
 });
 

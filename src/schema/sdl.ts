@@ -49,6 +49,9 @@ const FEDERATION_LINK = `extend schema
     url: "https://specs.apollo.dev/federation/v2.9"
     import: ["@key", "@shareable", "@cost", "@listSize"]
   )
+
+"""Exactly one field of the input is given. GraphQL's own; Apollo's composition wants it defined."""
+directive @oneOf on INPUT_OBJECT
 `;
 
 /** What federation is told of an object, by its name. */

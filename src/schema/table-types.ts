@@ -2,24 +2,28 @@
  * Input and object types made of the table: one class for each model and request, each made once. The table's
  * descriptions become the schema's, with range, default and known values behind them, so nothing is written twice.
  *
- * TypeGraphQL's decorators are called as the functions that they are. A vocabulary that IMM may extend is a String.
+ * TypeGraphQL's decorators are called as the functions that they are. A list of words that IMM extends is a String.
  */
 
 import type { GraphQLScalarType } from "graphql";
-import { Field, Float, InputType, Int, ObjectType, type ClassType } from "type-graphql";
+import { Field, Float, InputType, Int, ObjectType, registerEnumType, type ClassType } from "type-graphql";
+import { toSchemaWord, type InputField, type InputStructure } from "../imm/create-inputs.js";
 import {
   describeRange,
   fitsInt32,
   modelOf,
   schemaNameOf,
   typeNameOf,
+  type InputForm,
   type Member,
   type Members,
   type Model,
   type Rule,
   type Shape,
+  type Vocabulary,
 } from "../imm/operations.js";
-import { GraphQLJSONObject, GraphQLLong } from "./scalars.js";
+import { LengthInput } from "./length.input.js";
+import { GraphQLDateTime, GraphQLJSONObject, GraphQLLong, GraphQLOssUri } from "./scalars.js";
 
 /** What a class is made of. */
 export interface TableType {
@@ -27,39 +31,75 @@ export interface TableType {
   readonly name: string;
   readonly description: string;
   readonly members: Members;
-  readonly rules?: readonly Rule[];
 }
 
-/** The class of an input type. */
-export function makeInputType({ name, description, members, rules = [] }: TableType): ClassType {
+/** The class of an input type; `name` is what the schema calls it. */
+export function makeInputType(structure: InputStructure, name: string): ClassType {
   const Input = makeClass(name);
-  for (const [wireName, member] of publishedMembers(members)) {
-    addField(Input, wireName, member, { nullable: member.required !== true, typeOfModel: inputTypeOf });
+  for (const field of structure.fields) {
+    const type = typeOfInput(field);
+    Field(() => type, { nullable: !field.isRequired, description: describeMember(field.member, field) })(
+      Input.prototype,
+      field.name,
+    );
   }
-  InputType(name, { description: inSentences(description, ...rules.map((rule) => describeRule(rule, members))) })(
-    Input,
-  );
+  const rules = structure.rules.map((rule) => describeRule(rule, structure));
+  InputType(name, { description: inSentences(structure.description, ...rules) })(Input);
   return Input;
+}
+
+function typeOfInput({ member, form, inner }: InputField): FieldType | [FieldType] {
+  if (form !== undefined) return typeOfForm(form);
+  if (inner === undefined) return typeOfShape(member, inputTypeOfModel);
+  const type = inputTypeOf(inner);
+  return member.type === "array" ? [type] : type;
+}
+
+function typeOfForm(form: InputForm): FieldType {
+  switch (form) {
+    case "instant":
+      return GraphQLDateTime;
+    case "switch":
+      return Boolean;
+    case "length":
+      return LengthInput;
+    default:
+      return enumOf(form);
+  }
+}
+
+const enumOf = once((vocabulary: Vocabulary): object => {
+  const { description, words } = vocabulary;
+  const names = Object.keys(words);
+  const values = Object.fromEntries(names.map((name) => [name, name]));
+  const valuesConfig = Object.fromEntries(Object.entries(words).map(([name, word]) => [name, word]));
+  registerEnumType(values, { name: typeNameOf(vocabulary), description, valuesConfig });
+  return values;
+});
+
+const inputTypeOf = once((structure: InputStructure) => makeInputType(structure, `${typeNameOf(structure)}Input`));
+
+function inputTypeOfModel(): never {
+  throw new Error("Expected an input's objects to be structures.");
 }
 
 /** The class of an object type. What IMM leaves out is null. */
 export function makeObjectType({ name, description, members }: TableType): ClassType {
   const Output = makeClass(name);
-  for (const [wireName, member] of publishedMembers(members)) {
-    addField(Output, wireName, member, { nullable: true, typeOfModel: objectTypeOf });
+  for (const [wireName, member] of Object.entries(members)) {
+    addOutputField(Output, wireName, member);
   }
   ObjectType(name, { description })(Output);
   return Output;
 }
 
-const inputTypeOf = oncePerModel((model) => makeInputType({ ...model, name: `${typeNameOf(model)}Input` }));
-const objectTypeOf = oncePerModel((model) => makeObjectType({ ...model, name: typeNameOf(model) }));
+const objectTypeOf = once((model: Model) => makeObjectType({ ...model, name: typeNameOf(model) }));
 
-function oncePerModel(make: (model: Model) => ClassType): (model: Model) => ClassType {
-  const made = new Map<Model, ClassType>();
-  return (model) => {
-    const known = made.get(model) ?? make(model);
-    made.set(model, known);
+function once<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const known = made.get(key) ?? make(key);
+    made.set(key, known);
     return known;
   };
 }
@@ -68,35 +108,28 @@ function makeClass(name: string): ClassType {
   return { [name]: class {} }[name] as ClassType;
 }
 
-/** The vendor lists some members that it asks not to use yet. */
-function publishedMembers(members: Members): readonly (readonly [wireName: string, member: Member])[] {
-  return Object.entries(members).filter(([, { unpublished }]) => unpublished !== true);
-}
-
-interface FieldForm {
-  readonly nullable: boolean;
-  readonly typeOfModel: (model: Model) => ClassType;
-}
-
-function addField(Class: ClassType, wireName: string, member: Member, { nullable, typeOfModel }: FieldForm): void {
+function addOutputField(Class: ClassType, wireName: string, member: Member): void {
   const { pair, items } = member;
   if (pair !== undefined && items !== undefined) {
     for (const { schemaName, description } of pair) {
-      addField(Class, wireName, { ...items, schemaName, description }, { nullable, typeOfModel });
+      addOutputField(Class, wireName, { ...items, schemaName, description });
     }
     return;
   }
-  const type = typeOfShape(member, typeOfModel);
-  Field(() => type, { nullable, description: describeMember(member) })(Class.prototype, schemaNameOf(wireName, member));
+  const type = typeOfShape(member, objectTypeOf);
+  Field(() => type, { nullable: true, description: describeMember(member) })(
+    Class.prototype,
+    schemaNameOf(wireName, member),
+  );
 }
 
 /** What a field may be declared as. */
-type FieldType = ClassType | GraphQLScalarType | typeof String | typeof Boolean;
+type FieldType = ClassType | GraphQLScalarType | typeof String | typeof Boolean | object;
 
-function typeOfShape(shape: Shape, typeOfModel: FieldForm["typeOfModel"]): FieldType | [FieldType] {
+function typeOfShape(shape: Shape, typeOfModel: (model: Model) => FieldType): FieldType | [FieldType] {
   switch (shape.type) {
     case "string":
-      return String;
+      return shape.isOssUri ? GraphQLOssUri : String;
     case "boolean":
       return Boolean;
     case "integer":
@@ -112,36 +145,50 @@ function typeOfShape(shape: Shape, typeOfModel: FieldForm["typeOfModel"]): Field
   }
 }
 
-function typeOfItem({ items }: Shape, typeOfModel: FieldForm["typeOfModel"]): FieldType {
+function typeOfItem({ items }: Shape, typeOfModel: (model: Model) => FieldType): FieldType {
   const type = items && typeOfShape(items, typeOfModel);
   if (type === undefined || Array.isArray(type)) throw new Error("Expected a list of the table to hold no lists.");
   return type;
 }
 
-function describeMember(member: Member): string {
-  const { description, range, maxBytes, maxLength, maxItems, default: fallback, values, closed } = member;
+function describeMember(member: Member, field?: InputField): string {
+  const { description, range, atLeast, maxBytes, maxLength, maxItems, default: fallback, values, closed } = member;
   return inSentences(
     description,
     range && capitalize(describeRange(range)),
+    atLeast !== undefined && `At least ${atLeast}`,
     maxBytes !== undefined && `At most ${maxBytes} bytes`,
     maxLength !== undefined && `At most ${maxLength} characters`,
     maxItems !== undefined && `At most ${maxItems} items`,
-    fallback !== undefined && `Default: ${String(fallback)}`,
-    values && `${closed === true ? "One of" : "Known values:"} ${values.join(", ")}`,
+    fallback !== undefined && `Default: ${describeDefault(fallback, field)}`,
+    // An enum and a switch say themselves what they may be.
+    values && field?.form === undefined && `${closed === true ? "One of" : "Known values:"} ${values.join(", ")}`,
   );
 }
 
-function describeRule(rule: Rule, members: Members): string {
-  const nameOf = (wireName: string): string => `\`${schemaNameOf(wireName, members[wireName] ?? {})}\``;
-  if (rule.kind === "needs") return `${nameOf(rule.member)} needs ${nameOf(rule.needs)}`;
-  const names = rule.members.map(nameOf).join(" and ");
+function describeDefault(fallback: NonNullable<Member["default"]>, field: InputField | undefined): string {
+  return field?.form === "switch" ? String(fallback === 1) : toSchemaWord(String(fallback), field);
+}
+
+function describeRule(rule: Rule, { ways }: InputStructure): string {
+  const nameOf = (wireName: string): string => {
+    const way = ways.get(wireName) ?? [];
+    return `\`${way.map(({ name }) => name).join(".")}\``;
+  };
   switch (rule.kind) {
+    case "needs":
+      return `${nameOf(rule.member)} needs ${nameOf(rule.needs)}`;
+    case "onlyWhere": {
+      const field = ways.get(rule.where)?.at(-1);
+      const words = rule.values.map((value) => (value === null ? "omitted" : toSchemaWord(value, field))).join(" or ");
+      return `Only where ${nameOf(rule.where)} is ${words}: ${rule.members.map(nameOf).join(", ")}`;
+    }
     case "exactlyOneOf":
-      return `Exactly one of ${names}`;
+      return `Exactly one of ${rule.members.map(nameOf).join(" and ")}`;
     case "atLeastOneOf":
-      return `At least one of ${names}`;
+      return `At least one of ${rule.members.map(nameOf).join(" and ")}`;
     case "atMostOneOf":
-      return `At most one of ${names}`;
+      return `At most one of ${rule.members.map(nameOf).join(" and ")}`;
   }
 }
 

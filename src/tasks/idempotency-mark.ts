@@ -35,7 +35,7 @@ export interface MarkedRequest {
 
 /** The mark of a create. */
 export function markOf({ action, input, idempotencyKey, caller }: MarkedRequest): IdempotencyMark {
-  const scope = JSON.stringify([caller, input.projectName, action, idempotencyKey]);
+  const scope = JSON.stringify([caller, input.ProjectName, action, idempotencyKey]);
   // Keyed, since everybody who may list the tasks sees the tag: an input can hold a password, which a bare digest would
   // let them try out.
   const digest = createHmac("sha256", idempotencyKey).update(toCanonicalJson(input));
@@ -47,7 +47,7 @@ export function markOf({ action, input, idempotencyKey, caller }: MarkedRequest)
 
 /** The input with the tags of its mark. The type must take tags. */
 export function withMark(input: CreateTaskInput, mark: IdempotencyMark): CreateTaskInput {
-  return { ...input, tags: { ...toRecord(input["tags"]), [KEY_TAG]: mark.key, [INPUT_TAG]: mark.input } };
+  return { ...input, Tags: { ...toRecord(input["Tags"]), [KEY_TAG]: mark.key, [INPUT_TAG]: mark.input } };
 }
 
 /** The tags without those of a mark; undefined when no other is left. */
@@ -61,8 +61,8 @@ export function withoutMark(tags: unknown): Readonly<Record<string, unknown>> | 
  *
  * @throws BadUserInputError - naming the argument.
  */
-export function checkOwnTags({ tags }: CreateTaskInput): void {
-  const taken = [KEY_TAG, INPUT_TAG].find((name) => Object.hasOwn(toRecord(tags), name));
+export function checkOwnTags({ Tags }: CreateTaskInput): void {
+  const taken = [KEY_TAG, INPUT_TAG].find((name) => Object.hasOwn(toRecord(Tags), name));
   if (taken === undefined) return;
   throw new BadUserInputError(
     "input.tags",

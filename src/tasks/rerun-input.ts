@@ -1,13 +1,15 @@
 /**
- * From a task's recorded definition back to the input of the create that would start it again. Pure. What it reads holds
+ * From a task's recorded definition back to what the create takes that would start it again; both are in IMM's spelling,
+ * and words that the schema does not know pass. Pure. What it reads holds
  * the secrets of the definition: it goes into a create's input and nowhere else, and no error repeats a value.
  */
 
 import { BadUserInputError } from "../errors.js";
 import { checkInput } from "../imm/check-input.js";
+import { wireInputOf } from "../imm/create-inputs.js";
 import type { CreateTaskInput } from "../imm/imm-client.js";
 import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../imm/operations.js";
-import { decodeMembers, toSchemaMembers, WireShapeError } from "../imm/wire.js";
+import { decodeMembers, WireShapeError } from "../imm/wire.js";
 import { isExactNumber, parseExact } from "../json.js";
 import { withoutMark } from "./idempotency-mark.js";
 import { parseDefinition } from "./request-definition.js";
@@ -34,10 +36,10 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
     ProjectName: projectName,
   };
   const wire = toWireValues(request, recorded, "");
-  const { tags: _tags, ...others } = toSchemaMembers(request, decode(request, wire));
-  const tags = withoutMark(wire["Tags"]);
-  const input = { ...others, ...(tags !== undefined && { tags }), projectName };
-  const violation = checkInput(operation, input);
+  const { Tags: _tags, ...others } = decode(request, wire);
+  const Tags = withoutMark(wire["Tags"]);
+  const input = { ...others, ...(Tags !== undefined && { Tags }), ProjectName: projectName };
+  const violation = checkInput(wireInputOf(operation), input);
   if (violation !== null) {
     throw unfit(`whose definition has \`${violation.path}\` as ${violation.expected}`);
   }

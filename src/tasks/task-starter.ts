@@ -108,7 +108,7 @@ export class TaskStarter {
     use: KeyUse<StartOutcome>,
     options: ReadOptions,
   ): Promise<StartOutcome> {
-    const search = findableBy(action, input.projectName, mark);
+    const search = findableBy(action, input.ProjectName, mark);
     const before = search && (await this.#find(search, options));
     if (before !== undefined) return foundAgain(before, { isNew: false });
     if (use.lostTick !== null) this.#refuseUnlessSettled(use.lostTick, search);

@@ -243,7 +243,7 @@ export function fromCreatedTask(
   { taskId, eventId, requestId }: CreatedTask,
   observed: Moment,
 ): TaskSnapshot {
-  const { projectName, userData, tags } = input;
+  const { ProjectName: projectName, UserData: userData, Tags: tags } = input;
   const started: ImmTaskFields = {
     ...NOTHING_KNOWN,
     status: "Running",

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { decodeParameters } from "../../src/emulator/parameters.js";
 import { Refusal } from "../../src/emulator/refusal.js";
-import { operations, type CreateAction } from "../../src/imm/operations.js";
-import { encodeInput } from "../../src/imm/wire.js";
-import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
+import { type CreateAction } from "../../src/imm/operations.js";
+import { parseExact } from "../../src/json.js";
+import { createActions, EXAMPLE_VARIANTS, encodeInput, exampleInput } from "../support/example-input.js";
 
 function decodeList(parameters: Record<string, string>) {
   return decodeParameters("ListTasks", new Map(Object.entries({ ProjectName: "immtest", ...parameters })));
@@ -99,11 +99,11 @@ describe("decodeParameters of what starts a task", () => {
 
   test.each(createActions)("takes a full %s, and gives back every member", (action) => {
     for (const variant of EXAMPLE_VARIANTS) {
-      const { query, body } = encodeInput(operations[action], exampleInput(action, variant));
+      const { query, body } = encodeInput(action, exampleInput(action, variant));
       const sent = { ...query, ...body };
       const decoded: Readonly<Record<string, unknown>> = decodeCreate(action, sent);
       for (const [name, text] of Object.entries(sent)) {
-        expect(decoded[name]).toEqual(typeof decoded[name] === "string" ? text : JSON.parse(text));
+        expect(decoded[name]).toEqual(typeof decoded[name] === "string" ? text : parseExact(text));
       }
     }
   });

@@ -108,7 +108,7 @@ test("an outcome is what the task was planned with", async () => {
 describe("what a created task comes to", () => {
   async function moderate(sourceUri: string): Promise<ImmTaskResult> {
     const client = await connectTo(emulator);
-    const input = { projectName: "immtest", sourceUri };
+    const input = { ProjectName: "immtest", SourceURI: sourceUri };
     const { taskId } = await client.createTask({ action: "CreateImageModerationTask", input });
     emulator.finishTask(taskId);
     return client.getResult({ projectName: "immtest", taskType: "ImageModeration", taskId });

@@ -15,7 +15,7 @@ const TYPE = "OfficeConversion";
 const KEY = `key: { projectName: "${BAD_PROJECT}", taskType: "${TYPE}", taskId: "one" }`;
 const EVERYTHING =
   "taskId status progress error { code message } startTime endTime elapsedMs expiresAt eventId requestId userData userDataJson tags requestDefinition outputs result { __typename } observedAt";
-const INPUT = `{ projectName: "${BAD_PROJECT}", sourceUri: "oss://a/b", targetType: "pdf", targetUri: "oss://a/c" }`;
+const INPUT = `{ projectName: "${BAD_PROJECT}", sourceUri: "oss://a/b", targetType: PDF, targetUri: "oss://a/c" }`;
 
 const QUERIES = [
   `{ task(${KEY}) { ${EVERYTHING} } }`,

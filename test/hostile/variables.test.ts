@@ -19,7 +19,7 @@ function deep(depth: number, begin = "[", end = "]"): string {
 }
 
 function createWith(member: string): string {
-  return `{"input":{"projectName":"immtest","sourceUri":"oss://a/b","targetType":"pdf","targetUri":"oss://a/c",${member}}}`;
+  return `{"input":{"projectName":"immtest","sourceUri":"oss://a/b","targetType":"PDF","targetUri":"oss://a/c",${member}}}`;
 }
 
 describe("variables are refused with their operation, over every transport", () => {
@@ -95,7 +95,7 @@ describe("variables are refused with their operation, over every transport", () 
 
   it("a literal of tags nested 700 deep", async () => {
     const tags = `{ a: ${"[".repeat(700)}${"]".repeat(700)} }`;
-    const input = `{ projectName: "immtest", sourceUri: "oss://a/b", targetType: "pdf", targetUri: "oss://a/c", tags: ${tags} }`;
+    const input = `{ projectName: "immtest", sourceUri: "oss://a/b", targetType: PDF, targetUri: "oss://a/c", tags: ${tags} }`;
     const outcomes = await attacked.gateway.send({
       query: `mutation { createOfficeConversionTask(input: ${input}) { task { id } } }`,
     });

@@ -47,7 +47,7 @@ const task: ImmTask = {
 
 const createRequest: CreateTaskRequest = {
   action: "CreateFigureClusteringTask",
-  input: { projectName: "p", datasetName: "d" },
+  input: { ProjectName: "p", DatasetName: "d" },
 };
 
 const created: CreatedTask = { taskId: "t", eventId: undefined, requestId: "R" };
@@ -88,7 +88,7 @@ class HeldClient implements ImmClient {
   }
 
   async createTask({ input }: CreateTaskRequest): Promise<CreatedTask> {
-    await this.#hold(input.projectName);
+    await this.#hold(input.ProjectName);
     return created;
   }
 

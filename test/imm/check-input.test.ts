@@ -1,35 +1,38 @@
 import { describe, expect, test } from "@jest/globals";
 import { checkInput, type Violation } from "../../src/imm/check-input.js";
+import { schemaInputOf, wireInputOf, type InputStructure } from "../../src/imm/create-inputs.js";
 import {
   createOperations,
   modelOf,
   models,
-  operations,
-  schemaNameOf,
   type CreateAction,
-  type CreateOperation,
   type Members,
   type Shape,
 } from "../../src/imm/operations.js";
-import { inQuery, text, int64 } from "../../src/imm/operations/rows.js";
-import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
+import { createActions, EXAMPLE_VARIANTS, exampleInput, toImmInput } from "../support/example-input.js";
 
 type Input = Readonly<Record<string, unknown>>;
 
 function check(action: CreateAction, input: Input): Violation | null {
-  return checkInput(operations[action], input);
+  return checkInput(schemaInputOf(createOperations[action]), input);
 }
 
 const compression = { projectName: "p", sources: [{ uri: "oss://b/a" }], targetUri: "oss://b/t.zip" };
-const conversion = { projectName: "p", targetType: "pdf", targetUri: "oss://b/t" };
-const merging = { projectName: "p", datasetName: "d", from: "a", to: "b" };
+const conversion = { projectName: "p", sourceUri: "oss://b/s", targetType: "PNG", targetUri: "oss://b/t" };
+const merging = { projectName: "p", datasetName: "d", froms: ["a"], to: "b" };
 const convert = { projectName: "p", sources: [{ uri: "oss://b/a" }] };
-const highlight = { projectName: "p", type: "Concat", sources: [{ uri: "oss://b/a" }], output: { uri: "oss://b/t" } };
+const medium = { uri: "oss://b/t.mp4", container: "mp4" };
+const highlight = { projectName: "p", type: "CONCAT", sources: [{ uri: "oss://b/a" }], output: { uri: "oss://b/t" } };
 const splicing = { projectName: "p", sources: [{ uri: "oss://b/a" }], targetUri: "oss://b/t" };
 
+const group = { uri: "oss://b/m.m3u8", targets: [{ uri: "oss://b/v.m3u8", container: "ts" }] };
+
+/** A watermark. */
+const text = { content: "text" };
+
 /** A conversion whose video is encoded so. */
-function transcoding(transcodeVideo: Input): Input {
-  return { ...convert, targets: [{ video: { transcodeVideo } }] };
+function transcoding(transcode: Input): Input {
+  return { ...convert, targets: [{ ...medium, video: { transcode } }] };
 }
 
 describe("a full input", () => {
@@ -40,42 +43,48 @@ describe("a full input", () => {
   });
 
   test.each(createActions)("of %s sets every member, however deep, in one of the variants", (action) => {
-    const { request }: CreateOperation = createOperations[action];
-    const set = new Set(EXAMPLE_VARIANTS.flatMap((variant) => pathsOf(request, exampleInput(action, variant), "")));
-    expect(pathsOfTable(request, "").filter((path) => !set.has(path))).toEqual([]);
+    const structure = schemaInputOf(createOperations[action]);
+    const set = new Set(EXAMPLE_VARIANTS.flatMap((variant) => pathsOf(structure, exampleInput(action, variant), "")));
+    expect(pathsOfStructure(structure, "").filter((path) => !set.has(path))).toEqual([]);
   });
 
   test.each(inputs)("of %s (variant %d) is wrong without any one of what is required", (action, variant) => {
-    const { request }: CreateOperation = createOperations[action];
-    for (const [wireName, member] of Object.entries(request)) {
-      if (!member.required) continue;
-      const name = schemaNameOf(wireName, member);
+    for (const { name, isRequired } of schemaInputOf(createOperations[action]).fields) {
+      if (!isRequired) continue;
       for (const missing of [undefined, null]) {
         expect(check(action, { ...exampleInput(action, variant), [name]: missing })?.path).toBe(name);
       }
     }
   });
+
+  test.each(inputs)("of %s (variant %d) is right in IMM's spelling, too", (action, variant) => {
+    expect(
+      checkInput(wireInputOf(createOperations[action]), toImmInput(action, exampleInput(action, variant))),
+    ).toBeNull();
+  });
 });
 
 describe("what is an OSS URI by its document", () => {
   const uris = createActions.flatMap((action) =>
-    pathsOfTable(createOperations[action].request, "")
+    pathsOfStructure(schemaInputOf(createOperations[action]), "")
       .filter((path) => /uri(prefix)?$/i.test(path))
       .map((path) => [action, path] as const),
   );
 
   test.each(uris)("%s: %s begins with oss:// and a bucket", (action, path) => {
     const variant = EXAMPLE_VARIANTS.find((candidate) =>
-      pathsOf(createOperations[action].request, exampleInput(action, candidate), "").includes(path),
+      pathsOf(schemaInputOf(createOperations[action]), exampleInput(action, candidate), "").includes(path),
     );
     const given = JSON.stringify(exampleInput(action, variant ?? 0));
     // Each URI of an example holds the name of its member.
     const name = path.split(".").at(-1);
-    for (const wrong of ["b/a", "oss:/b/a", "oss://", "oss:///a", "https://b/a", "file:///a", " oss://b/a"]) {
+    for (const wrong of ["b/a", "oss:/b/a", "oss://", "oss:///a", "https://b/a", "file:///a", " oss://b/a", ""]) {
       const input = JSON.parse(given.replaceAll(`"oss://examples/${name}/a b+c.bin"`, JSON.stringify(wrong))) as Input;
       expect(check(action, input)).toEqual({
         path: expect.stringMatching(/uri(prefix)?$/i),
-        expected: "an OSS URI, such as oss://bucket/object",
+        expected: expect.stringMatching(
+          /^(an OSS URI, such as oss:\/\/bucket\/object|a non-empty string|given, or `\w+` instead)$/,
+        ),
       });
     }
   });
@@ -84,17 +93,17 @@ describe("what is an OSS URI by its document", () => {
 describe("what is empty", () => {
   const { sources: _sources, ...without } = compression;
 
-  test("counts as left out between members that exclude or replace each other", () => {
-    expect(check("CreateFileCompressionTask", { ...without, sourceManifestUri: "" })?.path).toBe("sources");
-    expect(check("CreateFileCompressionTask", { ...compression, sourceManifestUri: "" })).toBeNull();
+  test("counts as omitted between members that exclude or replace each other", () => {
+    expect(check("CreateFileCompressionTask", { ...without, sources: [] })?.path).toBe("sources");
   });
 
   test.each<[action: CreateAction, input: Input, path: string]>([
     ["CreateFileCompressionTask", { ...compression, sources: [] }, "sources"],
-    ["CreateFigureClustersMergingTask", { projectName: "p", datasetName: "d", to: "b", froms: [] }, "from"],
+    ["CreateFigureClustersMergingTask", { projectName: "p", datasetName: "d", to: "b", froms: [] }, "froms"],
+    ["CreateFacesSearchingTask", { projectName: "p", datasetName: "d", sources: [] }, "sources"],
     ["CreateMediaConvertTask", { ...convert, targets: [] }, "targets"],
     ["CreateMediaConvertTask", { ...convert, targets: [], targetGroups: [] }, "targets"],
-    ["CreateMediaConvertTask", { ...convert, sources: [], targets: [{}] }, "sources"],
+    ["CreateMediaConvertTask", { ...convert, sources: [], targets: [medium] }, "sources"],
     ["CreateImageToPDFTask", { ...splicing, sources: [] }, "sources"],
     ["CreateHighlightTask", { ...highlight, sources: [] }, "sources"],
   ])("is nothing to work on: %s %j", (action, input, path) => {
@@ -102,8 +111,7 @@ describe("what is empty", () => {
   });
 
   test("may be a list that the documents do not ask for", () => {
-    expect(check("CreateMediaConvertTask", { ...convert, targets: [{}], targetGroups: [] })).toBeNull();
-    expect(check("CreateFacesSearchingTask", { projectName: "p", datasetName: "d", sources: [] })).toBeNull();
+    expect(check("CreateMediaConvertTask", { ...convert, targets: [medium], targetGroups: [] })).toBeNull();
   });
 
   test("is no list that is required", () => {
@@ -124,14 +132,14 @@ describe("what is required", () => {
     ["CreateImageSplicingTask", { ...splicing, sources: null }, { path: "sources", expected: "a non-empty list" }],
     [
       "CreateImageSplicingTask",
-      { ...splicing, sources: [{ uri: "oss://b/a" }, { rotate: 90 }] },
+      { ...splicing, sources: [{ uri: "oss://b/a" }, { rotateDegrees: 90 }] },
       { path: "sources[1].uri", expected: "a non-empty string" },
     ],
     ["CreateHighlightTask", { ...highlight, output: {} }, { path: "output.uri", expected: "a non-empty string" }],
     [
       "CreateHighlightTask",
       { ...highlight, edit: { mode: "Sequential", transitions: [{ weight: 1 }] } },
-      { path: "edit.transitions[0].transition", expected: "a non-empty string" },
+      { path: "edit.transitions[0].name", expected: "a non-empty string" },
     ],
     [
       "CreateLocationDateClusteringTask",
@@ -140,14 +148,14 @@ describe("what is required", () => {
     ],
     [
       "CreateCompressPointCloudTask",
-      { projectName: "p", sourceUri: "oss://b/s", targetUri: "oss://b/t", compressMethod: "octree" },
-      { path: "pointCloudFields", expected: "a non-empty list" },
+      { projectName: "p", sourceUri: "oss://b/s", targetUri: "oss://b/t", method: "OCTREE" },
+      { path: "fields", expected: "a non-empty list" },
     ],
   ])("is missed in %s %j", (action, input, violation) => {
     expect(check(action, input)).toEqual(violation);
   });
 
-  test("is not asked for below what was left out, and null is left out", () => {
+  test("is not asked for below what is omitted, and null is omitted", () => {
     expect(check("CreateHighlightTask", { ...highlight, edit: null, highlight: undefined })).toBeNull();
     expect(check("CreateFileCompressionTask", { ...compression, userData: null, sourceManifestUri: null })).toBeNull();
   });
@@ -157,24 +165,28 @@ describe("types and ranges", () => {
   test.each<[input: Input, violation: Violation]>([
     [{ projectName: 7 }, { path: "projectName", expected: "a non-empty string" }],
     [{ sourceUri: ["s"] }, { path: "sourceUri", expected: "a string" }],
-    [{ firstPage: "true" }, { path: "firstPage", expected: "true or false" }],
-    [{ startPage: 1.5 }, { path: "startPage", expected: "an integer" }],
-    [{ startPage: 2 ** 53 }, { path: "startPage", expected: "an integer" }],
-    [{ startPage: "1" }, { path: "startPage", expected: "an integer" }],
+    [{ images: { joinPages: "true" } }, { path: "images.joinPages", expected: "true or false" }],
+    [{ startPage: 1.5 }, { path: "startPage", expected: "an integer of at least 1" }],
+    [{ startPage: 2 ** 53 }, { path: "startPage", expected: "an integer of at least 1" }],
+    [{ startPage: "1" }, { path: "startPage", expected: "an integer of at least 1" }],
+    [{ startPage: 0 }, { path: "startPage", expected: "an integer of at least 1" }],
     [{ quality: 101 }, { path: "quality", expected: "an integer from 0 to 100" }],
     [{ quality: -1 }, { path: "quality", expected: "an integer from 0 to 100" }],
-    [{ imageDpi: 95 }, { path: "imageDpi", expected: "an integer from 96 to 600" }],
-    [{ trimPolicy: [] }, { path: "trimPolicy", expected: "an object" }],
+    [{ images: { dpi: 95 } }, { path: "images.dpi", expected: "an integer from 96 to 600" }],
+    [{ spreadsheet: { trim: [] } }, { path: "spreadsheet.trim", expected: "an object" }],
     [
-      { trimPolicy: { disableDeleteEmptyCell: 1 } },
-      { path: "trimPolicy.disableDeleteEmptyCell", expected: "true or false" },
+      { spreadsheet: { trim: { keepEmptyCells: 1 } } },
+      { path: "spreadsheet.trim.keepEmptyCells", expected: "true or false" },
     ],
     [{ tags: "a=b" }, { path: "tags", expected: "an object" }],
     [{ tags: [] }, { path: "tags", expected: "an object" }],
-    [{ sources: { uri: "s" } }, { path: "sources", expected: "a list" }],
-    [{ sources: ["s"] }, { path: "sources[0]", expected: "an object" }],
-    [{ sources: [{}, null] }, { path: "sources[1]", expected: "an object" }],
-    [{ sources: [{ rotate: "90" }] }, { path: "sources[0].rotate", expected: "an integer" }],
+    [{ sources: [] }, { path: "sources", expected: "omitted, since there is no such member" }],
+    [{ credentialConfig: { chain: { role: "r" } } }, { path: "credentialConfig.chain", expected: "a list" }],
+    [{ credentialConfig: { chain: ["r"] } }, { path: "credentialConfig.chain[0]", expected: "an object" }],
+    [
+      { credentialConfig: { chain: [{ role: "r" }, null] } },
+      { path: "credentialConfig.chain[1]", expected: "an object" },
+    ],
     [{ notification: { mns: { topicName: 1 } } }, { path: "notification.mns.topicName", expected: "a string" }],
   ])("refuse a conversion with %j", (input, violation) => {
     expect(check("CreateOfficeConversionTask", { ...conversion, ...input })).toEqual(violation);
@@ -190,12 +202,15 @@ describe("types and ranges", () => {
     [119, true],
     [120, false],
   ])("take a font size of %d, between bounds that do not belong to the range: %p", (fontSize, isRight) => {
-    const input = { ...convert, targets: [{ video: { filterVideo: { watermarks: [{}, { fontSize }] } } }] };
+    const input = {
+      ...convert,
+      targets: [{ ...medium, video: { filter: { watermarks: [text, { ...text, fontSize }] } } }],
+    };
     expect(check("CreateMediaConvertTask", input)).toEqual(
       isRight
         ? null
         : {
-            path: "targets[0].video.filterVideo.watermarks[1].fontSize",
+            path: "targets[0].video.filter.watermarks[1].fontSize",
             expected: "an integer above 4 and below 120",
           },
     );
@@ -207,19 +222,19 @@ describe("types and ranges", () => {
     [Infinity, "a number above 0 and up to 1"],
     [1, null],
   ])("judge an opacity of %d", (fontAlpha, expected) => {
-    const watermarks = [{ fontAlpha }];
+    const watermarks = [{ ...text, fontAlpha }];
     const violation = check("CreateMediaConvertTask", {
       ...convert,
-      targets: [{ video: { filterVideo: { watermarks } } }],
+      targets: [{ ...medium, video: { filter: { watermarks } } }],
     });
     expect(violation?.expected ?? null).toBe(expected);
   });
 
   test("know that some integers have 32 bits", () => {
-    const violation = { path: "targets[0].video.transcodeVideo.bitrate", expected: "an integer" };
-    expect(check("CreateMediaConvertTask", transcoding({ bitrate: 2 ** 31 - 1 }))).toBeNull();
-    expect(check("CreateMediaConvertTask", transcoding({ bitrate: 2 ** 31 }))).toEqual(violation);
-    expect(check("CreateMediaConvertTask", transcoding({ bitrate: Number.NaN }))).toEqual(violation);
+    const violation = { path: "targets[0].video.transcode.bitrateBps", expected: "an integer of at least 0" };
+    expect(check("CreateMediaConvertTask", transcoding({ bitrateBps: 2 ** 31 - 1 }))).toBeNull();
+    expect(check("CreateMediaConvertTask", transcoding({ bitrateBps: 2 ** 31 }))).toEqual(violation);
+    expect(check("CreateMediaConvertTask", transcoding({ bitrateBps: Number.NaN }))).toEqual(violation);
     expect(check("CreateOfficeConversionTask", { ...conversion, startPage: 2 ** 31 })).toBeNull();
   });
 
@@ -256,26 +271,71 @@ describe("types and ranges", () => {
 describe("vocabularies", () => {
   test.each<[action: CreateAction, input: Input]>([
     ["CreateFileCompressionTask", { ...compression, compressedFormat: "7z" }],
-    ["CreateImageSplicingTask", { ...splicing, sources: [{ uri: "oss://b/a", rotate: 45 }] }],
-    ["CreateHighlightTask", { ...highlight, type: "Remix" }],
     ["CreateMediaConvertTask", transcoding({ codec: "av1" })],
-  ])("are open: %s %j passes", (action, input) => {
+    ["CreateOfficeConversionTask", { ...conversion, sourceType: "odt" }],
+    ["CreateImageModerationTask", { projectName: "p", sourceUri: "oss://b/a", scenes: ["new"] }],
+  ])("are open where IMM extends them: %s %j passes", (action, input) => {
     expect(check(action, input)).toBeNull();
   });
 
-  test("are closed where the row says so", () => {
-    const request = inQuery({
-      Word: text("A word.", { values: ["a", "b"], closed: true }),
-      Number: int64("A number.", { values: [1, 2], closed: true }),
+  test.each<[action: CreateAction, input: Input, violation: Violation]>([
+    [
+      "CreateImageSplicingTask",
+      { ...splicing, sources: [{ uri: "oss://b/a", rotateDegrees: 45 }] },
+      { path: "sources[0].rotateDegrees", expected: "one of 0, 90, 180, 270" },
+    ],
+    [
+      "CreateHighlightTask",
+      { ...highlight, type: "Concat" },
+      { path: "type", expected: "one of RETRIEVAL, CONCAT, COMPOSE" },
+    ],
+    [
+      "CreateOfficeConversionTask",
+      { ...conversion, targetType: "constructor" },
+      { path: "targetType", expected: "one of PNG, JPG, PDF, TXT" },
+    ],
+  ])("are closed where the row says so: %s %j", (action, input, violation) => {
+    expect(check(action, input)).toEqual(violation);
+  });
+
+  test("are those of IMM in a recorded definition, and open there", () => {
+    const recorded = { ProjectName: "p", Type: "Remix", Sources: [{ URI: "oss://b/a" }], Output: { URI: "oss://b/t" } };
+    expect(checkInput(wireInputOf(createOperations.CreateHighlightTask), recorded)).toBeNull();
+  });
+});
+
+describe("a length", () => {
+  function sized(width: unknown): Violation | null {
+    const snapshots = [{ uri: "oss://b/s", format: "jpg", width }];
+    return check("CreateMediaConvertTask", { ...convert, targets: [{ image: { snapshots } }] });
+  }
+
+  test.each([{ pixels: 0 }, { pixels: 1 }, { ratio: 1 }, { ratio: 0.5 }, { pixels: 1, ratio: null }])(
+    "may be %j",
+    (width) => {
+      expect(sized(width)).toBeNull();
+    },
+  );
+
+  test.each([
+    {},
+    { pixels: 1, ratio: 1 },
+    { pixels: 1.5 },
+    { pixels: -1 },
+    { ratio: 0 },
+    { ratio: 1.5 },
+    1,
+    { percent: 1 },
+  ])("is not %j", (width) => {
+    expect(sized(width)).toEqual({
+      path: "targets[0].image.snapshots[0].width",
+      expected: "{ pixels } of at least 0, or { ratio } above 0 and up to 1",
     });
-    expect(checkInput({ request, rules: [] }, { word: "a", number: 2 })).toBeNull();
-    expect(checkInput({ request, rules: [] }, { word: "A" })).toEqual({ path: "word", expected: "one of a, b" });
-    expect(checkInput({ request, rules: [] }, { number: 3 })).toEqual({ path: "number", expected: "one of 1, 2" });
   });
 });
 
 describe("members that the table does not have", () => {
-  const expected = "left out, since there is no such member";
+  const expected = "omitted, since there is no such member";
 
   test.each<[input: Input, path: string]>([
     [{ ...compression, colour: "red" }, "colour"],
@@ -297,7 +357,7 @@ describe("members that the table does not have", () => {
   test("are known by the schema's name only where the wire's is mended", () => {
     const filter = (mark: Input): Input => ({
       ...convert,
-      targets: [{ video: { filterVideo: { watermarks: [mark] } } }],
+      targets: [{ ...medium, video: { filter: { watermarks: [{ ...text, ...mark }] } } }],
     });
     expect(check("CreateMediaConvertTask", filter({ fontAlpha: 0.5 }))).toBeNull();
     expect(check("CreateMediaConvertTask", filter({ fontApha: 0.5 }))?.expected).toBe(expected);
@@ -314,7 +374,7 @@ describe("rules between members", () => {
     [
       "CreateFileCompressionTask",
       { ...compression, sourceManifestUri: "oss://b/m" },
-      { path: "sourceManifestUri", expected: "left out beside `sources`" },
+      { path: "sourceManifestUri", expected: "omitted beside `sources`" },
     ],
     ["CreateFileCompressionTask", { ...compression, sources: null, sourceManifestUri: "oss://b/m" }, null],
     [
@@ -325,24 +385,14 @@ describe("rules between members", () => {
     [
       "CreateOfficeConversionTask",
       { ...conversion, targetUriPrefix: "oss://b/" },
-      { path: "targetUriPrefix", expected: "left out beside `targetUri`" },
-    ],
-    [
-      "CreateFigureClustersMergingTask",
-      { ...merging, froms: ["c"] },
-      { path: "froms", expected: "left out beside `from`" },
-    ],
-    [
-      "CreateFigureClustersMergingTask",
-      { ...merging, from: undefined },
-      { path: "from", expected: "given, or `froms` instead" },
+      { path: "targetUriPrefix", expected: "omitted beside `targetUri`" },
     ],
     ["CreateMediaConvertTask", convert, { path: "targets", expected: "given, or `targetGroups` instead" }],
-    ["CreateMediaConvertTask", { ...convert, targets: [{}], targetGroups: [{}] }, null],
-    ["CreateMediaConvertTask", { ...convert, targetGroups: [{}] }, null],
+    ["CreateMediaConvertTask", { ...convert, targets: [medium], targetGroups: [group] }, null],
+    ["CreateMediaConvertTask", { ...convert, targetGroups: [group] }, null],
     [
       "CreateMediaConvertTask",
-      { ...convert, targets: [{}, { container: "mp4" }] },
+      { ...convert, targets: [medium, { container: "mp4" }] },
       { path: "targets[1].uri", expected: "given beside `container`" },
     ],
     [
@@ -352,40 +402,73 @@ describe("rules between members", () => {
     ],
     [
       "CreateMediaConvertTask",
-      transcoding({ bitrate: 1, crf: 2 }),
-      { path: "targets[0].video.transcodeVideo.crf", expected: "left out beside `bitrate`" },
+      transcoding({ bitrateBps: 1, crf: 2 }),
+      { path: "targets[0].video.transcode.crf", expected: "omitted beside `bitrateBps`" },
     ],
     [
       "CreateMediaConvertTask",
-      transcoding({ crf: 2, maxBitrate: 3 }),
-      { path: "targets[0].video.transcodeVideo.bufferSize", expected: "given beside `maxBitrate`" },
+      transcoding({ crf: 2, maxBitrateBps: 3 }),
+      { path: "targets[0].video.transcode.bufferBits", expected: "given beside `maxBitrateBps`" },
     ],
-    ["CreateMediaConvertTask", transcoding({ crf: 2, maxBitrate: 3, bufferSize: 4 }), null],
+    ["CreateMediaConvertTask", transcoding({ crf: 2, maxBitrateBps: 3, bufferBits: 4 }), null],
     ["CreateMediaConvertTask", transcoding({}), null],
+    [
+      "CreateOfficeConversionTask",
+      { ...conversion, targetType: "PDF", images: { dpi: 96 } },
+      { path: "images.dpi", expected: "omitted unless `targetType` is PNG or JPG" },
+    ],
+    [
+      "CreateOfficeConversionTask",
+      { ...conversion, text: { keepLineFeeds: true } },
+      { path: "text.keepLineFeeds", expected: "omitted unless `targetType` is TXT" },
+    ],
+    [
+      "CreateOfficeConversionTask",
+      { ...conversion, targetType: "TXT", text: { keepLineFeeds: true }, images: {} },
+      null,
+    ],
+    [
+      "CreateCompressPointCloudTask",
+      {
+        projectName: "p",
+        sourceUri: "oss://b/s",
+        targetUri: "oss://b/t",
+        fields: ["xyz"],
+        method: "OCTREE",
+        kdtree: {},
+      },
+      { path: "kdtree", expected: "omitted unless `method` is KDTREE" },
+    ],
+    [
+      "CreateMediaConvertTask",
+      { ...convert, targets: [{ ...medium, video: { filter: { watermarks: [{ ...text, width: { pixels: 1 } }] } } }] },
+      { path: "targets[0].video.filter.watermarks[0].width", expected: "omitted unless `type` is FILE" },
+    ],
+    [
+      "CreateMediaConvertTask",
+      { ...convert, targets: [{ ...medium, video: { filter: { watermarks: [{ ...text, type: "FILE" }] } } }] },
+      { path: "targets[0].video.filter.watermarks[0].content", expected: "omitted unless `type` is TEXT or omitted" },
+    ],
   ])("judge %s %j", (action, input, violation) => {
     expect(check(action, input)).toEqual(violation);
   });
 });
 
-/** The paths of all members that the table has below `members`, by the schema's names, lists by their items. */
-function pathsOfTable(members: Members, prefix: string): string[] {
-  return Object.entries(members).flatMap(([wireName, member]) => {
-    const path = prefix + schemaNameOf(wireName, member);
-    const shape: Shape = member.items ?? member;
-    return [path, ...(shape.type === "object" ? pathsOfTable(modelOf(shape).members, `${path}.`) : [])];
-  });
+/** The paths of all members that a structure has, lists by their items. */
+function pathsOfStructure({ fields }: InputStructure, prefix: string): string[] {
+  return fields.flatMap(({ name, inner }) => [
+    prefix + name,
+    ...(inner === undefined ? [] : pathsOfStructure(inner, `${prefix}${name}.`)),
+  ]);
 }
 
 /** The paths of all members that an input has. */
-function pathsOf(members: Members, input: Input, prefix: string): string[] {
-  return Object.entries(members).flatMap(([wireName, member]) => {
-    const name = schemaNameOf(wireName, member);
+function pathsOf({ fields }: InputStructure, input: Input, prefix: string): string[] {
+  return fields.flatMap(({ name, inner }) => {
     const value = input[name];
     if (value === undefined) return [];
-    const shape: Shape = member.items ?? member;
-    const items = Array.isArray(value) ? (value as readonly Input[]) : [value as Input];
-    const below = shape.type === "object" ? modelOf(shape).members : {};
-    return [prefix + name, ...items.flatMap((item) => pathsOf(below, item, `${prefix}${name}.`))];
+    const items = inner === undefined ? [] : ([value].flat() as readonly unknown[] as readonly Input[]);
+    return [prefix + name, ...items.flatMap((item) => (inner ? pathsOf(inner, item, `${prefix}${name}.`) : []))];
   });
 }
 

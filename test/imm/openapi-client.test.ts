@@ -412,7 +412,7 @@ describe("answers of another shape", () => {
         async (client) =>
           client.createTask({
             action: "CreateFigureClusteringTask",
-            input: { projectName: "p", datasetName: "d" },
+            input: { ProjectName: "p", DatasetName: "d" },
           }),
       ],
     ];
@@ -524,7 +524,7 @@ describe("answers of another shape", () => {
     const client = await clientOf(url);
     expect(await client.getTask(request)).toMatchObject({ requestId: undefined, status: "Running" });
     expect(await client.listTasks(request)).toMatchObject({ requestId: undefined, tasks: [] });
-    const created = client.createTask({ action: "CreateFileCompressionTask", input: { projectName: "p" } });
+    const created = client.createTask({ action: "CreateFileCompressionTask", input: { ProjectName: "p" } });
     expect(await created).toEqual({ taskId: task.TaskId, eventId: undefined, requestId: undefined });
   });
 

@@ -8,11 +8,9 @@ import {
   operations,
   RETENTION_DAYS,
   resultOperations,
-  schemaNameOf,
   taskTypes,
   toCamelCase,
   travelsAsJson,
-  wireNamesOf,
   type CreateOperation,
   type Member,
   type Members,
@@ -20,8 +18,12 @@ import {
   type Operation,
   type Parameter,
   type ResultOperation,
+  type Rule,
   type Shape,
 } from "../../src/imm/operations.js";
+import { resultModels } from "../../src/imm/operations/results.js";
+import { schemaInputOf, type InputStructure } from "../../src/imm/create-inputs.js";
+import { createActions } from "../support/example-input.js";
 
 /** The facts that were extracted from the SDK, as far as these tests read them. */
 interface Facts {
@@ -328,18 +330,31 @@ describe("the operations", () => {
   });
 });
 
+function namesOfRule(rule: Rule): readonly string[] {
+  if (rule.kind === "needs") return [rule.member, rule.needs];
+  return rule.kind === "onlyWhere" ? [...rule.members, rule.where] : rule.members;
+}
+
+function isChoice({ kind }: Rule): boolean {
+  return kind !== "needs" && kind !== "onlyWhere";
+}
+
 describe("the rules between members", () => {
-  const owners: readonly (readonly [owner: string, of: Pick<Operation, "rules">, members: Members])[] = [
+  const owners: readonly (readonly [
+    owner: string,
+    of: Pick<Operation, "rules"> & Partial<Pick<Model, "inputRules">>,
+    members: Members,
+  ])[] = [
     ...Object.values(table).map((operation) => [operation.action, operation, operation.request] as const),
     ...Object.entries(modelTable).map(([name, model]) => [name, model, model.members] as const),
   ];
 
   test("speak of members that are there, and do not make a choice of what is required anyway", () => {
-    const wrong = owners.flatMap(([owner, { rules }, members]) =>
-      rules.flatMap((rule) => {
-        const names = rule.kind === "needs" ? [rule.member, rule.needs] : rule.members;
+    const wrong = owners.flatMap(([owner, { rules, inputRules = [] }, members]) =>
+      [...rules, ...inputRules].flatMap((rule) => {
+        const names = namesOfRule(rule);
         return names
-          .filter((name) => members[name] === undefined || (rule.kind !== "needs" && members[name].required))
+          .filter((name) => members[name] === undefined || (isChoice(rule) && members[name].required))
           .map((name) => `${owner} ${name}`);
       }),
     );
@@ -379,15 +394,13 @@ describe("the names of the schema", () => {
     expect(toCamelCase(wireName)).toBe(schemaName);
   });
 
-  test("mend what the vendor misspelled, say units, do not repeat what they are in, and are the wire's else", () => {
-    const mended = memberSets.flatMap(([, members]) =>
+  test("of results say units and do not repeat what they are in", () => {
+    const renamed = Object.values<Model>(resultModels).flatMap(({ members }) =>
       Object.entries(members).flatMap(([name, { schemaName }]) =>
         schemaName === undefined ? [] : [[name, schemaName]],
       ),
     );
-    expect(Object.fromEntries(mended)).toEqual({
-      FontApha: "fontAlpha",
-      DoVoxelGridDownDownSampling: "doVoxelGridDownSampling",
+    expect(Object.fromEntries(renamed)).toEqual({
       BlockFrames: "blocked",
       LabelAlias: "alias",
       LabelConfidence: "confidence",
@@ -398,11 +411,51 @@ describe("the names of the schema", () => {
     });
   });
 
-  test.each(memberSets)("are names of GraphQL, each once, and lead back to the wire: %s", (_owner, members) => {
-    const names = Object.entries(members).map(([name, member]) => schemaNameOf(name, member));
-    expect(new Set(names).size).toBe(names.length);
-    for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
-    expect(names.map((name) => wireNamesOf(members).get(name))).toEqual(Object.keys(members));
+  const structures = createActions.flatMap((action) =>
+    structuresBelow(schemaInputOf(createOperations[action]), action),
+  );
+
+  test.each(structures)(
+    "are names of GraphQL, each once, and lead back to the wire: %s",
+    (_owner, { fields, ways }) => {
+      const names = fields.map(({ name }) => name);
+      expect(new Set(names).size).toBe(names.length);
+      for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+      const inner = fields.flatMap((field) => (field.wireName === null ? (field.inner?.fields ?? []) : [field]));
+      expect([...ways.keys()].toSorted()).toEqual(inner.map(({ wireName }) => wireName ?? "").toSorted());
+    },
+  );
+
+  test("do not repeat the name of what they stand in, nor say a thing twice in the negative", () => {
+    const names = structures.flatMap(([path, { fields }]) => fields.map(({ name }) => `${path}.${name}`));
+    const repeating = names.filter((path) => {
+      const [parent = "", name = ""] = path.split(".").slice(-2);
+      return parent.length > 3 && name !== parent && name.toLowerCase().includes(parent.toLowerCase());
+    });
+    expect(repeating).toEqual([]);
+    const negative = names.filter((path) => /disable|without/i.test(path.split(".").at(-1) ?? ""));
+    expect(negative.filter((path) => !path.endsWith(".disabled"))).toEqual([]);
+  });
+
+  test("give a closed choice the words that the documents know, and no other", () => {
+    const choices = structures.flatMap(([path, { fields }]) =>
+      fields.flatMap(({ name, member, form }) =>
+        typeof form === "object" ? [[`${path}.${name}`, Object.values(form.words), member.values] as const] : [],
+      ),
+    );
+    expect(choices.length).toBeGreaterThan(30);
+    for (const [path, words, values = ["stretch", "crop", "fill", "fit"]] of choices) {
+      expect([path, words.map(({ wire }) => wire)]).toEqual([path, values]);
+    }
+  });
+
+  test("say the unit of a time", () => {
+    const timed = structures.flatMap(([path, { fields }]) =>
+      fields
+        .filter(({ member }) => /second|millisecond/i.test(member.description) && member.type !== "boolean")
+        .map(({ name }) => `${path}.${name}`),
+    );
+    expect(timed.filter((path) => !/Seconds$|Bps$|PerSecond$|Hz$/.test(path))).toEqual([]);
   });
 
   test("call each model and result by a noun of its own, that the schema does not have already", () => {
@@ -438,3 +491,12 @@ describe("the descriptions", () => {
     expect(described.filter(([, description]) => /default/i.test(description))).toEqual([]);
   });
 });
+
+function structuresBelow(structure: InputStructure, path: string): (readonly [path: string, InputStructure])[] {
+  return [
+    [path, structure],
+    ...structure.fields.flatMap(({ name, inner }) =>
+      inner === undefined ? [] : structuresBelow(inner, `${path}.${name}`),
+    ),
+  ];
+}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { schemaInputOf, toWireInput } from "../../src/imm/create-inputs.js";
 import { models, operations } from "../../src/imm/operations.js";
 import {
   create,
@@ -13,7 +14,13 @@ import {
   text,
   texts,
 } from "../../src/imm/operations/rows.js";
-import { decodeMembers, encodeInput, encodeParameters, toSchemaMembers, WireShapeError } from "../../src/imm/wire.js";
+import {
+  decodeMembers,
+  encodeParameters,
+  toSchemaMembers,
+  WireShapeError,
+  type WireParameters,
+} from "../../src/imm/wire.js";
 
 /** Has a parameter of each kind, in both places. */
 const operation = create({
@@ -37,6 +44,10 @@ const operation = create({
     }),
   },
 });
+
+function encodeInput(of: typeof operation, input: Readonly<Record<string, unknown>>): WireParameters {
+  return encodeParameters(of, toWireInput(schemaInputOf(of), input));
+}
 
 const members = {
   Text: { type: "string" },
@@ -103,12 +114,18 @@ describe("encodeParameters", () => {
   });
 });
 
-describe("encodeInput", () => {
+describe("an input of the schema", () => {
   test("spells every member as the wire does, however deep", () => {
-    const marks = [{ fontAlpha: 0.5, uri: "oss://b/o" }, { dx: 1 }];
+    const marks = [
+      { fontAlpha: 0.5, uri: "oss://b/o" },
+      { dx: { pixels: 1 }, dy: { ratio: 1 }, width: { ratio: 0.5 }, type: "FILE" },
+    ];
     expect(encodeInput(operation, { targetUri: "oss://b/t", range: { start: "s" }, marks })).toEqual({
       query: { TargetURI: "oss://b/t" },
-      body: { Range: '{"Start":"s"}', Marks: '[{"FontApha":0.5,"URI":"oss://b/o"},{"Dx":1}]' },
+      body: {
+        Range: '{"Start":"s"}',
+        Marks: '[{"FontApha":0.5,"URI":"oss://b/o"},{"Dx":1,"Dy":1.0,"Width":0.5,"Type":"file"}]',
+      },
     });
   });
 

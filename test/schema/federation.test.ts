@@ -273,6 +273,19 @@ describe("the prices, as Hive Gateway reckons", () => {
   });
 });
 
+describe("an input of which exactly one field is given", () => {
+  const withWidth = (width: string): string =>
+    `mutation { createMediaConvertTask(input: { projectName: "immtest", sources: [{ uri: "oss://b/a" }], targets: [{ image: { snapshots: [{ uri: "oss://b/s", format: "jpg", width: ${width} }] } }] }) { isNew } }`;
+
+  it("passes through a router, and is refused there or here when both are", async () => {
+    const { router, emulator } = await startSupergraph();
+    expect((await query(router, withWidth("{ pixels: 1, ratio: 1 }"))).errors).toHaveLength(1);
+    expect(emulator.calls).toEqual([]);
+    expect((await query(router, withWidth("{ ratio: 1 }"))).errors).toEqual([]);
+    expect(emulator.calls[0]?.parameters["Targets"]).toContain('"Width":1.0');
+  });
+});
+
 describe("the schema of the subgraph", () => {
   const subgraphs = [
     { name: "imm", sdl: printGatewaySchema({ federation: true }), url: "http://imm" },
@@ -287,6 +300,7 @@ describe("the schema of the subgraph", () => {
     expect(supergraph).toContain("album: Album @join__field(graph: ALBUMS)");
     expect(supergraph).toMatch(/\): Task @join__field\(graph: IMM\) @cost\(weight: 1\)/);
     expect(supergraph).toContain('slicingArguments: ["first"]');
+    expect(supergraph).toMatch(/input ImmLengthInput\s+@join__type\(graph: IMM\)/);
   });
 });
 

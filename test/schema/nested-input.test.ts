@@ -19,12 +19,12 @@ const CREATES: readonly (readonly [field: string, member: string, others: Readon
   [
     "createStoryCreationTask",
     "customLabels",
-    { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
+    { datasetName: `"d"`, objectId: `"o"`, type: "PEOPLE_MEMORY", maxFileCount: "9" },
   ],
   [
     "createStoryCreationTask",
     "tags",
-    { datasetName: `"d"`, objectId: `"o"`, storyType: `"PeopleMemory"`, maxFileCount: "9" },
+    { datasetName: `"d"`, objectId: `"o"`, type: "PEOPLE_MEMORY", maxFileCount: "9" },
   ],
 ];
 

@@ -2,9 +2,15 @@ import { describe, expect, it, test } from "@jest/globals";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { DEMO_PROJECT, demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../src/imm/operations.js";
+import { parseExact, stringifyExact } from "../../src/json.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
-import { createActions, EXAMPLE_VARIANTS, exampleInput } from "../support/example-input.js";
-import { encodeInput } from "../../src/imm/wire.js";
+import {
+  createActions,
+  TWO_VARIANTS,
+  encodeInput,
+  exampleInput,
+  type ExampleVariant,
+} from "../support/example-input.js";
 import { keyArguments, query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../support/query.js";
 import { startGatewayBefore, type GatewayBefore } from "../support/start-before.js";
 import { disposeAfterTest, startGateway, type RunningGateway } from "../support/start-gateway.js";
@@ -37,17 +43,17 @@ async function start(): Promise<RunningGateway> {
 
 const rerunnable = createActions.flatMap((action) => {
   const operation: CreateOperation = createOperations[action];
-  return operation.hasRequestDefinition ? EXAMPLE_VARIANTS.map((variant) => [action, variant] as const) : [];
+  return operation.hasRequestDefinition ? TWO_VARIANTS.map((variant) => [action, variant] as const) : [];
 });
 
 /** What IMM would record: the parameters by the wire's names, those with members as values. */
-function definitionOf(action: (typeof createActions)[number], variant: 0 | 1): Record<string, unknown> {
+function definitionOf(action: (typeof createActions)[number], variant: ExampleVariant): Record<string, unknown> {
   const operation: CreateOperation = createOperations[action];
-  const { query: inQuery, body } = encodeInput(operation, exampleInput(action, variant));
+  const { query: inQuery, body } = encodeInput(action, exampleInput(action, variant));
   return Object.fromEntries(
     Object.entries({ ...inQuery, ...body }).map(([name, text]) => [
       name,
-      operation.request[name]?.type === "string" ? text : (JSON.parse(text) as unknown),
+      operation.request[name]?.type === "string" ? text : parseExact(text),
     ]),
   );
 }
@@ -61,13 +67,13 @@ describe("a task that is run again", () => {
       projectName: "example-project",
       taskType: operation.taskType,
       taskId: "a",
-      requestDefinition: JSON.stringify(definition, null, "\t"),
+      requestDefinition: stringifyExact(definition, undefined, "\t"),
     });
     const { data, errors } = await rerun(url, operation.taskType);
     expect(errors).toEqual([]);
     expect(data?.rerunTask).toMatchObject({ isNew: true, task: { taskId: expect.stringMatching(/./) } });
     expect(data?.rerunTask?.task.taskId).not.toBe("a");
-    const { query: inQuery, body } = encodeInput(operation, exampleInput(action, variant));
+    const { query: inQuery, body } = encodeInput(action, exampleInput(action, variant));
     expect(emulator.calls[1]).toMatchObject({ action, status: 200 });
     expect(emulator.calls[1]?.parameters).toEqual({ ...inQuery, ...body });
   });

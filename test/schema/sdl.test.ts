@@ -69,6 +69,16 @@ describe("the schema", () => {
     expect(texts.filter((text) => !/^[A-Z`][^]*[.)]$/.test(text))).toEqual([]);
   });
 
+  it("says nothing twenty times", () => {
+    const counts = new Map<string, number>();
+    visit(parse(printGatewaySchema()), {
+      StringValue({ value }, key) {
+        if (key === "description") counts.set(value, (counts.get(value) ?? 0) + 1);
+      },
+    });
+    expect([...counts].filter(([, count]) => count >= 20)).toEqual([]);
+  });
+
   it("prices every field of a root type, by a directive that introspection does not show", () => {
     const roots = parse(printGatewaySchema()).definitions.filter(
       (definition) =>

@@ -2,18 +2,20 @@
 
 import { create, inQuery, model, objects, ossUri, text, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, userData } from "./shared-members.js";
+import { packingMode } from "./vocabularies.js";
 
 export const archiveModels = {
   CreateFileCompressionTaskRequestSources: model(
     "FileCompressionSource",
     "One packing rule: which objects, and where they go in the archive.",
     {
-      URI: ossUri("OSS URI of an object, or of a directory when the mode is `prefix`."),
+      URI: ossUri("OSS URI of an object, or of a directory when the mode is `PREFIX`.", { needed: true }),
       Mode: text("Whether the URI means one object or all that begin with it.", {
         values: ["prefix", "fullname"],
         default: "prefix",
+        form: packingMode,
       }),
-      Alias: text("Path or name inside the archive, from `/` on; the path in the bucket when left out."),
+      Alias: text("Path or name inside the archive, the path in the bucket when omitted. Example: `/reports`."),
     },
   ),
 };
@@ -27,7 +29,7 @@ export const archiveOperations = {
     description: "Packs objects of OSS into one archive.",
     request: inQuery({
       ProjectName: projectName,
-      Sources: objects("CreateFileCompressionTaskRequestSources", "What to pack, up to 100 rules.", { maxItems: 100 }),
+      Sources: objects("CreateFileCompressionTaskRequestSources", "What to pack.", { maxItems: 100 }),
       SourceManifestURI: ossUri(
         "OSS URI of a JSON file with the packing rules, where they are too many for a request.",
       ),
@@ -49,7 +51,7 @@ export const archiveOperations = {
       ProjectName: projectName,
       SourceURI: ossUri("OSS URI of the archive.", { required: true }),
       TargetURI: ossUri("OSS URI of the directory that takes the files.", { isOutput: true }),
-      SelectedFiles: texts("Which files of the archive to unpack; all when left out."),
+      SelectedFiles: texts("Which files of the archive to unpack; all when omitted."),
       Password: text("What the archive is locked with."),
       UserData: userData,
       Notification: notification,
@@ -64,7 +66,7 @@ export const archiveOperations = {
     description: "Lists what an archive holds, without unpacking it.",
     request: inQuery({
       ProjectName: projectName,
-      SourceURI: ossUri("OSS URI of the archive."),
+      SourceURI: ossUri("OSS URI of the archive.", { needed: true }),
       Password: text("What the archive is locked with."),
       UserData: userData,
       Notification: notification,

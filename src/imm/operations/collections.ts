@@ -2,10 +2,11 @@
 
 import { create, inBody, inQuery, int64, map, model, object, objects, ossUri, text, texts } from "./rows.js";
 import { datasetName, notification, projectName, tags, userData } from "./shared-members.js";
+import { storyType } from "./vocabularies.js";
 
 export const collectionModels = {
   CreateFacesSearchingTaskRequestSources: model("FacesSearchingSource", "One image whose faces are looked for.", {
-    URI: ossUri("OSS URI of the image."),
+    URI: ossUri("OSS URI of the image.", { needed: true }),
   }),
   CreateLocationDateClusteringTaskRequestDateOptions: model("DateClusteringOptions", "How many days make a group.", {
     MinDays: int64("Days that a group has at least.", { required: true, range: { min: 1, max: 99_999 } }),
@@ -18,6 +19,7 @@ export const collectionModels = {
     {
       LocationDateClusterLevels: texts("The levels of areas to group by, such as `city` and `province`.", {
         required: true,
+        schemaName: "levels",
       }),
     },
   ),
@@ -39,7 +41,7 @@ export const collectionOperations = {
     request: inQuery({
       ProjectName: projectName,
       DatasetName: datasetName,
-      Sources: objects("CreateFacesSearchingTaskRequestSources", "The images with the faces."),
+      Sources: objects("CreateFacesSearchingTaskRequestSources", "The images with the faces.", { needed: true }),
       MaxResult: int64("How many of the most similar faces to answer.", { range: { min: 0, max: 100 }, default: 5 }),
       UserData: userData,
       Notification: notification,
@@ -68,9 +70,9 @@ export const collectionOperations = {
     request: inQuery({
       ProjectName: projectName,
       DatasetName: datasetName,
-      From: text("The group to merge into the other."),
-      Froms: texts("The groups to merge into the other, up to 100.", { maxItems: 100 }),
-      To: text("The group that stays.", { required: true }),
+      From: text("The group to merge into the other.", { superseded: true }),
+      Froms: texts("The ids of the groups to merge into the other.", { maxItems: 100, needed: true }),
+      To: text("The id of the group that stays.", { required: true }),
       UserData: userData,
       Tags: tags,
       Notification: notification,
@@ -127,19 +129,22 @@ export const collectionOperations = {
         StoryType: text("What the story is about.", {
           required: true,
           values: ["TimeMemory", "PeopleMemory", "TagMemory", "TravelMemory"],
+          form: storyType,
+          schemaName: "type",
         }),
         StorySubType: text("What the story is about, more closely.", {
+          schemaName: "subType",
           values: ["Solo", "Food", "Pet", "PetDog", "PetCat", "Scenery"],
         }),
-        StoryName: text("The story's name."),
-        StoryStartTime: text("Pictures from this instant on, RFC 3339."),
-        StoryEndTime: text("Pictures up to this instant, RFC 3339."),
-        Address: object("AddressForStory", "Where the pictures were taken; for the type `TravelMemory`."),
-        MinFileCount: int64("Pictures that the story has at least; with fewer it stays empty."),
-        MaxFileCount: int64("Pictures that the story has at most."),
-        ObjectId: text("The story's id: made by IMM when left out, and an existing one updates its story."),
-        CustomId: text("An id of yours to find and sort stories by."),
-        CustomLabels: map("Labels of yours to find stories by."),
+        StoryName: text("The story's name.", { schemaName: "name" }),
+        StoryStartTime: text("Pictures taken from this instant on.", { form: "instant", schemaName: "startTime" }),
+        StoryEndTime: text("Pictures taken up to this instant.", { form: "instant", schemaName: "endTime" }),
+        Address: object("AddressForStory", "Where the pictures were taken."),
+        MinFileCount: int64("Pictures that the story must have; with fewer it stays empty.", { atLeast: 0 }),
+        MaxFileCount: int64("Pictures that the story has at most.", { atLeast: 0 }),
+        ObjectId: text("The story's id: made by IMM when omitted; an existing one updates its story."),
+        CustomId: text("An id to find and sort stories by."),
+        CustomLabels: map("Labels to find stories by."),
         NotifyTopicName: text("The older way to name the topic of the notification."),
       }),
       ...inQuery({
@@ -148,5 +153,6 @@ export const collectionOperations = {
         Notification: notification,
       }),
     },
+    inputRules: [{ kind: "onlyWhere", members: ["Address"], where: "StoryType", values: ["TravelMemory"] }],
   }),
 };

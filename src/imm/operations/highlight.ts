@@ -2,6 +2,7 @@
 
 import { create, double, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import { effectMode, highlightMode, highlightType, musicMode } from "./vocabularies.js";
 
 const EFFECT_MODES = ["Auto", "Random", "Sequential", "Closed"] as const;
 
@@ -10,12 +11,16 @@ const weight = int64("How often it is drawn, relative to the others.", { range: 
 export const highlightModels = {
   CreateHighlightTaskRequestSources: model("HighlightSource", "One video that goes in.", {
     URI: ossUri("OSS URI of the video.", { required: true }),
-    StartTime: double("Where to begin, in seconds; for the type `Concat`."),
-    Duration: double("How many seconds to take, 0 for all that follow; for the type `Concat`.", { default: 0 }),
+    StartTime: double("Where to begin, in seconds; for the type `CONCAT`.", { schemaName: "startSeconds", atLeast: 0 }),
+    Duration: double("How many seconds to take, 0 for all that follow; for the type `CONCAT`.", {
+      default: 0,
+      schemaName: "durationSeconds",
+      atLeast: 0,
+    }),
   }),
   CreateHighlightTaskRequestHighlight: model("HighlightSubject", "What makes a moment a highlight.", {
     // Pets, people, sports, meetings: the service takes the Chinese words.
-    Content: text("The subject to look for, up to 100 characters.", {
+    Content: text("The subject to look for.", {
       required: true,
       values: ["宠物", "人物", "运动", "会议"],
       maxLength: 100,
@@ -26,16 +31,17 @@ export const highlightModels = {
     BackgroundMusicMode: text("How the music is chosen.", {
       values: ["Random", "Sequential", "Closed"],
       default: "Closed",
+      form: musicMode,
     }),
-    BackgroundMusics: objects("CreateHighlightTaskRequestEditBackgroundMusics", "The music to choose from, one.", {
+    BackgroundMusics: objects("CreateHighlightTaskRequestEditBackgroundMusics", "The music to choose from.", {
       maxItems: 1,
     }),
-    TransitionMode: text("How transitions are chosen.", { values: EFFECT_MODES, default: "Closed" }),
-    Transitions: objects("CreateHighlightTaskRequestEditTransitions", "The transitions to choose from, up to 10.", {
+    TransitionMode: text("How transitions are chosen.", { values: EFFECT_MODES, default: "Closed", form: effectMode }),
+    Transitions: objects("CreateHighlightTaskRequestEditTransitions", "The transitions to choose from.", {
       maxItems: 10,
     }),
-    VfxEffectMode: text("How effects are chosen.", { values: EFFECT_MODES, default: "Closed" }),
-    VfxEffects: objects("CreateHighlightTaskRequestEditVfxEffects", "The effects to choose from, up to 10.", {
+    VfxEffectMode: text("How effects are chosen.", { values: EFFECT_MODES, default: "Closed", form: effectMode }),
+    VfxEffects: objects("CreateHighlightTaskRequestEditVfxEffects", "The effects to choose from.", {
       maxItems: 10,
     }),
   }),
@@ -44,29 +50,29 @@ export const highlightModels = {
     Volume: double("Volume; 1 is the file's own.", { range: { min: 0, max: 10 }, default: 0.2 }),
   }),
   CreateHighlightTaskRequestEditTransitions: model("HighlightTransition", "A transition between two moments.", {
-    Transition: text("The transition's name, such as `fade`.", { required: true }),
-    Duration: double("How many seconds it lasts.", { range: { min: 0, max: 5 } }),
+    Transition: text("The transition's name, such as `fade`.", { required: true, schemaName: "name" }),
+    Duration: double("How many seconds it lasts.", { range: { min: 0, max: 5 }, schemaName: "durationSeconds" }),
     Weight: weight,
   }),
   CreateHighlightTaskRequestEditVfxEffects: model("HighlightEffect", "An effect on a moment.", {
-    VfxEffect: text("The effect's name.", { required: true }),
+    VfxEffect: text("The effect's name.", { required: true, schemaName: "name" }),
     Weight: weight,
   }),
   CreateHighlightTaskRequestOutput: model("HighlightOutput", "What comes out.", {
     URI: ossUri("OSS URI of what is written.", { required: true, isOutput: true }),
-    Container: text("The container; needed for the types `Concat` and `Compose`.", {
+    Container: text("The container; needed for the types `CONCAT` and `COMPOSE`.", {
       values: ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"],
     }),
-    MaxDuration: double("Seconds that it lasts at most."),
+    MaxDuration: double("Seconds that it lasts at most.", { schemaName: "maxDurationSeconds", atLeast: 0 }),
     Speed: double("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 }),
-    Video: object("TargetVideo", "What becomes of the video; the first stream is copied when left out."),
-    Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when left out."),
+    Video: object("TargetVideo", "What becomes of the video; the first stream is copied when omitted."),
+    Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted."),
     Segment: object("CreateHighlightTaskRequestOutputSegment", "Cuts it into segments."),
   }),
   CreateHighlightTaskRequestOutputSegment: model("HighlightSegment", "How what comes out is cut into segments.", {
-    Format: text("The protocol to cut for.", { values: ["hls", "dash"] }),
-    Duration: double("Length of a segment in seconds."),
-    StartNumber: int64("Number of the first segment; for hls.", { default: 0 }),
+    Format: text("The protocol to cut for.", { values: ["hls", "dash"], needed: true }),
+    Duration: double("Length of a segment in seconds.", { schemaName: "durationSeconds", atLeast: 0 }),
+    StartNumber: int64("Number of the first segment; for hls.", { default: 0, atLeast: 0 }),
   }),
 };
 
@@ -83,15 +89,17 @@ export const highlightOperations = {
     request: {
       ...inQuery({ ProjectName: projectName }),
       ...inBody({
-        Type: text("What to make: the moments alone, the sources joined, or a finished video.", {
+        Type: text("What to make.", {
           required: true,
           values: ["Retrieval", "Concat", "Compose"],
+          form: highlightType,
         }),
-        Mode: text("How moments are told apart: by scene, or in even slices.", {
+        Mode: text("How the videos are cut into moments.", {
           values: ["Scene", "Average"],
           default: "Average",
+          form: highlightMode,
         }),
-        Sources: objects("CreateHighlightTaskRequestSources", "The videos, up to 10.", {
+        Sources: objects("CreateHighlightTaskRequestSources", "The videos.", {
           required: true,
           maxItems: 10,
         }),

@@ -2,8 +2,21 @@
 
 import { create, double, flag, inQuery, int32, int64, model, object, objects, ossUri, text, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import {
+  pointCloudMethod,
+  splicingDirection,
+  splicingFormat,
+  splicingScaleType,
+  watermarkModel,
+  watermarkStrength,
+} from "./vocabularies.js";
 
-const rotate = int64("Degrees to turn the image by.", { values: [0, 90, 180, 270], default: 0 });
+const rotate = int64("Degrees to turn the image by.", {
+  values: [0, 90, 180, 270],
+  closed: true,
+  default: 0,
+  schemaName: "rotateDegrees",
+});
 
 export const imageModels = {
   CreateImageSplicingTaskRequestSources: model("ImageSplicingSource", "One image of a splice.", {
@@ -16,8 +29,12 @@ export const imageModels = {
   }),
   OctreeOption: model("OctreeOption", "How an octree compresses a point cloud.", {
     LibraryName: text("The library that does it.", { values: ["pcl"], default: "pcl" }),
-    OctreeResolution: double("Edge of the smallest cell.", { default: 0.01 }),
-    PointResolution: double("Precision of the coordinates.", { default: 0.01 }),
+    OctreeResolution: double("Edge of the smallest cell, in the unit of the coordinates.", {
+      default: 0.01,
+      schemaName: "resolution",
+      atLeast: 0,
+    }),
+    PointResolution: double("Precision of the coordinates, in their unit.", { default: 0.01, atLeast: 0 }),
     // The doubled word is the vendor's.
     DoVoxelGridDownDownSampling: flag("Whether the points of a cell become one, at its centre.", {
       schemaName: "doVoxelGridDownSampling",
@@ -43,14 +60,26 @@ export const imageOperations = {
       Direction: text("Whether the images go below or beside each other.", {
         values: ["vertical", "horizontal"],
         default: "vertical",
+        form: splicingDirection,
       }),
-      Align: int64("Common width (below) or height (beside) in pixels; that of the first image when left out."),
-      ScaleType: text("How an image gets the common width or height.", { values: ["fit", "stretch"], default: "fit" }),
-      Padding: int64("Pixels between the images.", { default: 0 }),
-      Margin: int64("Pixels around all of them.", { default: 0 }),
+      Align: int64("Common width (VERTICAL) or height (HORIZONTAL) in pixels; that of the first image when omitted.", {
+        schemaName: "alignPixels",
+        atLeast: 1,
+      }),
+      ScaleType: text("How an image gets the common width or height.", {
+        values: ["fit", "stretch"],
+        default: "fit",
+        form: splicingScaleType,
+      }),
+      Padding: int64("Pixels between the images.", { default: 0, schemaName: "paddingPixels", atLeast: 0 }),
+      Margin: int64("Pixels around all of them.", { default: 0, schemaName: "marginPixels", atLeast: 0 }),
       BackgroundColor: text("Colour of padding and margin: `#FFFFFF`, or a name such as `red`."),
-      ImageFormat: text("Format of the image to write.", { values: ["jpg", "png", "webp"], default: "jpg" }),
-      Quality: int64("Quality of a jpg or webp.", { range: { min: 0, max: 100 }, default: 80 }),
+      ImageFormat: text("Format of the image to write.", {
+        values: ["jpg", "png", "webp"],
+        default: "jpg",
+        form: splicingFormat,
+      }),
+      Quality: int64("Quality of a JPG or WEBP, the higher the better.", { range: { min: 0, max: 100 }, default: 80 }),
       UserData: userData,
       Tags: tags,
       Notification: notification,
@@ -82,10 +111,11 @@ export const imageOperations = {
       ProjectName: { ...projectName, description: "The project in which the watermark was put into the image." },
       SourceURI: ossUri("OSS URI of the image.", { required: true }),
       WatermarkType: text("What the watermark is.", { values: ["text"] }),
-      StrengthLevel: text("How thoroughly to look.", { values: ["low", "medium", "high"] }),
-      Model: text("The algorithm of the older watermarks; the newer kind is meant when left out.", {
+      StrengthLevel: text("How thoroughly to look.", { values: ["low", "medium", "high"], form: watermarkStrength }),
+      Model: text("The algorithm of the older watermarks; the newer kind is meant when omitted.", {
         values: ["FFT", "FFT_FULL", "DWT", "DWT_IBG"],
         default: "FFT",
+        form: watermarkModel,
       }),
       OriginalImageURI: ossUri("Older watermarks: OSS URI of the image before it was marked."),
       TargetURI: ossUri("Older watermarks: OSS URI of the image to write.", { isOutput: true }),
@@ -106,17 +136,31 @@ export const imageOperations = {
       ProjectName: projectName,
       SourceURI: ossUri("OSS URI of the point cloud.", { required: true }),
       TargetURI: ossUri("OSS URI of what is written.", { required: true, isOutput: true }),
-      PointCloudFileFormat: text("Format of the point cloud.", { values: ["pcd"], default: "pcd" }),
+      PointCloudFileFormat: text("Format of the point cloud.", {
+        values: ["pcd"],
+        default: "pcd",
+        schemaName: "fileFormat",
+      }),
       PointCloudFields: texts("Which fields to keep, in which order, such as `xyz` and `intensity`.", {
         required: true,
+        schemaName: "fields",
       }),
-      CompressMethod: text("The algorithm.", { required: true, values: ["octree", "kdtree"] }),
-      OctreeOption: object("OctreeOption", "Settings of the algorithm `octree`."),
-      KdtreeOption: object("KdtreeOption", "Settings of the algorithm `kdtree`."),
+      CompressMethod: text("The algorithm.", {
+        required: true,
+        values: ["octree", "kdtree"],
+        form: pointCloudMethod,
+        schemaName: "method",
+      }),
+      OctreeOption: object("OctreeOption", "Settings of the algorithm OCTREE.", { schemaName: "octree" }),
+      KdtreeOption: object("KdtreeOption", "Settings of the algorithm KDTREE.", { schemaName: "kdtree" }),
       UserData: userData,
       Tags: tags,
       Notification: notification,
       CredentialConfig: credentialConfig,
     }),
+    inputRules: [
+      { kind: "onlyWhere", members: ["OctreeOption"], where: "CompressMethod", values: ["octree"] },
+      { kind: "onlyWhere", members: ["KdtreeOption"], where: "CompressMethod", values: ["kdtree"] },
+    ],
   }),
 };

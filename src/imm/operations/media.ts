@@ -2,6 +2,7 @@
 
 import { create, double, flag, float, inQuery, int32, list, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import { alignMode } from "./vocabularies.js";
 
 const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
 const AUDIO_CONTAINERS = ["mp3", "aac", "flac", "oga", "ac3", "opus"] as const;
@@ -9,32 +10,39 @@ const AUDIO_CONTAINERS = ["mp3", "aac", "flac", "oga", "ac3", "opus"] as const;
 const streams = { type: "integer", format: "int32" } as const;
 
 const speed = float("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 });
-const stripMetadata = flag("Whether titles and other metadata are left out.", { default: false });
-const segmentDuration = double("Length of a segment in seconds.");
-const startNumber = int32("Number of the first segment; for hls.", { default: 0 });
-const video = object("TargetVideo", "What becomes of the video; the first stream is copied when left out.");
-const audio = object("TargetAudio", "What becomes of the audio; the first stream is copied when left out.");
+const stripMetadata = flag("Whether titles and other metadata are dropped.", { default: false });
+const segmentDuration = double("Length of a segment in seconds.", { schemaName: "durationSeconds", atLeast: 0 });
+const startNumber = int32("Number of the first segment; for hls.", { default: 0, atLeast: 0 });
+const video = object("TargetVideo", "What becomes of the video; the first stream is copied when omitted.");
+const audio = object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted.");
 
 export const mediaModels = {
   CreateMediaConvertTaskRequestSources: model("MediaConvertSource", "One medium that goes in.", {
-    URI: ossUri("OSS URI of the medium."),
-    StartTime: double("Where to begin, in seconds.", { default: 0 }),
-    Duration: double("How many seconds to take; to the end when 0 or left out."),
+    URI: ossUri("OSS URI of the medium.", { needed: true }),
+    StartTime: double("Where to begin, in seconds.", { default: 0, schemaName: "startSeconds", atLeast: 0 }),
+    Duration: double("How many seconds to take; to the end when 0 or omitted.", {
+      schemaName: "durationSeconds",
+      atLeast: 0,
+    }),
     Subtitles: objects("CreateMediaConvertTaskRequestSourcesSubtitles", "Subtitles to add."),
-    DisableVideo: flag("Whether its video is left out.", { default: false }),
-    DisableAudio: flag("Whether its audio is left out.", { default: false }),
+    DisableVideo: flag("Whether its video is dropped.", { default: false, schemaName: "dropVideo" }),
+    DisableAudio: flag("Whether its audio is dropped.", { default: false, schemaName: "dropAudio" }),
     Attached: flag("Whether it runs beside the others instead of after them; not the one of `alignmentIndex`.", {
       default: false,
     }),
-    AlignMode: text("How one that runs beside the others gets their length: not, in a loop, or padded.", {
+    AlignMode: text("How one that runs beside the others gets their length.", {
       values: ["false", "loop", "pad"],
       default: "false",
+      form: alignMode,
     }),
   }),
   CreateMediaConvertTaskRequestSourcesSubtitles: model("MediaConvertSubtitle", "A file of subtitles to add.", {
-    URI: ossUri("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs."),
-    Language: text("Language of the subtitles, ISO 639-2."),
-    TimeOffset: double("Seconds that the subtitles are late.", { default: 0 }),
+    URI: ossUri("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs.", { needed: true }),
+    Language: text("Language of the subtitles, ISO 639-2. Example: `eng`."),
+    TimeOffset: double("Seconds that the subtitles come later; negative for earlier.", {
+      default: 0,
+      schemaName: "offsetSeconds",
+    }),
   }),
   CreateMediaConvertTaskRequestTargets: model(
     "MediaConvertTarget",
@@ -46,7 +54,7 @@ export const mediaModels = {
       Container: text("The container.", { values: [...VIDEO_CONTAINERS, ...AUDIO_CONTAINERS] }),
       Video: video,
       Audio: audio,
-      Subtitle: object("TargetSubtitle", "What becomes of the subtitles; the first stream is copied when left out."),
+      Subtitle: object("TargetSubtitle", "What becomes of the subtitles; the first stream is copied when omitted."),
       Image: object("TargetImage", "Images to make of the video."),
       Segment: object("CreateMediaConvertTaskRequestTargetsSegment", "Cuts what comes out into segments."),
       Speed: speed,
@@ -57,28 +65,31 @@ export const mediaModels = {
       ),
       Data: object("CreateMediaConvertTaskRequestTargetsData", "Which data streams stay; for mp4."),
     },
-    [
-      { kind: "needs", member: "Container", needs: "URI" },
-      { kind: "needs", member: "URI", needs: "Container" },
-    ],
+    {
+      rules: [
+        { kind: "needs", member: "Container", needs: "URI" },
+        { kind: "needs", member: "URI", needs: "Container" },
+      ],
+      inputRules: [{ kind: "atLeastOneOf", members: ["URI", "Subtitle", "Image"] }],
+    },
   ),
   CreateMediaConvertTaskRequestTargetsSegment: model("MediaConvertSegment", "How a medium is cut into segments.", {
-    Format: text("The protocol to cut for.", { values: ["hls", "dash"] }),
+    Format: text("The protocol to cut for.", { values: ["hls", "dash"], needed: true }),
     Duration: segmentDuration,
     StartNumber: startNumber,
   }),
   CreateMediaConvertTaskRequestTargetsAttachedPicture: model("AttachedPictures", "Which attached pictures stay.", {
-    Stream: list(streams, "Indexes of the pictures: none when left out, all for -1."),
+    Stream: list(streams, "Indexes of the pictures: none when omitted, all for -1.", { schemaName: "streams" }),
   }),
   CreateMediaConvertTaskRequestTargetsData: model("DataStreams", "Which data streams stay.", {
-    Stream: list(streams, "Indexes of the streams: none when left out, all for -1."),
+    Stream: list(streams, "Indexes of the streams: none when omitted, all for -1.", { schemaName: "streams" }),
   }),
   CreateMediaConvertTaskRequestTargetGroups: model(
     "MediaConvertTargetGroup",
     "One master playlist (HLS) with its variants.",
     {
-      URI: ossUri("OSS URI of the master playlist.", { isOutput: true }),
-      Targets: objects("CreateMediaConvertTaskRequestTargetGroupsTargets", "The variants."),
+      URI: ossUri("OSS URI of the master playlist.", { isOutput: true, needed: true }),
+      Targets: objects("CreateMediaConvertTaskRequestTargetGroupsTargets", "The variants.", { needed: true }),
     },
   ),
   CreateMediaConvertTaskRequestTargetGroupsTargets: model(
@@ -87,8 +98,9 @@ export const mediaModels = {
     {
       URI: ossUri("OSS URI of the variant's playlist, in the directory of the master playlist or below it.", {
         isOutput: true,
+        needed: true,
       }),
-      Container: text("The container.", { values: ["mp4", "ts"] }),
+      Container: text("The container.", { values: ["mp4", "ts"], needed: true }),
       Video: video,
       Audio: audio,
       Subtitle: object("TargetSubtitle", "Subtitles to package; one variant is enough."),
@@ -101,7 +113,7 @@ export const mediaModels = {
     "MediaConvertGroupSegment",
     "How a variant is cut into segments.",
     {
-      Format: text("The protocol to cut for.", { values: ["hls"] }),
+      Format: text("The protocol to cut for.", { values: ["hls"], needed: true }),
       Duration: segmentDuration,
       StartNumber: startNumber,
     },
@@ -120,9 +132,13 @@ export const mediaOperations = {
         required: true,
         maxItems: 11,
       }),
-      AlignmentIndex: int32("Index of the medium that gives the joined one its resolution and frame rate.", {
-        default: 0,
-      }),
+      AlignmentIndex: int32(
+        "Index in `sources`, from 0, of the medium that gives the joined one its resolution and frame rate.",
+        {
+          default: 0,
+          atLeast: 0,
+        },
+      ),
       Targets: objects("CreateMediaConvertTaskRequestTargets", "What comes out."),
       TargetGroups: objects("CreateMediaConvertTaskRequestTargetGroups", "Playlists (HLS) that come out."),
       UserData: userData,

@@ -1,9 +1,9 @@
 /**
- * From the wire's names to the schema's and back: PascalCase with acronyms to camelCase with acronyms as words, so
+ * From the wire's names to the schema's: PascalCase with acronyms to camelCase with acronyms as words, so
  * `TargetURIPrefix` is `targetUriPrefix` and `CreateImageToPDFTask` is `createImageToPdfTask`. Pure.
  */
 
-import type { CreateOperation, Member, Members, Model } from "./rows.js";
+import type { CreateOperation, Member, Model } from "./rows.js";
 
 /** An acronym up to the capital of the next word, or a word. */
 const WORD = /[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+/g;
@@ -27,21 +27,9 @@ export function schemaNameOf(wireName: string, member: Pick<Member, "schemaName"
 }
 
 /**
- * The schema's name of a model's type. Types of IMM's models begin with `Imm`, so that a supergraph has no other
- * `AudioFilter`; inputs end in `Input` besides.
+ * The schema's name of a model's type, or of an enum. Types of IMM's models begin with `Imm`, so that a supergraph has no
+ * other `AudioFilter`; inputs end in `Input` besides.
  */
 export function typeNameOf({ schemaName }: Pick<Model, "schemaName">): string {
   return `Imm${schemaName}`;
-}
-
-const wireNames = new WeakMap<Members, ReadonlyMap<string, string>>();
-
-/** The wire's names of `members` by what the schema calls them. Made once for each model or request. */
-export function wireNamesOf(members: Members): ReadonlyMap<string, string> {
-  let names = wireNames.get(members);
-  if (names === undefined) {
-    names = new Map(Object.entries(members).map(([name, member]) => [schemaNameOf(name, member), name]));
-    wireNames.set(members, names);
-  }
-  return names;
 }

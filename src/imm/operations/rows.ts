@@ -44,12 +44,20 @@ export interface Member extends Shape {
   /** One sentence of ours. Range, default and known values are not repeated in it. */
   readonly description: string;
   readonly required?: true;
-  /** What IMM takes when the member is left out. */
+  /** What IMM takes when the member is omitted. */
   readonly default?: string | number | boolean;
   /** The name in the schema, where it does not follow from the wire's. */
   readonly schemaName?: string;
   /** Where an array has two items, a begin and an end: what the schema calls each, as fields of their own. */
   readonly pair?: readonly [PairField, PairField];
+  /** How inputs of the schema write the value, where not as the wire does. */
+  readonly form?: InputForm;
+  /** Whether inputs must have the member although IMM's documents do not say so: without it, nothing sensible is asked for. */
+  readonly needed?: true;
+  /** The least number that makes sense, where the documents give no range. Inputs are held to it. */
+  readonly atLeast?: number;
+  /** Whether inputs do not have the member, since another one says the same. */
+  readonly superseded?: true;
   /** Whether the value is an OSS URI that the task writes to, or that the names of what it writes begin with. */
   readonly isOutput?: true;
   /** Whether the vendor lists the member but asks not to use it yet. */
@@ -61,6 +69,32 @@ export interface PairField {
   readonly schemaName: string;
   readonly description: string;
 }
+
+/**
+ * How an input writes a value that the wire writes in another way: an instant is RFC 3339 text, a length is pixels or a
+ * ratio where the wire has one number for both, a switch is a boolean where the wire has 1 and 0, and a vocabulary gives
+ * the words of a closed choice names of the schema.
+ */
+export type InputForm = "instant" | "length" | "switch" | Vocabulary;
+
+/** A closed choice: an enum of the schema, whose values stand for words of the wire. */
+export interface Vocabulary {
+  readonly schemaName: string;
+  readonly description: string;
+  /** By the names that the schema gives them. */
+  readonly words: Readonly<Record<string, { readonly wire: string; readonly description: string }>>;
+}
+
+/** Members that inputs hold in an object of their own, while on the wire they stand beside the others. */
+export interface InputGroup {
+  /** The noun that the schema calls the object's type by. */
+  readonly schemaName: string;
+  readonly description: string;
+  /** By the wire's names. */
+  readonly members: readonly string[];
+}
+
+export type InputGroups = Readonly<Record<string, InputGroup>>;
 
 export type Members = Readonly<Record<string, Member>>;
 
@@ -74,7 +108,14 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 /** What holds between the members of one request or model, beyond what each of them says. Names are the wire's. */
 export type Rule =
   | { readonly kind: "exactlyOneOf" | "atLeastOneOf" | "atMostOneOf"; readonly members: readonly string[] }
-  | { readonly kind: "needs"; readonly member: string; readonly needs: string };
+  | { readonly kind: "needs"; readonly member: string; readonly needs: string }
+  /** `members` mean something only where `where` has one of these values; null stands for one that is omitted. */
+  | {
+      readonly kind: "onlyWhere";
+      readonly members: readonly string[];
+      readonly where: string;
+      readonly values: readonly (string | null)[];
+    };
 
 /** A nested structure that members refer to by name. */
 export interface Model<M extends Members = Members> {
@@ -83,6 +124,8 @@ export interface Model<M extends Members = Members> {
   readonly description: string;
   readonly members: M;
   readonly rules: readonly Rule[];
+  /** What inputs are held to beyond what IMM documents. */
+  readonly inputRules: readonly Rule[];
 }
 
 /** Who may use an operation. */
@@ -116,6 +159,10 @@ export interface CreateOperation<Request extends Parameters = Parameters> extend
   readonly eventType: string | null;
   /** Days after its start when IMM forgets such a task. Null where the docs do not say. */
   readonly retentionDays: number | null;
+  /** What inputs are held to beyond what IMM documents. */
+  readonly inputRules: readonly Rule[];
+  /** By the names of their members in the input. */
+  readonly inputGroups: InputGroups;
 }
 
 /** An operation that reads what tasks of one type came to. */
@@ -266,16 +313,19 @@ export function model<const M extends Members>(
   schemaName: string,
   description: string,
   members: M,
-  rules: readonly Rule[] = [],
+  { rules = [], inputRules = [] }: Partial<Pick<Model, "rules" | "inputRules">> = {},
 ): Model<M> {
-  return { schemaName, description, members, rules };
+  return { schemaName, description, members, rules, inputRules };
 }
 
 type Given<O, Implied extends keyof O> = Omit<O, "kind" | "response" | Implied> & Partial<Pick<O, Implied>>;
 
 /** A create operation; what most of them have in common need not be said. */
 export function create<const Request extends Parameters>(
-  row: Given<CreateOperation<Request>, "stage" | "rules" | "evidence" | "eventType" | "retentionDays">,
+  row: Given<
+    CreateOperation<Request>,
+    "stage" | "rules" | "inputRules" | "inputGroups" | "evidence" | "eventType" | "retentionDays"
+  >,
 ): CreateOperation<Request> {
   return {
     kind: "create",
@@ -284,6 +334,8 @@ export function create<const Request extends Parameters>(
     eventType: `imm:Task:${row.taskType}`,
     retentionDays: 7,
     rules: [],
+    inputRules: [],
+    inputGroups: {},
     response: CREATED,
     ...row,
   };

@@ -33,9 +33,10 @@ export function readNumber({ type, format }: Shape, value: unknown): number | bi
   return integer >= INT64.min && integer <= INT64.max ? integer : undefined;
 }
 
-/** Whether all numbers that a member may be, by its range or its format, have 32 bits. */
-export function fitsInt32({ format, range }: Shape): boolean {
-  return format === "int32" || (range !== undefined && range.min >= INT32.min && range.max <= INT32.max);
+/** Whether all numbers that a member may be, by its format, its range or its closed values, have 32 bits. */
+export function fitsInt32({ format, range, values = [], closed }: Shape): boolean {
+  if (format === "int32" || closed) return values.every((value) => isInRange(INT32, Number(value)));
+  return range !== undefined && range.min >= INT32.min && range.max <= INT32.max;
 }
 
 /** Whether a number lies in the range. */
@@ -57,30 +58,58 @@ export function isOssUri(text: string): boolean {
   return /^oss:\/\/[^/]/.test(text);
 }
 
-/** Whether a member says anything: IMM takes an empty text or list for one that was left out. */
+/** Whether a member says anything: IMM takes an empty text or list for one that is omitted. */
 export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
 }
 
 /** A rule that does not hold, and the member at fault. Names are the wire's. */
 export interface BrokenRule {
-  /** `needed`: it is missing beside one that needs it. `noneOf`: it, or one of the others. `surplus`: one too many. */
-  readonly fault: "needed" | "noneOf" | "surplus";
+  /**
+   * `needed`: it is missing beside one that needs it. `noneOf`: it, or one of the others. `surplus`: one too many.
+   * `misplaced`: it means nothing beside the value of another.
+   */
+  readonly fault: "needed" | "noneOf" | "surplus" | "misplaced";
   readonly member: string;
-  /** The one that needs it, those that could stand for it, or the one that it cannot stand beside. */
+  /** The one that needs it, those that could stand for it, the one that it cannot stand beside, or that other. */
   readonly others: readonly string[];
+  /** Beside which values of the other it may stand; null for one that is omitted. */
+  readonly values?: readonly (string | null)[];
 }
 
-/** Reads the value of a member, by the wire's name; undefined where it was left out. */
+/** Reads the value of a member, by the wire's name; undefined where it is omitted. */
 type ValueOf = (member: string) => unknown;
 
 /** The first rule that does not hold for these values; undefined when all do. */
 export function findBrokenRule(rules: readonly Rule[], valueOf: ValueOf): BrokenRule | undefined {
   for (const rule of rules) {
-    const broken = rule.kind === "needs" ? brokenNeed(rule, valueOf) : brokenChoice(rule, valueOf);
+    const broken = brokenRule(rule, valueOf);
     if (broken !== undefined) return broken;
   }
   return undefined;
+}
+
+function brokenRule(rule: Rule, valueOf: ValueOf): BrokenRule | undefined {
+  switch (rule.kind) {
+    case "needs":
+      return brokenNeed(rule, valueOf);
+    case "onlyWhere":
+      return brokenPlacement(rule, valueOf);
+    case "exactlyOneOf":
+    case "atLeastOneOf":
+    case "atMostOneOf":
+      return brokenChoice(rule, valueOf);
+  }
+}
+
+function brokenPlacement(
+  { members, where, values }: Extract<Rule, { kind: "onlyWhere" }>,
+  valueOf: ValueOf,
+): BrokenRule | undefined {
+  const value = valueOf(where);
+  if (values.some((allowed) => (allowed === null ? !isGiven(value) : value === allowed))) return undefined;
+  const member = members.find((name) => isGiven(valueOf(name)));
+  return member === undefined ? undefined : { fault: "misplaced", member, others: [where], values };
 }
 
 function brokenNeed({ member, needs }: Extract<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
@@ -89,7 +118,10 @@ function brokenNeed({ member, needs }: Extract<Rule, { kind: "needs" }>, valueOf
 }
 
 /** An empty list gives nothing, and yet does not stand beside another member. */
-function brokenChoice({ kind, members }: Exclude<Rule, { kind: "needs" }>, valueOf: ValueOf): BrokenRule | undefined {
+function brokenChoice(
+  { kind, members }: Exclude<Rule, { kind: "needs" | "onlyWhere" }>,
+  valueOf: ValueOf,
+): BrokenRule | undefined {
   const present = members.filter((member) => isGiven(valueOf(member)) || Array.isArray(valueOf(member)));
   if (kind !== "atMostOneOf" && !present.some((member) => isGiven(valueOf(member)))) {
     const [member = "", ...others] = members;

@@ -7,6 +7,7 @@
 import {
   getNullableType,
   GraphQLError,
+  isEnumType,
   isInputObjectType,
   isInputType,
   isLeafType,
@@ -14,6 +15,7 @@ import {
   isNonNullType,
   typeFromAST,
   type GraphQLInputType,
+  type GraphQLLeafType,
   type GraphQLSchema,
   type OperationDefinitionNode,
 } from "graphql";
@@ -103,8 +105,8 @@ function findFault(declared: GraphQLInputType, value: unknown, path: string): Fa
   if (isLeafType(type)) {
     try {
       return type.parseValue(value) === undefined ? { path, expected: `of the type ${type.name}` } : null;
-    } catch {
-      return { path, expected: `of the type ${type.name}` };
+    } catch (thrown) {
+      return { path, expected: expectationOf(type, thrown) };
     }
   }
   if (!isInputObjectType(type)) return null;
@@ -115,13 +117,31 @@ function findFault(declared: GraphQLInputType, value: unknown, path: string): Fa
   if (unknown !== undefined)
     return {
       path: `${path}.${unknown.slice(0, MAX_NAME_LENGTH)}`,
-      expected: "left out, since there is no such member",
+      expected: "omitted, since there is no such member",
     };
+  if (type.isOneOf && !hasOneMember(members)) {
+    return { path, expected: `given by exactly one of ${Object.keys(fields).join(", ")}` };
+  }
   return firstOf(Object.values(fields), (field) =>
     members[field.name] === undefined && field.defaultValue !== undefined
       ? null
       : findFault(field.type, members[field.name], `${path}.${field.name}`),
   );
+}
+
+/** The scalars of the gateway say "Expected …." without the value; those of graphql-js repeat it. */
+function expectationOf(type: GraphQLLeafType, thrown: unknown): string {
+  if (isEnumType(type)) {
+    const names = type.getValues().map(({ name }) => name);
+    return `one of ${names.join(", ")}`;
+  }
+  const said = thrown instanceof GraphQLError ? /^Expected (.+)\.$/.exec(thrown.message)?.[1] : undefined;
+  return said ?? `of the type ${type.name}`;
+}
+
+function hasOneMember(members: Readonly<Record<string, unknown>>): boolean {
+  const given = Object.values(members).filter((member) => member !== undefined);
+  return given.length === 1 && given[0] !== null;
 }
 
 function firstOf<T, R>(items: Iterable<T>, find: (item: T) => R | null): R | null {

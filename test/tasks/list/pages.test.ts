@@ -105,7 +105,7 @@ describe.each(endless)("a NextToken %s", (what, nextToken) => {
 
   it("ends the search for the task of an idempotency key", async () => {
     const { url, imm, lists } = await startBefore(nextToken);
-    const input = { projectName: "p", sourceUri: "oss://b/a", targetType: "pdf", targetUri: "oss://b/c" };
+    const input = { projectName: "p", sourceUri: "oss://b/a", targetType: "PDF", targetUri: "oss://b/c" };
     const document = `mutation ($input: CreateOfficeConversionTaskInput!) { createOfficeConversionTask(input: $input) { isNew } }`;
     const { errors } = await query(url, document, { input: { ...input, idempotencyKey: "once" } });
     expect(errors).toMatchObject([{ extensions: { code: "UPSTREAM_INVALID_RESPONSE" } }]);
