@@ -81,8 +81,16 @@ function isWrittenAlike(text: string): boolean {
  * nested, and once into what is held many times.
  */
 export function withPlainNumbers(value: unknown): unknown {
-  return toPlain(value, MAX_JSON_DEPTH, new Map());
+  if (!isContainer(value)) return toPlain(value, MAX_JSON_DEPTH, new Map());
+  const known = plainValues.get(value);
+  if (known !== undefined) return known;
+  const plain = toPlain(value, MAX_JSON_DEPTH, new Map());
+  if (isContainer(plain)) plainValues.set(value, plain);
+  return plain;
 }
+
+/** One value is shown under many names of an operation; it is walked once. Nothing changes a value that was read. */
+const plainValues = new WeakMap<object, object>();
 
 function toPlain(value: unknown, depthLeft: number, known: Map<object, unknown>): unknown {
   if (isLosslessNumber(value)) return Number(value.value);

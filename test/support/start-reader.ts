@@ -26,7 +26,7 @@ export async function startReader(
     readonly maxCachedTasks?: number;
     readonly maxWatchedTasks?: number;
     /** Stands between the reader and the client. */
-    readonly wrapClient?: (client: ImmClient) => ImmClient;
+    readonly wrapClient?: (client: ImmClient, clock: ManualClock) => ImmClient;
   } = {},
 ): Promise<RunningReader> {
   const clock = manualClockNow();
@@ -49,7 +49,7 @@ export async function startReader(
     maxWatchedTasks = 10_000,
     wrapClient = (client: ImmClient) => client,
   } = options;
-  const client = wrapClient(countAttempts(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 })));
+  const client = wrapClient(countAttempts(new OpenApiImmClient({ openApi, callTimeoutMs: 5_000 })), clock);
   const reader = new TaskReader({ client, clock, taskMaxAgeMs, maxCachedTasks });
   const rate = { watchCallsPerSecond: 0.5, minPollIntervalMs: 1_000, maxPollIntervalMs: 15_000 };
   const hub = new WatchHub({

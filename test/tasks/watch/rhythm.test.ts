@@ -1,10 +1,14 @@
 /** What watching promises: how old what a subscriber sees may be, and what it costs. By the clock of the test. */
 
 import { describe, expect, it } from "@jest/globals";
+import { GuardedImmClient } from "../../../src/imm/call-policy.js";
+import type { ImmClient } from "../../../src/imm/imm-client.js";
+import { completeOptions } from "../../../src/options/options.js";
 import { NO_NEEDS, toKeyText, type TaskKey } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { uncalled } from "../../support/uncalled.js";
 
 const PROGRESS = { ...NO_NEEDS, progress: true };
 const MINUTE_MS = 60_000;
@@ -158,6 +162,36 @@ describe("the price of a poll", () => {
     await pass(running, MINUTE_MS, 500);
     expect(new Set(actionsOf(emulator))).toEqual(new Set(["ListTasks"]));
     expect(emulator.calls.length).toBeLessThanOrEqual(30 + 4);
+    hub.dispose();
+  }, 60_000);
+});
+
+describe("a project that IMM has throttled", () => {
+  it("is polled at full speed within ten seconds after that", async () => {
+    const limits = completeOptions({ maxRetries: 0 }, false);
+    const running = await startReader({
+      wrapClient: (client, clock) => {
+        // The policy itself tells of attempts.
+        const silent: ImmClient = {
+          ...uncalled,
+          getTask: async (request, options) => client.getTask(request, { ...options, onAttempt: undefined }),
+          listTasks: async (request, options) => client.listTasks(request, { ...options, onAttempt: undefined }),
+        };
+        return new GuardedImmClient(silent, { limits, clock });
+      },
+    });
+    const { emulator, hub, clock } = running;
+    for (const { taskType, taskId } of keysOf(3)) emulator.addTask({ taskType, taskId, durationMs: Infinity });
+    follow(hub.watch({ keys: keysOf(3), needs: PROGRESS }), running);
+    await pass(running, 100);
+    const heal = emulator.injectFault({ kind: "throttle" });
+    await pass(running, 30_000, 100);
+    heal();
+    await pass(running, 10_000, 100);
+    emulator.clearCalls();
+    await pass(running, 10_000, 100);
+    expect(emulator.calls).toHaveLength(5);
+    expect(clock.pendingTimers).toBeGreaterThan(0);
     hub.dispose();
   }, 60_000);
 });
