@@ -15,6 +15,7 @@ const config: CodegenConfig = {
           JSON: "unknown",
           JSONObject: "Record<string, unknown>",
           Long: "number | string",
+          OssUri: "string",
         },
       },
     },

@@ -5,7 +5,13 @@ import type { introspection } from "./__generated__/tada.js";
 
 const graphql = initGraphQLTada<{
   introspection: introspection;
-  scalars: { DateTime: string; JSON: unknown; JSONObject: Record<string, unknown>; Long: number | string };
+  scalars: {
+    DateTime: string;
+    JSON: unknown;
+    JSONObject: Record<string, unknown>;
+    Long: number | string;
+    OssUri: string;
+  };
 }>();
 
 const Results = graphql(`
