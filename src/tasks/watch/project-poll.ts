@@ -75,9 +75,9 @@ export class ProjectPoll {
   /** Asks for all running tasks that the discovery is about, and for what has ended where that is due. */
   async discover(discovery: TaskDiscovery): Promise<void> {
     const { projectName, reader, clock, maxPollIntervalMs, onFound, onFailure } = this.#options;
+    if (discovery.isPolled) return;
     const missing = new Map(discovery.running);
     const beganTick = clock.tick();
-    if (discovery.isPolled) return;
     discovery.isPolled = true;
     try {
       if (!discovery.hasBegun) {
@@ -89,6 +89,8 @@ export class ProjectPoll {
         for (const { key } of running) missing.delete(toKeyText(key));
         return onFound(discovery, running);
       });
+      // A list that was left early shows nothing as missing, and its followers have gone.
+      if (discovery.followers.size === 0) return;
       discovery.answeredTick = beganTick;
       discovery.missing = missing;
       if (missing.size === 0 && beganTick - discovery.endedTick < maxPollIntervalMs) return;

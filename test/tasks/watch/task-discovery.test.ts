@@ -113,6 +113,32 @@ describe("following a project", () => {
     expect([hub.watchedTasks, clock.pendingTimers]).toEqual([0, 0]);
   });
 
+  it("makes no further call when the last follower leaves while a list is read", async () => {
+    let leave: (() => Promise<unknown>) | undefined;
+    const { emulator, hub, clock } = await startReader({
+      wrapClient: (client) => ({
+        ...uncalled,
+        listTasks: async (request, options) => {
+          const page = await client.listTasks(request, options);
+          await leave?.();
+          return page;
+        },
+      }),
+    });
+    emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
+    const stream = hub.watchProject(PROJECT);
+    await read(stream, 1);
+    await letOthersRun();
+    emulator.finishTask("a");
+    emulator.clearCalls();
+    leave = async () => stream.return();
+    await clock.advance(clock.nextTimerInMs ?? 0);
+    await eventually(() => emulator.calls.length > 0 && emulator.calls.every(({ status }) => status !== null));
+    for (let turn = 0; turn < 20; turn += 1) await letOthersRun();
+    expect(emulator.calls.map(({ action }) => action)).toEqual(["ListTasks"]);
+    expect([hub.watchedTasks, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
   it("asks for the types of the filter only", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
