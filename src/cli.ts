@@ -214,14 +214,18 @@ function parseNumber(flag: string, text: unknown, min: number, max: number, isIn
   );
 }
 
-function printOrCheckSchema({ check, federation }: OptionValues): void {
-  const schema = printGatewaySchema({ federation: federation === true });
+function printOrCheckSchema({ check, federation: isSubgraph, federationPrefix: prefix }: OptionValues): void {
+  const { federation, federationPrefix } = parseOptions({
+    flags: { federation: String(isSubgraph ?? false), "federation-prefix": prefix as string | undefined },
+  });
+  const schema = printGatewaySchema({ federation, federationPrefix });
   if (check === undefined) {
     process.stdout.write(schema);
     return;
   }
   const path = String(check);
-  const cure = `write it by "imm-graphql schema${federation === true ? " --federation" : ""} > ${path}".`;
+  const prefixed = federationPrefix === undefined ? "" : ` --federation-prefix ${federationPrefix}`;
+  const cure = `write it by "imm-graphql schema${federation ? " --federation" : ""}${prefixed} > ${path}".`;
   // Git may write the line ends of the system.
   if (readText(path, cure).replaceAll("\r\n", "\n") !== schema) {
     throw new ConfigurationError(`${path} is not the schema that the gateway serves: ${cure}`);
@@ -307,6 +311,7 @@ function createProgram(): Command {
     .command("schema")
     .description("Print the schema.")
     .option("--federation", "as a subgraph of Apollo Federation 2, for the composition of a supergraph")
+    .option("--federation-prefix <prefix>", "with --federation, what its root fields begin with")
     .option("--check <file>", "print nothing; fail when the file is not the schema")
     .action(printOrCheckSchema);
   return program;

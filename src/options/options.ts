@@ -167,6 +167,9 @@ function refuseContradictions(
       `Expected ${nameOf("minPollIntervalMs")} to be at most ${nameOf("maxPollIntervalMs")} (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
     );
   }
+  if (options.federationPrefix !== undefined && !options.federation) {
+    throw new ConfigurationError(`${nameOf("federationPrefix")} needs ${nameOf("federation")}.`);
+  }
   if (!options.onlyPersistedOperations) return;
   const refuse = (reason: string): never => {
     throw new ConfigurationError(`${nameOf("onlyPersistedOperations")} ${reason}.`);

@@ -183,6 +183,13 @@ function isHost(text: string): boolean {
   return URL.canParse(url) && new URL(url).hostname === text.toLowerCase() && !text.includes("*");
 }
 
+/** What a name of GraphQL may begin with, so that it stays one of the schema's style. */
+export function namePrefix<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
+  const value = v.pipe(v.string(), v.regex(/^[a-z][A-Za-z0-9]{0,30}$/));
+  const expected = "a word of at most 31 letters and digits that begins with a small letter";
+  return { ...details, placeholder: "<prefix>", expected, value, text: value };
+}
+
 /** Lists are arrays for a program, and have commas between their items as text. */
 function listOf(
   item: v.GenericSchema<unknown, string>,

@@ -1,6 +1,6 @@
 /** What the gateway shows, to which pages, and what it starts. */
 
-import { hosts, LOCAL_ORIGINS, oneOf, origins, text, toggle, type Section } from "./row.js";
+import { hosts, LOCAL_ORIGINS, namePrefix, oneOf, origins, text, toggle, type Section } from "./row.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -35,6 +35,12 @@ export const serving = {
       effect: "replace passwords and role names in request definitions",
     }),
     federation: toggle({ default: false, effect: "serve the schema as a subgraph of Apollo Federation 2" }),
+    federationPrefix: namePrefix({
+      default: undefined,
+      fallback: "none: one gateway in a supergraph",
+      effect:
+        "with FEDERATION=true, what the root fields of the subgraph begin with (`hangzhou`: `hangzhouTask`), so that a supergraph can have a gateway for each region",
+    }),
     reportCalls: toggle({
       default: false,
       effect:

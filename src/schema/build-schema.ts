@@ -8,6 +8,7 @@ import { EntitiesResolver } from "./entities.resolver.js";
 import { ListTasksResolver } from "./list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create-task.resolver.js";
 import { ONE_OF_TYPES } from "./length.input.js";
+import { addPrefixedRoots } from "./root-prefix.js";
 import { printPricedSchema, printSubgraph } from "./sdl.js";
 import { TaskTypeResolver } from "./task-type.resolver.js";
 import { TaskResolver } from "./task.resolver.js";
@@ -38,6 +39,8 @@ const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
 export interface SchemaOptions {
   /** Whether it is a subgraph of Apollo Federation 2. @default false */
   readonly federation?: boolean | undefined;
+  /** What the root fields of the subgraph begin with. @default nothing */
+  readonly federationPrefix?: string | undefined;
   /** The most that `first` may be. Where it is less than the usual default, it is the default. */
   readonly maxListedTasks?: number | undefined;
   /** The most that `timeoutMs` may be, in milliseconds; the same. */
@@ -56,6 +59,7 @@ const RESOLVERS = [
 /** Builds the schema. */
 export function createSchema({
   federation = false,
+  federationPrefix,
   maxListedTasks = Infinity,
   maxAwaitMs = Infinity,
 }: SchemaOptions = {}): GraphQLSchema {
@@ -77,6 +81,7 @@ export function createSchema({
     const type = schema.getType(name);
     if (isInputObjectType(type)) type.isOneOf = true;
   }
+  if (federationPrefix !== undefined) addPrefixedRoots(schema, federationPrefix);
   return schema;
 }
 
@@ -89,7 +94,7 @@ function boundDefault(schema: GraphQLSchema, field: string, argument: string, ma
 }
 
 /** The schema as `schema.graphql` holds it; of a subgraph, as `_service { sdl }` answers it. */
-export function printGatewaySchema({ federation = false }: SchemaOptions = {}): string {
+export function printGatewaySchema({ federation = false, federationPrefix }: SchemaOptions = {}): string {
   const schema = createSchema();
-  return federation ? printSubgraph(schema) : printPricedSchema(schema);
+  return federation ? printSubgraph(schema, federationPrefix) : printPricedSchema(schema);
 }

@@ -44,6 +44,8 @@ export interface GatewayContext {
   readonly typicalDurations: TypicalDurations;
   /** Reads what is asked for of request definitions and user data. */
   readonly taskTexts: TaskTexts;
+  /** What the root fields of the subgraph begin with. */
+  readonly federationPrefix: string | undefined;
   /** How many keys or ids one list argument may hold. */
   readonly maxKeys: number;
   /** How many tasks one list may give. */

@@ -39,8 +39,8 @@ export class EntitiesResolver {
   #sdl: string | undefined;
 
   @Query(() => Service, { name: "_service", description: "For the composition of a supergraph. Costs no call." })
-  service(@Info() { schema }: GraphQLResolveInfo): Service {
-    this.#sdl ??= printSubgraph(schema);
+  service(@Ctx() { federationPrefix }: GatewayContext, @Info() { schema }: GraphQLResolveInfo): Service {
+    this.#sdl ??= printSubgraph(schema, federationPrefix);
     return { sdl: this.#sdl };
   }
 

@@ -17,6 +17,7 @@ import {
   type ObjectTypeDefinitionNode,
 } from "graphql";
 import { priceOfField, type Price } from "./call-cost.js";
+import { withPrefix } from "./root-prefix.js";
 
 /** As IBM's specification has them. */
 const COST_DIRECTIVES = `"""The price of an element: the greatest number of calls to IMM that it takes."""
@@ -54,12 +55,24 @@ const FEDERATION_LINK = `extend schema
 directive @oneOf on INPUT_OBJECT
 `;
 
-/** What federation is told of an object, by its name. */
-const FEDERATION_DIRECTIVES: Readonly<Record<string, readonly string[]>> = {
-  Task: ['@key(fields: "id")', '@key(fields: "region projectName taskType taskId")'],
+/** The two ways in which a task is known everywhere. */
+const TASK_KEYS = ["id", "region projectName taskType taskId"] as const;
+
+/** What federation is told of an object. */
+function ofSubgraph(typeName: string): readonly string[] {
+  if (typeName === "Task") return TASK_KEYS.map((fields) => `@key(fields: "${fields}")`);
   // Every subgraph with connections has it.
-  PageInfo: ["@shareable"],
-};
+  return typeName === "PageInfo" ? ["@shareable"] : [];
+}
+
+/**
+ * The same where a supergraph has several gateways. Each has all types, and finds the tasks of its own region only: a
+ * router may take no key to either, and needs none, since what a root field answers is whole.
+ */
+function ofOneOfSubgraphs(typeName: string): readonly string[] {
+  if (typeName !== "Task") return ["@shareable"];
+  return [...TASK_KEYS.map((fields) => `@key(fields: "${fields}", resolvable: false)`), "@shareable"];
+}
 
 const ROOT_TYPES: ReadonlySet<string> = new Set(["Query", "Mutation", "Subscription"]);
 
@@ -69,10 +82,15 @@ export function printPricedSchema(schema: GraphQLSchema): string {
   return `${COST_DIRECTIVES}\n${text}\n`;
 }
 
-/** The schema as a subgraph, without the fields and types that every subgraph has. */
-export function printSubgraph(schema: GraphQLSchema): string {
+/**
+ * The schema as a subgraph, without the fields and types that every subgraph has.
+ *
+ * @param prefix - what its root fields begin with. Then it is one of several gateways in a supergraph.
+ */
+export function printSubgraph(schema: GraphQLSchema, prefix?: string): string {
   const text = withDirectives(schema, {
-    ofObject: (name) => FEDERATION_DIRECTIVES[name] ?? [],
+    ofObject: prefix === undefined ? ofSubgraph : ofOneOfSubgraphs,
+    prefix,
     // Federation's weights are whole numbers.
     toWeight: (weight) => String(Math.trunc(weight)),
   });
@@ -83,6 +101,8 @@ export function printSubgraph(schema: GraphQLSchema): string {
 interface Notation {
   readonly ofObject: (name: string) => readonly string[];
   readonly toWeight: (weight: number) => string;
+  /** Of the names of root fields. */
+  readonly prefix?: string | undefined;
 }
 
 /** What stands between two places of a text instead of what stood there. */
@@ -95,10 +115,10 @@ interface Edit {
 function withDirectives(schema: GraphQLSchema, notation: Notation): string {
   const text = printSchema(schema);
   const edits = parse(text).definitions.flatMap((definition) => editsOf(definition, notation));
-  const pieces = edits.map(({ start, end, text: inserted }, index) => {
+  const pieces = edits.map(({ start, text: written }, index) => {
     const before = text.slice(edits[index - 1]?.end ?? 0, start);
     // What is removed takes the blank lines before it along.
-    return start === end ? before + inserted : before.trimEnd();
+    return written === "" ? before.trimEnd() : before + written;
   });
   return [...pieces, text.slice(edits.at(-1)?.end ?? 0)].join("");
 }
@@ -112,8 +132,24 @@ function editsOfObject({ name, interfaces = [], fields = [] }: ObjectTypeDefinit
   const { value: typeName } = name;
   // Estimators take an object for 1 unless they are told; here only what a field says costs a call.
   const own = [...notation.ofObject(typeName), `@cost(weight: ${notation.toWeight(0)})`];
-  const header = ROOT_TYPES.has(typeName) ? [] : [insertion(interfaces.at(-1) ?? name, own)];
-  return [...header, ...fields.flatMap((field) => editsOfField(typeName, field, notation))];
+  if (ROOT_TYPES.has(typeName)) return fields.flatMap((field) => editsOfRoot(typeName, field, fields, notation));
+  const header = insertion(interfaces.at(-1) ?? name, own);
+  return [header, ...fields.flatMap((field) => editsOfField(typeName, field, notation))];
+}
+
+/** Under its name with the prefix only, which is in the schema as well where the gateway serves it. */
+function editsOfRoot(
+  typeName: string,
+  field: FieldDefinitionNode,
+  fields: readonly FieldDefinitionNode[],
+  notation: Notation,
+): Edit[] {
+  const { prefix } = notation;
+  if (prefix === undefined || isMachinery(field)) return editsOfField(typeName, field, notation);
+  const { value: name, loc } = field.name;
+  if (fields.some((other) => withPrefix(prefix, other.name.value) === name)) return [removal(field)];
+  const renamed = { start: loc?.start ?? 0, end: loc?.end ?? 0, text: withPrefix(prefix, name) };
+  return [renamed, ...editsOfField(typeName, field, notation)];
 }
 
 function editsOfField(typeName: string, field: FieldDefinitionNode, { toWeight }: Notation): Edit[] {

@@ -304,6 +304,132 @@ describe("the schema of the subgraph", () => {
   });
 });
 
+describe("gateways of two regions in one supergraph", () => {
+  // Each has a task of the same names, which is another task.
+  async function startRegion(prefix: string, region: string, limits = {}): Promise<RunningGateway> {
+    const gateway = { federation: true, federationPrefix: prefix, region, explorer: false, ...EVERY_SECOND, ...limits };
+    const running = await startGateway({ gateway });
+    running.emulator.addTask({ ...RUN, durationMs: 60_000, userData: region });
+    return running;
+  }
+
+  async function startRegions(): Promise<
+    Record<"hangzhou" | "frankfurt", RunningGateway> & { readonly router: string }
+  > {
+    const hangzhou = await startRegion("hangzhou", "cn-hangzhou");
+    const frankfurt = await startRegion("frankfurt", "eu-central-1");
+    const subgraphs = await Promise.all(
+      Object.entries({ hangzhou, frankfurt }).map(async ([name, { url }]) => {
+        const { data } = await query<{ _service: { sdl: string } }>(url, "{ _service { sdl } }");
+        const sdl = data?._service.sdl ?? "";
+        expect(sdl).toBe(printGatewaySchema({ federation: true, federationPrefix: name }));
+        return { name, sdl, url: `${url}/graphql` };
+      }),
+    );
+    const albums = [{ title: "Album", conversion: { region: "cn-hangzhou", ...RUN } }];
+    const others = { name: "albums", sdl: FOREIGN_ALBUMS_SDL, url: await serveAlbums(albums) };
+    return { hangzhou, frankfurt, router: await startRouter(compose([...subgraphs, others])) };
+  }
+
+  // An album cannot lead to its task here: its subgraph would not say to which gateway.
+  const FOREIGN_ALBUMS_SDL = ALBUMS_SDL.replace("  conversion: Task", "");
+
+  it("keep their tasks apart: each root field asks its own, and one fragment reads both", async () => {
+    const { router, hangzhou, frankfurt } = await startRegions();
+    const { data, errors } = await query(
+      router,
+      `{ hangzhouTask(${keyArguments(RUN)}) { ...Shown } frankfurtTask(${keyArguments(RUN)}) { ...Shown } }
+       fragment Shown on Task { id region status userData }`,
+    );
+    expect(errors).toEqual([]);
+    const shown = (region: string): unknown => ({
+      id: toGlobalTaskId({ region, ...RUN }),
+      region,
+      status: "RUNNING",
+      userData: region,
+    });
+    expect(data).toEqual({ hangzhouTask: shown("cn-hangzhou"), frankfurtTask: shown("eu-central-1") });
+    expect([actionsOf(hangzhou.emulator), actionsOf(frankfurt.emulator)]).toEqual([["GetTask"], ["GetTask"]]);
+  });
+
+  it("join a task with what another subgraph adds to it", async () => {
+    const { router, frankfurt } = await startRegions();
+    const { data, errors } = await query(
+      router,
+      '{ hangzhouTasks(projectName: "immtest", first: 10) { nodes { taskId status album { title } } } }',
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      hangzhouTasks: { nodes: [{ taskId: "run", status: "RUNNING", album: { title: "Album" } }] },
+    });
+    expect(actionsOf(frankfurt.emulator)).toEqual([]);
+  });
+
+  it("start tasks in their own", async () => {
+    const { router, hangzhou, frankfurt } = await startRegions();
+    const { data, errors } = await query(
+      router,
+      `mutation { frankfurtCreateFileCompressionTask(input: {
+        projectName: "immtest", sources: [{ uri: "oss://b/a" }], targetUri: "oss://b/z.zip"
+      }) { task { region } isNew userErrors { code } } }`,
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      frankfurtCreateFileCompressionTask: { task: { region: "eu-central-1" }, isNew: true, userErrors: [] },
+    });
+    expect(actionsOf(hangzhou.emulator)).toEqual([]);
+    expect(actionsOf(frankfurt.emulator)).toEqual(["CreateFileCompressionTask"]);
+  });
+
+  it("follow tasks of their own", async () => {
+    const { router, hangzhou, frankfurt } = await startRegions();
+    const text = await openStream(`${router}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify({ query: `subscription { frankfurtTaskProgress(${keyArguments(RUN)}) { region status } }` }),
+    });
+    const events = new SseStream(text);
+    expect((await events.result()).data).toEqual({
+      frankfurtTaskProgress: { region: "eu-central-1", status: "RUNNING" },
+    });
+    expect([hangzhou.gateway.watchedTasks, frankfurt.gateway.watchedTasks]).toEqual([0, 1]);
+    frankfurt.emulator.finishTask("run");
+    await lookAgain(frankfurt);
+    expect((await events.result()).data).toMatchObject({ frankfurtTaskProgress: { status: "SUCCEEDED" } });
+  });
+
+  it("serve the plain names to clients that come directly, and count both alike", async () => {
+    const { url } = await startRegion("hangzhou", "cn-hangzhou", { maxOperationCost: 1_000 });
+    const many = (field: string): string =>
+      Array.from({ length: 60 }, (_, index) => `t${index}: ${field}(${keyArguments(RUN)}) { status }`).join(" ");
+    expect((await query(url, `{ task(${keyArguments(RUN)}) { region } }`)).data).toEqual({
+      task: { region: "cn-hangzhou" },
+    });
+    for (const field of ["task", "hangzhouTask"]) {
+      expect((await query(url, `{ ${many(field)} }`)).errors).toMatchObject([
+        { extensions: { code: "BAD_USER_INPUT" } },
+      ]);
+    }
+  });
+
+  it.each([
+    ["Apollo", composeByApollo],
+    ["The Guild", composeByTheGuild],
+  ])("compose by the rules of %s, which without a prefix they do not", (_whose, composeServices) => {
+    const composeBoth = (prefixes: readonly (string | undefined)[]): string =>
+      compose(
+        prefixes.map((federationPrefix, index) => ({
+          name: `imm${index}`,
+          sdl: printGatewaySchema({ federation: true, federationPrefix }),
+          url: `http://imm${index}`,
+        })),
+        composeServices,
+      );
+    expect(composeBoth(["hangzhou", "frankfurt"])).toContain("frankfurtTaskEvents(");
+    expect(() => composeBoth([undefined, undefined])).toThrow(/Query\.task/);
+  });
+});
+
 /** Another team's subgraph. Its types have names that many schemas have, and mean other things by them. */
 const MEDIA_SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])

@@ -41,7 +41,7 @@ export async function startRouter(supergraph: string): Promise<string> {
     // Says in `extensions.cost` what it takes an operation to cost, by the directives of the subgraphs.
     demandControl: { includeExtensionMetadata: true },
     // Its WebSocket would outlive the test by three seconds.
-    transportEntries: { imm: { options: { subscriptions: { kind: "ws", options: { lazyCloseTimeout: 0 } } } } },
+    transportEntries: { "*": { options: { subscriptions: { kind: "ws", options: { lazyCloseTimeout: 0 } } } } },
   });
   // eslint-disable-next-line typescript/no-misused-promises
   const server = createServer(runtime).listen(0, "127.0.0.1");

@@ -15,6 +15,7 @@ import {
 } from "graphql";
 import { toError } from "../../errors.js";
 import { DEFAULT_FIRST } from "../../tasks/list-query.js";
+import { plainNameOf } from "../../schema/root-prefix.js";
 import { refuseVariables } from "./variables.js";
 // Its ES modules load a second copy of graphql, whose types are not those of the schema.
 import { getComplexity, type ComplexityEstimator, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";
@@ -154,7 +155,7 @@ function estimateFields({ type, field, args, childComplexity }: ComplexityEstima
   const lengths = Object.values(args).map((value) => (Array.isArray(value) ? value.length : 1));
   const isPaged = field.args.some(({ name }) => name === "first");
   const first: unknown = isPaged ? (args["first"] ?? DEFAULT_FIRST) : 1;
-  const coordinate = `${type.name}.${field.name}`;
+  const coordinate = `${type.name}.${plainNameOf(field)}`;
   const length = Math.max(INTROSPECTED_LENGTHS[coordinate] ?? 1, Number(first), ...lengths);
   return 1 + length * (childComplexity + (READ_COSTS[coordinate] ?? 0));
 }
