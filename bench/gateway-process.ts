@@ -1,8 +1,8 @@
 /** A gateway in front of the emulator whose URL the command line gives, to be measured. */
 
 import { EMULATOR_REGION } from "../src/emulator/emulator.js";
-import { parseEndpoint } from "../src/imm/endpoints.js";
-import { createOpenApi } from "../src/imm/openapi-client.js";
+import { parseEndpoint } from "../src/imm/wire/endpoints.js";
+import { createOpenApi } from "../src/imm/wire/openapi-client.js";
 import { createGateway } from "../src/server/gateway.js";
 import { answerMeasurements } from "./measured-process.js";
 

@@ -4,9 +4,9 @@
  */
 
 import { startEmulator, type Emulator } from "../src/emulator/emulator.js";
-import { parseEndpoint } from "../src/imm/endpoints.js";
+import { parseEndpoint } from "../src/imm/wire/endpoints.js";
 import type { ImmClient } from "../src/imm/imm-client.js";
-import { createOpenApi, OpenApiImmClient } from "../src/imm/openapi-client.js";
+import { createOpenApi, OpenApiImmClient } from "../src/imm/wire/openapi-client.js";
 import { MeasuredProcess } from "./measured-process.js";
 import { pollForAll, pollForEach, type Told } from "./pollers.js";
 import { percentile, promised, wait } from "./report.js";

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 // Compiled to dist/scripts/.
-const page = new URL("../src/server/transports/graphiql.html.gz", import.meta.url);
+const page = new URL("../src/server/transports/http/graphiql.html.gz", import.meta.url);
 const source = new URL("../../scripts/build-graphiql.ts", import.meta.url);
 const RENDERER = "@graphql-yoga/render-graphiql";
 

@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { format, resolveConfig } from "prettier";
 import { isInputObjectType, type GraphQLInputObjectType } from "graphql";
-import { schemaInputOf, type InputField, type InputStructure } from "../src/imm/create-inputs.js";
+import { schemaInputOf, type InputField, type InputStructure } from "../src/imm/wire/create-inputs.js";
 import {
   createOperationOf,
   createOperations,
@@ -19,7 +19,7 @@ import {
   type Member,
   type Shape,
   type TaskTypeFacts,
-} from "../src/imm/operations.js";
+} from "../src/imm/operations/operations.js";
 import { settings, type Setting } from "../src/options/options.js";
 import { createSchema } from "../src/schema/build-schema.js";
 import { capitalize } from "../src/schema/table-types.js";

@@ -4,11 +4,11 @@ export { createGateway } from "./server/gateway.js";
 export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";
-export type { ExampleOperations } from "./server/transports/example-operations.js";
+export type { ExampleOperations } from "./server/transports/http/example-operations.js";
 export { parseManifest } from "./server/operation/operation-manifest.js";
 export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";
 
-export { createOpenApi, OpenApiImmClient } from "./imm/openapi-client.js";
+export { createOpenApi, OpenApiImmClient } from "./imm/wire/openapi-client.js";
 export type {
   AccessKey,
   OpenApi,
@@ -17,9 +17,9 @@ export type {
   OpenApiParams,
   OpenApiRequest,
   OpenApiRuntime,
-} from "./imm/openapi-client.js";
-export { endpointOfRegion, parseEndpoint } from "./imm/endpoints.js";
-export type { Endpoint } from "./imm/endpoints.js";
+} from "./imm/wire/openapi-client.js";
+export { endpointOfRegion, parseEndpoint } from "./imm/wire/endpoints.js";
+export type { Endpoint } from "./imm/wire/endpoints.js";
 export type {
   CreatedTask,
   CreateTaskInput,
@@ -35,8 +35,8 @@ export type {
   ListTasksRequest,
   TimeRange,
 } from "./imm/imm-client.js";
-export { taskTypes } from "./imm/operations.js";
-export type { CreateAction, TaskTypeFacts } from "./imm/operations.js";
+export { taskTypes } from "./imm/operations/operations.js";
+export type { CreateAction, TaskTypeFacts } from "./imm/operations/operations.js";
 
 export { EMULATOR_REGION, startEmulator } from "./emulator/emulator.js";
 export type {

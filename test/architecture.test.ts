@@ -8,13 +8,28 @@ import { parseSync } from "oxc-parser";
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
   ["errors.ts", "clock.ts", "log.ts", "json.ts", "options/"],
+  ["imm/operations/"],
+  ["imm/imm-client.ts"],
+  ["imm/wire/"],
+  ["imm/policy/"],
   ["imm/"],
+  ["tasks/task.ts", "tasks/task-id.ts", "tasks/instant.ts", "tasks/misfits.ts", "tasks/call-tally.ts"],
+  ["tasks/definition/"],
   ["tasks/list/"],
+  ["tasks/read/"],
+  ["tasks/create/", "tasks/watch/"],
   ["tasks/"],
+  ["schema/context.ts", "schema/arguments.ts", "schema/scalars.ts", "schema/length.input.ts", "schema/table-types.ts"],
+  ["schema/task/"],
+  ["schema/list/", "schema/catalogue/", "schema/create/"],
+  ["schema/follow/"],
+  ["schema/sdl/"],
   ["schema/"],
   ["server/subscription/"],
   ["server/operation/"],
-  ["server/transports/"],
+  ["server/transports/*"],
+  ["server/transports/streams/", "server/transports/websocket/"],
+  ["server/transports/http/"],
   ["server/"],
   ["index.ts", "commands/", "cli.ts"],
 ];
@@ -22,25 +37,25 @@ const ranks: readonly (readonly string[])[] = [
 /** The emulator stands beside the ranks: what it may import, and who may import it. */
 const emulator = {
   folder: "emulator/",
-  imports: ["errors.ts", "clock.ts", "json.ts", "imm/operations.ts", "emulator/"],
+  imports: ["errors.ts", "clock.ts", "json.ts", "imm/operations/operations.ts", "emulator/"],
   packages: /^(node:|pure-rand(\/|$))/,
   importers: ["commands/", "cli.ts", "index.ts", "emulator/"],
 };
 
 /** Packages that only some files may import: the first pattern that matches decides. */
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
-  [/^@alicloud\//, ["imm/openapi-client.ts"]],
-  [/^dataloader$/, ["tasks/task-loader.ts"]],
+  [/^@alicloud\//, ["imm/wire/openapi-client.ts"]],
+  [/^dataloader$/, ["tasks/read/task-loader.ts"]],
   [/^lru-cache$/, ["tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
   [
     /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,
     ["server/"],
   ],
-  [/^cockatiel$/, ["imm/call-policy.ts"]],
+  [/^cockatiel$/, ["imm/policy/call-policy.ts"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^p-queue$/, ["imm/project-budget.ts", "imm/turn-order.ts"]],
-  [/^fastest-levenshtein$/, ["imm/task-type-hint.ts"]],
+  [/^p-queue$/, ["imm/policy/"]],
+  [/^fastest-levenshtein$/, ["imm/wire/task-type-hint.ts"]],
   [/^commander$/, ["cli.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/"]],
@@ -62,10 +77,10 @@ const platform: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
-const mayReadWallClock = ["clock.ts", "emulator/", "tasks/task-starter.ts"];
+const mayReadWallClock = ["clock.ts", "emulator/", "tasks/create/task-starter.ts"];
 
 /** A module name that only the run time knows gets around every other rule. */
-const mayImportByVariable = ["imm/openapi-client.ts"];
+const mayImportByVariable = ["imm/wire/openapi-client.ts"];
 
 const MAX_LINES = 400;
 
@@ -171,9 +186,14 @@ function onlyListed(name: string): string | null {
   return Object.hasOwn(platform, name) ? name : null;
 }
 
-/** Whether a path is one of the files, or lies in one of the folders. */
+/** Whether a path is one of the files, lies in one of the folders, or, for `folder/*`, is a file of the folder itself. */
 function isAmong(path: string, places: readonly string[]): boolean {
-  return places.some((place) => path === place || (place.endsWith("/") && path.startsWith(place)));
+  return places.some(
+    (place) =>
+      path === place ||
+      (place.endsWith("/") && path.startsWith(place)) ||
+      (place.endsWith("/*") && dirname(path) === dirname(place)),
+  );
 }
 
 /** What breaks the rules of the house, one sentence each. */
@@ -223,12 +243,20 @@ function rankOf(path: string): number {
   return ranks.findIndex((places) => isAmong(path, places));
 }
 
+/** Folders of one rank stand beside each other: neither imports the other. */
+function areNeighbours(path: string, target: string): boolean {
+  const folderOf = (file: string): string | undefined =>
+    ranks[rankOf(file)]?.find((place) => place.endsWith("/") && file.startsWith(place));
+  const folders = [folderOf(path), folderOf(target)];
+  return rankOf(path) === rankOf(target) && !folders.includes(undefined) && folders[0] !== folders[1];
+}
+
 function directionOf(path: string, target: string, graph: ReadonlyMap<string, unknown>): string[] {
   const complaint = [`${path} imports ${target}`];
   if (!graph.has(target)) return [`${path} imports ${target}, which does not exist`];
   if (isAmong(path, [emulator.folder])) return isAmong(target, emulator.imports) ? [] : complaint;
   if (isAmong(target, [emulator.folder])) return isAmong(path, emulator.importers) ? [] : complaint;
-  return rankOf(target) <= rankOf(path) ? [] : complaint;
+  return rankOf(target) <= rankOf(path) && !areNeighbours(path, target) ? [] : complaint;
 }
 
 /** One sentence for each import that closes a circle; imports of types count. */
@@ -250,7 +278,7 @@ function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[] {
 
 /** The violations of a house that has these files, each with a head comment, besides the real leaves. */
 function violationsOf(files: Readonly<Record<string, string>>): string[] {
-  const leaves = { "errors.ts": "", "clock.ts": "", "log.ts": "", "imm/operations.ts": "" };
+  const leaves = { "errors.ts": "", "clock.ts": "", "log.ts": "", "imm/operations/operations.ts": "" };
   const texts = Object.entries({ ...leaves, ...files });
   return violations(new Map(texts.map(([path, text]) => [path, `/** Head. */\n${text}`])));
 }
@@ -274,12 +302,14 @@ describe("the source", () => {
 describe("the checker", () => {
   test("finds nothing in a house that keeps the rules", () => {
     const good = {
-      "imm/client.ts": 'import { a } from "../errors.js"; import type { B } from "./operations.js"; new Date(0);',
+      "imm/client.ts":
+        'import { a } from "../errors.js"; import type { B } from "./operations/operations.js"; new Date(0);',
       "tasks/task.ts": 'import { c } from "../imm/client.js"; import { LRUCache } from "lru-cache";',
       "schema/task.type.ts":
         'import { Field } from "type-graphql"; const o = { process: 1, setTimeout() {} }; o.process;',
       "server/gateway.ts": 'import fastify from "fastify"; import ws from "graphql-ws/use/ws"; import "@fastify/cors";',
-      "emulator/emulator.ts": 'import "node:http"; import "pure-rand/generator/x"; import "../imm/operations.js";',
+      "emulator/emulator.ts":
+        'import "node:http"; import "pure-rand/generator/x"; import "../imm/operations/operations.js";',
       "cli.ts": 'import "./emulator/emulator.js"; import { Command } from "commander"; process.exit(0);',
       "commands/log.ts": 'import { pino } from "pino"; import { a } from "../emulator/emulator.js";',
       "clock.ts": "export const now = () => Date.now() + Math.random(); setTimeout(now, 1); new Date();",
@@ -289,6 +319,8 @@ describe("the checker", () => {
 
   test.each([
     ["imm/a.ts", 'import { a } from "../tasks/b.js";'],
+    ["imm/wire/c.ts", 'import { a } from "../policy/b.js";'],
+    ["tasks/watch/c.ts", 'import { a } from "../create/b.js";'],
     ["tasks/b.ts", 'import type { a } from "../schema/b.js";'],
     ["schema/b.ts", 'export { a } from "../server/b.js";'],
     ["server/b.ts", 'export type { a } from "../commands/a.js";'],
@@ -300,7 +332,8 @@ describe("the checker", () => {
     ["imm/a.ts", 'import type { a } from "../emulator/a.js";'],
   ])("sees that %s may not say %s", (path, text) => {
     const others = { "imm/a.ts": "", "tasks/b.ts": "", "schema/b.ts": "", "server/b.ts": "", "commands/a.ts": "" };
-    const found = violationsOf({ ...others, "emulator/a.ts": "", [path]: text });
+    const rooms = { "imm/policy/b.ts": "", "tasks/create/b.ts": "" };
+    const found = violationsOf({ ...others, ...rooms, "emulator/a.ts": "", [path]: text });
     expect(found).toEqual([expect.stringMatching(new RegExp(`^${path} imports \\w+[/.]`))]);
   });
 
@@ -320,7 +353,7 @@ describe("the checker", () => {
     ["schema/a.ts", "graphql-sse"],
     ["schema/a.ts", "graphql-sse/lib/use/fastify"],
     ["tasks/a.ts", "ws"],
-    ["imm/openapi-client.ts", "cockatiel"],
+    ["imm/wire/openapi-client.ts", "cockatiel"],
     ["tasks/a.ts", "p-queue"],
     ["commands/a.ts", "commander"],
     ["server/gateway.ts", "zod"],
@@ -361,7 +394,7 @@ describe("the checker", () => {
 
   test("sees who reads the wall clock", () => {
     const text = "const age = clock.now() - before; this.#clock.tick();";
-    expect(violationsOf({ "tasks/a.ts": text, "tasks/task-starter.ts": text })).toEqual([
+    expect(violationsOf({ "tasks/a.ts": text, "tasks/create/task-starter.ts": text })).toEqual([
       "tasks/a.ts reads the wall clock",
     ]);
   });
@@ -391,8 +424,10 @@ describe("the checker", () => {
   });
 
   test("sees what hides from the other rules", () => {
-    expect(violationsOf({ "imm/a.ts": 'export * from "./operations.js";' })).toEqual(["imm/a.ts exports *"]);
-    expect(violationsOf({ "imm/a.ts": 'export * as o from "./operations.js";' })).toEqual(["imm/a.ts exports *"]);
+    expect(violationsOf({ "imm/a.ts": 'export * from "./operations/operations.js";' })).toEqual(["imm/a.ts exports *"]);
+    expect(violationsOf({ "imm/a.ts": 'export * as o from "./operations/operations.js";' })).toEqual([
+      "imm/a.ts exports *",
+    ]);
     expect(violationsOf({ "imm/a.ts": "await import(name);" })).toEqual(["imm/a.ts imports by a variable"]);
     expect(violationsOf({ "other.ts": "" })).toEqual(["other.ts has no rank"]);
     expect(violationsOf({ "imm/a.ts": 'import "./gone.js";' })).toEqual([

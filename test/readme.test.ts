@@ -6,7 +6,7 @@ import { describe, expect, it } from "@jest/globals";
 import { settings } from "../src/options/options.js";
 import { demoTasks } from "../src/emulator/demo.js";
 import type { ErrorCode } from "../src/errors.js";
-import { operations, type Operation } from "../src/imm/operations.js";
+import { operations, type Operation } from "../src/imm/operations/operations.js";
 import { createSchema } from "../src/schema/build-schema.js";
 
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");

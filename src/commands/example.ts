@@ -1,7 +1,7 @@
 /** The operations that the explorers begin with on made-up data, and that the start message shows. */
 
 import { DEMO_PROJECT } from "../emulator/demo.js";
-import type { ExampleOperations } from "../server/transports/example-operations.js";
+import type { ExampleOperations } from "../server/transports/http/example-operations.js";
 
 const keyOf = (taskId: string): string => `
     key: { projectName: "${DEMO_PROJECT}", taskType: "FileCompression", taskId: "${taskId}" }

@@ -2,8 +2,8 @@
 
 import { ConfigurationError } from "../errors.js";
 import { EMULATOR_REGION } from "../emulator/emulator.js";
-import { endpointOfRegion, parseEndpoint, regionOfEndpoint, type Endpoint } from "../imm/endpoints.js";
-import type { AccessKey } from "../imm/openapi-client.js";
+import { endpointOfRegion, parseEndpoint, regionOfEndpoint, type Endpoint } from "../imm/wire/endpoints.js";
+import type { AccessKey } from "../imm/wire/openapi-client.js";
 import type { CommandOptions } from "../options/options.js";
 
 /** Whom to ask, and in which region. Without an access key the vendor's chain finds one. */

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../clock.js";
-import type { CreateAction } from "../imm/operations.js";
+import type { CreateAction } from "../imm/operations/operations.js";
 import { stringifyExact } from "../json.js";
 import { objectNameOf, plausibleResult } from "./results.js";
 import type { Pace } from "./task-life.js";

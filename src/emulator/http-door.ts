@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../clock.js";
 import { assertNever, toError, toListenError } from "../errors.js";
-import { type Operation, operations } from "../imm/operations.js";
+import { type Operation, operations } from "../imm/operations/operations.js";
 import { stringifyExact } from "../json.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallLog, OpenCall } from "./call-log.js";

@@ -13,7 +13,7 @@ import {
   type ResultOperation,
   resultOperations,
   taskTypes,
-} from "../imm/operations.js";
+} from "../imm/operations/operations.js";
 import { type LifePlanner, toNewTask } from "./created-tasks.js";
 import { toTaskQuery } from "./list-query.js";
 import { decodeParameters, type SentParameters, takeInPlace } from "./parameters.js";

@@ -22,7 +22,7 @@ import {
   readNumber,
   type Shape,
   travelsAsJson,
-} from "../imm/operations.js";
+} from "../imm/operations/operations.js";
 import { isExactNumber, parseExact, readExactNumber } from "../json.js";
 import { invalidParameter, missingParameter, Refusal } from "./refusal.js";
 

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { RETENTION_DAYS } from "../imm/operations.js";
+import { RETENTION_DAYS } from "../imm/operations/operations.js";
 
 /** The states that IMM documents. */
 export type TaskStatus = "Running" | "Succeeded" | "Failed";

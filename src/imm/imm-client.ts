@@ -8,7 +8,7 @@
  */
 
 import type { GatewayError } from "../errors.js";
-import type { CreateAction } from "./operations.js";
+import type { CreateAction } from "./operations/operations.js";
 
 /** What GetTask asks for. All three names are needed to find a task. */
 export interface GetTaskRequest {

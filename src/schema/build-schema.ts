@@ -3,16 +3,16 @@
 import "reflect-metadata";
 import { isInputObjectType, type GraphQLSchema } from "graphql";
 import { buildSchemaSync, type PubSub } from "type-graphql";
-import { AwaitTaskResolver } from "./await-task.resolver.js";
-import { EntitiesResolver } from "./entities.resolver.js";
-import { ListTasksResolver } from "./list-tasks.resolver.js";
-import { CreateTaskResolver } from "./create-task.resolver.js";
+import { AwaitTaskResolver } from "./follow/await-task.resolver.js";
+import { EntitiesResolver } from "./sdl/entities.resolver.js";
+import { ListTasksResolver } from "./list/list-tasks.resolver.js";
+import { CreateTaskResolver } from "./create/create-task.resolver.js";
 import { ONE_OF_TYPES } from "./length.input.js";
-import { addPrefixedRoots } from "./root-prefix.js";
-import { printPricedSchema, printSubgraph } from "./sdl.js";
-import { TaskTypeResolver } from "./task-type.resolver.js";
-import { TaskResolver } from "./task.resolver.js";
-import { WatchTaskResolver } from "./watch-task.resolver.js";
+import { addPrefixedRoots } from "./sdl/root-prefix.js";
+import { printPricedSchema, printSubgraph } from "./sdl/sdl.js";
+import { TaskTypeResolver } from "./catalogue/task-type.resolver.js";
+import { TaskResolver } from "./task/task.resolver.js";
+import { WatchTaskResolver } from "./follow/watch-task.resolver.js";
 
 /**
  * TypeGraphQL refuses to build subscriptions without a PubSub, even where each brings its own `subscribe`. Ours all do,

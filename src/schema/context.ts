@@ -4,13 +4,13 @@
 
 import type { Clock } from "../clock.js";
 import type { CallTally } from "../tasks/call-tally.js";
-import type { TaskLister } from "../tasks/task-lister.js";
-import type { TaskLoader } from "../tasks/task-loader.js";
-import type { TaskResults } from "../tasks/task-results.js";
-import type { TaskWaiter } from "../tasks/task-waiter.js";
-import type { TaskStarter } from "../tasks/task-starter.js";
-import type { TaskTexts } from "../tasks/task-texts.js";
-import type { TypicalDurations } from "../tasks/typical-durations.js";
+import type { TaskLister } from "../tasks/list/task-lister.js";
+import type { TaskLoader } from "../tasks/read/task-loader.js";
+import type { TaskResults } from "../tasks/read/task-results.js";
+import type { TaskWaiter } from "../tasks/watch/task-waiter.js";
+import type { TaskStarter } from "../tasks/create/task-starter.js";
+import type { TaskTexts } from "../tasks/definition/task-texts.js";
+import type { TypicalDurations } from "../tasks/read/typical-durations.js";
 import type { WatchHub } from "../tasks/watch/watch-hub.js";
 
 /** The context of one operation. */

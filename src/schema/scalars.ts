@@ -8,7 +8,7 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from "graphql";
 import { GraphQLJSON as GraphQLAnyJSON, GraphQLJSONObject as GraphQLAnyJSONObject } from "graphql-scalars";
 import { UpstreamInvalidResponseError } from "../errors.js";
-import { isOssUri, OSS_URI, readNumber } from "../imm/operations.js";
+import { isOssUri, OSS_URI, readNumber } from "../imm/operations/operations.js";
 import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
 import { parseInstant } from "../tasks/instant.js";
 

@@ -7,7 +7,7 @@
 
 import type { GraphQLScalarType } from "graphql";
 import { Field, Float, InputType, Int, ObjectType, registerEnumType, type ClassType } from "type-graphql";
-import { toSchemaWord, type InputField, type InputStructure } from "../imm/create-inputs.js";
+import { toSchemaWord, type InputField, type InputStructure } from "../imm/wire/create-inputs.js";
 import {
   describeRange,
   fitsInt32,
@@ -21,7 +21,7 @@ import {
   type Rule,
   type Shape,
   type Vocabulary,
-} from "../imm/operations.js";
+} from "../imm/operations/operations.js";
 import { LengthInput } from "./length.input.js";
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLLong, GraphQLOssUri } from "./scalars.js";
 

@@ -8,7 +8,7 @@
 import type { Moment } from "../clock.js";
 import { BadUserInputError, UpstreamInvalidResponseError, type GatewayError } from "../errors.js";
 import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
-import { RETENTION_DAYS } from "../imm/operations.js";
+import { RETENTION_DAYS } from "../imm/operations/operations.js";
 import { parseInstant } from "./instant.js";
 import { misfitsOf, misfitsText, mergeMisfits, valueOf, type Misfits } from "./misfits.js";
 

@@ -3,8 +3,8 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { createGateway, type Gateway } from "../../src/server/gateway.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
-import { createOpenApi } from "../../src/imm/openapi-client.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
+import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
 import { launchChromium } from "../support/chromium.js";
 
 const KEY = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running" }`;

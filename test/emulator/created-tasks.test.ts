@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
-import { type CreateAction, createOperations } from "../../src/imm/operations.js";
+import { type CreateAction, createOperations } from "../../src/imm/operations/operations.js";
 import { connectTo } from "../support/emulator-imm-client.js";
 import { createActions, TWO_VARIANTS, encodeInput, exampleInput, toImmInput } from "../support/example-input.js";
 import { ManualClock } from "../support/manual-clock.js";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
-import { type ResultOperation, resultOperations } from "../../src/imm/operations.js";
+import { type ResultOperation, resultOperations } from "../../src/imm/operations/operations.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { callAs, getTask, listTasks, type TaskItem } from "./emulator-client.js";
 

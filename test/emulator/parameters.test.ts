@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { decodeParameters } from "../../src/emulator/parameters.js";
 import { Refusal } from "../../src/emulator/refusal.js";
-import { type CreateAction } from "../../src/imm/operations.js";
+import { type CreateAction } from "../../src/imm/operations/operations.js";
 import { parseExact } from "../../src/json.js";
 import { createActions, EXAMPLE_VARIANTS, encodeInput, exampleInput } from "../support/example-input.js";
 

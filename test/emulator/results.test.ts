@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Emulator, startEmulator } from "../../src/emulator/emulator.js";
 import type { ImmTaskResult } from "../../src/imm/imm-client.js";
-import { type Members, modelOf, type ResultOperation, resultOperations, type Shape } from "../../src/imm/operations.js";
+import {
+  type Members,
+  modelOf,
+  type ResultOperation,
+  resultOperations,
+  type Shape,
+} from "../../src/imm/operations/operations.js";
 import { connectTo } from "../support/emulator-imm-client.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { type Answer, callAs, refusalOf, sendSigned } from "./emulator-client.js";

@@ -7,8 +7,8 @@
 
 import { Worker } from "node:worker_threads";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
-import { createOpenApi } from "../../src/imm/openapi-client.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
+import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
 import type { GivenOptions } from "../../src/options/options.js";
 import { ManualClock } from "../support/manual-clock.js";

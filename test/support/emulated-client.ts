@@ -7,7 +7,7 @@ import { UpstreamThrottledError, UpstreamUnavailableError, type GatewayError } f
 import { ImmService } from "../../src/emulator/imm-service.js";
 import { taskAt, type Task } from "../../src/emulator/task-life.js";
 import { TaskStore } from "../../src/emulator/task-store.js";
-import { OpenApiImmClient, type OpenApi } from "../../src/imm/openapi-client.js";
+import { OpenApiImmClient, type OpenApi } from "../../src/imm/wire/openapi-client.js";
 import type { ManualClock } from "./manual-clock.js";
 
 export type InjectedFailure = "throttle" | "outage";

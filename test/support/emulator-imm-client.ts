@@ -1,9 +1,9 @@
 /** The real client, as a gateway uses it, in front of an emulator. */
 
 import type { Emulator } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
-import { createOpenApi, OpenApiImmClient } from "../../src/imm/openapi-client.js";
+import { createOpenApi, OpenApiImmClient } from "../../src/imm/wire/openapi-client.js";
 
 export async function connectTo(emulator: Emulator): Promise<ImmClient> {
   const { openApi } = await createOpenApi({

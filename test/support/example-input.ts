@@ -4,7 +4,7 @@
  * them. Deterministic.
  */
 
-import { schemaInputOf, toWireInput, type InputField, type InputStructure } from "../../src/imm/create-inputs.js";
+import { schemaInputOf, toWireInput, type InputField, type InputStructure } from "../../src/imm/wire/create-inputs.js";
 import type { CreateTaskInput } from "../../src/imm/imm-client.js";
 import {
   createOperations,
@@ -14,8 +14,8 @@ import {
   type Range,
   type Rule,
   type Shape,
-} from "../../src/imm/operations.js";
-import { encodeParameters, type WireParameters } from "../../src/imm/wire.js";
+} from "../../src/imm/operations/operations.js";
+import { encodeParameters, type WireParameters } from "../../src/imm/wire/wire.js";
 
 /** Which of the members that exclude each other are kept, and which word of a closed choice is said: the n-th. */
 export const EXAMPLE_VARIANTS = [0, 1, 2, 3] as const;

@@ -2,8 +2,8 @@
 
 import type { ServerResponse } from "node:http";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
-import { createOpenApi } from "../../src/imm/openapi-client.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
+import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
 import { createGateway, type GatewayOptions } from "../../src/server/gateway.js";
 import type { ManualClock } from "./manual-clock.js";
 import { serveImm, type ImmServer, type WireRequest } from "./serve-imm.js";

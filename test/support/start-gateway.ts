@@ -7,8 +7,8 @@
 import { afterEach } from "@jest/globals";
 import type { Clock } from "../../src/clock.js";
 import { EMULATOR_REGION, startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
-import { createOpenApi, type AccessKey } from "../../src/imm/openapi-client.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
+import { createOpenApi, type AccessKey } from "../../src/imm/wire/openapi-client.js";
 import { createGateway, type Gateway, type GatewayOptions } from "../../src/server/gateway.js";
 import { ManualClock } from "./manual-clock.js";
 import { RecordingLogger } from "./recording-logger.js";

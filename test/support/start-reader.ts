@@ -1,10 +1,10 @@
 /** The read path without doors: a `TaskReader` and a `WatchHub` on the real client, in front of an emulator. */
 
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../src/imm/endpoints.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
-import { createOpenApi, OpenApiImmClient } from "../../src/imm/openapi-client.js";
-import { TaskReader } from "../../src/tasks/task-reader.js";
+import { createOpenApi, OpenApiImmClient } from "../../src/imm/wire/openapi-client.js";
+import { TaskReader } from "../../src/tasks/read/task-reader.js";
 import { WatchHub } from "../../src/tasks/watch/watch-hub.js";
 import { countAttempts } from "./count-attempts.js";
 import type { ManualClock } from "./manual-clock.js";

@@ -14,8 +14,8 @@ import {
   type GraphQLSchema,
 } from "graphql";
 import { toError } from "../../errors.js";
-import { DEFAULT_FIRST } from "../../tasks/list-query.js";
-import { plainNameOf } from "../../schema/root-prefix.js";
+import { DEFAULT_FIRST } from "../../tasks/list/list-query.js";
+import { plainNameOf } from "../../schema/sdl/root-prefix.js";
 import { refuseVariables } from "./variables.js";
 // Its ES modules load a second copy of graphql, whose types are not those of the schema.
 import { getComplexity, type ComplexityEstimator, type ComplexityEstimatorArgs } from "graphql-query-complexity/cjs";

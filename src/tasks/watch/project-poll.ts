@@ -8,8 +8,8 @@ import { toError, UpstreamInvalidResponseError } from "../../errors.js";
 import { CallPriority, type ListTasksRequest } from "../../imm/imm-client.js";
 import { pageAt, readPages } from "../list/pages.js";
 import { isFinal, toKeyText, type TaskSnapshot } from "../task.js";
-import type { TaskReader } from "../task-reader.js";
-import { MAX_AHEAD_MS, type SnapshotPage } from "../task-sweeper.js";
+import type { TaskReader } from "../read/task-reader.js";
+import { MAX_AHEAD_MS, type SnapshotPage } from "../read/task-sweeper.js";
 import type { TaskDiscovery } from "./task-discovery.js";
 import type { TaskWatch } from "./task-watch.js";
 

@@ -11,7 +11,7 @@ import { GatewayError, UpstreamInvalidResponseError, UpstreamThrottledError } fr
 import type { Logger } from "../../log.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import { isFinal, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
-import type { TaskReader } from "../task-reader.js";
+import type { TaskReader } from "../read/task-reader.js";
 import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";
 import { ProjectPoll } from "./project-poll.js";
 import { mayPass, retryAfterMs } from "./refusal-grace.js";

@@ -6,7 +6,7 @@
  */
 
 import type { ListTasksRequest } from "../../imm/imm-client.js";
-import type { ListQuery } from "../list-query.js";
+import type { ListQuery } from "../list/list-query.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
 import type { FollowOptions } from "./task-watch.js";

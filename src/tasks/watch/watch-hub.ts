@@ -12,7 +12,7 @@ import type { Clock } from "../../clock.js";
 import { UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { NOBODY_ASKS, pollIntervalMs, type PollRate } from "./poll-plan.js";
-import type { TaskReader } from "../task-reader.js";
+import type { TaskReader } from "../read/task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";

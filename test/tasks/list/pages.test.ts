@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
-import { parseEndpoint } from "../../../src/imm/endpoints.js";
-import { createOpenApi } from "../../../src/imm/openapi-client.js";
+import { parseEndpoint } from "../../../src/imm/wire/endpoints.js";
+import { createOpenApi } from "../../../src/imm/wire/openapi-client.js";
 import type { GivenOptions } from "../../../src/options/options.js";
 import { createGateway, type Gateway } from "../../../src/server/gateway.js";
 import { readPages } from "../../../src/tasks/list/pages.js";

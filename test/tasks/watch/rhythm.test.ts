@@ -1,7 +1,7 @@
 /** What watching promises: how old what a subscriber sees may be, and what it costs. By the clock of the test. */
 
 import { describe, expect, it } from "@jest/globals";
-import { GuardedImmClient } from "../../../src/imm/call-policy.js";
+import { GuardedImmClient } from "../../../src/imm/policy/call-policy.js";
 import type { ImmClient } from "../../../src/imm/imm-client.js";
 import { completeOptions } from "../../../src/options/options.js";
 import { NO_NEEDS, toKeyText, type TaskKey } from "../../../src/tasks/task.js";

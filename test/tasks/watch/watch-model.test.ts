@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { TaskReader } from "../../../src/tasks/task-reader.js";
+import { TaskReader } from "../../../src/tasks/read/task-reader.js";
 import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../../src/tasks/task.js";
 import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";

@@ -1,0 +1,49 @@
+/**
+ * The long poll: for clients that can neither subscribe nor want to poll. It follows the task like any subscriber, so it
+ * costs no call that somebody else's subscription does not cause.
+ */
+
+import type { GraphQLResolveInfo } from "graphql";
+import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
+import { parseTaskKey } from "../../tasks/task.js";
+import { DEFAULT_AWAIT_MS, parseTimeout } from "../arguments.js";
+import type { GatewayContext } from "../context.js";
+import { selectedNeeds } from "../task/selected-needs.js";
+import { TaskKeyInput } from "../task/task-key.input.js";
+import { Task } from "../task/task.type.js";
+
+@ArgsType()
+class AwaitTaskArgs {
+  @Field(() => TaskKeyInput, { description: "What identifies the task." })
+  readonly key!: TaskKeyInput;
+
+  @Field(() => Int, {
+    nullable: true,
+    defaultValue: DEFAULT_AWAIT_MS,
+    description: "The longest time to wait, in milliseconds; 1 to 60000 unless configured otherwise.",
+  })
+  readonly timeoutMs?: number | null;
+}
+
+@Resolver()
+export class AwaitTaskResolver {
+  @Query(() => Task, {
+    nullable: true,
+    description:
+      "Waits for a task to end. Answers with the task once it is done, or as it stands after `timeoutMs`; `isDone` tells which. Null, with an error, when the task cannot be followed.",
+  })
+  async awaitTask(
+    @Args() { key, timeoutMs }: AwaitTaskArgs,
+    @Ctx() context: GatewayContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Task> {
+    const request = { key: parseTaskKey(key), timeoutMs: parseTimeout(timeoutMs, context.maxAwaitMs) };
+    context.taskLoader.admitWait(request.key);
+    const needs = selectedNeeds(info);
+    const snapshot = await context.taskWaiter.wait({ ...request, needs, signal: context.signal });
+    // The calls are the watch's, which is shared.
+    context.tally?.countShared(1);
+    context.tally?.countAnswer(snapshot, needs);
+    return new Task(snapshot, context);
+  }
+}

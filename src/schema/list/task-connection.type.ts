@@ -1,0 +1,80 @@
+/** A list of tasks as the Relay cursor connections specification has it. Resolves from a listing; makes no call. */
+
+import { Field, ObjectType } from "type-graphql";
+import type { ListedTask, TaskListing } from "../../tasks/list/task-lister.js";
+import { Task } from "../task/task.type.js";
+
+@ObjectType({ description: "The place of a page in the whole list." })
+export class PageInfo {
+  @Field(() => Boolean, { description: "Whether there are more tasks after this page." })
+  readonly hasNextPage!: boolean;
+
+  @Field(() => Boolean, {
+    description:
+      "Whether this page was asked for with `after`, so that there are tasks before it. Pages are not read backwards.",
+  })
+  readonly hasPreviousPage!: boolean;
+
+  @Field(() => String, { nullable: true, description: "The cursor of the first edge; null on an empty page." })
+  readonly startCursor!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "The cursor of the last edge: give it as `after` to get the next page. On an empty page it is null, unless `hasNextPage` is true.",
+  })
+  readonly endCursor!: string | null;
+}
+
+@ObjectType({ description: "A task of a page, with its cursor." })
+export class TaskEdge {
+  readonly #item: ListedTask;
+
+  @Field(() => Task, { description: "The task at this place of the list." })
+  readonly node: Task;
+
+  constructor(item: ListedTask, node: Task) {
+    this.#item = item;
+    this.node = node;
+  }
+
+  @Field(() => String, {
+    description:
+      "Opaque text: give it as `after` to continue the list after this task. Any instance of the gateway takes it.",
+  })
+  get cursor(): string {
+    return this.#item.toCursor();
+  }
+}
+
+@ObjectType({
+  description: "A page of a list of tasks.",
+})
+export class TaskConnection {
+  readonly #listing: TaskListing;
+  readonly #hasPreviousPage: boolean;
+
+  @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
+  readonly edges: readonly TaskEdge[];
+
+  /**
+   * @param toTask - called once for each task, however it is selected.
+   */
+  constructor(listing: TaskListing, hasPreviousPage: boolean, toTask: (item: ListedTask) => Task) {
+    this.#listing = listing;
+    this.#hasPreviousPage = hasPreviousPage;
+    this.edges = listing.items.map((item) => new TaskEdge(item, toTask(item)));
+  }
+
+  @Field(() => [Task], { description: "The same tasks without their cursors." })
+  get nodes(): readonly Task[] {
+    return this.edges.map(({ node }) => node);
+  }
+
+  @Field(() => PageInfo, { description: "The place of this page in the list." })
+  get pageInfo(): PageInfo {
+    const { hasNextPage, endCursor } = this.#listing;
+    const startCursor = this.edges[0]?.cursor ?? null;
+    return { hasNextPage, hasPreviousPage: this.#hasPreviousPage, startCursor, endCursor };
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The Task of the schema: a snapshot seen through GraphQL. Every field is read off the snapshot, so an event of a watch
+ * resolves from its own payload and a task costs nothing beyond the read that brought it. The one exception is the event
+ * id of a listed task, which a list does not tell.
+ */
+
+import { Field, ID, Int, ObjectType } from "type-graphql";
+import type { CallTally } from "../../tasks/call-tally.js";
+import type { Misfits } from "../../tasks/misfits.js";
+import { toGlobalTaskId } from "../../tasks/task-id.js";
+import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../../tasks/task.js";
+import type { TaskLoader } from "../../tasks/read/task-loader.js";
+import { hasResult, type TaskResults } from "../../tasks/read/task-results.js";
+import type { TaskTexts } from "../../tasks/definition/task-texts.js";
+import { estimatedRestMs, type TypicalDurations } from "../../tasks/read/typical-durations.js";
+import type { WatchHub } from "../../tasks/watch/watch-hub.js";
+import { Node } from "./node.type.js";
+import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "../scalars.js";
+import { TaskError } from "./task-error.type.js";
+import { TaskResult, toTaskResult } from "./task-result.union.js";
+import { TaskStatus } from "./task-status.enum.js";
+
+/** A value, or the error that stands in its place, at its field alone. */
+type OrError<T> = T | Error;
+
+/** A value that a task has only after a read, where its snapshot was not made to hold it. */
+type Later<T> = T | Promise<T>;
+
+/** How tasks are shown, and what reads their results. */
+export interface TaskView {
+  /** The region that is asked. */
+  readonly region: string;
+  /** When the project is polled, for clients that poll themselves. */
+  readonly watchHub: Pick<WatchHub, "pollIntervalMs">;
+  readonly typicalDurations: TypicalDurations;
+  /** Reads what is asked for of request definitions and user data. */
+  readonly taskTexts: TaskTexts;
+  readonly taskResults: TaskResults;
+  /** Counts what the operation costs; undefined when nobody wants to know. */
+  readonly tally: CallTally | undefined;
+}
+
+@ObjectType({
+  implements: Node,
+  description: "An asynchronous task of IMM, as it was last seen. IMM forgets a task seven days after its start.",
+})
+export class Task extends Node {
+  readonly #snapshot: TaskSnapshot;
+  readonly #view: TaskView;
+  readonly #loader: TaskLoader | undefined;
+
+  /**
+   * @param loader - loads what the snapshot was not made to hold; left out where it holds all that was selected.
+   */
+  constructor(snapshot: TaskSnapshot, view: TaskView, loader?: TaskLoader) {
+    super();
+    this.#snapshot = snapshot;
+    this.#view = view;
+    this.#loader = loader;
+  }
+
+  @Field(() => ID, {
+    description: "Global id, made of region, project, type and task id. Opaque; good for `node` and for caches.",
+  })
+  override get id(): string {
+    return toGlobalTaskId({ region: this.#view.region, ...this.#snapshot.key });
+  }
+
+  @Field(() => String, {
+    description:
+      "The region of IMM that the task belongs to, for example cn-hangzhou. Names are unique within a region.",
+  })
+  get region(): string {
+    return this.#view.region;
+  }
+
+  @Field(() => String, { description: "The IMM project that the task belongs to." })
+  get projectName(): string {
+    return this.#snapshot.key.projectName;
+  }
+
+  @Field(() => String, { description: "The task type as IMM spells it, for example FileCompression." })
+  get taskType(): string {
+    return this.#snapshot.key.taskType;
+  }
+
+  @Field(() => String, { description: "The id that IMM gave the task when it was created." })
+  get taskId(): string {
+    return this.#snapshot.key.taskId;
+  }
+
+  @Field(() => TaskStatus, { description: "The state of the task." })
+  get status(): keyof typeof TaskStatus {
+    return this.#snapshot.status;
+  }
+
+  @Field(() => String, {
+    description: "IMM's own word for the state, as IMM wrote it, for example Running; empty where IMM gave none.",
+  })
+  get statusText(): string {
+    return this.#snapshot.statusText;
+  }
+
+  @Field(() => Boolean, {
+    description: "Whether the task has ended, well or not. A task that has ended never changes again.",
+  })
+  get isDone(): boolean {
+    return isFinal(this.#snapshot);
+  }
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Percent, 0 to 100, while the task is RUNNING, null when IMM does not say; 100 once SUCCEEDED; null in every other state. Selecting it on a running task costs a ListTasks call.",
+  })
+  get progress(): Later<OrError<number | null>> {
+    const { status } = this.#snapshot;
+    if (status !== "RUNNING" && status !== "SUCCEEDED") return null;
+    return this.#snapshot.progressError ?? this.#given("progress");
+  }
+
+  @Field(() => TaskError, { nullable: true, description: "Why the task failed; null unless `status` is FAILED." })
+  get error(): TaskError | null {
+    return this.#snapshot.status === "FAILED" ? { code: this.#given("code"), message: this.#given("message") } : null;
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "IMM's code for the outcome, for example ResourceNotFound, in any state; null when empty. `error` has it for a failed task.",
+  })
+  get code(): OrError<string | null> {
+    return this.#given("code");
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description: "IMM's message about the outcome, in any state; null when empty. `error` has it for a failed task.",
+  })
+  get message(): OrError<string | null> {
+    return this.#given("message");
+  }
+
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started." })
+  get startTime(): Later<OrError<string | null>> {
+    return this.#given("startTime");
+  }
+
+  @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended; null while it runs." })
+  get endTime(): OrError<string | null> {
+    return this.#given("endTime");
+  }
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Milliseconds from the start to the end, or to `observedAt` while the task runs. Null when IMM gives no start.",
+  })
+  get elapsedMs(): Later<number | null> {
+    return elapsedMs(this.#snapshot);
+  }
+
+  @Field(() => GraphQLDateTime, {
+    nullable: true,
+    description: "When IMM forgets the task: seven days after `startTime`.",
+  })
+  get expiresAt(): Later<string | null> {
+    const expiresAt = expiresAtMs(this.#snapshot);
+    return expiresAt === null ? null : new Date(expiresAt).toISOString();
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "The id of the event that IMM publishes when the task ends. Selecting it in a list costs one more call to IMM for each task.",
+  })
+  get eventId(): Later<OrError<string | null>> {
+    const { key, hasAskedEventId } = this.#snapshot;
+    if (hasAskedEventId || this.#loader === undefined) return this.#given("eventId");
+    return this.#loader
+      .load(key, { ...NO_NEEDS, eventId: true })
+      .then((complete) => new Task(complete, this.#view).eventId);
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description: "IMM's id of the call that this task was read by. Quote it to Alibaba Cloud's support.",
+  })
+  get requestId(): string | null {
+    return this.#snapshot.requestId;
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The free text given at creation, as it is; `userDataJson` is the same, parsed.",
+  })
+  get userData(): OrError<string | null> {
+    return this.#given("userData");
+  }
+
+  @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
+  get userDataJson(): unknown {
+    const userData = this.#given("userData");
+    return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
+  }
+
+  @Field(() => GraphQLJSONObject, {
+    nullable: true,
+    description: "The tags given at creation, as an object of names and values.",
+  })
+  get tags(): OrError<Readonly<Record<string, unknown>> | null> {
+    return this.#given("tags");
+  }
+
+  @Field(() => GraphQLJSON, {
+    nullable: true,
+    description:
+      "The parameters that the task was created with, parsed, in IMM's spelling (`SourceURI`, not `sourceUri`), passwords and role names redacted. Null where IMM does not give them, as for some types, and where its text is not JSON: `requestDefinitionText` has it.",
+  })
+  get requestDefinition(): unknown {
+    const definition = this.#given("definition");
+    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).value : definition;
+  }
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "The same as text, as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
+  })
+  get requestDefinitionText(): Later<OrError<string | null>> {
+    const definition = this.#given("definition");
+    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).text : definition;
+  }
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give, and where it is not JSON.",
+  })
+  get outputs(): Later<OrError<readonly string[] | null>> {
+    const definition = this.#given("definition");
+    if (typeof definition !== "string") return definition;
+    return this.#view.taskTexts.outputsOf(this.#snapshot.key.taskType, definition);
+  }
+
+  @Field(() => TaskResult, {
+    nullable: true,
+    description:
+      "The result of the task. Null unless `status` is SUCCEEDED, and for types whose results IMM does not give. Selecting it costs at most one call to IMM for each task.",
+  })
+  async result(): Promise<object | null> {
+    const { key } = this.#snapshot;
+    // A list gives many more tasks than an operation may ask for one by one.
+    if (hasResult(this.#snapshot)) this.#loader?.admit(key);
+    const result = await this.#view.taskResults.load(this.#snapshot, this.#view.tally);
+    return result === null ? null : toTaskResult(key.taskType, result);
+  }
+
+  @Field(() => GraphQLDateTime, {
+    nullable: true,
+    description:
+      "When the task is expected to end: estimated from its own speed once `progress` is 25 or more, before that from earlier tasks of its type. Null when there is nothing to estimate from, when that time has passed, and once the task has ended.",
+  })
+  get estimatedEndAt(): string | null {
+    if (isFinal(this.#snapshot)) return null;
+    const restMs = estimatedRestMs({
+      ageMs: elapsedMs(this.#snapshot) ?? 0,
+      progress: this.#snapshot.progress,
+      typicalDurationMs: this.#view.typicalDurations.of(this.#snapshot.key.taskType),
+    });
+    return restMs === null ? null : new Date(this.#snapshot.observedAt + restMs).toISOString();
+  }
+
+  @Field(() => GraphQLDateTime, { description: "When the gateway last asked IMM about this task." })
+  get observedAt(): string {
+    return new Date(this.#snapshot.observedAt).toISOString();
+  }
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "For clients that poll: the milliseconds to wait before the next query. Null once the task has ended. A subscription costs IMM fewer calls.",
+  })
+  get pollAfterMs(): number | null {
+    return isFinal(this.#snapshot) ? null : this.#view.watchHub.pollIntervalMs(this.#snapshot.key.projectName);
+  }
+
+  /** The value, or why there is none, where IMM gave one that does not fit. */
+  #given<Name extends keyof Misfits>(name: Name): OrError<TaskSnapshot[Name]> {
+    const { [name]: value, misfits } = this.#snapshot;
+    return value === null ? (misfits[name] ?? value) : value;
+  }
+}

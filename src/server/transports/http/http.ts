@@ -1,0 +1,191 @@
+/**
+ * The HTTP transport: GraphQL over GET and POST, and a health check, on Fastify. The other transports share its port, and those of
+ * SSE and multipart its app.
+ *
+ * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
+ */
+
+import type { ApolloServer } from "@apollo/server";
+import cors from "@fastify/cors";
+import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import type { GraphQLError } from "graphql";
+import { letOthersRun, type Clock } from "../../../clock.js";
+import type { Logger } from "../../../log.js";
+import { answerByApollo, createApollo, GRAPHQL_PATH } from "./apollo.js";
+import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
+import type { ExampleOperations } from "./example-operations.js";
+import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
+import type { RefuseHost } from "../hosts.js";
+import { HttpOrWebSocketMessage } from "./incoming-message.js";
+import type { Caller, ExecutionOptions } from "../../operation/pipeline.js";
+import type { FormatError } from "../../operation/format-error.js";
+import { createMultipartTransport } from "../streams/multipart.js";
+import { insertNamedDocument } from "../named-document.js";
+import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
+import { refusalOf, refuseBody, sendErrors, sendRefusal } from "../refusal.js";
+import { pathOf } from "../request-target.js";
+import type { SerializedResults } from "../../subscription/serialized-results.js";
+import { registerSseTransport } from "../streams/sse.js";
+import { StreamedAnswers } from "../streams/streamed-answers.js";
+
+/** Whether the process is there. */
+const HEALTH_PATH = "/healthz";
+/** Whether new work should come here. */
+const READY_PATH = "/readyz";
+const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
+/** Node looks for requests that take too long so often; its own 30 seconds would come on top of the timeout. */
+const REQUEST_CHECK_MS = 1_000;
+
+/** Characters of an answer. */
+const LARGE_LENGTH = 1_000_000;
+
+/** What the HTTP transport is made of. */
+export interface HttpTransportOptions extends ExecutionOptions {
+  readonly formatError: FormatError;
+  readonly serialized: SerializedResults;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly allowsOrigin: AllowsOrigin;
+  readonly refuseHost: RefuseHost;
+  readonly hasExplorer: boolean;
+  readonly example: ExampleOperations;
+  readonly maxRequestBytes: number;
+  readonly requestTimeoutMs: number;
+  /** Whether new work should come here. */
+  readonly isReady: () => boolean;
+  /** Whether new work is refused. */
+  readonly isDraining: () => boolean;
+}
+
+/** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
+export interface HttpTransport {
+  readonly app: FastifyInstance;
+  readonly apollo: ApolloServer<Caller>;
+  readonly answers: StreamedAnswers;
+}
+
+/** Builds the transport and starts Apollo; does not listen. */
+export async function createHttpTransport(options: HttpTransportOptions): Promise<HttpTransport> {
+  const sandbox = options.hasExplorer ? new Sandbox(options.example) : undefined;
+  const apollo = createApollo({ ...options, plugins: sandbox === undefined ? [] : [sandbox.plugin] });
+  await apollo.start();
+  const { maxRequestBytes, isDraining } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: maxRequestBytes,
+    // A body that trickles in would hold its connection, and a stop, for ever. The answer may take longer.
+    requestTimeout: options.requestTimeoutMs,
+    http: {
+      IncomingMessage: HttpOrWebSocketMessage,
+      headersTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(options.requestTimeoutMs, REQUEST_CHECK_MS),
+      // Refused by the hook below, with a word.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => refuseBelowRequests(error, socket, maxRequestBytes),
+    frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
+    },
+    forceCloseConnections: "idle",
+    // The probes answer to the last; the hook below refuses the rest.
+    return503OnClosing: false,
+  });
+  // Else it would be read as a text, and be a body that is not JSON.
+  app.removeContentTypeParser("text/plain");
+  const methods = collectMethods(app);
+  app.addHook("onRequest", async (request, reply) => {
+    const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
+    if (refused !== null) return sendRefusal(request, reply, refused);
+    const allowed = methods.get(pathOf(request.url));
+    if (request.method === "OPTIONS" && allowed !== undefined) reply.header("allow", allowed.join(", "));
+  });
+  // Ahead of the other refusals, so that pages which are let in may read them.
+  await app.register(cors, {
+    delegator: (request, callback) => {
+      const { origin, host } = request.headers;
+      // Not strict: a client that is no page may ask for what there is too.
+      const preflight = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
+      callback(null, { origin: options.allowsOrigin(origin, host), ...preflight });
+    },
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    if (PROBE_PATHS.has(request.routeOptions.url)) {
+      reply.header("cache-control", "no-store");
+      return undefined;
+    }
+    if (isDraining()) return sendRefusal(request, reply, refusalOf(503, maxRequestBytes));
+    if (request.method === "OPTIONS") return sendRefusal(request, reply, FOREIGN_PAGE);
+    if (!request.is404) {
+      const unread = request.method === "POST" ? refuseBody(request.headers) : null;
+      return unread === null ? undefined : sendRefusal(request, reply, unread);
+    }
+    // Here and not in the handler for it, which would want to read a body first.
+    const allowed = methods.get(pathOf(request.url));
+    if (allowed === undefined) {
+      return sendRefusal(request, reply, {
+        status: 404,
+        message: `There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`,
+      });
+    }
+    reply.header("allow", allowed.join(", "));
+    return sendRefusal(request, reply, { status: 405, message: `Expected one of the methods ${allowed.join(", ")}.` });
+  });
+  app.addHook("onSend", async (_request, reply, payload) => {
+    // Making the text of a large answer has taken long enough: its bytes are made in another turn.
+    if (typeof payload === "string" && payload.length > LARGE_LENGTH) await letOthersRun();
+    // A connection that stays open after its last answer would hold the stop up until the deadline.
+    if (isDraining()) reply.header("connection", "close");
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) return sendErrors(request, reply, 500, { errors: [options.formatError(error)] });
+    return sendRefusal(request, reply, refusalOf(status, maxRequestBytes));
+  });
+  closeUnusedConnections(app, isDraining);
+  refuseExpectations(app);
+  const answers = new StreamedAnswers(options);
+  const answerInParts = createMultipartTransport({ ...options, answers });
+  app.route({
+    url: GRAPHQL_PATH,
+    method: ["GET", "POST"],
+    // Apollo answers none.
+    exposeHeadRoute: false,
+    preHandler: async (request, reply) => {
+      // It executes nothing, so any page may lead here.
+      if (sandbox !== undefined && prefersPage(request)) return sandbox.send(request, reply);
+      const foreign = refusePage(request.headers, options.allowsOrigin, false);
+      if (foreign !== null) return sendRefusal(request, reply, foreign);
+      const unresolved = insertNamedDocument(request, options.persisted);
+      if (unresolved === null) return undefined;
+      // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
+      return sendErrors(request, reply, toStatus(unresolved), { errors: [options.formatError(unresolved)] });
+    },
+    handler: async (request, reply) =>
+      (await answerInParts(request, reply)) ? reply : answerByApollo(apollo, request, reply),
+  });
+  registerSseTransport(app, { ...options, answers });
+  app.get(HEALTH_PATH, async () => ({ status: "ok" }));
+  app.get(READY_PATH, async (_request, reply) =>
+    options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
+  );
+  if (options.hasExplorer) {
+    registerGraphiQL(app, GRAPHQL_PATH, options.example);
+    app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
+  }
+  return { app, apollo, answers };
+}
+
+/** Which methods each path takes, of the routes that are added from now on. */
+function collectMethods(app: FastifyInstance): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, readonly string[]>();
+  app.addHook("onRoute", ({ url, method }) => {
+    // That of CORS, for preflights of every path.
+    if (url !== "*") methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
+  });
+  return methods;
+}
+
+/** The status that an error of the house asks for. */
+function toStatus({ extensions }: GraphQLError): number {
+  return (extensions["http"] as { readonly status: number }).status;
+}

@@ -1,0 +1,276 @@
+/**
+ * One WebSocket between ws and graphql-ws: what a client sends, and the bounds on what it may cause.
+ *
+ * graphql-ws keeps the protocol, but knows each operation by an id that this file gives out and that is never used again;
+ * the client's own id is free as soon as its `complete` or the last message of its operation is there. Messages that the
+ * protocol does not allow close the socket before graphql-ws sees them; `connection_init`, `subscribe` and `complete` reach
+ * it without their payloads. Pings are answered here, and a client that does not answer ours is cut off.
+ *
+ * @see https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+ */
+
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { CloseCode, MessageType, parseMessage, type Message, type PingMessage, type Server } from "graphql-ws";
+import type { RawData, WebSocket } from "ws";
+import type { Clock, Timer } from "../../../clock.js";
+import { RateLimitedError, toError } from "../../../errors.js";
+import { isTooDeep } from "../../../json.js";
+import type { Logger } from "../../../log.js";
+import type { FormatError } from "../../operation/format-error.js";
+import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
+import { LatestReply, SocketWriter } from "./socket-writer.js";
+
+/** What every socket has in common. */
+export interface SocketConnectionOptions extends SocketOperationOptions {
+  readonly formatError: FormatError;
+  readonly logger: Logger;
+  /** For the end of sockets. */
+  readonly clock: Clock;
+  /** For pings. */
+  readonly pingClock: Clock;
+  readonly maxSocketOperations: number;
+  readonly maxSocketBufferBytes: number;
+}
+
+/** graphql-ws, as far as a socket uses it. */
+export type ProtocolServer = Pick<Server<SocketConnection>, "opened">;
+
+/** How long a client may take to answer the close frame before its connection is cut. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** A client that sends nothing between two pings is taken for dead. */
+const PING_INTERVAL_MS = 12_000;
+/** Each message of an operation repeats its id. */
+const MAX_ID_LENGTH = 1_024;
+/** "Try again later", which clients do: graphql-ws's among them. */
+const TRY_AGAIN_LATER = 1_013;
+
+type ClientMessage = Message<
+  MessageType.ConnectionInit | MessageType.Ping | MessageType.Pong | MessageType.Subscribe | MessageType.Complete
+>;
+
+/** One socket, from its handshake to its end. */
+export class SocketConnection implements OperationSocket {
+  readonly headers: IncomingHttpHeaders;
+  readonly writer: SocketWriter;
+  readonly #webSocket: WebSocket;
+  readonly #options: SocketConnectionOptions;
+  /** By internal id: all that graphql-ws has not finished with, those that were aborted too. */
+  readonly #operations = new Map<string, SocketOperation>();
+  /** By the client's id: those that are not over. */
+  readonly #open = new Map<string, SocketOperation>();
+  readonly #pongs: LatestReply<PingMessage["payload"]>;
+  #toProtocol: (text: string) => Promise<void> = async () => undefined;
+  #lastInternalId = 0;
+  #operationBytes = 0;
+  #hasHeard = true;
+  #nextPing: Timer | undefined;
+  #cutoff: Timer | undefined;
+
+  constructor(webSocket: WebSocket, { headers, socket }: IncomingMessage, options: SocketConnectionOptions) {
+    this.headers = headers;
+    this.#webSocket = webSocket;
+    this.#options = options;
+    this.writer = new SocketWriter({
+      webSocket,
+      connection: socket,
+      maxBufferBytes: options.maxSocketBufferBytes,
+      onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
+    });
+    this.#pongs = new LatestReply((payload, onTaken) =>
+      this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
+    );
+  }
+
+  /** Connects ws with graphql-ws. Called once. */
+  open(protocol: ProtocolServer): void {
+    const { logger } = this.#options;
+    const webSocket = this.#webSocket;
+    const onClosed = protocol.opened(
+      {
+        protocol: webSocket.protocol,
+        send: (text) => this.#fromProtocol(text),
+        close: (code, reason) => this.close(code, reason),
+        onMessage: (listener) => {
+          this.#toProtocol = listener;
+        },
+      },
+      this,
+    );
+    const pongFrames = new LatestReply<Buffer>((data, onTaken) => this.writer.sendPong(data, onTaken));
+    webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    webSocket.on("ping", (data) => {
+      this.#hasHeard = true;
+      pongFrames.reply(data);
+    });
+    webSocket.on("pong", () => {
+      this.#hasHeard = true;
+    });
+    // ws closes the socket with the right code by itself.
+    webSocket.on("error", (error) => logger.debug({ error: error.message }, "A WebSocket broke the protocol."));
+    webSocket.once("close", (code, reason) => {
+      this.#leave();
+      this.#nextPing?.cancel();
+      this.#cutoff?.cancel();
+      onClosed(code, String(reason)).catch((thrown: unknown) => this.#report(thrown));
+    });
+    this.#planPing();
+  }
+
+  /** Aborts what runs and closes the socket. One that does not answer within `timeoutMs` is cut. */
+  close(code?: number, reason?: string, timeoutMs = CLOSE_TIMEOUT_MS): void {
+    this.#leave();
+    if (this.#webSocket.readyState === this.#webSocket.CLOSED) return;
+    this.#webSocket.close(code, reason);
+    this.#cutoff?.cancel();
+    this.#cutoff = this.#options.clock.setTimer(timeoutMs, () => this.#webSocket.terminate());
+  }
+
+  fail(operation: SocketOperation, errors: readonly unknown[]): void {
+    if (operation.isOver()) return;
+    this.#forget(operation);
+    operation.close();
+    this.#sendErrors(operation.id, errors);
+  }
+
+  /** The operation that graphql-ws knows by this id. */
+  operation(internalId: string): SocketOperation | undefined {
+    return this.#operations.get(internalId);
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    // What a client has sent before it left, or before it learned that it has to, is still read by ws.
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#hasHeard = true;
+    // The cast: that is how ws gives messages unless asked for otherwise.
+    const text = (data as Buffer).toString();
+    const message = isBinary ? null : parseClientMessage(text);
+    switch (message?.type) {
+      case undefined:
+        return this.close(CloseCode.BadRequest, "Invalid message received");
+      case MessageType.ConnectionInit:
+        return void this.#handOver({ type: message.type });
+      case MessageType.Ping:
+        return this.#pongs.reply(message.payload);
+      case MessageType.Pong:
+        return;
+      case MessageType.Subscribe:
+        return this.#begin(message, text.length);
+      case MessageType.Complete: {
+        const operation = this.#open.get(message.id);
+        if (operation === undefined) return;
+        this.#forget(operation);
+        return void this.#handOver({ type: message.type, id: operation.internalId });
+      }
+    }
+  }
+
+  /** @param bytes - of the message: as many are held for as long as the operation runs. */
+  #begin({ id, payload }: Message<MessageType.Subscribe>, bytes: number): void {
+    if (this.#open.has(id)) {
+      return this.close(CloseCode.SubscriberAlreadyExists, "The last operation with this id has not ended yet");
+    }
+    const refusal = this.#refuse(bytes);
+    if (refusal !== null) return this.#sendErrors(id, [refusal]);
+    this.#operationBytes += bytes;
+    this.#lastInternalId += 1;
+    const internalId = String(this.#lastInternalId);
+    const operation = new SocketOperation({ id, internalId }, payload, this, this.#options);
+    this.#operations.set(internalId, operation);
+    this.#open.set(id, operation);
+    void this.#handOver({ type: MessageType.Subscribe, id: internalId, payload: { query: "" } }).finally(() => {
+      this.#operations.delete(internalId);
+      this.#operationBytes -= bytes;
+      this.#forget(operation);
+    });
+  }
+
+  /** Why the socket may not have one more operation, of so many bytes; null when it may. */
+  #refuse(bytes: number): RateLimitedError | null {
+    const { maxSocketOperations, maxSocketBufferBytes } = this.#options;
+    const { size } = this.#operations;
+    if (size > 0 && this.#operationBytes + bytes > maxSocketBufferBytes) {
+      return new RateLimitedError(
+        `Expected operations of at most ${maxSocketBufferBytes} bytes at once on a socket: end one before the next.`,
+      );
+    }
+    if (size < maxSocketOperations) return null;
+    return new RateLimitedError(
+      `Expected at most ${maxSocketOperations} operations at once on a socket: end one before the next.`,
+    );
+  }
+
+  /** Settles, and never rejects, when graphql-ws has finished with a message: for a `subscribe`, with its operation. */
+  async #handOver(message: ClientMessage): Promise<void> {
+    try {
+      await this.#toProtocol(JSON.stringify(message));
+    } catch (thrown) {
+      this.#report(thrown);
+      this.close(CloseCode.InternalServerError, "Internal server error");
+    }
+  }
+
+  /** Sends a message of graphql-ws, that of an operation under the client's id and only while it is not over. */
+  #fromProtocol(text: string): void {
+    const message = JSON.parse(text) as { readonly type: MessageType; readonly id?: string };
+    if (message.id === undefined) return this.writer.send(text);
+    const operation = this.#operations.get(message.id);
+    if (operation === undefined || operation.isOver()) return;
+    this.writer.send(JSON.stringify({ ...message, id: operation.id }));
+    if (message.type === MessageType.Next) return;
+    this.#forget(operation);
+    operation.close();
+  }
+
+  #sendErrors(id: string, errors: readonly unknown[]): void {
+    const payload = errors.map(this.#options.formatError);
+    this.writer.send(JSON.stringify({ id, type: MessageType.Error, payload }));
+  }
+
+  /** From now on the client may use the id again. */
+  #forget(operation: SocketOperation): void {
+    if (this.#open.get(operation.id) === operation) this.#open.delete(operation.id);
+  }
+
+  #leave(): void {
+    for (const operation of this.#open.values()) operation.abort();
+    this.#open.clear();
+  }
+
+  #planPing(): void {
+    this.#nextPing = this.#options.pingClock.setTimer(PING_INTERVAL_MS, () => {
+      if (!this.#hasHeard) return this.#webSocket.terminate();
+      this.#hasHeard = false;
+      if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
+      this.#planPing();
+    });
+  }
+
+  #report(thrown: unknown): void {
+    this.#options.logger.error({ error: toError(thrown).message }, "A WebSocket was not served as it should be.");
+  }
+}
+
+/** What a client may send, or null. */
+function parseClientMessage(text: string): ClientMessage | null {
+  let message: Message;
+  try {
+    message = parseMessage(text);
+  } catch {
+    return null;
+  }
+  switch (message.type) {
+    case MessageType.ConnectionInit:
+    case MessageType.Pong:
+      return message;
+    case MessageType.Ping:
+      return isTooDeep(message.payload) ? null : message;
+    case MessageType.Subscribe:
+    case MessageType.Complete:
+      return message.id.length > MAX_ID_LENGTH ? null : message;
+    // Only a server may say these.
+    case MessageType.ConnectionAck:
+    case MessageType.Next:
+    case MessageType.Error:
+      return null;
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * One operation of one WebSocket, from its `subscribe` to its last message.
+ *
+ * graphql-ws sees it as a stream without results: `next()` prepares, executes and sends everything, `return()` aborts at
+ * once, and graphql-ws says that it is complete. Results go past graphql-ws since it would serialize each anew for every
+ * subscriber. Whatever fails in here ends this operation with an `error`, and nothing else.
+ *
+ * @see the messages `next` and `error` of the graphql-transport-ws protocol
+ */
+
+import type { IncomingHttpHeaders } from "node:http";
+import type { ExecutionResult } from "graphql";
+import type { SubscribePayload } from "graphql-ws";
+import { prepare, run, type ExecutionOptions, type OperationRequest } from "../../operation/pipeline.js";
+import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
+import type { SerializedResults } from "../../subscription/serialized-results.js";
+import type { SocketWriter } from "./socket-writer.js";
+
+/** What operations are executed and sent with. */
+export interface SocketOperationOptions extends ExecutionOptions {
+  readonly serialized: SerializedResults;
+}
+
+/** The socket of an operation. */
+export interface OperationSocket {
+  /** Of the handshake. */
+  readonly headers: IncomingHttpHeaders;
+  readonly writer: SocketWriter;
+  /** Ends an operation with an `error` message. Ignored when it is over. */
+  fail(operation: SocketOperation, errors: readonly unknown[]): void;
+}
+
+const DONE = { done: true, value: undefined } as const;
+
+/** What one operation of one socket does. */
+export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
+  /** The client's. */
+  readonly id: string;
+  /** The one that graphql-ws knows: no operation of the socket has had it before. */
+  readonly internalId: string;
+  readonly #payload: SubscribePayload;
+  readonly #socket: OperationSocket;
+  readonly #options: SocketOperationOptions;
+  readonly #controller = new AbortController();
+  readonly #prefix: string;
+  #results: ResultStream | undefined;
+  #phase: "running" | "over" = "running";
+
+  constructor(
+    ids: { readonly id: string; readonly internalId: string },
+    payload: SubscribePayload,
+    socket: OperationSocket,
+    options: SocketOperationOptions,
+  ) {
+    this.id = ids.id;
+    this.internalId = ids.internalId;
+    this.#payload = payload;
+    this.#socket = socket;
+    this.#options = options;
+    this.#prefix = `{"id":${JSON.stringify(ids.id)},"type":"next","payload":`;
+  }
+
+  /** Whether nothing more is sent for it. A method, since it changes during an `await`. */
+  isOver(): boolean {
+    return this.#phase === "over";
+  }
+
+  /** Does everything, and never rejects. */
+  async next(): Promise<IteratorResult<ExecutionResult>> {
+    try {
+      const outcome = this.isOver() ? undefined : await this.#execute();
+      if (outcome instanceof ResultStream) await this.#follow(outcome);
+      else if (outcome !== undefined) this.#answer(outcome);
+    } catch (thrown) {
+      this.#socket.fail(this, [thrown]);
+    }
+    return DONE;
+  }
+
+  async return(): Promise<IteratorResult<ExecutionResult>> {
+    this.abort();
+    return DONE;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The client has gone or has lost interest: nothing more is sent, and what runs learns of it. */
+  abort(): void {
+    if (this.isOver()) return;
+    this.close();
+    this.#controller.abort();
+  }
+
+  /** The last message has been sent. */
+  close(): void {
+    this.#phase = "over";
+    this.#socket.writer.forget(this);
+    this.#results?.close();
+  }
+
+  async #execute(): Promise<Outcome> {
+    const payload = this.#payload;
+    const named = this.#options.persisted.resolve(payload);
+    if (named.kind === "refused") return { errors: [named.error] };
+    const request: OperationRequest = named.kind === "named" ? { ...payload, query: named.text } : payload;
+    const { signal } = this.#controller;
+    const preparation = prepare(request, this.#options, () => ({ headers: this.#socket.headers, signal }));
+    return run(preparation, this.#options);
+  }
+
+  /** Sends the only result. One without `data` was refused before anything was executed. */
+  #answer(result: ExecutionResult): void {
+    if (this.isOver()) return;
+    const { data, errors = [] } = result;
+    if (data === undefined && errors.length > 0) this.#socket.fail(this, errors);
+    else this.#socket.writer.send(this.#toMessage(result));
+  }
+
+  /** Sends what a subscription brings until there is nothing more or its client has no interest left. */
+  async #follow(results: ResultStream): Promise<void> {
+    this.#results = results;
+    if (this.isOver()) results.close();
+    await new Promise<void>((resolve, reject) => {
+      results.read({
+        send: (batch, onTaken) => this.#deliver(batch, 0, onTaken),
+        end: resolve,
+        fail: reject,
+      });
+    });
+  }
+
+  #deliver(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
+    const { writer } = this.#socket;
+    try {
+      for (let index = from; index < results.length; index += 1) {
+        if (!writer.hasRoom) {
+          this.#postpone(results, index, onTaken);
+          return;
+        }
+        const message = this.#toMessage(results[index] as ExecutionResult);
+        writer.send(message, index === results.length - 1 ? onTaken : undefined);
+      }
+    } catch (thrown) {
+      // Other subscribers of the same change come after this one.
+      this.#socket.fail(this, [thrown]);
+    }
+  }
+
+  /** Apart from `#deliver`, whose loop would be slower for a closure in it. */
+  #postpone(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
+    this.#socket.writer.postpone(this, () => this.#deliver(results, from, onTaken));
+  }
+
+  #toMessage(result: ExecutionResult): string {
+    return `${this.#prefix}${this.#options.serialized.of(result)}}`;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * From a task's recorded definition back to what the create takes that would start it again; both are in IMM's spelling,
+ * and words that the schema does not know pass. Pure. What it reads holds
+ * the secrets of the definition: it goes into a create's input and nowhere else, and no error repeats a value.
+ */
+
+import { BadUserInputError } from "../../errors.js";
+import { checkInput } from "../../imm/wire/check-input.js";
+import { wireInputOf } from "../../imm/wire/create-inputs.js";
+import type { CreateTaskInput } from "../../imm/imm-client.js";
+import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../../imm/operations/operations.js";
+import { decodeMembers, WireShapeError } from "../../imm/wire/wire.js";
+import { isExactNumber, parseExact } from "../../json.js";
+import { withoutMark } from "./idempotency-tag.js";
+import { parseDefinition } from "../definition/request-definition.js";
+import type { Misfits } from "../misfits.js";
+import type { TaskSnapshot } from "../task.js";
+
+/**
+ * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
+ *
+ * @throws BadUserInputError - naming `input.id`, when the definition is not there or holds what the operation does not take.
+ * @throws InvalidDefinitionError - when it is nested too deep.
+ * @throws GatewayError - when IMM gave the definition, the user data or the tags in another shape than documented.
+ */
+export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
+  const { request } = operation;
+  const text = recordedOf(snapshot, "definition");
+  const definition = text === null ? null : parseDefinition(text);
+  if (!isRecord(definition)) throw unfit("whose definition IMM has recorded as an object");
+  const { projectName } = snapshot.key;
+  const recorded = {
+    ...(request["UserData"] !== undefined && { UserData: recordedOf(snapshot, "userData") }),
+    ...(request["Tags"] !== undefined && { Tags: recordedOf(snapshot, "tags") }),
+    ...Object.fromEntries(Object.entries(definition).filter(([, value]) => isGiven(value))),
+    ProjectName: projectName,
+  };
+  const wire = toWireValues(request, recorded, "");
+  const { Tags: _tags, ...others } = decode(request, wire);
+  const Tags = withoutMark(wire["Tags"]);
+  const input = { ...others, ...(Tags !== undefined && { Tags }), ProjectName: projectName };
+  const violation = checkInput(wireInputOf(operation), input);
+  if (violation !== null) {
+    throw unfit(`whose definition has \`${violation.path}\` as ${violation.expected}`);
+  }
+  return input;
+}
+
+/** What IMM has recorded. What the gateway cannot read of it must not be missing in the new task. */
+function recordedOf<Name extends keyof Misfits>(snapshot: TaskSnapshot, name: Name): TaskSnapshot[Name] {
+  const { [name]: value, misfits } = snapshot;
+  if (value === null && misfits[name] !== undefined) throw misfits[name];
+  return value;
+}
+
+/** The members that have a value, nested JSON text read. Refuses those that the table does not know: none may be lost. */
+function toWireValues(
+  members: Members,
+  recorded: Readonly<Record<string, unknown>>,
+  path: string,
+): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(recorded)) {
+    if (!isGiven(value)) continue;
+    const member = Object.hasOwn(members, name) ? members[name] : undefined;
+    if (member === undefined) throw unfit(`whose definition is without \`${path}${name}\`, which no create takes`);
+    wire[name] = toWireValue(member, value, path + name);
+  }
+  return wire;
+}
+
+function toWireValue(shape: Shape, recorded: unknown, path: string): unknown {
+  const { type, items } = shape;
+  // Parameters with members travel as JSON text, and may be recorded as they travelled.
+  const value = typeof recorded === "string" && type !== "string" ? parseOrKeep(recorded) : recorded;
+  if (type === "array" && items !== undefined && Array.isArray(value)) {
+    return value.map((item, index) => toWireValue(items, item, `${path}[${index}]`));
+  }
+  if (type === "object" && isRecord(value)) return toWireValues(modelOf(shape).members, value, `${path}.`);
+  return value;
+}
+
+function decode(request: Members, wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  try {
+    return decodeMembers(request, wire, { path: "definition", maxMisfits: 0, keepsDigits: true });
+  } catch (thrown) {
+    if (!(thrown instanceof WireShapeError)) throw thrown;
+    throw unfit("whose definition has its members in the documented types");
+  }
+}
+
+function unfit(expected: string): BadUserInputError {
+  return new BadUserInputError("input.id", `Expected \`input.id\` to be that of a task ${expected}.`);
+}
+
+function parseOrKeep(text: string): unknown {
+  try {
+    return parseExact(text);
+  } catch {
+    return text;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
+}

@@ -1,0 +1,202 @@
+/**
+ * Lists the tasks of a project, over as many pages of IMM as are asked for.
+ *
+ * The resolver calls it, it calls the `ImmClient`, and the reader learns every task it meets. One per process: those who
+ * ask for the same page at the same time share it. It never counts, never reads backwards and keeps no page.
+ */
+
+import { momentOf, type Clock } from "../../clock.js";
+import { BadUserInputError } from "../../errors.js";
+import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../../imm/imm-client.js";
+import type { CallTally } from "../call-tally.js";
+import { parseInstant } from "../instant.js";
+import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
+import type { ListQuery } from "./list-query.js";
+import { pageAt, readPages, type Page } from "./pages.js";
+import { PAGE_SIZE } from "./requests.js";
+import { fromListedTask, type TaskSnapshot } from "../task.js";
+
+/** What a `TaskLister` is made of. */
+export interface TaskListerOptions {
+  readonly client: ImmClient;
+  readonly clock: Clock;
+  /** Is told of every task on every page, and answers with all that is known of it. */
+  readonly learn: (snapshot: TaskSnapshot) => TaskSnapshot;
+}
+
+/** Which part of a list. */
+export interface ListPart {
+  /** The most tasks to give. */
+  readonly first: number;
+  /** The cursor behind which to go on. */
+  readonly after: string | undefined;
+  /** Whether the request definitions are wanted. */
+  readonly definition: boolean;
+  /** Aborted when nobody wants the rest. */
+  readonly signal: AbortSignal;
+  /** Counts what the list costs. @default nobody counts */
+  readonly tally?: CallTally | undefined;
+}
+
+/** One task of a list. */
+export interface ListedTask {
+  readonly snapshot: TaskSnapshot;
+  /** The cursor behind it. */
+  toCursor(): string;
+}
+
+/** A part of a list. */
+export interface TaskListing {
+  readonly items: readonly ListedTask[];
+  /** Whether more tasks are known, or IMM has said that there are. */
+  readonly hasNextPage: boolean;
+  /** Where to go on; null when there is nothing behind which to go on. */
+  readonly endCursor: string | null;
+}
+
+interface ReadPage extends Page {
+  readonly tasks: readonly ImmTaskInfo[];
+  readonly snapshots: readonly TaskSnapshot[];
+}
+
+/** IMM may give pages that are not full, or empty, with more behind them: so many are read beyond the least number. */
+const MAX_SPARE_PAGES = 10;
+
+/** The arguments of the schema, by IMM's names for them. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  nextToken: "after",
+  maxResults: "first",
+  taskTypes: "filter.taskTypes",
+  status: "filter.status",
+  tagSelector: "filter.tag",
+  startTimeRange: "filter.startTime",
+  endTimeRange: "filter.endTime",
+  sort: "orderBy.field",
+  order: "orderBy.direction",
+};
+
+/** Lists tasks for the whole process. */
+export class TaskLister {
+  readonly #options: TaskListerOptions;
+  /** Pages that are being read, by what was asked. */
+  readonly #flights = new Map<string, Promise<ReadPage>>();
+
+  constructor(options: TaskListerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Up to `first` tasks behind `after`, in the order of the query: fewer when there are no more, or when IMM's pages are
+   * too sparse.
+   *
+   * @throws BadUserInputError - naming `after` when it is no cursor of this list, or the argument that IMM refuses.
+   * @throws NotFoundError - when IMM knows no such project.
+   */
+  async list(query: ListQuery, { first, after, definition, signal, tally }: ListPart): Promise<TaskListing> {
+    const digest = digestOf(query);
+    const items: ListedTask[] = [];
+    let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
+    const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
+    const readPage = async (nextToken: string | undefined): Promise<ReadPage> => {
+      const toSkip = anchor === undefined ? 0 : anchor.index + 1;
+      const maxResults = Math.min(PAGE_SIZE, toSkip + first - items.length);
+      const request = { ...query, maxResults, ...pageAt(nextToken), ...(definition && { requestDefinition: true }) };
+      return this.#page(request, tally);
+    };
+    const isWanted = (): boolean => items.length < first && !signal.aborted;
+    for await (const page of readPages(readPage, { from: token, maxPages, isWanted })) {
+      const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
+      const end = Math.min(page.tasks.length, count + first - items.length);
+      for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
+        const place = placeBehind(page, count + offset, token, query);
+        items.push({ snapshot, toCursor: () => toCursor(digest, place) });
+      }
+      const hasMoreHere = end < page.tasks.length;
+      if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, null);
+      token = page.nextToken;
+      if (isPassed) anchor = undefined;
+    }
+    return toListing(items, true, toCursor(digest, { token, anchor }));
+  }
+
+  /** One page, shared by all who ask for it while it is being read. */
+  async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
+    const text = JSON.stringify(request);
+    const underWay = this.#flights.get(text);
+    tally?.countPage();
+    if (underWay !== undefined) return underWay;
+    const page = this.#read(request, tally).finally(() => this.#flights.delete(text));
+    this.#flights.set(text, page);
+    return page;
+  }
+
+  async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
+    const { client, clock, learn } = this.#options;
+    const observed = momentOf(clock);
+    const { tasks, requestId, nextToken } = await client
+      .listTasks(request, { priority: CallPriority.query, onAttempt: tally?.countCall })
+      .catch((thrown: unknown) => {
+        throw toArgumentError(thrown);
+      });
+    const snapshots = tasks.map((task) => learn(fromListedTask(request.projectName, task, { requestId, observed })));
+    return { tasks, snapshots, nextToken };
+  }
+}
+
+function toListing(items: readonly ListedTask[], hasNextPage: boolean, resume: string | null): TaskListing {
+  return { items, hasNextPage, endCursor: items.at(-1)?.toCursor() ?? resume };
+}
+
+/** Behind the last task of a page that has a successor, the successor is enough. */
+function placeBehind(page: ReadPage, index: number, token: string | undefined, query: ListQuery): ListPlace {
+  const task = page.tasks[index];
+  const isLast = index === page.tasks.length - 1;
+  if (task === undefined || (isLast && page.nextToken !== undefined)) {
+    return { token: page.nextToken, anchor: undefined };
+  }
+  return { token, anchor: { taskId: task.taskId, time: orderTime(task, query), index } };
+}
+
+interface Skipped {
+  /** How many tasks at the beginning of the page have been given before. */
+  readonly count: number;
+  /** Whether the page reaches beyond the anchor. */
+  readonly isPassed: boolean;
+}
+
+const NOTHING_SKIPPED: Skipped = { count: 0, isPassed: true };
+
+/**
+ * Finds the anchor on its page. Where it has gone (it no longer passes the filter, was forgotten, or another end time
+ * has moved it) what comes behind it in the order is taken.
+ */
+function skip(tasks: readonly ImmTaskInfo[], anchor: Anchor, query: ListQuery): Skipped {
+  const at = tasks.findIndex((task) => task.taskId === anchor.taskId && orderTime(task, query) === anchor.time);
+  if (at !== -1) return { count: at + 1, isPassed: true };
+  const behind = tasks.findIndex((task) => isBehind(task, anchor, query));
+  return behind === -1 ? { count: tasks.length, isPassed: false } : { count: behind, isPassed: true };
+}
+
+/** Whether a task comes later than the anchor. Where running tasks stand among the ended is undocumented: last here. */
+function isBehind(task: ImmTaskInfo, anchor: Anchor, query: ListQuery): boolean {
+  const [taskAt, anchorAt] = [orderTime(task, query), anchor.time].map((time) =>
+    time === null ? Infinity : parseInstant(time),
+  ) as [number, number];
+  const isLater = taskAt === anchorAt ? task.taskId > anchor.taskId : taskAt > anchorAt;
+  const isSame = taskAt === anchorAt && task.taskId === anchor.taskId;
+  return query.order === "desc" ? !isLater && !isSame : isLater;
+}
+
+/** The time that a task is ordered by, as IMM wrote it; null under TaskId, and where it gave no instant. */
+function orderTime(task: ImmTaskInfo, { sort }: ListQuery): string | null {
+  const time = sort === "StartTime" ? task.startTime : sort === "EndTime" ? task.endTime : undefined;
+  return typeof time !== "string" || parseInstant(time) === null ? null : time;
+}
+
+/** IMM's refusals, naming the argument that the client knows. */
+function toArgumentError(thrown: unknown): unknown {
+  const argument = thrown instanceof BadUserInputError ? ARGUMENTS[thrown.argument ?? ""] : undefined;
+  if (!(thrown instanceof BadUserInputError) || argument === undefined) return thrown;
+  const { imm } = thrown;
+  return new BadUserInputError(argument, `IMM refused \`${argument}\` (${String(imm?.code)}).`, { imm });
+}

@@ -1,0 +1,112 @@
+/**
+ * One DataLoader per request: the fields of one operation share their reads, whatever aliases they stand under.
+ *
+ * The resolvers call it, it calls the process-wide `TaskReader`. Keys are collected for one turn and the needs of the
+ * same key are merged, so a definition selected in one alias of two still makes one call. A loader must not outlive its
+ * request: it would answer with what was true when the request came.
+ */
+
+import DataLoader from "dataloader";
+import { BadUserInputError, toError } from "../../errors.js";
+import type { CallTally } from "../call-tally.js";
+import {
+  includesNeeds,
+  mergeNeeds,
+  NO_NEEDS,
+  toKeyText,
+  type TaskKey,
+  type TaskNeeds,
+  type TaskSnapshot,
+} from "../task.js";
+
+/** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
+export type ReadEach = (
+  requests: readonly { readonly key: TaskKey; readonly needs: TaskNeeds }[],
+  options: { readonly tally?: CallTally | undefined; readonly isWanted?: (() => boolean) | undefined },
+) => readonly Promise<TaskSnapshot>[];
+
+/** What a `TaskLoader` is made of. */
+export interface TaskLoaderOptions {
+  readonly readEach: ReadEach;
+  /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
+  readonly maxTasksPerOperation: number;
+  /** Counts what the operation costs, when somebody wants to know. */
+  readonly tally?: CallTally | undefined;
+  /** Whether the client still waits. @default it does */
+  readonly isWanted?: (() => boolean) | undefined;
+}
+
+/** Loads tasks for one request. */
+export class TaskLoader {
+  readonly #loader: DataLoader<TaskKey, TaskSnapshot, string>;
+  /** By key text: what a batch will ask for, or has asked for. */
+  readonly #needs = new Map<string, TaskNeeds>();
+  readonly #admitted = new Set<string>();
+  /** The keys whose batch has left. */
+  readonly #dispatched = new Set<string>();
+  readonly #maxTasks: number;
+  #waits = 0;
+  readonly #tally: CallTally | undefined;
+
+  constructor({ readEach, maxTasksPerOperation, tally, isWanted }: TaskLoaderOptions) {
+    this.#maxTasks = maxTasksPerOperation;
+    this.#tally = tally;
+    this.#loader = new DataLoader(
+      async (keys) => {
+        const requests = keys.map((key) => this.#dispatch(key));
+        const answers = readEach(requests, { tally, isWanted });
+        return Promise.all(answers.map(async (answer) => answer.catch(toError)));
+      },
+      { cacheKeyFn: toKeyText },
+    );
+  }
+
+  /**
+   * The task's snapshot, with at least what `needs` names.
+   *
+   * @throws BadUserInputError - when the operation asks for too many different tasks.
+   * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
+   */
+  async load(key: TaskKey, needs: TaskNeeds): Promise<TaskSnapshot> {
+    this.admit(key);
+    const text = toKeyText(key);
+    const asked = this.#needs.get(text);
+    this.#needs.set(text, mergeNeeds(asked ?? NO_NEEDS, needs));
+    // What has not left yet leaves with the merged needs; what came back with less is asked for again.
+    const isTooLittle = asked !== undefined && !includesNeeds(asked, needs);
+    if (isTooLittle && this.#dispatched.delete(text)) this.#loader.clear(key);
+    const snapshot = await this.#loader.load(key);
+    this.#tally?.countAnswer(snapshot, needs);
+    return snapshot;
+  }
+
+  /**
+   * Counts a task towards what one operation may ask for.
+   *
+   * @throws BadUserInputError - when it is one too many.
+   */
+  admit(key: TaskKey): void {
+    this.#admitted.add(toKeyText(key));
+    if (this.#admitted.size <= this.#maxTasks) return;
+    this.#admitted.delete(toKeyText(key));
+    throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
+  }
+
+  /**
+   * Counts a wait for a task: each holds a timer and a stream, also where several wait for one task.
+   *
+   * @throws BadUserInputError - when it is one too many.
+   */
+  admitWait(key: TaskKey): void {
+    this.#waits += 1;
+    if (this.#waits <= this.#maxTasks) return this.admit(key);
+    throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} waits in one operation.`);
+  }
+
+  /** One key of a batch that leaves. */
+  #dispatch(key: TaskKey): { readonly key: TaskKey; readonly needs: TaskNeeds } {
+    const text = toKeyText(key);
+    this.#dispatched.add(text);
+    return { key, needs: this.#needs.get(text) ?? NO_NEEDS };
+  }
+}

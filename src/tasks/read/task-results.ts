@@ -1,0 +1,67 @@
+/**
+ * What tasks came to, for the whole process: read once for each task that has succeeded, however many ask and whenever.
+ *
+ * `Task.result` calls it, it calls the `ImmClient`. A result never changes, with one exception: a verdict of `review` may
+ * be followed by that of a person, so it is not kept beyond the call that brought it.
+ */
+
+import { LRUCache } from "lru-cache";
+import type { ImmClient, ImmTaskResult } from "../../imm/imm-client.js";
+import { resultOperationOf, toCamelCase } from "../../imm/operations/operations.js";
+import type { CallTally } from "../call-tally.js";
+import { toKeyText, type TaskSnapshot } from "../task.js";
+
+/** What `TaskResults` is made of. */
+export interface TaskResultsOptions {
+  readonly client: ImmClient;
+  /** Results kept; the least recently used go first. Minimum: `1`. */
+  readonly maxCachedResults: number;
+}
+
+/** Reads results. */
+export class TaskResults {
+  readonly #client: ImmClient;
+  /** Under way, or kept. */
+  readonly #reads: LRUCache<string, Promise<ImmTaskResult>>;
+
+  constructor({ client, maxCachedResults }: TaskResultsOptions) {
+    this.#client = client;
+    this.#reads = new LRUCache({ max: maxCachedResults });
+  }
+
+  /**
+   * What the task came to; null before it has succeeded, and for a type that has no result to read.
+   *
+   * @throws GatewayError - when it cannot be read. The next one who asks causes a call again.
+   */
+  async load(snapshot: TaskSnapshot, tally?: CallTally): Promise<ImmTaskResult | null> {
+    const { key } = snapshot;
+    if (!hasResult(snapshot)) return null;
+    tally?.countOwnCall();
+    const keyText = toKeyText(key);
+    const known = this.#reads.get(keyText);
+    if (known !== undefined) return known;
+    const read = this.#client.getResult(key, { onAttempt: tally?.countCall });
+    this.#reads.set(keyText, read);
+    try {
+      const result = await read;
+      if (!isSettled(key.taskType, result)) this.#reads.delete(keyText);
+      return result;
+    } catch (thrown) {
+      this.#reads.delete(keyText);
+      throw thrown;
+    }
+  }
+}
+
+/** Whether IMM tells what the task came to. */
+export function hasResult({ key, status }: TaskSnapshot): boolean {
+  return status === "SUCCEEDED" && resultOperationOf(key.taskType) !== undefined;
+}
+
+/** Whether the outcome is there, and nobody will decide otherwise. */
+function isSettled(taskType: string, result: ImmTaskResult): boolean {
+  const outcome = result[toCamelCase(resultOperationOf(taskType)?.outcome ?? "")];
+  if (outcome === undefined || outcome instanceof Error) return false;
+  return typeof outcome !== "object" || outcome === null || Reflect.get(outcome, "suggestion") !== "review";
+}

@@ -1,0 +1,88 @@
+/**
+ * Waits for tasks to end, for `awaitTask`. A wait follows its task like any subscriber, so it costs no call that a
+ * subscription would not cause; what it holds is a timer and a stream, of which there are a bounded number at once.
+ */
+
+import { setMaxListeners } from "node:events";
+import type { Clock } from "../../clock.js";
+import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
+import type { TaskKey, TaskNeeds, TaskSnapshot } from "../task.js";
+import { FULL_RETRY_MS } from "./project-watch.js";
+import type { WatchHub } from "./watch-hub.js";
+import type { WatchStream } from "./watch-stream.js";
+
+/** What a `TaskWaiter` is made of. */
+export interface TaskWaiterOptions {
+  readonly hub: WatchHub;
+  readonly clock: Clock;
+  /** Waits at once; a further one is refused. Minimum: `1`. */
+  readonly maxWaitingOperations: number;
+}
+
+/** One wait. */
+export interface WaitRequest {
+  readonly key: TaskKey;
+  readonly needs: TaskNeeds;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+  /** Aborted when the answer is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Waits for the whole process. */
+export class TaskWaiter {
+  readonly #hub: WatchHub;
+  readonly #clock: Clock;
+  readonly #maxWaits: number;
+  #waits = 0;
+
+  constructor({ hub, clock, maxWaitingOperations }: TaskWaiterOptions) {
+    this.#hub = hub;
+    this.#clock = clock;
+    this.#maxWaits = maxWaitingOperations;
+  }
+
+  /**
+   * The final snapshot, or at the timeout the present one.
+   *
+   * @throws UpstreamThrottledError - when so many wait already, or so many tasks are watched.
+   * @throws UpstreamTimeoutError - when nothing was seen of the task in time, or the answer is not wanted any more.
+   * @throws GatewayError - when the task cannot be followed.
+   */
+  async wait({ key, needs, timeoutMs, signal }: WaitRequest): Promise<TaskSnapshot> {
+    // A client that has gone before the wait began is not heard of again.
+    if (signal.aborted) throw noAnswer();
+    if (this.#waits >= this.#maxWaits) {
+      throw new UpstreamThrottledError("As many operations wait for tasks as may.", { retryAfterMs: FULL_RETRY_MS });
+    }
+    const stream = this.#hub.watch({ keys: [key], needs });
+    const close = (): void => stream.close();
+    const timer = this.#clock.setTimer(timeoutMs, close);
+    // Every wait of the operation listens; their number is bounded by its loader.
+    setMaxListeners(0, signal);
+    signal.addEventListener("abort", close);
+    this.#waits += 1;
+    try {
+      return await lastSnapshot(stream);
+    } finally {
+      this.#waits -= 1;
+      timer.cancel();
+      signal.removeEventListener("abort", close);
+    }
+  }
+}
+
+/** What the stream showed last when it ended. */
+async function lastSnapshot(stream: WatchStream): Promise<TaskSnapshot> {
+  let last: TaskSnapshot | undefined;
+  for await (const event of stream) {
+    if (event.kind === "failure") throw event.error;
+    if (event.kind === "snapshot") last = event.snapshot;
+  }
+  if (last === undefined) throw noAnswer();
+  return last;
+}
+
+function noAnswer(): UpstreamTimeoutError {
+  return new UpstreamTimeoutError("IMM did not answer before the wait was over.");
+}

@@ -1,0 +1,116 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { ConfigurationError } from "../../../src/errors.js";
+import { endpointOfRegion, parseEndpoint, regionOfEndpoint } from "../../../src/imm/wire/endpoints.js";
+
+const publicRegions = [
+  "ap-south-1",
+  "ap-southeast-1",
+  "ap-southeast-2",
+  "ap-southeast-5",
+  "cn-beijing",
+  "cn-chengdu",
+  "cn-guangzhou",
+  "cn-hangzhou",
+  "cn-hongkong",
+  "cn-north-2-gov-1",
+  "cn-qingdao",
+  "cn-shanghai",
+  "cn-shenzhen",
+  "cn-wulanchabu",
+  "cn-zhangjiakou",
+  "eu-central-1",
+  "eu-west-1",
+  "us-east-1",
+  "us-west-1",
+];
+
+describe("endpointOfRegion", () => {
+  test.each(publicRegions)("has the public host of %s, over HTTPS", (region) => {
+    expect(endpointOfRegion(region)).toEqual({ protocol: "https", host: `imm.${region}.aliyuncs.com` });
+  });
+
+  test("has the VPC host of the one region without a public one", () => {
+    expect(endpointOfRegion("cn-beijing-gov-1")).toEqual({
+      protocol: "https",
+      host: "imm-vpc.cn-beijing-gov-1.aliyuncs.com",
+    });
+  });
+
+  test.each(["cn-nowhere", "", "CN-HANGZHOU", "cn-hangzhou ", "evil.example/", "toString"])(
+    "refuses %j, listing what is known and the way out",
+    (region) => {
+      const refusal = new ConfigurationError(
+        `IMM_REGION: expected one of ${[...publicRegions, "cn-beijing-gov-1"].join(", ")}, got "${region}"; for another region set IMM_ENDPOINT.`,
+      );
+      expect(() => endpointOfRegion(region)).toThrow(refusal);
+    },
+  );
+
+  // dist/test/imm/ lies three folders below the repository, and the facts beside the repository.
+  const factsFile = new URL("../../../../../shared/imm/operations.json", import.meta.url);
+  if (existsSync(factsFile)) {
+    test("agrees with the SDK's map", () => {
+      const { meta } = JSON.parse(readFileSync(factsFile, "utf8")) as { meta: { endpoints: Record<string, string> } };
+      const hosts = Object.keys(meta.endpoints).map((region) => [region, endpointOfRegion(region).host]);
+      expect(Object.fromEntries(hosts)).toEqual(meta.endpoints);
+      expect(Object.keys(meta.endpoints).toSorted()).toEqual([...publicRegions, "cn-beijing-gov-1"].toSorted());
+    });
+  }
+});
+
+describe("regionOfEndpoint", () => {
+  test.each([
+    ["https://imm.cn-hangzhou.aliyuncs.com", "cn-hangzhou"],
+    ["https://imm-vpc.cn-beijing-gov-1.aliyuncs.com", "cn-beijing-gov-1"],
+    ["http://127.0.0.1:4010", undefined],
+    ["https://imm.cn-hangzhou.aliyuncs.com.proxy.example", undefined],
+    ["https://oss.cn-hangzhou.aliyuncs.com", undefined],
+  ])("of %s is %s", (url, region) => {
+    expect(regionOfEndpoint(parseEndpoint(url))).toBe(region);
+  });
+});
+
+describe("parseEndpoint", () => {
+  test.each([
+    ["https://imm-vpc.cn-hangzhou.aliyuncs.com", "https", "imm-vpc.cn-hangzhou.aliyuncs.com"],
+    ["https://imm.cn-hangzhou.aliyuncs.com/", "https", "imm.cn-hangzhou.aliyuncs.com"],
+    ["http://127.0.0.1:4010", "http", "127.0.0.1:4010"],
+    ["http://[::1]:4010", "http", "[::1]:4010"],
+    ["https://proxy.example:443", "https", "proxy.example"],
+  ])("reads %s", (text, protocol, host) => {
+    expect(parseEndpoint(text)).toEqual({ protocol, host });
+  });
+
+  test.each([
+    "imm.cn-hangzhou.aliyuncs.com",
+    "localhost:4010",
+    "ftp://imm.example",
+    "ws://imm.example",
+    "https://imm.example/path",
+    "https://imm.example/#top",
+    "https://",
+    "",
+    "not a url",
+  ])("refuses %j, showing what is expected", (text) => {
+    const refusal = new ConfigurationError(
+      `IMM_ENDPOINT: expected a URL such as https://imm-vpc.cn-hangzhou.aliyuncs.com, without a path, got "${text}".`,
+    );
+    expect(() => parseEndpoint(text)).toThrow(refusal);
+  });
+
+  test.each([
+    "https://user:hunter2@imm.example",
+    "https://:hunter2@imm.example",
+    "https://hunter2@imm.example",
+    "https://imm.example/?AccessKeySecret=hunter2",
+  ])("refuses the credentials in %s without repeating them", (text) => {
+    expect(() => parseEndpoint(text)).toThrow(ConfigurationError);
+    expect(() => parseEndpoint(text)).toThrow(/^IMM_ENDPOINT: expected a URL such as (?!.*hunter2)/);
+  });
+
+  test("repeats at most a hundred characters of what was given", () => {
+    const text = `ftp://${"a".repeat(300)}`;
+    expect(() => parseEndpoint(text)).toThrow(`got "${text.slice(0, 100)}".`);
+  });
+});

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "@jest/globals";
+import { createSchema } from "../../../../src/schema/build-schema.js";
+import { Documents } from "../../../../src/server/operation/documents.js";
+import { createExecutor } from "../../../../src/server/operation/executor.js";
+import { createFormatError } from "../../../../src/server/operation/format-error.js";
+import { PersistedOperations } from "../../../../src/server/operation/persisted-operations.js";
+import { formatResult, type ExecutionOptions } from "../../../../src/server/operation/pipeline.js";
+import { ResultStream } from "../../../../src/server/subscription/result-stream.js";
+import { SerializedResults } from "../../../../src/server/subscription/serialized-results.js";
+import { createHttpTransport, type HttpTransportOptions } from "../../../../src/server/transports/http/http.js";
+import { openWebSocketTransport } from "../../../../src/server/transports/websocket/websocket.js";
+import { transports } from "../../../support/every-transport.js";
+import { keyArguments } from "../../../support/query.js";
+import { RawSocket, subscribeMessage } from "../../../support/raw-socket.js";
+import { RecordingLogger } from "../../../support/recording-logger.js";
+import { disposeAfterTest, manualClockNow } from "../../../support/start-gateway.js";
+import { subscribeByMultipart, subscribeBySse } from "../../../support/stream-request.js";
+
+const FOLLOW = `subscription { taskProgress(${keyArguments({ taskType: "t", taskId: "i" })}) { id } }`;
+const MASKED = {
+  message: "The gateway failed unexpectedly.",
+  extensions: { code: "INTERNAL_SERVER_ERROR", errorId: expect.any(String) },
+};
+
+/** The transports with a pipeline whose parts fail as a test wants it. */
+async function start(parts: Partial<ExecutionOptions>): Promise<string> {
+  const logger = new RecordingLogger();
+  const schema = createSchema();
+  const documents = new Documents({
+    schema,
+    hasIntrospection: false,
+    maxQueryTokens: 100,
+    maxDocumentCacheBytes: 10_000,
+  });
+  const formatError = createFormatError(logger);
+  // The cast: what is left out is for the explorer and the limits of sockets.
+  const options = {
+    schema,
+    documents,
+    persisted: new PersistedOperations({
+      documents: undefined,
+      source: "",
+      isExclusive: false,
+      maxAutomaticQueryBytes: 0,
+      checked: documents,
+    }),
+    maxOperationCost: 1_000,
+    maxCreatesPerOperation: 1,
+    createContext: () => ({}),
+    execute: createExecutor({ maxResponseBytes: 1_000_000 }),
+    formatError,
+    serialized: new SerializedResults((result) => formatResult(result, formatError)),
+    logger,
+    clock: manualClockNow(),
+    allowsOrigin: () => true,
+    refuseHost: () => null,
+    isReady: () => true,
+    isDraining: () => false,
+    maxRequestBytes: 10_000,
+    requestTimeoutMs: 10_000,
+    maxSocketOperations: 10,
+    maxSocketBufferBytes: 1_000_000,
+    ...parts,
+  } as unknown as HttpTransportOptions & Parameters<typeof openWebSocketTransport>[0];
+  const { app, apollo } = await createHttpTransport(options);
+  const sockets = openWebSocketTransport({
+    ...options,
+    server: app.server,
+    path: "/graphql",
+    pingClock: options.clock,
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  disposeAfterTest(async () => {
+    await sockets.close(0);
+    app.server.closeAllConnections();
+    await app.close();
+    await apollo.stop();
+  });
+  const address = app.server.address();
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+}
+
+describe("a subscription whose execution breaks", () => {
+  const broken = async (): Promise<ResultStream> => {
+    const stream = new ResultStream(new Map([["a", { data: { taskProgress: null } }]]), () => undefined);
+    stream.end({ failure: { error: new Error("odd") } });
+    return stream;
+  };
+
+  it("ends with what was sent, an error, and the end, on each transport", async () => {
+    const url = await start({ subscribe: broken });
+    const event = { data: { taskProgress: null } };
+    expect(await (await subscribeBySse(url, FOLLOW)).rest()).toEqual([
+      { event: "next", data: event },
+      { event: "next", data: { errors: [MASKED] } },
+      { event: "complete", data: null },
+    ]);
+    const parts = await subscribeByMultipart(url, FOLLOW);
+    expect([await parts.next(), await parts.next(), await parts.next()]).toEqual([
+      { payload: event },
+      { payload: null, errors: [MASKED] },
+      null,
+    ]);
+    const socket = await RawSocket.open(url);
+    socket.send(subscribeMessage("a", FOLLOW));
+    expect(await socket.rest("a")).toEqual([
+      { id: "a", type: "next", payload: event },
+      { id: "a", type: "error", payload: [MASKED] },
+    ]);
+  });
+});
+
+describe("a part of the pipeline that throws", () => {
+  const throws = (): never => {
+    throw new Error("odd");
+  };
+
+  it.each<[string, Partial<ExecutionOptions>, string]>([
+    ["the documents", { documents: { check: throws } as unknown as Documents }, FOLLOW],
+    ["the context", { createContext: throws }, FOLLOW],
+    ["the begin of a subscription", { subscribe: async () => throws() }, FOLLOW],
+    ["the execution", { execute: async () => throws() }, "{ __typename }"],
+  ])("is a masked error of that operation, on each transport: %s", async (_what, parts, document) => {
+    const url = await start(parts);
+    const json = JSON.stringify({ query: document });
+    const outcomes = await Promise.all(["S", "W"].map(async (name) => transports[name as "S" | "W"](url, json)));
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ errors: [MASKED], data: undefined });
+    const posted = await transports.P(url, json);
+    const failed = { status: 500, errors: [MASKED] };
+    // A subscription that is posted is refused before it is begun.
+    const isRefused = document === FOLLOW && "subscribe" in parts;
+    expect(isRefused ? failed : posted).toMatchObject(failed);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+});
