@@ -12,7 +12,7 @@ import { parseEndpoint } from "../src/imm/wire/endpoints.js";
 import { createGateway } from "../src/server/gateway.js";
 import { withTimePassing } from "./support/manual-clock.js";
 import { eventually } from "./support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "./support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "./support/next-poll.js";
 import { compileSnippets, readSnippets } from "./support/snippets.js";
 import { disposeAfterTest, QUICK_LIMITS, startGateway, type RunningGateway } from "./support/start-gateway.js";
 
@@ -65,7 +65,7 @@ class Received<T> {
 
   async untilDone(running: RunningGateway): Promise<readonly T[]> {
     await eventually(() => this.events.length > 0 || this.failures.length > 0);
-    while (running.gateway.watchedTasks > 0) await lookAgain(running);
+    while (running.gateway.watchedTasks > 0) await nextPoll(running);
     await eventually(() => this.hasEnded || this.failures.length > 0);
     if (this.failures.length > 0) throw new Error("The subscription failed.", { cause: this.failures[0] });
     // What it was sent on the way, and not the end alone.

@@ -1,6 +1,6 @@
 /**
  * Decides whether a request comes from the account the emulator plays: access key, STS token, date, nonce, signature.
- * Called by `http-door.ts` once per request; remembers nothing but the nonces it has seen.
+ * Called by `imm-http-server.ts` once per request; remembers nothing but the nonces it has seen.
  */
 
 import type { Clock } from "../clock.js";

@@ -1,6 +1,6 @@
 /**
  * What the emulator has received: the calls, for tests to assert on, and how many were in flight at once. Written by
- * `http-door.ts`. Bounded, so that an emulator may run for weeks.
+ * `imm-http-server.ts`. Bounded, so that an emulator may run for weeks.
  */
 
 /** One request that has arrived completely, whatever became of it. */

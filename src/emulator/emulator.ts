@@ -3,7 +3,7 @@
  *
  * `startEmulator` joins the parts and returns the handle with which tests, benchmarks and the command line drive it:
  * tasks are added, or created by clients, with their whole life planned, and time does the rest. The answers are made in `imm-service.ts`,
- * the HTTP side in `http-door.ts`. Nothing here ever calls out.
+ * the HTTP side in `imm-http-server.ts`. Nothing here ever calls out.
  */
 
 import { type Clock, systemClock } from "../clock.js";
@@ -12,7 +12,7 @@ import { Authenticator } from "./authenticator.js";
 import { CallLog, type ReceivedCall } from "./call-log.js";
 import type { LifePlanner } from "./created-tasks.js";
 import { type FaultRule, Faults } from "./faults.js";
-import { HttpDoor } from "./http-door.js";
+import { ImmHttpServer } from "./imm-http-server.js";
 import { ImmService } from "./imm-service.js";
 import { type Task, taskAt, type TaskIdentity, type TaskOutcome } from "./task-life.js";
 import { type NewTask, planTask } from "./task-plan.js";
@@ -145,7 +145,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const stores = new Map(projects.map((name) => [name, new TaskStore()]));
   const faults = new Faults(clock);
   const log = new CallLog();
-  const door = new HttpDoor({
+  const server = new ImmHttpServer({
     clock,
     authenticator: new Authenticator({ accessKeyId, accessKeySecret, securityToken, maxClockSkewMs }, clock),
     service: new ImmService({
@@ -159,8 +159,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     faults,
     log,
   });
-  const url = await door.open(host, port);
-  return new RunningEmulator({ url, clock, stores, timeScale, faults, log, door });
+  const url = await server.open(host, port);
+  return new RunningEmulator({ url, clock, stores, timeScale, faults, log, server });
 }
 
 type CheckedOption = "port" | "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
@@ -189,7 +189,7 @@ interface EmulatorParts {
   readonly timeScale: number;
   readonly faults: Faults;
   readonly log: CallLog;
-  readonly door: HttpDoor;
+  readonly server: ImmHttpServer;
 }
 
 interface FoundTask {
@@ -266,7 +266,7 @@ class RunningEmulator implements Emulator {
   }
 
   close(): Promise<void> {
-    return this.#parts.door.close();
+    return this.#parts.server.close();
   }
 
   #find(taskId: string): FoundTask | undefined {

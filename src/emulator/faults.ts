@@ -1,5 +1,5 @@
 /**
- * Decides which calls go wrong, and how. Knows nothing of HTTP: `http-door.ts` asks once per call and carries it out.
+ * Decides which calls go wrong, and how. Knows nothing of HTTP: `imm-http-server.ts` asks once per call and carries it out.
  */
 
 import type { Clock } from "../clock.js";

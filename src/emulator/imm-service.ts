@@ -1,6 +1,6 @@
 /**
  * What IMM answers, without HTTP: the action and its parameters in, the members of the answer out. Called by
- * `http-door.ts` for genuine requests; reads the tasks that `emulator.ts` adds, and adds those that clients create.
+ * `imm-http-server.ts` for genuine requests; reads the tasks that `emulator.ts` adds, and adds those that clients create.
  */
 
 import type { Clock } from "../clock.js";
@@ -84,7 +84,7 @@ export class ImmService {
 
   #getTask(texts: ReadonlyMap<string, string>): AnswerMembers {
     const { RequestDefinition, ...name } = decodeParameters("GetTask", texts);
-    const { task, state } = this.#look(name);
+    const { task, state } = this.#find(name);
     return {
       ...singleMembers(task, state),
       Progress: this.#settings.progressInGetTask ? state.progress : undefined,
@@ -121,7 +121,7 @@ export class ImmService {
     const { taskType, response, outcome }: ResultOperation = resultOperations[action];
     const name = decodeParameters(action, texts);
     if (name.TaskType !== taskType) throw resourceNotFound("TaskId");
-    const { task, state } = this.#look(name);
+    const { task, state } = this.#find(name);
     const members = {
       ...singleMembers(task, state),
       [outcome]: state.status === "Succeeded" ? task.result : undefined,
@@ -130,7 +130,7 @@ export class ImmService {
   }
 
   /** The task of that name. One that waits to be seen starts. */
-  #look({ ProjectName, TaskType, TaskId }: TaskName): ListedTask {
+  #find({ ProjectName, TaskType, TaskId }: TaskName): ListedTask {
     const store = this.#project(ProjectName);
     const now = this.#settings.clock.now();
     const task = store.find(TaskId, now);

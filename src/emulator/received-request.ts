@@ -1,5 +1,5 @@
 /**
- * Reads an HTTP request whole and takes it apart for the checks that follow. Called by `http-door.ts` alone.
+ * Reads an HTTP request whole and takes it apart for the checks that follow. Called by `imm-http-server.ts` alone.
  */
 
 import type { IncomingMessage } from "node:http";

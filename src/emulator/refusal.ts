@@ -1,6 +1,6 @@
 /**
  * How IMM says no to a request: an HTTP status, a code and a sentence. Leaf of the emulator; thrown by every check,
- * turned into an answer by `http-door.ts` alone.
+ * turned into an answer by `imm-http-server.ts` alone.
  *
  * | code                                        | HTTP | thrown when                                  | evidence  |
  * | ------------------------------------------- | ---- | -------------------------------------------- | --------- |

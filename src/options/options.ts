@@ -168,7 +168,7 @@ function refuseContradictions(
     );
   }
   if (options.federationPrefix !== undefined && !options.federation) {
-    throw new ConfigurationError(`${nameOf("federationPrefix")} needs ${nameOf("federation")}.`);
+    throw new ConfigurationError(`${nameOf("federationPrefix")} parts ${nameOf("federation")}.`);
   }
   if (!options.onlyPersistedOperations) return;
   const refuse = (reason: string): never => {

@@ -3,7 +3,7 @@
  * asks for it; the loader and the reader write to it.
  */
 
-import { isFinal, type TaskNeeds, type TaskSnapshot } from "./task.js";
+import { isFinal, type TaskParts, type TaskSnapshot } from "./task.js";
 
 /** The tally as it is told. */
 export interface CallReport {
@@ -53,9 +53,9 @@ export class CallTally {
   }
 
   /** A field of the operation has been given this answer. By itself it would have taken GetTask, and a list for its progress. */
-  countAnswer(snapshot: TaskSnapshot, needs: TaskNeeds): void {
+  countAnswer(snapshot: TaskSnapshot, parts: TaskParts): void {
     const isRunning = !isFinal(snapshot);
-    this.#callsOfItsOwn += needs.progress && isRunning ? 2 : 1;
+    this.#callsOfItsOwn += parts.progress && isRunning ? 2 : 1;
     if (isRunning) this.#oldestObservedTick = Math.min(this.#oldestObservedTick ?? Infinity, snapshot.observedTick);
   }
 

@@ -23,7 +23,7 @@ export interface TaskKey {
 export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
 
 /** The parts of a task that cost something extra: what a reader needs beyond the plain fields. */
-export interface TaskNeeds {
+export interface TaskParts {
   /** The request definition: an extra parameter of GetTask. */
   readonly definition: boolean;
   /** The progress of a running task: a ListTasks call. */
@@ -33,7 +33,7 @@ export interface TaskNeeds {
 }
 
 /** The plain fields only. */
-export const NO_NEEDS: TaskNeeds = { definition: false, progress: false, eventId: false };
+export const NO_PARTS: TaskParts = { definition: false, progress: false, eventId: false };
 
 /** One task as it was seen at one instant. Text that IMM left empty is null. */
 export interface TaskSnapshot {
@@ -109,7 +109,7 @@ export function toKeyText({ projectName, taskType, taskId }: TaskKey): string {
 }
 
 /** What two readers need together. */
-export function mergeNeeds(a: TaskNeeds, b: TaskNeeds): TaskNeeds {
+export function mergeParts(a: TaskParts, b: TaskParts): TaskParts {
   return {
     definition: a.definition || b.definition,
     progress: a.progress || b.progress,
@@ -118,7 +118,7 @@ export function mergeNeeds(a: TaskNeeds, b: TaskNeeds): TaskNeeds {
 }
 
 /** Whether an answer to `asked` also answers `wanted`. */
-export function includesNeeds(asked: TaskNeeds, wanted: TaskNeeds): boolean {
+export function includesParts(asked: TaskParts, wanted: TaskParts): boolean {
   return (
     (asked.definition || !wanted.definition) &&
     (asked.progress || !wanted.progress) &&
@@ -136,20 +136,20 @@ export function isFinal({ status, statusText, endTime }: TaskSnapshot): boolean 
 }
 
 /**
- * Whether a snapshot answers `needs` without asking IMM again. A final one is never too old; a running one must have
+ * Whether a snapshot answers `parts` without asking IMM again. A final one is never too old; a running one must have
  * been observed, and its progress asked for, at the tick `notBefore` or later.
  */
-export function satisfies(snapshot: TaskSnapshot, needs: TaskNeeds, notBefore: number): boolean {
+export function satisfies(snapshot: TaskSnapshot, parts: TaskParts, notBefore: number): boolean {
   if (!snapshot.hasBeenRead) return false;
-  if (needs.definition && !snapshot.hasAskedDefinition) return false;
-  if (needs.eventId && !snapshot.hasAskedEventId) return false;
+  if (parts.definition && !snapshot.hasAskedDefinition) return false;
+  if (parts.eventId && !snapshot.hasAskedEventId) return false;
   if (isFinal(snapshot)) return true;
   if (snapshot.observedTick < notBefore) return false;
-  return !needs.progress || (snapshot.progressAskedTick !== null && snapshot.progressAskedTick >= notBefore);
+  return !parts.progress || (snapshot.progressAskedTick !== null && snapshot.progressAskedTick >= notBefore);
 }
 
-/** Whether somebody who needs `needs` would see a difference. When IMM was asked, and in which call, is none. */
-export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: TaskNeeds): boolean {
+/** Whether somebody who needs `parts` would see a difference. When IMM was asked, and in which call, is none. */
+export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, parts: TaskParts): boolean {
   return (
     before.status !== after.status ||
     before.code !== after.code ||
@@ -159,10 +159,10 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, needs: Tas
     before.userData !== after.userData ||
     (before.tags !== after.tags && JSON.stringify(before.tags) !== JSON.stringify(after.tags)) ||
     misfitsText(before) !== misfitsText(after) ||
-    (needs.progress &&
+    (parts.progress &&
       (before.progress !== after.progress || before.progressError?.code !== after.progressError?.code)) ||
-    (needs.eventId && before.eventId !== after.eventId) ||
-    (needs.definition && before.definition !== after.definition)
+    (parts.eventId && before.eventId !== after.eventId) ||
+    (parts.definition && before.definition !== after.definition)
   );
 }
 

@@ -117,7 +117,7 @@ describe("decodeParameters of what starts a task", () => {
     Output: '{"URI":"oss://b/t"}',
   };
 
-  function mark(members: string): Record<string, string> {
+  function tag(members: string): Record<string, string> {
     return { ...convert, Targets: `[{"Video":{"FilterVideo":{"Watermarks":[${members}]}}}]` };
   }
 
@@ -135,9 +135,9 @@ describe("decodeParameters of what starts a task", () => {
     ["CreateMediaConvertTask", { ...convert, Targets: "[]" }, "MissingTargets"],
     ["CreateMediaConvertTask", convert, "MissingTargets"],
     ["CreateMediaConvertTask", { ...convert, Targets: '[{"Container":"mp4"}]' }, "InvalidTargets"],
-    ["CreateMediaConvertTask", mark('{"FontSize":4}'), "InvalidTargets"],
-    ["CreateMediaConvertTask", mark('{"FontSize":120}'), "InvalidTargets"],
-    ["CreateMediaConvertTask", mark('{"FontApha":0}'), "InvalidTargets"],
+    ["CreateMediaConvertTask", tag('{"FontSize":4}'), "InvalidTargets"],
+    ["CreateMediaConvertTask", tag('{"FontSize":120}'), "InvalidTargets"],
+    ["CreateMediaConvertTask", tag('{"FontApha":0}'), "InvalidTargets"],
     ["CreateHighlightTask", { ...highlight, Sources: '[{"URI":""}]' }, "InvalidSources"],
     ["CreateHighlightTask", { ...highlight, Output: "{}" }, "InvalidOutput"],
     ["CreateHighlightTask", { ...highlight, Tags: "[]" }, "InvalidTags"],
@@ -147,7 +147,7 @@ describe("decodeParameters of what starts a task", () => {
 
   test("takes words that the table does not know", () => {
     expect(decodeCreate("CreateHighlightTask", { ...highlight, Type: "Remix" })).toMatchObject({ Type: "Remix" });
-    expect(decodeCreate("CreateMediaConvertTask", mark('{"FontSize":5,"FontApha":1}'))).toMatchObject({
+    expect(decodeCreate("CreateMediaConvertTask", tag('{"FontSize":5,"FontApha":1}'))).toMatchObject({
       Targets: [{ Video: { FilterVideo: { Watermarks: [{ FontSize: 5, FontApha: 1 }] } } }],
     });
   });

@@ -116,7 +116,7 @@ describe("a request is answered by its own status", () => {
     ["no body", post(""), 400],
     ["a body that is no JSON", post("{"), 400],
     ["a body that is no UTF-8", post(Buffer.from([0x7b, 0xff, 0xfe, 0x7d])), 400],
-    ["a body with a mark of its order", post(`\uFEFF${QUERY}`), [200, 400]],
+    ["a body with a tag of its order", post(`\uFEFF${QUERY}`), [200, 400]],
     ["a body of null", post("null"), 400],
     ["a list of operations", post(`[${QUERY},${QUERY}]`), 400],
     ["a body nested 100,000 deep", post(`${"[".repeat(100_000)}${"]".repeat(100_000)}`), 400],

@@ -10,7 +10,7 @@ import {
   hasChanged,
   isFinal,
   mergeSnapshots,
-  NO_NEEDS,
+  NO_PARTS,
   parseTaskKey,
   satisfies,
   toKeyText,
@@ -193,19 +193,19 @@ describe("the error of a task", () => {
 
 describe("what a snapshot answers", () => {
   it("is never too old when final", () => {
-    expect(satisfies(got({ status: "Failed" }, 1), { ...NO_NEEDS, progress: true }, 1_000_000)).toBe(true);
+    expect(satisfies(got({ status: "Failed" }, 1), { ...NO_PARTS, progress: true }, 1_000_000)).toBe(true);
   });
 
   it("depends on when the progress was asked for, not only on when the task was seen", () => {
     const merged = mergeSnapshots(listed({ progress: 5 }, 1_000), got({}, 3_000));
-    expect(satisfies(merged, NO_NEEDS, 2_000)).toBe(true);
-    expect(satisfies(merged, { ...NO_NEEDS, progress: true }, 2_000)).toBe(false);
+    expect(satisfies(merged, NO_PARTS, 2_000)).toBe(true);
+    expect(satisfies(merged, { ...NO_PARTS, progress: true }, 2_000)).toBe(false);
   });
 
   it("depends on whether the definition and the event id were asked for", () => {
-    expect(satisfies(got({ status: "Succeeded" }), { ...NO_NEEDS, definition: true }, 0)).toBe(false);
-    expect(satisfies(got({ status: "Succeeded" }, 1, true), { ...NO_NEEDS, definition: true }, 0)).toBe(true);
-    expect(satisfies(listed({ status: "Succeeded" }), { ...NO_NEEDS, eventId: true }, 0)).toBe(false);
+    expect(satisfies(got({ status: "Succeeded" }), { ...NO_PARTS, definition: true }, 0)).toBe(false);
+    expect(satisfies(got({ status: "Succeeded" }, 1, true), { ...NO_PARTS, definition: true }, 0)).toBe(true);
+    expect(satisfies(listed({ status: "Succeeded" }), { ...NO_PARTS, eventId: true }, 0)).toBe(false);
   });
 });
 
@@ -294,9 +294,9 @@ describe("a value that does not fit", () => {
 
   it("is a change when it comes and when it goes, for those who have not read the value before", () => {
     const [plain, odd] = [got({}), got({ tags: misfit })];
-    expect([hasChanged(plain, odd, NO_NEEDS), hasChanged(odd, plain, NO_NEEDS)]).toEqual([true, true]);
-    expect(hasChanged(odd, got({ tags: misfit }, 2_000), NO_NEEDS)).toBe(false);
-    expect(hasChanged(got({ tags: {} }), mergeSnapshots(got({ tags: {} }), odd), NO_NEEDS)).toBe(false);
+    expect([hasChanged(plain, odd, NO_PARTS), hasChanged(odd, plain, NO_PARTS)]).toEqual([true, true]);
+    expect(hasChanged(odd, got({ tags: misfit }, 2_000), NO_PARTS)).toBe(false);
+    expect(hasChanged(got({ tags: {} }), mergeSnapshots(got({ tags: {} }), odd), NO_PARTS)).toBe(false);
   });
 
   it("never erases what is known, and is not forgotten for what changes no more", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Clock } from "../../src/clock.js";
-import { EVERY_SECOND } from "../support/look-again.js";
+import { EVERY_SECOND } from "../support/next-poll.js";
 import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
 import type { ManualClock } from "../support/manual-clock.js";

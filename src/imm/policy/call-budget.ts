@@ -10,7 +10,7 @@
 import PQueue from "p-queue";
 import type { Clock, Timer } from "../../clock.js";
 import { UpstreamThrottledError } from "../../errors.js";
-import { TurnOrder } from "./fair-queue.js";
+import { FairQueue } from "./fair-queue.js";
 
 /** What a `ProjectBudget` is made of. */
 export interface ProjectBudgetOptions {
@@ -36,7 +36,7 @@ const WINDOW_MS = 1_000;
 
 /** One project's budget. */
 export class ProjectBudget {
-  readonly #queue: PQueue<TurnOrder>;
+  readonly #queue: PQueue<FairQueue>;
   readonly #clock: Clock;
   readonly #maxCallsPerSecond: number;
   /** Calls a second that IMM is believed to grant; null for as many as are configured. */
@@ -54,7 +54,7 @@ export class ProjectBudget {
     this.#clock = clock;
     this.#maxCallsPerSecond = maxCallsPerSecond;
     this.#isPaused = isPaused;
-    this.#queue = new PQueue({ autoStart: !isPaused, queueClass: TurnOrder });
+    this.#queue = new PQueue({ autoStart: !isPaused, queueClass: FairQueue });
   }
 
   /** How many calls wait for their turn. */

@@ -22,7 +22,7 @@ interface Line {
 const TURNS_PER_ROUND = 5;
 
 /** The calls that wait. It is p-queue's own queue by type, since p-queue takes aborted calls out of no other. */
-export class TurnOrder extends PriorityQueue {
+export class FairQueue extends PriorityQueue {
   /** By priority. */
   readonly #lines = new Map<number, Line>();
   #turn = 0;

@@ -1,7 +1,7 @@
 /** What a mutation that starts a task answers: the task, or why there is none. What fails after the start hides no task. */
 
 import { Ctx, Field, ObjectType } from "type-graphql";
-import { NO_NEEDS } from "../../tasks/task.js";
+import { NO_PARTS } from "../../tasks/task.js";
 import type { StartOutcome } from "../../tasks/create/task-starter.js";
 import type { GatewayContext } from "../context.js";
 import { CreateTaskError } from "./create-task-error.type.js";
@@ -36,7 +36,7 @@ export class CreateTaskPayload {
     if (this.#outcome === null) return null;
     const { snapshot, isNew } = this.#outcome;
     if (isNew) return new StartedTask(snapshot, context);
-    const present = await context.taskLoader.load(snapshot.key, NO_NEEDS).catch(() => snapshot);
+    const present = await context.taskLoader.load(snapshot.key, NO_PARTS).catch(() => snapshot);
     return new StartedTask(present, context);
   }
 

@@ -20,7 +20,7 @@ import { checkOwnTags, EVERYBODY } from "../../tasks/create/idempotency-tag.js";
 import { toRerunInput } from "../../tasks/create/rerun-input.js";
 import { parseTaskIdOf } from "../../tasks/task-id.js";
 import type { StartOutcome, StartRequest } from "../../tasks/create/task-starter.js";
-import { NO_NEEDS, parseName, type TaskKey, type TaskSnapshot } from "../../tasks/task.js";
+import { NO_PARTS, parseName, type TaskKey, type TaskSnapshot } from "../../tasks/task.js";
 import type { GatewayContext } from "../context.js";
 import { toCreateTaskError } from "./create-task-error.type.js";
 import { CreateTaskPayload } from "./create-task.payload.js";
@@ -162,7 +162,7 @@ async function startTask(
 /** The task that is to run again. One that IMM does not know is a fault of the id, not of a project. */
 async function loadPattern(key: TaskKey, { taskLoader }: GatewayContext): Promise<TaskSnapshot> {
   try {
-    return await taskLoader.load(key, { ...NO_NEEDS, definition: true });
+    return await taskLoader.load(key, { ...NO_PARTS, definition: true });
   } catch (thrown) {
     if (!(thrown instanceof NotFoundError)) throw thrown;
     throw new BadUserInputError("input.id", thrown.message, { imm: thrown.imm });

@@ -5,7 +5,7 @@
  */
 
 import type { TaskLoader } from "../../tasks/read/task-loader.js";
-import { NO_NEEDS, type TaskNeeds, type TaskSnapshot } from "../../tasks/task.js";
+import { NO_PARTS, type TaskParts, type TaskSnapshot } from "../../tasks/task.js";
 import { Task, type TaskView } from "../task/task.type.js";
 
 /** How a started task is shown, and what reads it. */
@@ -13,7 +13,7 @@ export interface StartedTaskView extends TaskView {
   readonly taskLoader: TaskLoader;
 }
 
-const NEEDS_DEFINITION: TaskNeeds = { ...NO_NEEDS, definition: true };
+const NEEDS_DEFINITION: TaskParts = { ...NO_PARTS, definition: true };
 
 /** Not a type of its own in the schema: a Task, some of whose fields come later. */
 export class StartedTask extends Task {
@@ -27,19 +27,19 @@ export class StartedTask extends Task {
   }
 
   override get progress(): Promise<number | null | Error> {
-    return this.#read({ ...NO_NEEDS, progress: true }, (task) => task.progress);
+    return this.#read({ ...NO_PARTS, progress: true }, (task) => task.progress);
   }
 
   override get startTime(): Promise<string | null | Error> {
-    return this.#read(NO_NEEDS, (task) => task.startTime);
+    return this.#read(NO_PARTS, (task) => task.startTime);
   }
 
   override get elapsedMs(): Promise<number | null> {
-    return this.#read(NO_NEEDS, (task) => task.elapsedMs);
+    return this.#read(NO_PARTS, (task) => task.elapsedMs);
   }
 
   override get expiresAt(): Promise<string | null> {
-    return this.#read(NO_NEEDS, (task) => task.expiresAt);
+    return this.#read(NO_PARTS, (task) => task.expiresAt);
   }
 
   override get requestDefinition(): Promise<unknown> {
@@ -54,7 +54,7 @@ export class StartedTask extends Task {
     return this.#read(NEEDS_DEFINITION, (task) => task.outputs);
   }
 
-  async #read<T>(needs: TaskNeeds, pick: (task: Task) => T | Promise<T>): Promise<T> {
-    return pick(new Task(await this.#view.taskLoader.load(this.#key, needs), this.#view));
+  async #read<T>(parts: TaskParts, pick: (task: Task) => T | Promise<T>): Promise<T> {
+    return pick(new Task(await this.#view.taskLoader.load(this.#key, parts), this.#view));
   }
 }

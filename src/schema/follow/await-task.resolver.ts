@@ -8,7 +8,7 @@ import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-gra
 import { parseTaskKey } from "../../tasks/task.js";
 import { DEFAULT_AWAIT_MS, parseTimeout } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
-import { selectedNeeds } from "../task/selected-needs.js";
+import { selectedParts } from "../task/selected-parts.js";
 import { TaskKeyInput } from "../task/task-key.input.js";
 import { Task } from "../task/task.type.js";
 
@@ -39,11 +39,11 @@ export class AwaitTaskResolver {
   ): Promise<Task> {
     const request = { key: parseTaskKey(key), timeoutMs: parseTimeout(timeoutMs, context.maxAwaitMs) };
     context.taskLoader.admitWait(request.key);
-    const needs = selectedNeeds(info);
-    const snapshot = await context.taskWaiter.wait({ ...request, needs, signal: context.signal });
+    const parts = selectedParts(info);
+    const snapshot = await context.taskWaiter.wait({ ...request, parts, signal: context.signal });
     // The calls are the watch's, which is shared.
     context.tally?.countShared(1);
-    context.tally?.countAnswer(snapshot, needs);
+    context.tally?.countAnswer(snapshot, parts);
     return new Task(snapshot, context);
   }
 }

@@ -13,7 +13,7 @@ import { parseTaskKey, type TaskKey } from "../../tasks/task.js";
 import type { WatchEvent, WatchStream } from "../../tasks/watch/watch-stream.js";
 import { parseListArgument, parseMaxStaleness } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
-import { selectedNeeds } from "../task/selected-needs.js";
+import { selectedParts } from "../task/selected-parts.js";
 import { TaskEvent, toTaskEvent } from "./task-event.type.js";
 import { Task } from "../task/task.type.js";
 import { ProjectEventsArgs, TaskEventsArgs, TaskProgressArgs } from "./watch-task.args.js";
@@ -63,8 +63,8 @@ export class WatchTaskResolver {
     subscribe: ({ args, context, info }: SubscribeData<ProjectEventsArgs>) => {
       const { projectName, sort: _sort, order: _order, ...filter } = parseListQuery(args.projectName, args.filter);
       const maxStalenessMs = parseMaxStaleness(args.maxStalenessMs);
-      const needs = selectedNeeds(info);
-      return context.watchHub.watchProject({ projectName, filter, needs, maxStalenessMs, tellsCourse: true });
+      const parts = selectedParts(info);
+      return context.watchHub.watchProject({ projectName, filter, parts, maxStalenessMs, sendsPhases: true });
     },
   })
   projectEvents(
@@ -81,12 +81,12 @@ function watch(
   maxStalenessMs: number | null | undefined,
   { watchHub }: GatewayContext,
   info: GraphQLResolveInfo,
-  tellsCourse = false,
+  sendsPhases = false,
 ): WatchStream {
   return watchHub.watch({
-    tellsCourse,
+    sendsPhases,
     keys,
-    needs: selectedNeeds(info),
+    parts: selectedParts(info),
     maxStalenessMs: parseMaxStaleness(maxStalenessMs),
   });
 }

@@ -4,7 +4,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
 import { DEFAULT_FIRST, parseFirst, parseListQuery } from "../../tasks/list/list-query.js";
 import type { GatewayContext } from "../context.js";
-import { selectedNeeds } from "../task/selected-needs.js";
+import { selectedParts } from "../task/selected-parts.js";
 import { TaskConnection } from "./task-connection.type.js";
 import { TaskFilter } from "./task-filter.input.js";
 import { TaskOrder } from "./task-order.input.js";
@@ -57,7 +57,7 @@ export class ListTasksResolver {
     const listing = await taskLister.list(parseListQuery(projectName, filter, orderBy), {
       first: parseFirst(first, maxListedTasks),
       after: after ?? undefined,
-      definition: selectedNeeds(info).definition,
+      definition: selectedParts(info).definition,
       signal,
       tally,
     });

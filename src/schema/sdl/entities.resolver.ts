@@ -14,7 +14,7 @@ import { parseListArgument } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
 import { loadTask, settleAll } from "../task/load-task.js";
 import { printSubgraph } from "./sdl.js";
-import { selectedNeeds } from "../task/selected-needs.js";
+import { selectedParts } from "../task/selected-parts.js";
 import { Task } from "../task/task.type.js";
 
 const AnyScalar = new GraphQLScalarType({
@@ -59,11 +59,11 @@ export class EntitiesResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
-    const needs = selectedNeeds(info);
+    const parts = selectedParts(info);
     // No router asks for nothing, but a client of its own may.
     const asked = parseListArgument(ARGUMENT, representations, context.maxKeys, 0);
     return settleAll(asked, async (representation) =>
-      loadTask(parseRepresentation(representation, context.region), needs, context),
+      loadTask(parseRepresentation(representation, context.region), parts, context),
     );
   }
 }

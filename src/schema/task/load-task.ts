@@ -1,13 +1,13 @@
 /** From a key to a Task, through the operation's own loader: what every resolver that reads tasks does. */
 
 import { toError } from "../../errors.js";
-import type { TaskKey, TaskNeeds } from "../../tasks/task.js";
+import type { TaskKey, TaskParts } from "../../tasks/task.js";
 import type { GatewayContext } from "../context.js";
 import { Task } from "./task.type.js";
 
-/** The task as it is now, with at least what `needs` names. */
-export async function loadTask(key: TaskKey, needs: TaskNeeds, context: GatewayContext): Promise<Task> {
-  return new Task(await context.taskLoader.load(key, needs), context);
+/** The task as it is now, with at least what `parts` names. */
+export async function loadTask(key: TaskKey, parts: TaskParts, context: GatewayContext): Promise<Task> {
+  return new Task(await context.taskLoader.load(key, parts), context);
 }
 
 /** All results in order, each failure in its place: graphql-js turns an Error in a list into an error at that index. */

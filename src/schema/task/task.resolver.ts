@@ -8,7 +8,7 @@ import { parseListArgument } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
 import { loadTask, settleAll } from "./load-task.js";
 import { Node } from "./node.type.js";
-import { selectedNeeds } from "./selected-needs.js";
+import { selectedParts } from "./selected-parts.js";
 import { TaskKeyInput } from "./task-key.input.js";
 import { Task } from "./task.type.js";
 
@@ -24,7 +24,7 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
-    return loadTask(parseTaskKey(key), selectedNeeds(info), context);
+    return loadTask(parseTaskKey(key), selectedParts(info), context);
   }
 
   @Query(() => [Task], {
@@ -40,9 +40,9 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
-    const needs = selectedNeeds(info);
+    const parts = selectedParts(info);
     return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key, index) =>
-      loadTask(parseTaskKey(key, `keys[${index}]`), needs, context),
+      loadTask(parseTaskKey(key, `keys[${index}]`), parts, context),
     );
   }
 
@@ -55,7 +55,7 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Node> {
-    return loadTask(parseTaskIdOf(context.region, id), selectedNeeds(info), context);
+    return loadTask(parseTaskIdOf(context.region, id), selectedParts(info), context);
   }
 
   @Query(() => [Node], {
@@ -71,9 +71,9 @@ export class TaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Node | Error)[]> {
-    const needs = selectedNeeds(info);
+    const parts = selectedParts(info);
     return settleAll(parseListArgument("ids", ids, context.maxKeys), async (id) =>
-      loadTask(parseTaskIdOf(context.region, id, "ids"), needs, context),
+      loadTask(parseTaskIdOf(context.region, id, "ids"), parts, context),
     );
   }
 }

@@ -8,7 +8,7 @@ import { Field, ID, Int, ObjectType } from "type-graphql";
 import type { CallTally } from "../../tasks/call-tally.js";
 import type { Misfits } from "../../tasks/misfits.js";
 import { toGlobalTaskId } from "../../tasks/task-id.js";
-import { elapsedMs, expiresAtMs, isFinal, NO_NEEDS, type TaskSnapshot } from "../../tasks/task.js";
+import { elapsedMs, expiresAtMs, isFinal, NO_PARTS, type TaskSnapshot } from "../../tasks/task.js";
 import type { TaskLoader } from "../../tasks/read/task-loader.js";
 import { hasResult, type TaskResults } from "../../tasks/read/task-results.js";
 import type { TaskTexts } from "../../tasks/definition/task-texts.js";
@@ -178,7 +178,7 @@ export class Task extends Node {
     const { key, hasAskedEventId } = this.#snapshot;
     if (hasAskedEventId || this.#loader === undefined) return this.#given("eventId");
     return this.#loader
-      .load(key, { ...NO_NEEDS, eventId: true })
+      .load(key, { ...NO_PARTS, eventId: true })
       .then((complete) => new Task(complete, this.#view).eventId);
   }
 

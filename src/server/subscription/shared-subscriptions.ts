@@ -113,7 +113,7 @@ class SharedSubscription {
       if (!isFollowable(source)) return;
       for await (const event of source) {
         const result = await this.#execute({ ...this.#args, rootValue: event });
-        this.#tell(source, event, result);
+        this.#notify(source, event, result);
       }
       for (const stream of this.#streams) stream.end();
     } catch (error) {
@@ -123,7 +123,7 @@ class SharedSubscription {
     }
   }
 
-  #tell({ isEndless }: Source, event: WatchEvent, result: ExecutionResult): void {
+  #notify({ isEndless }: Source, event: WatchEvent, result: ExecutionResult): void {
     const taskText = keyTextOf(event);
     const isOver = event.kind === "failure" || (event.kind === "snapshot" && isFinal(event.snapshot));
     if (event.kind === "caughtUp" || event.kind === "delayed") {

@@ -7,7 +7,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../clock.js";
 import { UpstreamThrottledError } from "../../errors.js";
-import { checkSameInput, type IdempotencyMark } from "./idempotency-tag.js";
+import { checkSameInput, type IdempotencyTag } from "./idempotency-tag.js";
 
 /** How long a key holds, from its first use on. */
 export const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
@@ -43,30 +43,30 @@ export class IdempotencyKeys<T> {
    * @throws IdempotencyKeyReusedError - when it was used with another input.
    * @throws UpstreamThrottledError - when too many others are under way or lost.
    */
-  use(mark: IdempotencyMark): KeyUse<T> {
+  use(tag: IdempotencyTag): KeyUse<T> {
     const now = this.#clock.tick();
-    const known = this.#open.get(mark.key) ?? this.#answered.get(mark.key);
+    const known = this.#open.get(tag.key) ?? this.#answered.get(tag.key);
     if (known !== undefined && known.expiresTick > now) {
-      checkSameInput(known.input, mark);
+      checkSameInput(known.input, tag);
       return known;
     }
     this.#makeRoom(now);
-    const use = { input: mark.input, expiresTick: now + KEY_LIFETIME_MS, attempt: undefined, lostTick: null };
-    this.#answered.delete(mark.key);
-    this.#open.set(mark.key, use);
+    const use = { input: tag.input, expiresTick: now + KEY_LIFETIME_MS, attempt: undefined, lostTick: null };
+    this.#answered.delete(tag.key);
+    this.#open.set(tag.key, use);
     return use;
   }
 
   /** Takes down that a key's create was answered: from now on it may be forgotten. */
-  settle(mark: IdempotencyMark, use: KeyUse<T>): void {
-    if (this.#open.get(mark.key) !== use) return;
-    this.#open.delete(mark.key);
-    this.#answered.set(mark.key, use);
+  settle(tag: IdempotencyTag, use: KeyUse<T>): void {
+    if (this.#open.get(tag.key) !== use) return;
+    this.#open.delete(tag.key);
+    this.#answered.set(tag.key, use);
   }
 
   /** Frees a key whose create certainly started nothing. */
-  free(mark: IdempotencyMark): void {
-    this.#open.delete(mark.key);
+  free(tag: IdempotencyTag): void {
+    this.#open.delete(tag.key);
   }
 
   #makeRoom(now: number): void {

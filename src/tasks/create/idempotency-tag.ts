@@ -19,14 +19,14 @@ export const INPUT_TAG = "imm-graphql-input";
 export const EVERYBODY = "";
 
 /** Digests, each of 32 hexadecimal digits. */
-export interface IdempotencyMark {
+export interface IdempotencyTag {
   /** Of the key, and of what it holds for: the caller, the project, the action. */
   readonly key: string;
   readonly input: string;
 }
 
 /** What a create is marked by. */
-export interface MarkedRequest {
+export interface TaggedRequest {
   readonly action: CreateAction;
   readonly input: CreateTaskInput;
   readonly idempotencyKey: string;
@@ -34,7 +34,7 @@ export interface MarkedRequest {
 }
 
 /** The mark of a create. */
-export function markOf({ action, input, idempotencyKey, caller }: MarkedRequest): IdempotencyMark {
+export function tagOf({ action, input, idempotencyKey, caller }: TaggedRequest): IdempotencyTag {
   const scope = JSON.stringify([caller, input.ProjectName, action, idempotencyKey]);
   // Keyed, since everybody who may list the tasks sees the tag: an input can hold a password, which a bare digest would
   // let them try out.
@@ -46,12 +46,12 @@ export function markOf({ action, input, idempotencyKey, caller }: MarkedRequest)
 }
 
 /** The input with the tags of its mark. The type must take tags. */
-export function withMark(input: CreateTaskInput, mark: IdempotencyMark): CreateTaskInput {
-  return { ...input, Tags: { ...toRecord(input["Tags"]), [KEY_TAG]: mark.key, [INPUT_TAG]: mark.input } };
+export function withTag(input: CreateTaskInput, tag: IdempotencyTag): CreateTaskInput {
+  return { ...input, Tags: { ...toRecord(input["Tags"]), [KEY_TAG]: tag.key, [INPUT_TAG]: tag.input } };
 }
 
 /** The tags without those of a mark; undefined when no other is left. */
-export function withoutMark(tags: unknown): Readonly<Record<string, unknown>> | undefined {
+export function withoutTag(tags: unknown): Readonly<Record<string, unknown>> | undefined {
   const others = Object.entries(toRecord(tags)).filter(([name]) => name !== KEY_TAG && name !== INPUT_TAG);
   return others.length === 0 ? undefined : Object.fromEntries(others);
 }
@@ -71,8 +71,8 @@ export function checkOwnTags({ Tags }: CreateTaskInput): void {
 }
 
 /** Whether a task was started by the key of this mark. */
-export function hasKeyOf({ tags }: TaskSnapshot, mark: IdempotencyMark): boolean {
-  return tags?.[KEY_TAG] === mark.key;
+export function hasKeyOf({ tags }: TaskSnapshot, tag: IdempotencyTag): boolean {
+  return tags?.[KEY_TAG] === tag.key;
 }
 
 /**
@@ -80,8 +80,8 @@ export function hasKeyOf({ tags }: TaskSnapshot, mark: IdempotencyMark): boolean
  *
  * @throws IdempotencyKeyReusedError - naming the argument.
  */
-export function checkSameInput(usedWith: unknown, mark: IdempotencyMark): void {
-  if (usedWith === mark.input) return;
+export function checkSameInput(usedWith: unknown, tag: IdempotencyTag): void {
+  if (usedWith === tag.input) return;
   throw new IdempotencyKeyReusedError(
     "idempotencyKey",
     "Expected `idempotencyKey` to be new, or the input to be the one that it was first used with.",

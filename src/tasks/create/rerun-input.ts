@@ -11,7 +11,7 @@ import type { CreateTaskInput } from "../../imm/imm-client.js";
 import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../../imm/operations/operations.js";
 import { decodeMembers, WireShapeError } from "../../imm/wire/wire.js";
 import { isExactNumber, parseExact } from "../../json.js";
-import { withoutMark } from "./idempotency-tag.js";
+import { withoutTag } from "./idempotency-tag.js";
 import { parseDefinition } from "../definition/request-definition.js";
 import type { Misfits } from "../misfits.js";
 import type { TaskSnapshot } from "../task.js";
@@ -37,7 +37,7 @@ export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot)
   };
   const wire = toWireValues(request, recorded, "");
   const { Tags: _tags, ...others } = decode(request, wire);
-  const Tags = withoutMark(wire["Tags"]);
+  const Tags = withoutTag(wire["Tags"]);
   const input = { ...others, ...(Tags !== undefined && { Tags }), ProjectName: projectName };
   const violation = checkInput(wireInputOf(operation), input);
   if (violation !== null) {

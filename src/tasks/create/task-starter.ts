@@ -16,9 +16,9 @@ import {
   hasKeyOf,
   INPUT_TAG,
   KEY_TAG,
-  markOf,
-  withMark,
-  type IdempotencyMark,
+  tagOf,
+  withTag,
+  type IdempotencyTag,
 } from "./idempotency-tag.js";
 import { fromCreatedTask, type TaskSnapshot } from "../task.js";
 import { pageAt, readPages } from "../list/pages.js";
@@ -83,38 +83,38 @@ export class TaskStarter {
   async start({ idempotencyKey, ...request }: StartRequest, options: ReadOptions = {}): Promise<StartOutcome> {
     options.tally?.countOwnCall();
     if (idempotencyKey === undefined) return this.#create(request, options);
-    const mark = markOf({ ...request, idempotencyKey });
-    const use = this.#keys.use(mark);
+    const tag = tagOf({ ...request, idempotencyKey });
+    const use = this.#keys.use(tag);
     if (use.attempt !== undefined) {
       options.tally?.countShared(1);
       return { ...(await use.attempt), isNew: false };
     }
-    const attempt = this.#startOnce(request, mark, use, options);
+    const attempt = this.#startOnce(request, tag, use, options);
     use.attempt = attempt;
     try {
       const outcome = await attempt;
-      this.#keys.settle(mark, use);
+      this.#keys.settle(tag, use);
       return outcome;
     } catch (thrown) {
       use.attempt = undefined;
-      if (use.lostTick === null) this.#keys.free(mark);
+      if (use.lostTick === null) this.#keys.free(tag);
       throw thrown;
     }
   }
 
   async #startOnce(
     { action, input }: CreateTaskRequest,
-    mark: IdempotencyMark,
+    tag: IdempotencyTag,
     use: KeyUse<StartOutcome>,
     options: ReadOptions,
   ): Promise<StartOutcome> {
-    const search = findableBy(action, input.ProjectName, mark);
+    const search = findableBy(action, input.ProjectName, tag);
     const before = search && (await this.#find(search, options));
     if (before !== undefined) return foundAgain(before, { isNew: false });
     if (use.lostTick !== null) this.#refuseUnlessSettled(use.lostTick, search);
-    const marked = search === undefined ? input : withMark(input, mark);
+    const tagged = search === undefined ? input : withTag(input, tag);
     try {
-      const outcome = await this.#create({ action, input: marked }, options);
+      const outcome = await this.#create({ action, input: tagged }, options);
       use.lostTick = null;
       return outcome;
     } catch (thrown) {
@@ -147,18 +147,18 @@ export class TaskStarter {
    *
    * @throws UpstreamInvalidResponseError - when the list has no end, so that nothing is known.
    */
-  async #find({ projectName, taskType, mark }: Search, options: ReadOptions): Promise<TaskSnapshot | undefined> {
+  async #find({ projectName, taskType, tag }: Search, options: ReadOptions): Promise<TaskSnapshot | undefined> {
     const request: ListTasksRequest = {
       projectName,
       taskTypes: [taskType],
-      tagSelector: `${KEY_TAG}=${mark.key}`,
+      tagSelector: `${KEY_TAG}=${tag.key}`,
       startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
     };
     const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
       this.#reader.list({ ...request, ...pageAt(nextToken) }, options);
     for await (const { snapshots, nextToken } of readPages(readPage, { maxPages: MAX_SEARCH_PAGES })) {
-      const found = snapshots.find((snapshot) => hasKeyOf(snapshot, mark));
-      if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], mark);
+      const found = snapshots.find((snapshot) => hasKeyOf(snapshot, tag));
+      if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], tag);
       if (found !== undefined || nextToken === undefined) return found;
     }
     throw new UpstreamInvalidResponseError("IMM's list of the tasks with this key's tag does not end.");
@@ -200,13 +200,13 @@ export class TaskStarter {
 interface Search {
   readonly projectName: string;
   readonly taskType: string;
-  readonly mark: IdempotencyMark;
+  readonly tag: IdempotencyTag;
 }
 
 /** Undefined for the types that take no tags. */
-function findableBy(action: CreateAction, projectName: string, mark: IdempotencyMark): Search | undefined {
+function findableBy(action: CreateAction, projectName: string, tag: IdempotencyTag): Search | undefined {
   const { request, taskType }: CreateOperation = createOperations[action];
-  return request["Tags"] === undefined ? undefined : { projectName, taskType, mark };
+  return request["Tags"] === undefined ? undefined : { projectName, taskType, tag };
 }
 
 function foundAgain(snapshot: TaskSnapshot, { isNew }: { readonly isNew: boolean }): StartOutcome {

@@ -1,7 +1,7 @@
 /**
  * One DataLoader per request: the fields of one operation share their reads, whatever aliases they stand under.
  *
- * The resolvers call it, it calls the process-wide `TaskReader`. Keys are collected for one turn and the needs of the
+ * The resolvers call it, it calls the process-wide `TaskReader`. Keys are collected for one turn and the parts of the
  * same key are merged, so a definition selected in one alias of two still makes one call. A loader must not outlive its
  * request: it would answer with what was true when the request came.
  */
@@ -10,18 +10,18 @@ import DataLoader from "dataloader";
 import { BadUserInputError, toError } from "../../errors.js";
 import type { CallTally } from "../call-tally.js";
 import {
-  includesNeeds,
-  mergeNeeds,
-  NO_NEEDS,
+  includesParts,
+  mergeParts,
+  NO_PARTS,
   toKeyText,
   type TaskKey,
-  type TaskNeeds,
+  type TaskParts,
   type TaskSnapshot,
 } from "../task.js";
 
 /** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
 export type ReadEach = (
-  requests: readonly { readonly key: TaskKey; readonly needs: TaskNeeds }[],
+  requests: readonly { readonly key: TaskKey; readonly parts: TaskParts }[],
   options: { readonly tally?: CallTally | undefined; readonly isWanted?: (() => boolean) | undefined },
 ) => readonly Promise<TaskSnapshot>[];
 
@@ -40,7 +40,7 @@ export interface TaskLoaderOptions {
 export class TaskLoader {
   readonly #loader: DataLoader<TaskKey, TaskSnapshot, string>;
   /** By key text: what a batch will ask for, or has asked for. */
-  readonly #needs = new Map<string, TaskNeeds>();
+  readonly #parts = new Map<string, TaskParts>();
   readonly #admitted = new Set<string>();
   /** The keys whose batch has left. */
   readonly #dispatched = new Set<string>();
@@ -62,21 +62,21 @@ export class TaskLoader {
   }
 
   /**
-   * The task's snapshot, with at least what `needs` names.
+   * The task's snapshot, with at least what `parts` names.
    *
    * @throws BadUserInputError - when the operation asks for too many different tasks.
    * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
    */
-  async load(key: TaskKey, needs: TaskNeeds): Promise<TaskSnapshot> {
+  async load(key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
     this.admit(key);
     const text = toKeyText(key);
-    const asked = this.#needs.get(text);
-    this.#needs.set(text, mergeNeeds(asked ?? NO_NEEDS, needs));
-    // What has not left yet leaves with the merged needs; what came back with less is asked for again.
-    const isTooLittle = asked !== undefined && !includesNeeds(asked, needs);
+    const asked = this.#parts.get(text);
+    this.#parts.set(text, mergeParts(asked ?? NO_PARTS, parts));
+    // What has not left yet leaves with the merged parts; what came back with less is asked for again.
+    const isTooLittle = asked !== undefined && !includesParts(asked, parts);
     if (isTooLittle && this.#dispatched.delete(text)) this.#loader.clear(key);
     const snapshot = await this.#loader.load(key);
-    this.#tally?.countAnswer(snapshot, needs);
+    this.#tally?.countAnswer(snapshot, parts);
     return snapshot;
   }
 
@@ -104,9 +104,9 @@ export class TaskLoader {
   }
 
   /** One key of a batch that leaves. */
-  #dispatch(key: TaskKey): { readonly key: TaskKey; readonly needs: TaskNeeds } {
+  #dispatch(key: TaskKey): { readonly key: TaskKey; readonly parts: TaskParts } {
     const text = toKeyText(key);
     this.#dispatched.add(text);
-    return { key, needs: this.#needs.get(text) ?? NO_NEEDS };
+    return { key, parts: this.#parts.get(text) ?? NO_PARTS };
   }
 }

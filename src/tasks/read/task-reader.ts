@@ -31,13 +31,13 @@ import {
 import {
   fromGetTask,
   fromListedTask,
-  includesNeeds,
+  includesParts,
   isFinal,
   mergeSnapshots,
   satisfies,
   toKeyText,
   type TaskKey,
-  type TaskNeeds,
+  type TaskParts,
   type TaskSnapshot,
 } from "../task.js";
 
@@ -54,10 +54,10 @@ export interface TaskReaderOptions {
   readonly maxCachedTasks: number;
 }
 
-/** One task, and what somebody needs of it. */
+/** One task, and the parts of it that are read. */
 export interface ReadRequest {
   readonly key: TaskKey;
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   /** What the asker knows of the task, should the memory have lost it. */
   readonly snapshot?: TaskSnapshot | undefined;
   /** How old the answer may be, in milliseconds; final snapshots have no age. @default the reader's `taskMaxAgeMs` */
@@ -87,7 +87,7 @@ export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void
 /** One question on its way to IMM. */
 interface Question {
   readonly key: TaskKey;
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   readonly keyText: string;
   readonly notBefore: number;
   readonly options: ReadOptions;
@@ -99,7 +99,7 @@ interface Question {
 
 /** A read that is under way. */
 interface Flight {
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   readonly answer: Promise<TaskSnapshot>;
 }
 
@@ -174,8 +174,8 @@ export class TaskReader {
   }
 
   /** One task: what `readEach` does for many. */
-  async read(key: TaskKey, needs: TaskNeeds, maxAgeMs?: number): Promise<TaskSnapshot> {
-    return this.#answer(this.#toQuestion({ key, needs, maxAgeMs }, {}));
+  async read(key: TaskKey, parts: TaskParts, maxAgeMs?: number): Promise<TaskSnapshot> {
+    return this.#answer(this.#toQuestion({ key, parts, maxAgeMs }, {}));
   }
 
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
@@ -220,8 +220,8 @@ export class TaskReader {
     }
   }
 
-  #toTarget({ key, keyText, needs, given }: Question): SweepTarget {
-    return { key, keyText, needs, known: this.#snapshots.get(keyText) ?? given };
+  #toTarget({ key, keyText, parts, given }: Question): SweepTarget {
+    return { key, keyText, parts, known: this.#snapshots.get(keyText) ?? given };
   }
 
   async #answer(question: Question): Promise<TaskSnapshot> {
@@ -231,7 +231,7 @@ export class TaskReader {
       const flight = this.#flights.get(question.keyText);
       if (flight === undefined && question.options.isWanted?.() === false) throw notWanted();
       if (flight === undefined) return this.#fly(question);
-      if (includesNeeds(flight.needs, question.needs)) {
+      if (includesParts(flight.parts, question.parts)) {
         question.options.tally?.countShared(1);
         return flight.answer;
       }
@@ -240,16 +240,16 @@ export class TaskReader {
     }
   }
 
-  #knownAnswer({ keyText, needs, notBefore, given, sweep }: Question): TaskSnapshot | undefined {
+  #knownAnswer({ keyText, parts, notBefore, given, sweep }: Question): TaskSnapshot | undefined {
     const seen = sweep?.seen.get(keyText);
     const known = this.#snapshots.get(keyText) ?? (seen && given ? mergeSnapshots(given, seen) : (seen ?? given));
-    return known !== undefined && satisfies(known, needs, notBefore) ? known : undefined;
+    return known !== undefined && satisfies(known, parts, notBefore) ? known : undefined;
   }
 
   #fly(question: Question): Promise<TaskSnapshot> {
-    const { keyText, needs } = question;
+    const { keyText, parts } = question;
     const answer = this.#fetch(question).finally(() => this.#flights.delete(keyText));
-    this.#flights.set(keyText, { needs, answer });
+    this.#flights.set(keyText, { parts, answer });
     return answer;
   }
 
@@ -275,12 +275,12 @@ export class TaskReader {
    * @param listError - why the lists could not be had before.
    */
   async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
-    const { key, keyText, needs, notBefore, options } = question;
+    const { key, keyText, parts, notBefore, options } = question;
     if (listError !== undefined && this.#isHopeless(question, listError)) throw listError;
     const snapshot = await this.#getTask(question);
-    if (!needs.progress || isFinal(snapshot) || satisfies(snapshot, needs, notBefore)) return snapshot;
+    if (!parts.progress || isFinal(snapshot) || satisfies(snapshot, parts, notBefore)) return snapshot;
     if (listError !== undefined) return { ...snapshot, progressError: listError };
-    const target = { key, keyText, needs, known: snapshot };
+    const target = { key, keyText, parts, known: snapshot };
     const { seen, failed } = await this.#sweeper.sweep(key.projectName, [target], {
       ...toCallOptions(options),
       isWanted: undefined,
@@ -310,9 +310,9 @@ export class TaskReader {
     return this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick });
   }
 
-  async #getTask({ key, keyText, needs, options }: Question): Promise<TaskSnapshot> {
+  async #getTask({ key, keyText, parts, options }: Question): Promise<TaskSnapshot> {
     const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
-    const askedDefinition = needs.definition && !isDefinitionKnown;
+    const askedDefinition = parts.definition && !isDefinitionKnown;
     const observed = momentOf(this.#clock);
     const task = await this.#client
       .getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options))
@@ -327,7 +327,7 @@ export class TaskReader {
     const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
     const keyText = toKeyText(snapshot.key);
     if (wanted.has(keyText) || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
-    this.#tell(keyText, snapshot);
+    this.#notify(keyText, snapshot);
     return snapshot;
   }
 
@@ -337,18 +337,18 @@ export class TaskReader {
     const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
-    this.#tell(keyText, merged);
+    this.#notify(keyText, merged);
     return merged;
   }
 
-  #tell(keyText: string, snapshot: TaskSnapshot): void {
+  #notify(keyText: string, snapshot: TaskSnapshot): void {
     this.#sweeper.observe(snapshot);
     for (const listener of this.#listeners) listener(keyText, snapshot);
   }
 
-  #toQuestion({ key, needs, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
+  #toQuestion({ key, parts, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
     const notBefore = this.#clock.tick() - maxAgeMs;
-    return { key, needs, keyText: toKeyText(key), notBefore, options, given: snapshot };
+    return { key, parts, keyText: toKeyText(key), notBefore, options, given: snapshot };
   }
 }
 

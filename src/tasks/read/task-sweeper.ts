@@ -12,13 +12,13 @@ import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
 import { pageAt, readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
 import { planSweep } from "./sweep-plan.js";
-import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskNeeds, type TaskSnapshot } from "../task.js";
+import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
 
 /** One task that has to be asked for, and what is known of it. */
 export interface SweepTarget {
   readonly key: TaskKey;
   readonly keyText: string;
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   readonly known: TaskSnapshot | undefined;
 }
 
@@ -103,15 +103,15 @@ export class TaskSweeper {
 
   /** The targets that lists answer in no more calls than it takes to ask for each. */
   choose(targets: readonly SweepTarget[], isOfWatch: boolean): readonly SweepTarget[] {
-    const listed = targets.filter(({ needs, known }) => {
+    const listed = targets.filter(({ parts, known }) => {
       if (known !== undefined && isFinal(known)) return false;
-      if (needs.progress) return true;
-      const needsGetTask = needs.eventId && known?.hasAskedEventId !== true;
+      if (parts.progress) return true;
+      const needsGetTask = parts.eventId && known?.hasAskedEventId !== true;
       return !needsGetTask && (isOfWatch || isRunning(known));
     });
     const [first, ...others] = listed;
     if (first === undefined || others.length > 0) return listed;
-    return isRunning(first.known) && first.needs.progress ? listed : [];
+    return isRunning(first.known) && first.parts.progress ? listed : [];
   }
 
   /** Looks for these tasks of one project, chosen before. */
@@ -241,7 +241,7 @@ function isRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
 }
 
 function withDefinition(targets: readonly SweepTarget[]): Pick<ListTasksRequest, "requestDefinition"> {
-  const isNeeded = targets.some(({ needs, known }) => needs.definition && known?.hasAskedDefinition !== true);
+  const isNeeded = targets.some(({ parts, known }) => parts.definition && known?.hasAskedDefinition !== true);
   return isNeeded ? { requestDefinition: true } : {};
 }
 

@@ -49,7 +49,7 @@ export class ProjectPoll {
     const { reader, onFailure } = this.#options;
     const requests = watches.map((watch) => ({
       key: watch.key,
-      needs: watch.needs,
+      parts: watch.parts,
       snapshot: watch.snapshot,
       // A first answer may be what a query has just learnt; a poll is there to see something new.
       maxAgeMs: watch.isAwaited ? undefined : 0,

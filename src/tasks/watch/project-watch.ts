@@ -264,7 +264,7 @@ export class ProjectWatch {
     this.#poll.takeCalls();
     this.#delay = undefined;
     await this.#poll.discover(discovery);
-    this.#tellCourse(discovery.followers.keys());
+    this.#sendPhases(discovery.followers.keys());
     this.#pollCalls = Math.max(this.#pollCalls, this.#poll.takeCalls());
     this.#plan();
   }
@@ -280,7 +280,7 @@ export class ProjectWatch {
     await this.#poll.readTasks(watches);
     for (const watch of watches) this.#asking.delete(watch);
     for (const watch of watches) this.#settle(watch);
-    this.#tellCourse([]);
+    this.#sendPhases([]);
     this.#plan();
   }
 
@@ -302,12 +302,12 @@ export class ProjectWatch {
     this.#pollCalls = Math.max(1, this.#poll.takeCalls());
     this.#isPolling = false;
     for (const watch of watches) this.#settle(watch);
-    this.#tellCourse(this.#staleness.keys());
+    this.#sendPhases(this.#staleness.keys());
     this.#plan();
   }
 
   /** Says after a round of calls whether IMM could be asked about what these follow. */
-  #tellCourse(streams: Iterable<WatchStream>): void {
+  #sendPhases(streams: Iterable<WatchStream>): void {
     const discoveries = [...this.#discoveries.values()];
     for (const stream of this.#delay === undefined ? streams : this.#staleness.keys()) {
       const isListed = discoveries.every(

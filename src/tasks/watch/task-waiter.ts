@@ -6,7 +6,7 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../../clock.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
-import type { TaskKey, TaskNeeds, TaskSnapshot } from "../task.js";
+import type { TaskKey, TaskParts, TaskSnapshot } from "../task.js";
 import { FULL_RETRY_MS } from "./project-watch.js";
 import type { WatchHub } from "./watch-hub.js";
 import type { WatchStream } from "./watch-stream.js";
@@ -22,7 +22,7 @@ export interface TaskWaiterOptions {
 /** One wait. */
 export interface WaitRequest {
   readonly key: TaskKey;
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   /** Milliseconds. */
   readonly timeoutMs: number;
   /** Aborted when the answer is not wanted any more. */
@@ -49,13 +49,13 @@ export class TaskWaiter {
    * @throws UpstreamTimeoutError - when nothing was seen of the task in time, or the answer is not wanted any more.
    * @throws GatewayError - when the task cannot be followed.
    */
-  async wait({ key, needs, timeoutMs, signal }: WaitRequest): Promise<TaskSnapshot> {
+  async wait({ key, parts, timeoutMs, signal }: WaitRequest): Promise<TaskSnapshot> {
     // A client that has gone before the wait began is not heard of again.
     if (signal.aborted) throw noAnswer();
     if (this.#waits >= this.#maxWaits) {
       throw new UpstreamThrottledError("As many operations wait for tasks as may.", { retryAfterMs: FULL_RETRY_MS });
     }
-    const stream = this.#hub.watch({ keys: [key], needs });
+    const stream = this.#hub.watch({ keys: [key], parts });
     const close = (): void => stream.close();
     const timer = this.#clock.setTimer(timeoutMs, close);
     // Every wait of the operation listens; their number is bounded by its loader.

@@ -8,26 +8,26 @@
 import {
   hasChanged,
   isFinal,
-  mergeNeeds,
+  mergeParts,
   mergeSnapshots,
-  NO_NEEDS,
+  NO_PARTS,
   satisfies,
   type TaskKey,
-  type TaskNeeds,
+  type TaskParts,
   type TaskSnapshot,
 } from "../task.js";
 import type { WatchStream } from "./watch-stream.js";
 
 /** How one subscriber follows tasks. */
 export interface FollowOptions {
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   /** The oldest snapshot it wants to live with, in milliseconds; undefined leaves it to the gateway. */
   readonly maxStalenessMs: number | undefined;
 }
 
 interface Follower {
   readonly stream: WatchStream;
-  readonly needs: TaskNeeds;
+  readonly parts: TaskParts;
   lastSent?: TaskSnapshot;
 }
 
@@ -39,7 +39,7 @@ export class TaskWatch {
   /** Those who wait for an answer: their first one, or what the present snapshot lacks for them. */
   readonly #waiting = new Set<Follower>();
   /** What all followers need together; undefined until somebody asks after one has left. */
-  #needs: TaskNeeds | undefined = NO_NEEDS;
+  #parts: TaskParts | undefined = NO_PARTS;
   #snapshot: TaskSnapshot | undefined;
   #hasEnded = false;
 
@@ -70,17 +70,17 @@ export class TaskWatch {
   }
 
   /** What all followers need together. */
-  get needs(): TaskNeeds {
-    this.#needs ??= [...this.#followers.values()].reduce((all, { needs }) => mergeNeeds(all, needs), NO_NEEDS);
-    return this.#needs;
+  get parts(): TaskParts {
+    this.#parts ??= [...this.#followers.values()].reduce((all, { parts }) => mergeParts(all, parts), NO_PARTS);
+    return this.#parts;
   }
 
   /** Takes in a subscriber. It is sent the present snapshot at once where that answers it. */
-  join(stream: WatchStream, { needs }: FollowOptions): void {
-    const follower: Follower = { stream, needs };
+  join(stream: WatchStream, { parts }: FollowOptions): void {
+    const follower: Follower = { stream, parts };
     this.#followers.set(stream, follower);
     // Thousands may join: those who are there already are not asked again.
-    if (this.#needs !== undefined) this.#needs = mergeNeeds(this.#needs, needs);
+    if (this.#parts !== undefined) this.#parts = mergeParts(this.#parts, parts);
     this.#waiting.add(follower);
     if (this.#snapshot !== undefined) this.#send(follower, this.#snapshot);
   }
@@ -117,10 +117,10 @@ export class TaskWatch {
   }
 
   #send(follower: Follower, snapshot: TaskSnapshot): void {
-    const { stream, needs, lastSent } = follower;
-    if (!satisfies(snapshot, needs, -Infinity)) return;
+    const { stream, parts, lastSent } = follower;
+    if (!satisfies(snapshot, parts, -Infinity)) return;
     this.#waiting.delete(follower);
-    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, needs)) {
+    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, parts)) {
       stream.renew(this.keyText, { kind: "snapshot", snapshot, isFirst: true });
       return;
     }
@@ -134,6 +134,6 @@ export class TaskWatch {
   #forget(follower: Follower): void {
     this.#followers.delete(follower.stream);
     this.#waiting.delete(follower);
-    this.#needs = undefined;
+    this.#parts = undefined;
   }
 }

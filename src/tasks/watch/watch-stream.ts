@@ -50,7 +50,7 @@ export interface WatchStreamOptions {
   /** Whether the stream goes on when all its tasks have ended, since others may be opened. @default false */
   readonly isEndless?: boolean;
   /** Whether it tells that it has caught up, and of delays. @default false */
-  readonly tellsCourse?: boolean;
+  readonly sendsPhases?: boolean;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
@@ -61,9 +61,9 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #renewed = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
-  readonly #untold: Set<string>;
+  readonly #unsent: Set<string>;
   readonly #onLeave: () => void;
-  readonly #tellsCourse: boolean;
+  readonly #sendsPhases: boolean;
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -72,13 +72,13 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  constructor(keyTexts: Iterable<string>, { onLeave, isEndless = false, tellsCourse = false }: WatchStreamOptions) {
+  constructor(keyTexts: Iterable<string>, { onLeave, isEndless = false, sendsPhases = false }: WatchStreamOptions) {
     this.#open = new Set(keyTexts);
-    this.#untold = new Set(this.#open);
+    this.#unsent = new Set(this.#open);
     this.#onLeave = onLeave;
     this.#isEndless = isEndless;
     this.#isListed = !isEndless;
-    this.#tellsCourse = tellsCourse;
+    this.#sendsPhases = sendsPhases;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -94,14 +94,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Takes the events of one more task. */
   open(keyText: string): void {
     this.#open.add(keyText);
-    this.#untold.add(keyText);
+    this.#unsent.add(keyText);
   }
 
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
     this.#renewed.delete(keyText);
-    this.#untold.delete(keyText);
+    this.#unsent.delete(keyText);
     if (isLast) this.#open.delete(keyText);
     this.#put(keyText, event);
     if (this.#course === "catching up") this.#catchUp();
@@ -115,14 +115,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** IMM cannot be asked at the moment. Told once, until the stream has caught up again. */
   delay(error: GatewayError): void {
-    if (!this.#tellsCourse || this.#phase === "closed" || this.#course === "delayed") return;
+    if (!this.#sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
     this.#pending.delete(CAUGHT_UP);
     this.#put(DELAYED, { kind: "delayed", error });
   }
 
   #catchUp(): void {
-    if (!this.#tellsCourse || this.#phase === "closed" || !this.#isListed || this.#untold.size > 0) return;
+    if (!this.#sendsPhases || this.#phase === "closed" || !this.#isListed || this.#unsent.size > 0) return;
     this.#course = "caught up";
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }

@@ -129,7 +129,7 @@ describe("a body", () => {
   test.each([
     ["nothing", ""],
     ["white space", "  "],
-    ["a byte order mark before the JSON", `\uFEFF${ANSWER}`],
+    ["a byte order tag before the JSON", `\uFEFF${ANSWER}`],
     ["JSON that goes on", `${ANSWER}{}`],
     ["bytes of no text", Buffer.from([0x7b, 0xff, 0xfe])],
   ])("of %s is no JSON", async (_title, body) => {

@@ -11,7 +11,7 @@ import { fromRefusal } from "../../../src/imm/wire/upstream-errors.js";
 import { schemaInputOf, type InputField, type InputStructure } from "../../../src/imm/wire/create-inputs.js";
 import { createGateway } from "../../../src/server/gateway.js";
 import { createActions, TWO_VARIANTS, encodeInput, exampleInput } from "../../support/example-input.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { withTimePassing } from "../../support/manual-clock.js";
 import { keyArguments, query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../../support/query.js";
 import { disposeAfterTest, startGateway, type RunningGateway, type StartOptions } from "../../support/start-gateway.js";
@@ -106,7 +106,7 @@ describe("each create", () => {
       );
       expect(await stream.next()).toEqual({ data: { taskProgress: { id: payload?.task.id, status: "RUNNING" } } });
       emulator.finishTask(taskId);
-      await lookAgain(running);
+      await nextPoll(running);
       expect(await stream.rest()).toEqual([{ data: { taskProgress: { id: payload?.task.id, status: "SUCCEEDED" } } }]);
     },
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { TaskWaiter } from "../../../src/tasks/watch/task-waiter.js";
-import { NO_NEEDS } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
 import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
@@ -104,7 +104,7 @@ describe("Query.awaitTask", () => {
     const { hub, clock, emulator } = await startReader();
     const waiter = new TaskWaiter({ hub, clock, maxWaitingOperations: 1 });
     const key = { projectName: "immtest", ...RUN };
-    const wait = waiter.wait({ key, needs: NO_NEEDS, timeoutMs: 1_000, signal: AbortSignal.abort() });
+    const wait = waiter.wait({ key, parts: NO_PARTS, timeoutMs: 1_000, signal: AbortSignal.abort() });
     await expect(wait).rejects.toThrow("IMM did not answer before the wait was over.");
     expect([emulator.calls.length, clock.pendingTimers]).toEqual([0, 0]);
   });
@@ -118,7 +118,7 @@ describe("Query.awaitTask", () => {
       waiter
         .wait({
           key: { projectName: "immtest", ...RUN, taskId },
-          needs: NO_NEEDS,
+          parts: NO_PARTS,
           timeoutMs: 1_000,
           signal: controller.signal,
         })

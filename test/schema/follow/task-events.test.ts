@@ -6,7 +6,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Client, subscriptionExchange } from "@urql/core";
 import { Environment, Network, Observable, RecordSource, Store } from "relay-runtime";
 import { eventually } from "../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { connect, subscribe } from "../../support/subscribe.js";
 
@@ -104,7 +104,7 @@ describe.each<[name: string, follow: Follow]>([
     events.length = 0;
     emulator.forgetTask("task-7");
     emulator.finishTask("task-8");
-    await lookAgain(running);
+    await nextPoll(running);
     await eventually(() => events.length === 2);
     expect(events).toEqual(
       expect.arrayContaining([
@@ -135,9 +135,9 @@ describe("the course of a stream", () => {
     expect([(await next())?.kind, (await next())?.kind]).toEqual(["SNAPSHOT", "CAUGHT_UP"]);
     const heal = emulator.injectFault({ kind: "serverError" });
     const delayed = next();
-    let isTold = false;
-    void delayed.then(() => (isTold = true));
-    while (!isTold) await clock.advance(500);
+    let isSent = false;
+    void delayed.then(() => (isSent = true));
+    while (!isSent) await clock.advance(500);
     expect(await delayed).toMatchObject({ kind: "DELAYED", task: null, error: { code: "UPSTREAM_UNAVAILABLE" } });
     // Who comes meanwhile is told so too, after what is known.
     const late = subscribe<{ projectEvents: Event }>(client, document);
@@ -167,9 +167,9 @@ describe("the course of a stream", () => {
     heal();
     emulator.finishTask("run");
     const next = events.next();
-    let isTold = false;
-    void next.then(() => (isTold = true));
-    while (!isTold) await clock.advance(500);
+    let isSent = false;
+    void next.then(() => (isSent = true));
+    while (!isSent) await clock.advance(500);
     expect((await next).data).toEqual({ taskProgress: { status: "SUCCEEDED" } });
     expect(await events.rest()).toEqual([]);
   });

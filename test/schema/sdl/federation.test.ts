@@ -6,7 +6,7 @@ import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { printGatewaySchema } from "../../../src/schema/build-schema.js";
 import { toGlobalTaskId } from "../../../src/tasks/task-id.js";
 import { ALBUMS_SDL, serveAlbums } from "../../support/albums-subgraph.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, keyLiteral, query } from "../../support/query.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
@@ -248,7 +248,7 @@ describe("a Hive Gateway in front", () => {
     const album = { title: "Album 99" };
     expect((await events.result()).data).toEqual({ taskProgress: { status: "RUNNING", album } });
     running.emulator.finishTask("run");
-    await lookAgain(running);
+    await nextPoll(running);
     expect((await events.result()).data).toEqual({ taskProgress: { status: "SUCCEEDED", album } });
     expect(await events.rest()).toEqual([{ event: "complete", data: null }]);
   });
@@ -394,7 +394,7 @@ describe("gateways of two regions in one supergraph", () => {
     });
     expect([hangzhou.gateway.watchedTasks, frankfurt.gateway.watchedTasks]).toEqual([0, 1]);
     frankfurt.emulator.finishTask("run");
-    await lookAgain(frankfurt);
+    await nextPoll(frankfurt);
     expect((await events.result()).data).toMatchObject({ frankfurtTaskProgress: { status: "SUCCEEDED" } });
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { ImmClient } from "../../../src/imm/imm-client.js";
 import { fromCreatedTask, type TaskSnapshot } from "../../../src/tasks/task.js";
 import { TaskResults } from "../../../src/tasks/read/task-results.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { withTimePassing } from "../../support/manual-clock.js";
 import { keyArguments, query } from "../../support/query.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
@@ -178,7 +178,7 @@ describe("the result of a task", () => {
       expect(await stream.next()).toMatchObject({ data: { taskProgress: { status: "RUNNING", result: null } } });
     }
     emulator.finishTask("a");
-    await lookAgain(running);
+    await nextPoll(running);
     for (const stream of streams) {
       expect(await stream.rest()).toMatchObject([
         { data: { taskProgress: { status: "SUCCEEDED", result: shownVerdict } } },

@@ -10,7 +10,7 @@ import { prepare, type Caller, type ExecutionOptions } from "../../../src/server
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
 import { eventually } from "../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, query, type QueryError } from "../../support/query.js";
 import { disposeAfterTest, startGateway, type RunningGateway, type StartOptions } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
@@ -287,7 +287,7 @@ describe("the clients", () => {
     expect((await naming.next()).value).toEqual({ data: first });
     expect(await sending.result()).toEqual({ data: first });
     expect(actionsOf(running.emulator)).toEqual(["GetTask"]);
-    while (running.gateway.watchedTasks > 0) await lookAgain(running);
+    while (running.gateway.watchedTasks > 0) await nextPoll(running);
     expect((await naming.next()).value).toEqual({ data: { taskProgress: SEEN } });
     expect(await eventsOf(sending)).toEqual([{ taskProgress: SEEN }]);
   });

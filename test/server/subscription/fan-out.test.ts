@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import type { FormattedExecutionResult } from "graphql";
 import { eventually } from "../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, keyLiteral } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { subscribeByMultipart, subscribeBySse } from "../../support/stream-request.js";
@@ -85,13 +85,13 @@ describe("a change of a task with many subscribers", () => {
     await Promise.all(subscribers.map(async ({ next }) => next()));
     const countOfSecond = countSerializations(2);
     emulator.setProgress("run", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     const seen = await Promise.all(subscribers.map(async ({ next }) => next()));
     expect(countOfSecond()).toBe(1);
     const second = { data: { taskProgress: { taskId: "run", status: "RUNNING", progress: 2 } } };
     expect(seen).toEqual(subscribers.map(() => second));
     emulator.finishTask("run");
-    await lookAgain(running);
+    await nextPoll(running);
     const last = { data: { taskProgress: { taskId: "run", status: "SUCCEEDED", progress: 100 } } };
     for (const { rest } of subscribers) expect(await rest()).toEqual([last]);
     expect(running.clock.pendingTimers).toBe(0);
@@ -112,7 +112,7 @@ describe("a newcomer to a project that others follow", () => {
     for (let known = 0; known < 3; known += 1) await first.next();
     emulator.finishTask("a");
     emulator.setProgress("b", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     for (let changed = 0; changed < 2; changed += 1) await first.next();
     const callsBefore = emulator.calls.length;
     const late = await follow(url, document);
@@ -122,7 +122,7 @@ describe("a newcomer to a project that others follow", () => {
     expect(await late.next()).toEqual({ data: { projectEvents: { task: null } } });
     expect(emulator.calls).toHaveLength(callsBefore);
     emulator.setProgress("b", 3);
-    await lookAgain(running);
+    await nextPoll(running);
     const third = { data: { projectEvents: { task: { taskId: "b", status: "RUNNING", progress: 3 } } } };
     expect([await first.next(), await late.next()]).toEqual([third, third]);
   });
@@ -141,7 +141,7 @@ describe("a newcomer to several tasks that others follow", () => {
     for (let known = 0; known < 3; known += 1) await first.next();
     emulator.finishTask("a");
     emulator.setProgress("b", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     for (let changed = 0; changed < 2; changed += 1) await first.next();
     const callsBefore = emulator.calls.length;
     const late = await follow(url, FOLLOW_BOTH);
@@ -153,7 +153,7 @@ describe("a newcomer to several tasks that others follow", () => {
     ]);
     expect(emulator.calls).toHaveLength(callsBefore);
     emulator.finishTask("b");
-    await lookAgain(running);
+    await nextPoll(running);
     await eventually(() => gateway.watchedTasks === 0);
     const last = { data: { taskEvents: { task: { taskId: "b", status: "SUCCEEDED", progress: 100 } } } };
     expect([await first.rest(), await late.rest()]).toEqual([[last], [last]]);
@@ -172,14 +172,14 @@ describe("a newcomer after looks that showed no change", () => {
     }
     const first = subscribe<Data>(connect(url), document);
     const told = (await first.next()).data?.taskProgress;
-    for (let look = 0; look < 5; look += 1) await lookAgain(running);
+    for (let look = 0; look < 5; look += 1) await nextPoll(running);
     const calls = emulator.calls.length;
     const later = (await subscribe<Data>(connect(url), document).next()).data?.taskProgress;
     expect(Date.parse(later?.observedAt ?? "") - Date.parse(told?.observedAt ?? "")).toBe(5_000);
     expect(later?.progress).toBe(10);
     expect(emulator.calls).toHaveLength(calls);
     emulator.setProgress(RUN.taskId, 11);
-    await lookAgain(running);
+    await nextPoll(running);
     expect((await first.next()).data?.taskProgress.progress).toBe(11);
     expect(clock.pendingTimers).toBeGreaterThan(0);
   });

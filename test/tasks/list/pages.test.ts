@@ -9,7 +9,7 @@ import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
 import { serveImm, type ImmServer } from "../../support/serve-imm.js";
 import { disposeAfterTest, manualClockNow, QUICK_LIMITS } from "../../support/start-gateway.js";
-import { EVERY_SECOND } from "../../support/look-again.js";
+import { EVERY_SECOND } from "../../support/next-poll.js";
 import { connect, subscribe } from "../../support/subscribe.js";
 import type { ManualClock } from "../../support/manual-clock.js";
 

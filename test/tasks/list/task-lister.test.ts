@@ -5,7 +5,7 @@ import { ForbiddenError, UpstreamInvalidResponseError } from "../../../src/error
 import type { ImmTaskPage, ListTasksRequest } from "../../../src/imm/imm-client.js";
 import { parseListQuery, type TaskFilter, type TaskOrder } from "../../../src/tasks/list/list-query.js";
 import { TaskLister, type TaskListing } from "../../../src/tasks/list/task-lister.js";
-import { NO_NEEDS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
@@ -15,7 +15,7 @@ const ALL = parseListQuery("immtest", null, null);
 const { signal } = new AbortController();
 
 /** What a client may leave out of a task. */
-const UNTOLD = {
+const UNSENT = {
   progress: undefined,
   code: undefined,
   message: undefined,
@@ -89,7 +89,7 @@ describe("a part of a list", () => {
   it("goes on behind any task of a page that is longer than was asked for", async () => {
     const { client, clock, reader } = await startReader();
     const ids = Array.from({ length: 150 }, (_value, index) => idOf(index));
-    const tasks = ids.map((taskId) => ({ ...UNTOLD, status: "Running", taskType: "FileCompression", taskId }));
+    const tasks = ids.map((taskId) => ({ ...UNSENT, status: "Running", taskType: "FileCompression", taskId }));
     const generous = {
       ...client,
       listTasks: async (): Promise<ImmTaskPage> => ({ requestId: "r", tasks, nextToken: undefined }),
@@ -211,11 +211,11 @@ describe("what a list has shown", () => {
     const { lister, reader, emulator } = await startLister();
     const [taskId = ""] = addTasks(emulator, 1);
     const key = { projectName: "immtest", taskType: "FileCompression", taskId };
-    const { eventId } = await reader.read(key, { ...NO_NEEDS, eventId: true });
+    const { eventId } = await reader.read(key, { ...NO_PARTS, eventId: true });
     emulator.finishTask(taskId);
     const { items } = await lister.list(ALL, { first: 1, after: undefined, definition: false, signal });
     expect(items[0]?.snapshot).toMatchObject({ status: "SUCCEEDED", progress: 100, eventId });
-    expect(await reader.read(key, { ...NO_NEEDS, progress: true, eventId: true })).toBe(items[0]?.snapshot);
+    expect(await reader.read(key, { ...NO_PARTS, progress: true, eventId: true })).toBe(items[0]?.snapshot);
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
   });
 
@@ -223,7 +223,7 @@ describe("what a list has shown", () => {
     const { lister, hub, emulator } = await startLister();
     const [taskId = ""] = addTasks(emulator, 1);
     const key = { projectName: "immtest", taskType: "FileCompression", taskId };
-    const stream = hub.watch({ keys: [key], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [key], parts: NO_PARTS });
     expect(await stream.next()).toMatchObject({ value: { snapshot: { status: "RUNNING" } } });
     emulator.finishTask(taskId);
     await lister.list(ALL, { first: 1, after: undefined, definition: false, signal });

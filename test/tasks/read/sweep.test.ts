@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { ForbiddenError, UpstreamUnavailableError } from "../../../src/errors.js";
-import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_NEEDS, progress: true };
+const PROGRESS = { ...NO_PARTS, progress: true };
 
 function keyOf(taskId: string, taskType = "FileCompression"): TaskKey {
   return { projectName: "immtest", taskType, taskId };
@@ -53,7 +53,7 @@ describe("sweeping the watched tasks of a project", () => {
     }
     const streams = taskIds.flatMap((taskId) =>
       Array.from({ length: 10 }, () =>
-        collect(hub.watch({ keys: [keyOf(taskId)], needs: PROGRESS, maxStalenessMs: 2_000 })),
+        collect(hub.watch({ keys: [keyOf(taskId)], parts: PROGRESS, maxStalenessMs: 2_000 })),
       ),
     );
     await eventually(() => streams.every(({ snapshots }) => snapshots.length > 0));
@@ -79,7 +79,7 @@ describe("sweeping the watched tasks of a project", () => {
     const taskIds = ids(3);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
     const streams = taskIds.map((taskId) =>
-      collect(hub.watch({ keys: [keyOf(taskId)], needs: PROGRESS, maxStalenessMs: 2_000 })),
+      collect(hub.watch({ keys: [keyOf(taskId)], parts: PROGRESS, maxStalenessMs: 2_000 })),
     );
     await eventually(() => streams.every(({ snapshots }) => snapshots.length > 0));
     const atFirst = emulator.calls.length;
@@ -104,7 +104,7 @@ describe("sweeping the watched tasks of a project", () => {
         startedAgoMs: 10_000 * (10 - index),
       });
     }
-    const stream = collect(hub.watch({ keys: taskIds.map((taskId) => keyOf(taskId)), needs: PROGRESS }));
+    const stream = collect(hub.watch({ keys: taskIds.map((taskId) => keyOf(taskId)), parts: PROGRESS }));
     await eventually(() => stream.snapshots.length === 10);
     await runFor(running, 60_000);
     await runFor(running, running.clock.nextTimerInMs ?? 0);
@@ -124,7 +124,7 @@ describe("sweeping the watched tasks of a project", () => {
     for (const { taskId, taskType } of keys) {
       emulator.addTask({ taskType, taskId, durationMs: Infinity, startedAgoMs: 5_000, requestDefinition: "{}" });
     }
-    const stream = collect(hub.watch({ keys, needs: { ...PROGRESS, definition: true } }));
+    const stream = collect(hub.watch({ keys, parts: { ...PROGRESS, definition: true } }));
     await eventually(() => stream.snapshots.length === 20);
     expect(actionsOf(emulator)).toEqual(["ListTasks"]);
     expect(emulator.calls[0]?.parameters).toEqual({
@@ -170,7 +170,7 @@ describe("sweeping the watched tasks of a project", () => {
       emulator.setProgress(taskId, 10);
     }
     const keys = taskIds.map((taskId) => keyOf(taskId));
-    const stream = collect(hub.watch({ keys, needs: PROGRESS, maxStalenessMs: 1_000 }));
+    const stream = collect(hub.watch({ keys, parts: PROGRESS, maxStalenessMs: 1_000 }));
     await eventually(() => stream.snapshots.length === 250);
     for (const taskId of taskIds) emulator.setProgress(taskId, 50);
     failsNext = true;
@@ -190,7 +190,7 @@ describe("sweeping the watched tasks of a project", () => {
     const taskIds = ids(300);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: 60_000 });
     const stream = collect(
-      hub.watch({ keys: taskIds.map((taskId) => keyOf(taskId)), needs: PROGRESS, maxStalenessMs: 1_000 }),
+      hub.watch({ keys: taskIds.map((taskId) => keyOf(taskId)), parts: PROGRESS, maxStalenessMs: 1_000 }),
     );
     await eventually(() => stream.snapshots.length === 300);
     for (let step = 0; step < 100; step += 1) {
@@ -223,7 +223,7 @@ describe("sweeping the watched tasks of a project", () => {
     const taskIds = ids(20);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
     const keys = taskIds.map((taskId) => keyOf(taskId));
-    const stream = collect(hub.watch({ keys, needs: NO_NEEDS, maxStalenessMs: 1_000 }));
+    const stream = collect(hub.watch({ keys, parts: NO_PARTS, maxStalenessMs: 1_000 }));
     await eventually(() => stream.snapshots.length === 20);
     await runFor(running, 5_000);
     for (const taskId of taskIds) emulator.finishTask(taskId);
@@ -240,7 +240,7 @@ describe("reading many tasks at once", () => {
     const { emulator, reader } = await startReader();
     const taskIds = ids(100);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
-    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), needs: PROGRESS }));
+    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), parts: PROGRESS }));
     const [one, two] = [reader.readEach(requests), reader.readEach(requests)];
     const snapshots = await Promise.all([...one, ...two]);
     expect(snapshots.map(({ key }) => key.taskId)).toEqual([...taskIds, ...taskIds]);
@@ -257,7 +257,7 @@ describe("reading many tasks at once", () => {
       emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
       emulator.setProgress(taskId, 7);
     }
-    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), needs: PROGRESS }));
+    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), parts: PROGRESS }));
     const snapshots = await Promise.all(reader.readEach(requests));
     expect(snapshots.map(({ progress }) => progress)).toEqual(taskIds.map(() => 7));
     expect(actionsOf(emulator).slice(0, 4)).toEqual(["ListTasks", "ListTasks", "ListTasks", "GetTask"]);
@@ -268,7 +268,7 @@ describe("reading many tasks at once", () => {
     const taskIds = ids(20);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
     emulator.finishTask("task-00003");
-    const requests = [...taskIds, "nobody"].map((taskId) => ({ key: keyOf(taskId), needs: PROGRESS }));
+    const requests = [...taskIds, "nobody"].map((taskId) => ({ key: keyOf(taskId), parts: PROGRESS }));
     const results = await Promise.allSettled(reader.readEach(requests));
     expect(results.map(({ status }) => status)).toEqual([...taskIds.map(() => "fulfilled"), "rejected"]);
     expect(results[3]).toMatchObject({ value: { status: "SUCCEEDED", progress: 100 } });
@@ -279,7 +279,7 @@ describe("reading many tasks at once", () => {
     const { emulator, reader } = await startReader();
     const taskIds = ids(10);
     for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
-    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), needs: { ...PROGRESS, eventId: true } }));
+    const requests = taskIds.map((taskId) => ({ key: keyOf(taskId), parts: { ...PROGRESS, eventId: true } }));
     const snapshots = await Promise.all(reader.readEach(requests));
     expect(snapshots.every(({ eventId, progress }) => eventId !== null && progress !== null)).toBe(true);
     expect(actionsOf(emulator)).toEqual(["ListTasks", ...taskIds.map(() => "GetTask")]);
@@ -290,11 +290,11 @@ describe("what a query learns", () => {
   it("reaches the subscribers of the task at once", async () => {
     const { emulator, reader, hub, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    const stream = collect(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 30_000 }));
+    const stream = collect(hub.watch({ keys: [keyOf("run")], parts: NO_PARTS, maxStalenessMs: 30_000 }));
     await eventually(() => stream.snapshots.length === 1);
     emulator.finishTask("run");
     await clock.advance(2_000);
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     await stream.ended;
     expect(stream.snapshots.at(-1)).toMatchObject({ status: "SUCCEEDED" });
     expect(emulator.calls).toHaveLength(2);

@@ -6,12 +6,12 @@ import {
   UpstreamUnavailableError,
 } from "../../../src/errors.js";
 import { TaskReader } from "../../../src/tasks/read/task-reader.js";
-import { NO_NEEDS, type TaskKey } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
 import { actionsOf, startReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_NEEDS, progress: true };
-const DEFINITION = { ...NO_NEEDS, definition: true };
+const PROGRESS = { ...NO_PARTS, progress: true };
+const DEFINITION = { ...NO_PARTS, definition: true };
 
 function keyOf(taskId: string, taskType = "FileCompression"): TaskKey {
   return { projectName: "immtest", taskType, taskId };
@@ -37,7 +37,7 @@ describe("reading a task that has ended", () => {
   it("asks again only for what it does not hold yet", async () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, requestDefinition: "{}" });
-    await reader.read(keyOf("done"), NO_NEEDS);
+    await reader.read(keyOf("done"), NO_PARTS);
     const withDefinition = await reader.read(keyOf("done"), DEFINITION);
     await reader.read(keyOf("done"), DEFINITION);
     expect(withDefinition.definition).toBe("{}");
@@ -48,7 +48,7 @@ describe("reading a task that has ended", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "bad" });
     emulator.failTask("bad", "ResourceNotFound", "The object is gone.");
-    const snapshot = await reader.read(keyOf("bad"), NO_NEEDS);
+    const snapshot = await reader.read(keyOf("bad"), NO_PARTS);
     expect(snapshot).toMatchObject({ status: "FAILED", code: "ResourceNotFound", message: "The object is gone." });
   });
 });
@@ -57,19 +57,19 @@ describe("reading a running task", () => {
   it("reuses a snapshot within taskMaxAgeMs and asks after it", async () => {
     const { reader, emulator, clock } = await startReader({ taskMaxAgeMs: 1_000 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     await clock.advance(1_000);
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     expect(emulator.calls).toHaveLength(1);
     await clock.advance(1);
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     expect(emulator.calls).toHaveLength(2);
   });
 
   it("makes one call for everybody who asks at the same time", async () => {
     const { reader, emulator } = await startReader({ taskMaxAgeMs: 0 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await Promise.all(Array.from({ length: 30 }, async () => reader.read(keyOf("run"), NO_NEEDS)));
+    await Promise.all(Array.from({ length: 30 }, async () => reader.read(keyOf("run"), NO_PARTS)));
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
   });
 
@@ -77,7 +77,7 @@ describe("reading a running task", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     const [, second, third] = await Promise.all([
-      reader.read(keyOf("run"), NO_NEEDS),
+      reader.read(keyOf("run"), NO_PARTS),
       reader.read(keyOf("run"), PROGRESS),
       reader.read(keyOf("run"), PROGRESS),
     ]);
@@ -88,7 +88,7 @@ describe("reading a running task", () => {
   it("does not ask for the definition unless somebody needs it, and then once", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", requestDefinition: '{"a":1}' });
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     await reader.read(keyOf("run"), DEFINITION);
     await clock.advance(5_000);
     const later = await reader.read(keyOf("run"), DEFINITION);
@@ -98,15 +98,15 @@ describe("reading a running task", () => {
 
   it("looks for a task that IMM does not know every time, and says so", async () => {
     const { reader, emulator } = await startReader();
-    await expect(reader.read(keyOf("nobody"), NO_NEEDS)).rejects.toThrow(NotFoundError);
-    await expect(reader.read(keyOf("nobody"), NO_NEEDS)).rejects.toThrow(NotFoundError);
+    await expect(reader.read(keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
+    await expect(reader.read(keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
     expect(emulator.calls).toHaveLength(2);
   });
 
   it("is not found under another type", async () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await expect(reader.read(keyOf("run", "MediaConvert"), NO_NEEDS)).rejects.toThrow(NotFoundError);
+    await expect(reader.read(keyOf("run", "MediaConvert"), NO_PARTS)).rejects.toThrow(NotFoundError);
   });
 });
 
@@ -220,7 +220,7 @@ describe("the progress of a running task", () => {
       emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
       emulator.setProgress(taskId, 7);
     }
-    const requests = ["a", "b", "c"].map((taskId) => ({ key: keyOf(taskId), needs: { ...PROGRESS, eventId: true } }));
+    const requests = ["a", "b", "c"].map((taskId) => ({ key: keyOf(taskId), parts: { ...PROGRESS, eventId: true } }));
     for (const { progress, eventId } of await Promise.all(reader.readEach(requests))) {
       expect([progress, typeof eventId]).toEqual([7, "string"]);
     }
@@ -251,11 +251,11 @@ describe("the memory of the reader", () => {
     const { reader, emulator } = await startReader({ maxCachedTasks: 2 });
     for (const taskId of ["a", "b", "c"]) {
       emulator.addTask({ taskType: "FileCompression", taskId, startedAgoMs: 60_000 });
-      await reader.read(keyOf(taskId), NO_NEEDS);
+      await reader.read(keyOf(taskId), NO_PARTS);
     }
-    await reader.read(keyOf("c"), NO_NEEDS);
+    await reader.read(keyOf("c"), NO_PARTS);
     expect(emulator.calls).toHaveLength(3);
-    await reader.read(keyOf("a"), NO_NEEDS);
+    await reader.read(keyOf("a"), NO_PARTS);
     expect(emulator.calls).toHaveLength(4);
   });
 
@@ -263,7 +263,7 @@ describe("the memory of the reader", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.injectFault({ kind: "serverError", times: 1 });
-    await expect(reader.read(keyOf("run"), NO_NEEDS)).rejects.toThrow(UpstreamUnavailableError);
-    await expect(reader.read(keyOf("run"), NO_NEEDS)).resolves.toMatchObject({ status: "RUNNING" });
+    await expect(reader.read(keyOf("run"), NO_PARTS)).rejects.toThrow(UpstreamUnavailableError);
+    await expect(reader.read(keyOf("run"), NO_PARTS)).resolves.toMatchObject({ status: "RUNNING" });
   });
 });

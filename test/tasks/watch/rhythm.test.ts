@@ -4,13 +4,13 @@ import { describe, expect, it } from "@jest/globals";
 import { GuardedImmClient } from "../../../src/imm/policy/call-policy.js";
 import type { ImmClient } from "../../../src/imm/imm-client.js";
 import { completeOptions } from "../../../src/options/options.js";
-import { NO_NEEDS, toKeyText, type TaskKey } from "../../../src/tasks/task.js";
+import { NO_PARTS, toKeyText, type TaskKey } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_NEEDS, progress: true };
+const PROGRESS = { ...NO_PARTS, progress: true };
 const MINUTE_MS = 60_000;
 
 function keysOf(count: number, projectName = "immtest"): readonly TaskKey[] {
@@ -25,15 +25,15 @@ function keysOf(count: number, projectName = "immtest"): readonly TaskKey[] {
 function follow(
   stream: WatchStream,
   { clock }: RunningReader,
-  toldAt = new Map<string, number>(),
+  sentAt = new Map<string, number>(),
 ): Map<string, number> {
   void (async () => {
     for await (const event of stream) {
       if (event.kind !== "snapshot") throw new Error(`Expected a snapshot, got ${event.kind}.`);
-      if (event.snapshot.status !== "RUNNING") toldAt.set(toKeyText(event.snapshot.key), clock.now());
+      if (event.snapshot.status !== "RUNNING") sentAt.set(toKeyText(event.snapshot.key), clock.now());
     }
   })();
-  return toldAt;
+  return sentAt;
 }
 
 /** Moves the time on in steps; what each sets off is over before the next. */
@@ -60,8 +60,8 @@ describe("tasks that have run for half an hour", () => {
       emulator.addTask({ taskType, taskId, startedAgoMs: 30 * MINUTE_MS - index * 500, durationMs: Infinity });
       emulator.setProgress(taskId, 40);
     }
-    const toldAt = new Map<string, number>();
-    for (const key of keys) follow(hub.watch({ keys: [key], needs: PROGRESS }), running, toldAt);
+    const sentAt = new Map<string, number>();
+    for (const key of keys) follow(hub.watch({ keys: [key], parts: PROGRESS }), running, sentAt);
     await pass(running, 100);
     const beforeEnds = emulator.calls.length;
     await pass(running, MINUTE_MS);
@@ -75,7 +75,7 @@ describe("tasks that have run for half an hour", () => {
       endedAt.set(toKeyText(key), clock.now());
     }
     await pass(running, 3_000);
-    const delays = [...endedAt].map(([keyText, at]) => (toldAt.get(keyText) ?? Infinity) - at);
+    const delays = [...endedAt].map(([keyText, at]) => (sentAt.get(keyText) ?? Infinity) - at);
     expect(Math.max(...delays)).toBeLessThanOrEqual(2_000);
     expect(percentile(delays, 0.5)).toBeLessThanOrEqual(1_200);
     const lists = actionsOf(emulator).filter((action) => action === "ListTasks").length;
@@ -98,7 +98,7 @@ describe("the price of a poll", () => {
       startedAgoMs: MINUTE_MS,
       durationMs: Infinity,
     });
-    const toldAt = follow(hub.watch({ keys: keysOf(1), needs: PROGRESS }), running);
+    const sentAt = follow(hub.watch({ keys: keysOf(1), parts: PROGRESS }), running);
     await pass(running, 100);
     emulator.clearCalls();
     await pass(running, MINUTE_MS);
@@ -106,8 +106,8 @@ describe("the price of a poll", () => {
     emulator.finishTask("task-0000");
     const endedAt = clock.now();
     await pass(running, 2_500);
-    expect([...toldAt.values()].map((at) => at - endedAt)).toEqual([expect.any(Number)]);
-    expect(Math.max(...toldAt.values()) - endedAt).toBeLessThanOrEqual(2_000);
+    expect([...sentAt.values()].map((at) => at - endedAt)).toEqual([expect.any(Number)]);
+    expect(Math.max(...sentAt.values()) - endedAt).toBeLessThanOrEqual(2_000);
   }, 60_000);
 
   it("of a thousand watched tasks is ten pages every fifteen seconds", async () => {
@@ -117,7 +117,7 @@ describe("the price of a poll", () => {
     for (const [index, { taskType, taskId }] of keys.entries()) {
       emulator.addTask({ taskType, taskId, startedAgoMs: index * 1_000, durationMs: Infinity });
     }
-    const toldAt = follow(hub.watch({ keys, needs: PROGRESS }), running);
+    const sentAt = follow(hub.watch({ keys, parts: PROGRESS }), running);
     await pass(running, 200);
     emulator.clearCalls();
     await pass(running, MINUTE_MS, 500);
@@ -125,7 +125,7 @@ describe("the price of a poll", () => {
     emulator.finishTask("task-0500");
     const endedAt = clock.now();
     await pass(running, 16_000, 500);
-    expect(Math.max(...toldAt.values()) - endedAt).toBeLessThanOrEqual(16_000);
+    expect(Math.max(...sentAt.values()) - endedAt).toBeLessThanOrEqual(16_000);
     hub.dispose();
   }, 60_000);
 
@@ -136,7 +136,7 @@ describe("the price of a poll", () => {
     for (const projectName of names) {
       const key = { projectName, taskType: "FileCompression", taskId: `task-of-${projectName}` };
       emulator.addTask({ ...key, durationMs: Infinity });
-      follow(hub.watch({ keys: [key], needs: PROGRESS }), running);
+      follow(hub.watch({ keys: [key], parts: PROGRESS }), running);
     }
     await eventually(() => emulator.calls.length === 100 && emulator.calls.every(({ status }) => status !== null));
     emulator.clearCalls();
@@ -155,8 +155,8 @@ describe("the price of a poll", () => {
       emulator.addTask({ taskType, taskId, startedAgoMs: MINUTE_MS, durationMs: Infinity });
     }
     for (let board = 0; board < 10; board += 1)
-      follow(hub.watchProject({ projectName: "immtest", needs: PROGRESS }), running);
-    follow(hub.watch({ keys: keysOf(20), needs: PROGRESS }), running);
+      follow(hub.watchProject({ projectName: "immtest", parts: PROGRESS }), running);
+    follow(hub.watch({ keys: keysOf(20), parts: PROGRESS }), running);
     await pass(running, 100);
     emulator.clearCalls();
     await pass(running, MINUTE_MS, 500);
@@ -182,7 +182,7 @@ describe("a project that IMM has throttled", () => {
     });
     const { emulator, hub, clock } = running;
     for (const { taskType, taskId } of keysOf(3)) emulator.addTask({ taskType, taskId, durationMs: Infinity });
-    follow(hub.watch({ keys: keysOf(3), needs: PROGRESS }), running);
+    follow(hub.watch({ keys: keysOf(3), parts: PROGRESS }), running);
     await pass(running, 100);
     const heal = emulator.injectFault({ kind: "throttle" });
     await pass(running, 30_000, 100);
@@ -203,7 +203,7 @@ describe("newcomers", () => {
     for (const [index, { taskType, taskId }] of keysOf(10).entries()) {
       emulator.addTask({ taskType, taskId, durationMs: index === 0 ? 1_000 : Infinity, startedAgoMs: 5_000 });
     }
-    const stream = hub.watch({ keys: keysOf(10), needs: NO_NEEDS });
+    const stream = hub.watch({ keys: keysOf(10), parts: NO_PARTS });
     for (let told = 0; told < 10; told += 1) expect((await stream.next()).value?.kind).toBe("snapshot");
     expect(actionsOf(emulator)).toEqual(["ListTasks", "GetTask"]);
     hub.dispose();
@@ -215,7 +215,7 @@ describe("newcomers", () => {
     for (const { taskType, taskId } of keysOf(10)) {
       emulator.addTask({ taskType, taskId, durationMs: Infinity, startedAgoMs: 5_000 });
     }
-    follow(hub.watch({ keys: keysOf(10), needs: { ...PROGRESS, eventId: true } }), running);
+    follow(hub.watch({ keys: keysOf(10), parts: { ...PROGRESS, eventId: true } }), running);
     await pass(running, 10_000, 500);
     const actions = actionsOf(emulator);
     expect(actions.filter((action) => action === "GetTask")).toHaveLength(10);

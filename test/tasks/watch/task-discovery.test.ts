@@ -1,14 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
 import { letOthersRun } from "../../../src/clock.js";
 import { ForbiddenError, NotFoundError, UpstreamThrottledError } from "../../../src/errors.js";
-import { NO_NEEDS } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_NEEDS, progress: true };
-const PROJECT = { projectName: "immtest", needs: PROGRESS };
+const PROGRESS = { ...NO_PARTS, progress: true };
+const PROJECT = { projectName: "immtest", parts: PROGRESS };
 
 /** The next `count` events as texts, in the order of the task ids. */
 async function read(stream: WatchStream, count: number): Promise<readonly string[]> {
@@ -98,7 +98,7 @@ describe("following a project", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
     const key = { projectName: "immtest", taskType: "FileCompression", taskId: "a" };
-    const single = hub.watch({ keys: [key], needs: PROGRESS, maxStalenessMs: 1_000 });
+    const single = hub.watch({ keys: [key], parts: PROGRESS, maxStalenessMs: 1_000 });
     const whole = hub.watchProject(PROJECT);
     await read(single, 1);
     await read(whole, 1);
@@ -187,7 +187,7 @@ describe("a project that cannot be followed", () => {
       emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
     }
     const key = { projectName: "immtest", taskType: "FileCompression", taskId: "a" };
-    const single = hub.watch({ keys: [key], needs: PROGRESS });
+    const single = hub.watch({ keys: [key], parts: PROGRESS });
     await read(single, 1);
     const whole = hub.watchProject(PROJECT);
     const { value } = await whole.next();
@@ -222,7 +222,7 @@ describe("a project that cannot be followed", () => {
     emulator.addTask({ taskType: "FileCompression", taskId: "a", durationMs: Infinity });
     emulator.injectFault({ kind: "refuse", action: "ListTasks", code: "Forbidden.RAM" });
     const key = { projectName: "immtest", taskType: "FileCompression", taskId: "a" };
-    const single = hub.watch({ keys: [key], needs: NO_NEEDS });
+    const single = hub.watch({ keys: [key], parts: NO_PARTS });
     expect((await single.next()).value).toMatchObject({ kind: "snapshot" });
     const whole = hub.watchProject(PROJECT);
     expect((await whole.next()).value).toMatchObject({ kind: "failure", error: expect.any(ForbiddenError) });

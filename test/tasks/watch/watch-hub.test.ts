@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { letOthersRun } from "../../../src/clock.js";
 import { NotFoundError } from "../../../src/errors.js";
-import { NO_NEEDS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_NEEDS, progress: true };
+const PROGRESS = { ...NO_PARTS, progress: true };
 
 function keyOf(taskId: string): TaskKey {
   return { projectName: "immtest", taskType: "FileCompression", taskId };
@@ -35,7 +35,7 @@ describe("following one task", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
-    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     expect(await nextSnapshot(stream)).toMatchObject({ status: "RUNNING", progress: 10 });
     emulator.setProgress("run", 60);
     await pollAgain(running);
@@ -51,7 +51,7 @@ describe("following one task", () => {
   it("gives one snapshot of a task that has ended, and sets no timer", async () => {
     const { emulator, hub, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
-    const stream = hub.watch({ keys: [keyOf("done")], needs: PROGRESS });
+    const stream = hub.watch({ keys: [keyOf("done")], parts: PROGRESS });
     expect(await nextSnapshot(stream)).toMatchObject({ status: "SUCCEEDED" });
     expect((await stream.next()).done).toBe(true);
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
@@ -63,7 +63,7 @@ describe("following one task", () => {
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
-    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await nextSnapshot(stream);
     await pollAgain(running);
     await pollAgain(running);
@@ -77,8 +77,8 @@ describe("following one task", () => {
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
-    const plain = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
-    const keen = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const plain = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
+    const keen = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await nextSnapshot(plain);
     await nextSnapshot(keen);
     emulator.setProgress("run", 60);
@@ -92,9 +92,9 @@ describe("following one task", () => {
   it("asks no more for a task when whoever has not been told of its end has left", async () => {
     const { emulator, hub, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
-    const plain = hub.watch({ keys: [keyOf("done")], needs: NO_NEEDS });
+    const plain = hub.watch({ keys: [keyOf("done")], parts: NO_PARTS });
     // The look that is under way does not ask for this.
-    const curious = hub.watch({ keys: [keyOf("done")], needs: { ...NO_NEEDS, definition: true } });
+    const curious = hub.watch({ keys: [keyOf("done")], parts: { ...NO_PARTS, definition: true } });
     expect(await nextSnapshot(plain)).toMatchObject({ status: "SUCCEEDED" });
     expect((await plain.next()).done).toBe(true);
     await curious.return();
@@ -105,7 +105,7 @@ describe("following one task", () => {
     const running = await startReader();
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     await pollAgain(running);
     await pollAgain(running);
@@ -120,7 +120,7 @@ describe("sharing a watch", () => {
       const running = await startReader();
       const { emulator, hub, clock } = running;
       emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: 60_000 });
-      const streams = Array.from({ length: subscribers }, () => hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+      const streams = Array.from({ length: subscribers }, () => hub.watch({ keys: [keyOf("run")], parts: PROGRESS }));
       const finals = streams.map(async (stream) => {
         let last: TaskSnapshot | undefined;
         for await (const event of stream) if (event.kind === "snapshot") last = event.snapshot;
@@ -143,9 +143,9 @@ describe("sharing a watch", () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], parts: PROGRESS }));
     emulator.clearCalls();
-    const late = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const late = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     expect(await nextSnapshot(late)).toMatchObject({ progress: 10 });
     expect(emulator.calls).toHaveLength(0);
   });
@@ -153,8 +153,8 @@ describe("sharing a watch", () => {
   it("asks at once for what a newcomer needs more, and only then tells it", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", requestDefinition: '{"a":1}' });
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS }));
-    const late = hub.watch({ keys: [keyOf("run")], needs: { ...NO_NEEDS, definition: true } });
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], parts: NO_PARTS }));
+    const late = hub.watch({ keys: [keyOf("run")], parts: { ...NO_PARTS, definition: true } });
     expect(await nextSnapshot(late)).toMatchObject({ definition: '{"a":1}' });
     expect(emulator.calls.map((call) => call.parameters["RequestDefinition"])).toEqual([undefined, "true"]);
   });
@@ -162,8 +162,8 @@ describe("sharing a watch", () => {
   it("serves a newcomer who joins while a poll is under way", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, requestDefinition: "{}" });
-    const first = hub.watch({ keys: [keyOf("done")], needs: NO_NEEDS });
-    const second = hub.watch({ keys: [keyOf("done")], needs: { ...NO_NEEDS, definition: true } });
+    const first = hub.watch({ keys: [keyOf("done")], parts: NO_PARTS });
+    const second = hub.watch({ keys: [keyOf("done")], parts: { ...NO_PARTS, definition: true } });
     expect(await nextSnapshot(first)).toMatchObject({ status: "SUCCEEDED" });
     expect(await nextSnapshot(second)).toMatchObject({ status: "SUCCEEDED", definition: "{}" });
     expect((await first.next()).done).toBe(true);
@@ -175,7 +175,7 @@ describe("sharing a watch", () => {
     const running = await startReader();
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const slow = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const slow = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await nextSnapshot(slow);
     for (const progress of [10, 20, 30]) {
       emulator.setProgress("run", progress);
@@ -197,7 +197,7 @@ describe("leaving", () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const [one, two] = [0, 1].map(() => hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    const [one, two] = [0, 1].map(() => hub.watch({ keys: [keyOf("run")], parts: PROGRESS }));
     await Promise.all([one, two].map(async (stream) => stream && nextSnapshot(stream)));
     await one?.return();
     expect(clock.pendingTimers).toBe(1);
@@ -210,7 +210,7 @@ describe("leaving", () => {
   it("wakes a pending read at once", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await nextSnapshot(stream);
     const pending = stream.next();
     await stream.return();
@@ -229,7 +229,7 @@ describe("leaving", () => {
       }),
     });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await eventually(() => hasBegun);
     await stream.return();
     await eventually(() => emulator.calls.some((call) => call.status === 200));
@@ -249,18 +249,18 @@ describe("leaving", () => {
         },
       }),
     });
-    await hub.watch({ keys: [keyOf("left")], needs: NO_NEEDS }).return();
-    await hub.watch({ keys: [keyOf("stays")], needs: NO_NEEDS }).next();
+    await hub.watch({ keys: [keyOf("left")], parts: NO_PARTS }).return();
+    await hub.watch({ keys: [keyOf("stays")], parts: NO_PARTS }).next();
     expect(asked).toEqual(["stays"]);
   });
 
   it("begins a new watch after the old one ended", async () => {
     const { emulator, hub } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const first = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const first = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(first);
     await first.return();
-    const second = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const second = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     expect(await nextSnapshot(second)).toMatchObject({ status: "RUNNING" });
     // The snapshot is younger than taskMaxAgeMs.
     expect(emulator.calls).toHaveLength(1);
@@ -269,7 +269,7 @@ describe("leaving", () => {
   it("ends every stream when the hub is disposed of", async () => {
     const { emulator, hub, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     hub.dispose();
     expect((await stream.next()).done).toBe(true);
@@ -282,7 +282,7 @@ describe("failures while following", () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     const remove = emulator.injectFault({ kind: "serverError" });
     for (let poll = 0; poll < 10; poll += 1) {
@@ -300,9 +300,9 @@ describe("failures while following", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.injectFault({ kind: "throttle", retryAfterMs: 60_000 });
-    hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await eventually(() => clock.nextTimerInMs === 60_000);
-    for (let newcomer = 0; newcomer < 20; newcomer += 1) hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    for (let newcomer = 0; newcomer < 20; newcomer += 1) hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await clock.advance(59_999);
     expect(emulator.calls).toHaveLength(1);
     hub.dispose();
@@ -322,7 +322,7 @@ describe("failures while following", () => {
     });
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: PROGRESS }));
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], parts: PROGRESS }));
     await pollAgain(running);
     expect(clock.nextTimerInMs).toBe(8_000);
     furtherAttempts = 0;
@@ -335,7 +335,7 @@ describe("failures while following", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.injectFault({ kind: "reset", times: 2 });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await eventually(() => clock.pendingTimers > 0);
     await pollAgain(running);
     await clock.advance(clock.nextTimerInMs ?? 0);
@@ -346,7 +346,7 @@ describe("failures while following", () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     emulator.injectFault({ kind: "throttle", retryAfterMs: 45_000, times: 1 });
     await pollAgain(running);
@@ -357,7 +357,7 @@ describe("failures while following", () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     emulator.forgetTask("run");
     await clock.advance(clock.nextTimerInMs ?? 0);
@@ -372,7 +372,7 @@ describe("failures while following", () => {
     const { emulator, hub } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 10);
-    const stream = hub.watch({ keys: [keyOf("run")], needs: PROGRESS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: PROGRESS });
     await nextSnapshot(stream);
     emulator.injectFault({ kind: "throttle", action: "ListTasks", times: 1 });
     emulator.setProgress("run", 20);
@@ -390,7 +390,7 @@ describe("a refusal of the gateway's account", () => {
     const { emulator, hub, clock } = running;
     const ids = Array.from({ length: 30 }, (_, index) => `run-${index}`);
     for (const taskId of ids) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
-    const stream = hub.watch({ keys: ids.map(keyOf), needs: PROGRESS });
+    const stream = hub.watch({ keys: ids.map(keyOf), parts: PROGRESS });
     for (const _ of ids) await nextSnapshot(stream);
     const remove = emulator.injectFault({ kind: "refuse", code });
     await pollAgain(running);
@@ -412,10 +412,10 @@ describe("a refusal of the gateway's account", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
     const remove = emulator.injectFault({ kind: "refuse", code: "Forbidden.RAM" });
-    const early = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const early = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     expect((await early.next()).value).toMatchObject({ kind: "failure", error: { code: "FORBIDDEN" } });
     remove();
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS });
     await nextSnapshot(stream);
     emulator.injectFault({ kind: "refuse", code: "Forbidden.RAM" });
     const began = clock.tick();
@@ -434,10 +434,10 @@ describe("a refusal of the gateway's account", () => {
   it("is told to a query at once", async () => {
     const { emulator, reader, clock } = await startReader({ taskMaxAgeMs: 0 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await reader.read(keyOf("run"), NO_NEEDS);
+    await reader.read(keyOf("run"), NO_PARTS);
     await clock.advance(1);
     emulator.injectFault({ kind: "refuse", code: "InvalidSecurityToken.Expired" });
-    await expect(reader.read(keyOf("run"), NO_NEEDS)).rejects.toMatchObject({ code: "UPSTREAM_MISCONFIGURED" });
+    await expect(reader.read(keyOf("run"), NO_PARTS)).rejects.toMatchObject({ code: "UPSTREAM_MISCONFIGURED" });
   });
 });
 
@@ -447,7 +447,7 @@ describe("following several tasks", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "a", startedAgoMs: 60_000 });
     emulator.addTask({ taskType: "FileCompression", taskId: "b" });
-    const stream = hub.watch({ keys: ["a", "b", "nobody", "a"].map(keyOf), needs: NO_NEEDS });
+    const stream = hub.watch({ keys: ["a", "b", "nobody", "a"].map(keyOf), parts: NO_PARTS });
     const events = [await stream.next(), await stream.next(), await stream.next()].map(({ value }) =>
       value?.kind === "snapshot"
         ? `${value.snapshot.key.taskId} ${value.snapshot.status}`
@@ -467,10 +467,10 @@ describe("the rhythm", () => {
     const running = await startReader();
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    const patient = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 30_000 });
+    const patient = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS, maxStalenessMs: 30_000 });
     await nextSnapshot(patient);
     expect(clock.nextTimerInMs).toBe(30_000);
-    const hasty = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1_000 });
+    const hasty = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS, maxStalenessMs: 1_000 });
     await nextSnapshot(hasty);
     expect(clock.nextTimerInMs).toBe(1_000);
     await pollAgain(running);
@@ -485,7 +485,7 @@ describe("the rhythm", () => {
   it("is never faster than the least interval", async () => {
     const { emulator, hub, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await nextSnapshot(hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 1 }));
+    await nextSnapshot(hub.watch({ keys: [keyOf("run")], parts: NO_PARTS, maxStalenessMs: 1 }));
     expect(clock.nextTimerInMs).toBe(1_000);
   });
 
@@ -503,7 +503,7 @@ describe("the rhythm", () => {
     });
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    const stream = hub.watch({ keys: [keyOf("run")], needs: NO_NEEDS, maxStalenessMs: 2_000 });
+    const stream = hub.watch({ keys: [keyOf("run")], parts: NO_PARTS, maxStalenessMs: 2_000 });
     await eventually(() => answer !== undefined);
     await clock.advance(300);
     answer?.();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { TaskReader } from "../../../src/tasks/read/task-reader.js";
-import { isFinal, NO_NEEDS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { isFinal, NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js";
 import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { countAttempts } from "../../support/count-attempts.js";
@@ -185,17 +185,17 @@ class World {
     switch (step.do) {
       case "follow": {
         const ids = step.tasks.map(idOf);
-        const needs = { ...NO_NEEDS, progress: step.progress };
+        const parts = { ...NO_PARTS, progress: step.progress };
         this.subscribers.push(
-          new Subscriber(ids, this.hub.watch({ keys: ids.map(keyOf), needs, maxStalenessMs: step.staleness })),
+          new Subscriber(ids, this.hub.watch({ keys: ids.map(keyOf), parts, maxStalenessMs: step.staleness })),
         );
         return;
       }
       case "followProject": {
-        const needs = { ...NO_NEEDS, progress: step.progress };
+        const parts = { ...NO_PARTS, progress: step.progress };
         const isFirst = this.subscribers.every(({ followsProject, hasLeft }) => !followsProject || hasLeft);
         const ended = this.taskIds.filter((taskId) => isFirst && !this.client.isRunning(taskId));
-        const stream = this.hub.watchProject({ projectName: PROJECT, needs, maxStalenessMs: step.staleness });
+        const stream = this.hub.watchProject({ projectName: PROJECT, parts, maxStalenessMs: step.staleness });
         this.subscribers.push(new Subscriber([], stream, new Set(ended)));
         return;
       }
@@ -225,7 +225,7 @@ class World {
         return;
       case "query":
         await Promise.allSettled(
-          this.reader.readEach(step.tasks.map((task) => ({ key: keyOf(idOf(task)), needs: NO_NEEDS }))),
+          this.reader.readEach(step.tasks.map((task) => ({ key: keyOf(idOf(task)), parts: NO_PARTS }))),
         );
         return;
       case "wait":

@@ -1,7 +1,7 @@
 import { ApolloClient, CombinedProtocolErrors, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { describe, expect, it } from "@jest/globals";
 import { eventually } from "../../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../../support/next-poll.js";
 import { keyArguments, type QueryError } from "../../../support/query.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
 import { actionsOf } from "../../../support/start-reader.js";
@@ -52,7 +52,7 @@ describe("Apollo Client without a WebSocket", () => {
     emulator.addTask({ ...RUN, durationMs: 10_000 });
     const { client, told, hasEnded } = followByApollo(url, FOLLOW);
     await eventually(() => told.length === 1);
-    while (gateway.watchedTasks > 0) await lookAgain(running);
+    while (gateway.watchedTasks > 0) await nextPoll(running);
     await eventually(hasEnded);
     const seen = told.map(({ data }) => data?.taskProgress.progress ?? -1);
     expect(seen[0]).toBe(0);
@@ -229,7 +229,7 @@ describe("the multipart door", () => {
     // Long enough for a heartbeat, which would be news of nothing to a client that has not taken the event.
     for (const progress of [2, 3, 4, 5, 6, 7]) {
       emulator.setProgress("run", progress);
-      await lookAgain(running);
+      await nextPoll(running);
     }
     const seen = [await stream.next(), await stream.next()].map((part) => part?.["payload"] as { data: Progress });
     expect(seen.map(({ data }) => data.taskProgress.progress)).toEqual([1, 7]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-sse";
 import { eventually } from "../../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../../support/next-poll.js";
 import { keyArguments, query } from "../../../support/query.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
 import { actionsOf } from "../../../support/start-reader.js";
@@ -40,7 +40,7 @@ describe("following a task over SSE", () => {
     expect(stream.text.response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(stream.text.response.headers.get("cache-control")).toBe("no-store");
     expect(await stream.result()).toEqual({ data: { taskProgress: { status: "RUNNING", progress: 0 } } });
-    while (gateway.watchedTasks > 0) await lookAgain(running);
+    while (gateway.watchedTasks > 0) await nextPoll(running);
     const events = await stream.rest();
     expect(events.at(-1)).toEqual(COMPLETE);
     expect(events.at(-2)).toEqual({
@@ -104,9 +104,9 @@ describe("following a task over SSE", () => {
     const stream = await subscribeBySse(running.url, FOLLOW);
     const opening = await stream.next();
     expect([opening?.event, (await stream.next())?.event]).toEqual([null, "next"]);
-    for (let second = 0; second < 24; second += 1) await lookAgain(running);
+    for (let second = 0; second < 24; second += 1) await nextPoll(running);
     running.emulator.finishTask("run");
-    await lookAgain(running);
+    await nextPoll(running);
     const events = [await stream.next(), await stream.next(), await stream.next(), await stream.next()];
     expect(events.map((event) => event?.event)).toEqual([null, null, "next", "complete"]);
   });
@@ -217,7 +217,7 @@ describe("five hundred clients over SSE", () => {
     await Promise.all(streams.map(async (stream) => stream.result()));
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
     emulator.setProgress("run", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     const results = await Promise.all(streams.map(async (stream) => stream.result()));
     for (const { data } of results) expect(data).toEqual({ taskProgress: { status: "RUNNING", progress: 2 } });
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks", "ListTasks"]);
@@ -255,7 +255,7 @@ describe("one task followed through every door", () => {
     for (const progress of [1, 2, 100]) {
       if (progress === 2) emulator.setProgress("run", progress);
       if (progress === 100) emulator.finishTask("run");
-      if (progress > 1) await lookAgain(running);
+      if (progress > 1) await nextPoll(running);
       const expected = { data: { taskProgress: { status: progress === 100 ? "SUCCEEDED" : "RUNNING", progress } } };
       expect(await sse.result()).toEqual(expected);
       expect(await socket.next()).toEqual(expected);
@@ -286,7 +286,7 @@ describe("a slow client over SSE", () => {
     await eventually(() => clock.pendingTimers === 2);
     for (const progress of [2, 3, 4]) {
       emulator.setProgress("run", progress);
-      await lookAgain(running);
+      await nextPoll(running);
     }
     const seen = [await stream.result(), await stream.result()].map(
       ({ data }) => (data as unknown as Progress).taskProgress.progress,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
 import { eventually } from "../../../support/eventually.js";
-import { EVERY_SECOND, lookAgain } from "../../../support/look-again.js";
+import { EVERY_SECOND, nextPoll } from "../../../support/next-poll.js";
 import { keyArguments, query } from "../../../support/query.js";
 import { completeMessage, RawSocket, subscribeMessage } from "../../../support/raw-socket.js";
 import {
@@ -57,7 +57,7 @@ describe("a client that does not read its answers", () => {
     await neighbour.next();
     const socket = await stall(running);
     emulator.setProgress("run", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     expect(await neighbour.next()).toEqual({ data: { taskProgress: { progress: 2 } } });
     socket.webSocket.resume();
     expect(await socket.closed).toBe(1_013);
@@ -138,7 +138,7 @@ describe("a client that does not read its events", () => {
     socket.webSocket.pause();
     for (const progress of [2, 3]) {
       emulator.setProgress("big", progress);
-      await lookAgain(running);
+      await nextPoll(running);
     }
     socket.webSocket.resume();
     const progressOf = (id: string): readonly unknown[] =>
@@ -161,7 +161,7 @@ describe("a client that does not read its events", () => {
     socket.received.length = 0;
     socket.webSocket.pause();
     emulator.setProgress("big", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     socket.send(...ids.map(completeMessage));
     await eventually(() => gateway.watchedTasks === 0);
     socket.webSocket.resume();

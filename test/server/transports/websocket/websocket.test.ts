@@ -17,7 +17,7 @@ interface Progress {
 }
 
 /** Moves time to the next look until it is over. */
-async function lookAgain({ clock, emulator, gateway }: RunningGateway): Promise<void> {
+async function nextPoll({ clock, emulator, gateway }: RunningGateway): Promise<void> {
   const before = emulator.calls.length;
   await clock.advance(clock.nextTimerInMs ?? 0);
   await eventually(() => emulator.calls.length > before && (clock.pendingTimers > 0 || gateway.watchedTasks === 0));
@@ -50,7 +50,7 @@ describe("Subscription.taskProgress", () => {
         },
       },
     });
-    while (gateway.watchedTasks > 0) await lookAgain(running);
+    while (gateway.watchedTasks > 0) await nextPoll(running);
     const events = await subscription.rest();
     const seen = events.map(({ data }) => data?.taskProgress.progress ?? -1);
     expect(seen.length).toBeGreaterThan(5);
@@ -123,7 +123,7 @@ describe("Subscription.taskEvents", () => {
     expect(new Set(lines)).toEqual(new Set(["nobody NOT_FOUND", "a SUCCEEDED", "b RUNNING"]));
     expect(await subscription.next()).toEqual({ data: { taskEvents: { key: null, task: null, error: null } } });
     emulator.finishTask("b");
-    while (gateway.watchedTasks > 0) await lookAgain(running);
+    while (gateway.watchedTasks > 0) await nextPoll(running);
     expect(await subscription.rest()).toEqual([
       { data: { taskEvents: { key: { taskId: "b" }, task: { status: "SUCCEEDED" }, error: null } } },
     ]);
@@ -143,7 +143,7 @@ describe("a thousand subscribers", () => {
     await Promise.all(subscriptions.map(async (subscription) => subscription.next()));
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
     emulator.setProgress("run", 2);
-    await lookAgain(running);
+    await nextPoll(running);
     const events = await Promise.all(subscriptions.map(async (subscription) => subscription.next()));
     for (const { data } of events) expect(data?.taskProgress.progress).toBe(2);
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks", "ListTasks"]);
@@ -197,7 +197,7 @@ describe("a socket that does not take what it is sent", () => {
     socket.pause();
     for (let progress = 1; progress <= 80; progress += 1) {
       emulator.setProgress("run", progress);
-      await lookAgain(running);
+      await nextPoll(running);
     }
     emulator.finishTask("run");
     await clock.advance(clock.nextTimerInMs ?? 0);

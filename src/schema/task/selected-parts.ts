@@ -12,53 +12,53 @@ import {
   type GraphQLResolveInfo,
   type SelectionNode,
 } from "graphql";
-import { mergeNeeds, NO_NEEDS, type TaskNeeds } from "../../tasks/task.js";
+import { mergeParts, NO_PARTS, type TaskParts } from "../../tasks/task.js";
 
 type SelectionInfo = Pick<GraphQLResolveInfo, "fieldNodes" | "fragments" | "variableValues">;
 
-const NEEDS_BY_FIELD: Readonly<Record<string, TaskNeeds>> = {
-  requestDefinition: { ...NO_NEEDS, definition: true },
-  requestDefinitionText: { ...NO_NEEDS, definition: true },
-  outputs: { ...NO_NEEDS, definition: true },
-  progress: { ...NO_NEEDS, progress: true },
-  eventId: { ...NO_NEEDS, eventId: true },
+const NEEDS_BY_FIELD: Readonly<Record<string, TaskParts>> = {
+  requestDefinition: { ...NO_PARTS, definition: true },
+  requestDefinitionText: { ...NO_PARTS, definition: true },
+  outputs: { ...NO_PARTS, definition: true },
+  progress: { ...NO_PARTS, progress: true },
+  eventId: { ...NO_PARTS, eventId: true },
 };
 
 /** The fields that stand between a list or an event and its tasks. */
 const WAYS_TO_TASKS: ReadonlySet<string> = new Set(["edges", "node", "nodes", "task"]);
 
 /** What the selections below the present field, which yields tasks or a list of them, need beyond the plain fields. */
-export function selectedNeeds(info: SelectionInfo): TaskNeeds {
+export function selectedParts(info: SelectionInfo): TaskParts {
   const seen = new Set<string>();
-  return info.fieldNodes.map((node) => needsBelow(node, info, seen)).reduce(mergeNeeds, NO_NEEDS);
+  return info.fieldNodes.map((node) => partsBelow(node, info, seen)).reduce(mergeParts, NO_PARTS);
 }
 
-function needsBelow(
+function partsBelow(
   { selectionSet }: { readonly selectionSet?: FieldNode["selectionSet"] },
   info: SelectionInfo,
   seen: Set<string>,
-): TaskNeeds {
+): TaskParts {
   const selections = selectionSet?.selections ?? [];
   return selections
     .filter((selection) => isIncluded(selection, info))
-    .map((selection) => needsOf(selection, info, seen))
-    .reduce(mergeNeeds, NO_NEEDS);
+    .map((selection) => partsOf(selection, info, seen))
+    .reduce(mergeParts, NO_PARTS);
 }
 
 /** @param seen - fragments that have been looked through: each once, or their number of paths would grow without bound. */
-function needsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string>): TaskNeeds {
+function partsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string>): TaskParts {
   switch (selection.kind) {
     case Kind.FIELD:
-      if (WAYS_TO_TASKS.has(selection.name.value)) return needsBelow(selection, info, seen);
-      return NEEDS_BY_FIELD[selection.name.value] ?? NO_NEEDS;
+      if (WAYS_TO_TASKS.has(selection.name.value)) return partsBelow(selection, info, seen);
+      return NEEDS_BY_FIELD[selection.name.value] ?? NO_PARTS;
     case Kind.INLINE_FRAGMENT:
-      return needsBelow(selection, info, seen);
+      return partsBelow(selection, info, seen);
     case Kind.FRAGMENT_SPREAD: {
       const { value: name } = selection.name;
       const fragment = info.fragments[name];
-      if (fragment === undefined || seen.has(name)) return NO_NEEDS;
+      if (fragment === undefined || seen.has(name)) return NO_PARTS;
       seen.add(name);
-      return needsBelow(fragment, info, seen);
+      return partsBelow(fragment, info, seen);
     }
   }
 }

@@ -27,7 +27,7 @@ const DEFAULT_LATENCY_MS = 1_000; // 1 second
 const MAX_HEADER_BYTES = 1_048_576; // 1 MiB
 
 /** What the door decides with. */
-export interface DoorParts {
+export interface ServerParts {
   readonly clock: Clock;
   readonly authenticator: Authenticator;
   readonly service: ImmService;
@@ -43,14 +43,14 @@ interface Answer {
 }
 
 /** The listening server. */
-export class HttpDoor {
-  readonly #parts: DoorParts;
+export class ImmHttpServer {
+  readonly #parts: ServerParts;
   readonly #server: Server;
   /** Ends each delay that is under way. */
   readonly #delays = new Set<() => void>();
   #closed: Promise<void> | null = null;
 
-  constructor(parts: DoorParts) {
+  constructor(parts: ServerParts) {
     this.#parts = parts;
     this.#server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
       parts.log.enter();
