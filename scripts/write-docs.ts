@@ -23,6 +23,7 @@ import {
 import { settings, type Setting } from "../src/options/options.js";
 import { createSchema } from "../src/schema/build-schema.js";
 import { capitalize } from "../src/schema/table-types.js";
+import { errorsPage } from "./errors-page.js";
 
 // Compiled to dist/scripts/.
 const root = new URL("../../", import.meta.url);
@@ -39,6 +40,7 @@ const schema = createSchema();
 
 const pages = {
   "docs/settings.md": settingsPage(),
+  "docs/errors.md": errorsPage(),
   "docs/task-types.md": taskTypesPage(),
   "docs/inputs.md": inputsPage(),
 };
@@ -208,7 +210,7 @@ function whyForm(form: NonNullable<InputField["form"]>): string {
     case "instant":
       return "an instant, checked";
     case "length":
-      return "pixels or a ratio, told apart";
+      return "pixels or a ratio, one of the two";
     case "switch":
       return "yes or no";
     default:

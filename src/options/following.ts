@@ -31,7 +31,7 @@ export const following = {
       max: 24 * HOUR_MS,
       default: 600_000,
       effect:
-        "how long after IMM has told of a task, or listed a project, its refusal to do so again counts as passing: whoever follows that stays, and IMM is asked again at the longest interval",
+        "how long after IMM has answered for a task, or listed a project, its refusal to do so again counts as passing: its subscribers stay, and IMM is asked again at the longest interval",
     }),
     maxWatchedTasks: integer({
       min: 1,

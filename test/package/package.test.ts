@@ -21,7 +21,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
 const installed = join(folder, "node_modules/imm-graphql");
 const command = join(folder, "node_modules/.bin/imm-graphql");
-const readme = readFileSync(join(root, "README.md"), "utf8");
+const page = readFileSync(join(root, "docs/emulator.md"), "utf8");
 const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   devDependencies: Readonly<Record<string, string>>;
 };
@@ -115,7 +115,7 @@ describe("its command", () => {
 describe("the library", () => {
   const [, program = "", printed = ""] =
     /```js\n(import \{ createGateway, createOpenApi[^`]*(?:`[^`]+)*?)\n```\n\nIt prints:\n\n```\n(.*?)```/s.exec(
-      readme,
+      page,
     ) ?? [];
 
   test("does what the manual's program shows", async () => {

@@ -4,7 +4,7 @@ import { cacheExchange, Client, fetchExchange } from "@urql/core";
 import { ClientError, GraphQLClient } from "graphql-request";
 import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
 
-// The clients as they are without any setting but the URL. With those of docs/clients.md: clients-page.test.ts.
+// The clients as they are without any setting but the URL. With those of docs/clients.md: docs/clients-page.test.ts.
 
 const KEY = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
 const LOOK = `query Look($key: TaskKeyInput!) {

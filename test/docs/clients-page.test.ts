@@ -6,15 +6,15 @@ import { buildSchema, isScalarType, isSpecifiedScalarType } from "graphql";
 import type { Client as SocketClient } from "graphql-ws";
 import type { Environment } from "relay-runtime";
 import { WebSocket } from "ws";
-import { EMULATOR_REGION } from "../src/emulator/emulator.js";
-import { createOpenApi } from "../src/imm/wire/openapi-client.js";
-import { parseEndpoint } from "../src/imm/wire/endpoints.js";
-import { createGateway } from "../src/server/gateway.js";
-import { withTimePassing } from "./support/manual-clock.js";
-import { eventually } from "./support/eventually.js";
-import { EVERY_SECOND, nextPoll } from "./support/next-poll.js";
-import { compileSnippets, readSnippets } from "./support/snippets.js";
-import { disposeAfterTest, QUICK_LIMITS, startGateway, type RunningGateway } from "./support/start-gateway.js";
+import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
+import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
+import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
+import { createGateway } from "../../src/server/gateway.js";
+import { withTimePassing } from "../support/manual-clock.js";
+import { eventually } from "../support/eventually.js";
+import { EVERY_SECOND, nextPoll } from "../support/next-poll.js";
+import { compileSnippets, readSnippets } from "../support/snippets.js";
+import { disposeAfterTest, QUICK_LIMITS, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
 const PAGE = "docs/clients.md";
 const snippets = readSnippets(PAGE);
@@ -31,7 +31,7 @@ beforeAll(() => {
 async function runSnippet(name: string): Promise<{ running: RunningGateway; exported: unknown }> {
   const running = await startGateway({ gateway: EVERY_SECOND });
   running.emulator.addTask({ ...KEY, durationMs: 10_000 });
-  const { urlOf } = await compileSnippets(`run-${name}`, quickSnippets, running.port);
+  const { urlOf } = await compileSnippets(`run-${name}`, quickSnippets, { port: running.port });
   const { socket } = (await import(urlOf("socket.ts"))) as { socket: { dispose(): void } };
   disposeAfterTest(() => socket.dispose());
   return { running, exported: (await import(urlOf(name))) as unknown };
@@ -96,15 +96,15 @@ describe("docs/clients.md", () => {
   });
 
   it("gives each scalar of the schema the TypeScript type that the example gives it", () => {
-    const schema = buildSchema(readFileSync(new URL("../../schema.graphql", import.meta.url), "utf8"));
+    const schema = buildSchema(readFileSync(new URL("../../../schema.graphql", import.meta.url), "utf8"));
     const names = Object.values(schema.getTypeMap()).filter(
       (type) => isScalarType(type) && !isSpecifiedScalarType(type),
     );
     const scalars = scalarsIn(snippets.get("codegen.ts") ?? "");
     expect(new Set(scalars.keys())).toEqual(new Set(names.map(({ name }) => name)));
-    const example = readFileSync(new URL("../../examples/react/codegen.ts", import.meta.url), "utf8");
+    const example = readFileSync(new URL("../../../examples/react/codegen.ts", import.meta.url), "utf8");
     expect(scalarsIn(example)).toEqual(scalars);
-    const page = readFileSync(new URL(`../../${PAGE}`, import.meta.url), "utf8");
+    const page = readFileSync(new URL(`../../../${PAGE}`, import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `(\w+)` +\| `([^`]*)` +\|/gm)];
     const told = new Map(rows.map(([, name = "", type = ""]) => [name, type.replace("\\|", "|")]));
     expect(told).toEqual(scalars);
@@ -145,7 +145,7 @@ describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (na
     const { running, exported } = await runSnippet(name);
     const { client } = exported as { client: ApolloClient };
     disposeAfterTest(() => client.stop());
-    const apollo = await compileSnippets(`documents-${name}`, snippets, running.port);
+    const apollo = await compileSnippets(`documents-${name}`, snippets, { port: running.port });
     const { LOOK, FOLLOW } = (await import(apollo.urlOf("apollo.ts"))) as Documents;
     expect((await client.query({ query: LOOK, variables: { key: KEY } })).data).toMatchObject({
       task: { status: "RUNNING" },
