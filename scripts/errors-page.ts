@@ -40,7 +40,7 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   FORBIDDEN: {
     cause:
-      "IMM denies the gateway's account the operation or the project; the project is not in `IMM_PROJECTS`; a mutation while `READ_ONLY` is set",
+      "IMM denies the gateway's account the action or the project; the project is not in `IMM_PROJECTS`; a mutation while `READ_ONLY` is set",
     cure: "extend the [RAM policy](operating.md#with-a-real-account), or the setting",
     retry: "no",
     extensions: IMM,
@@ -116,7 +116,8 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
     retry: "no",
   },
   GRAPHQL_VALIDATION_FAILED: {
-    cause: "the document does not fit the schema, or is nested too deep; introspection while `EXPLORER` is off",
+    cause:
+      "the document does not fit the schema, is nested too deep, or repeats its fields too often; introspection while `EXPLORER` is off",
     cure: "correct the document, at `locations`",
     retry: "no",
   },
