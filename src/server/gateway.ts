@@ -161,6 +161,8 @@ class ApolloGateway implements Gateway {
     this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
       ...parts,
       limits: options,
+      // A call in flight takes the time of the network, also where the clock is moved by hand.
+      networkClock: systemClock,
     });
     if (region === undefined) throw expectation("region", "the region that is asked, such as cn-hangzhou", region);
     this.#options = { ...options, region };

@@ -1,161 +1,162 @@
 /**
- * What one project may be asked: so many calls in any second, fewer while IMM throttles, in their turn.
- *
- * `call-policy` makes one per project and puts every attempt through it. The order is `turn-order`'s, in a queue of p-queue; its
- * own rate is counted by the wall clock, which may be set, so the calls are counted here. When IMM throttles, the rest of the second is waited out, and the calls granted in each further second are
- * halved; each second without throttling grants one more, until the configured rate is reached again. Whoever else uses
- * the project is throttled as well, so that all come to share what IMM grants.
+ * When a call may be sent: so many in flight over all projects, so many a second of each (`call-rate`), in their turn
+ * (`fair-queue`). Projects that have waiting calls take turns as well; one that must wait for the next second has a timer.
+ * `call-policy` puts each attempt through it; nothing is decided when a call is queued but whether there is room for it.
  */
 
-import PQueue from "p-queue";
 import type { Clock, Timer } from "../../clock.js";
-import { UpstreamThrottledError } from "../../errors.js";
+import { toError, UpstreamThrottledError } from "../../errors.js";
+import { CallRate } from "./call-rate.js";
 import { FairQueue } from "./fair-queue.js";
 
-/** What a `ProjectBudget` is made of. */
-export interface ProjectBudgetOptions {
+/** What a `CallBudget` is made of. */
+export interface CallBudgetOptions {
   readonly clock: Clock;
-  /** Calls in any window of a second when IMM does not throttle. */
+  /** Calls of one project in any window of a second when IMM does not throttle. */
   readonly maxCallsPerSecond: number;
-  /** Whether calls wait until `resume`. */
-  readonly isPaused: boolean;
-}
-
-/** How one call takes its turn. */
-export interface TurnOptions {
-  /** The higher goes first; see `turn-order`. */
-  readonly priority: number;
-  /** Takes a waiting call out of the queue, and fails one that is in flight. */
-  readonly signal: AbortSignal;
-  /** Asked when it is the call's turn: what it throws refuses the call, which then counts for nothing. */
+  /** Calls in flight at the same time, over all projects. */
+  readonly maxConcurrentCalls: number;
+  /** Calls of one project and urgency that may wait. */
+  readonly maxQueuedCalls: number;
+  /** Whether a call may be sent at all. Once it may again, `sendWaiting` is to be called. */
+  readonly maySend: () => boolean;
+  /** Asked when it is a call's turn: what it throws refuses the call, which then counts for nothing. */
   readonly admit: () => void;
 }
 
-/** IMM counts by whole seconds. */
-const WINDOW_MS = 1_000;
+/** A call that waits for its turn. */
+interface WaitingCall {
+  /** Sends it before it returns. */
+  readonly send: () => void;
+  readonly refuse: (reason: Error) => void;
+}
 
-/** One project's budget. */
-export class ProjectBudget {
-  readonly #queue: PQueue<FairQueue>;
-  readonly #clock: Clock;
-  readonly #maxCallsPerSecond: number;
-  /** Calls a second that IMM is believed to grant; null for as many as are configured. */
-  #granted: number | null = null;
-  /** The starts of the calls of the last second, in ticks: never more than are configured. */
-  readonly #starts: number[] = [];
-  #windowTick = -Infinity;
-  /** Calls that were started in the window. */
-  #started = 0;
-  #slowedTick = -Infinity;
-  #isPaused: boolean;
-  #hold: Timer | undefined;
+/** What is asked of one project. */
+interface Project {
+  readonly rate: CallRate;
+  readonly waiting: FairQueue<WaitingCall>;
+  inFlight: number;
+  /** Until one more call is granted. */
+  hold: Timer | undefined;
+}
 
-  constructor({ clock, maxCallsPerSecond, isPaused }: ProjectBudgetOptions) {
-    this.#clock = clock;
-    this.#maxCallsPerSecond = maxCallsPerSecond;
-    this.#isPaused = isPaused;
-    this.#queue = new PQueue({ autoStart: !isPaused, queueClass: FairQueue });
+/** There is no room for a call: trying again at once would only lengthen the queue. */
+export class BudgetSpentError extends UpstreamThrottledError {}
+
+/** Project names come from clients: idle projects beyond this number are forgotten. */
+const MAX_IDLE_PROJECTS = 1_000;
+
+/** The budget of one process. */
+export class CallBudget {
+  readonly #options: CallBudgetOptions;
+  readonly #projects = new Map<string, Project>();
+  /** Those in which calls wait, the one whose turn it is first. */
+  readonly #waiting = new Set<Project>();
+  #inFlight = 0;
+
+  constructor(options: CallBudgetOptions) {
+    this.#options = options;
   }
 
-  /** How many calls wait for their turn. */
-  get waiting(): number {
-    return this.#queue.size;
-  }
-
-  /** How many of them are of this urgency. */
-  waitingAt(priority: number): number {
-    return this.#queue.sizeBy({ priority });
-  }
-
-  /** Whether nothing waits, nothing is in flight, and no second is being waited out. */
-  get isIdle(): boolean {
-    return this.#queue.size === 0 && this.#queue.pending === 0 && this.#hold === undefined;
-  }
-
-  /** Milliseconds that a call which comes now waits for those before it, at the present rate. */
-  get waitMs(): number {
-    return Math.ceil((this.waiting / (this.#granted ?? this.#maxCallsPerSecond)) * WINDOW_MS);
-  }
-
-  /** Starts no further call. */
-  pause(): void {
-    this.#isPaused = true;
-    this.#queue.pause();
-  }
-
-  /** Starts calls again, as far as IMM grants them. */
-  resume(): void {
-    this.#isPaused = false;
-    if (this.#hold === undefined) this.#queue.start();
-  }
-
-  /** Makes a call when it is its turn. */
-  async take<T>(call: () => Promise<T>, { admit, ...options }: TurnOptions): Promise<T> {
-    return this.#queue.add(async () => {
-      admit();
-      const startedTick = this.#clock.tick();
-      this.#count(startedTick);
-      try {
-        return await call();
-      } catch (thrown) {
-        if (thrown instanceof UpstreamThrottledError) this.#slowDown(startedTick);
-        throw thrown;
-      }
-    }, options);
-  }
-
-  /** Leaves no timer. */
-  dispose(): void {
-    this.#hold?.cancel();
-  }
-
-  #count(now: number): void {
-    if (now - this.#windowTick >= WINDOW_MS) {
-      const seconds = Math.floor((now - this.#windowTick) / WINDOW_MS);
-      this.#speedUp(this.#slowedTick >= this.#windowTick ? seconds - 1 : seconds);
-      this.#windowTick = now;
-      this.#started = 0;
+  /**
+   * Makes a call when it is its turn.
+   *
+   * @param priority - the higher goes first.
+   * @throws BudgetSpentError - when too many of the same project and urgency wait already.
+   */
+  async take<T>(projectName: string, priority: number, call: () => Promise<T>): Promise<T> {
+    const project = this.#projectOf(projectName);
+    if (project.waiting.sizeAt(priority) >= this.#options.maxQueuedCalls) {
+      throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
+        retryAfterMs: project.rate.waitMs(project.waiting.size),
+      });
     }
-    this.#started += 1;
-    this.#starts.push(now);
-    if (this.#starts.length > this.#maxCallsPerSecond) this.#starts.shift();
-    this.#holdIfSpent();
-  }
-
-  /** Grants one call a second more for each second that went by without throttling. */
-  #speedUp(seconds: number): void {
-    if (this.#granted === null) return;
-    const granted = this.#granted + seconds;
-    this.#granted = granted < this.#maxCallsPerSecond ? granted : null;
-  }
-
-  /** Grants half, once for all the calls that were under way together. */
-  #slowDown(startedTick: number): void {
-    if (startedTick <= this.#slowedTick) return;
-    this.#slowedTick = this.#clock.tick();
-    const before = this.#granted ?? Math.min(this.#maxCallsPerSecond, this.#started);
-    this.#granted = Math.max(1, Math.floor(before / 2));
-    this.#holdIfSpent();
-  }
-
-  /** Starts no further call before one more is granted. */
-  #holdIfSpent(): void {
-    const restMs = this.#restMs();
-    if (restMs <= 0 || this.#hold !== undefined) return;
-    this.#queue.pause();
-    this.#hold = this.#clock.setTimer(restMs, () => {
-      this.#hold = undefined;
-      this.#holdIfSpent();
-      if (this.#hold === undefined && !this.#isPaused) this.#queue.start();
+    return new Promise<T>((resolve, reject) => {
+      const send = (): void => void this.#send(project, call).then(resolve, reject);
+      project.waiting.push({ send, refuse: reject }, priority);
+      this.#waiting.add(project);
+      this.sendWaiting();
     });
   }
 
-  /** Milliseconds until one more call is granted: in any second those that are configured, in IMM's those that it grants. */
-  #restMs(): number {
-    const now = this.#clock.tick();
-    const [first = -Infinity] = this.#starts;
-    const isFull = this.#starts.length === this.#maxCallsPerSecond;
-    const isSpent = this.#granted !== null && this.#started >= this.#granted;
-    return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
+  /** Sends what may be sent now. */
+  sendWaiting(): void {
+    for (let next = this.#nextProject(); next !== undefined; next = this.#nextProject()) {
+      // To the end of those that take turns.
+      this.#waiting.delete(next);
+      const call = next.waiting.shift();
+      if (next.waiting.size > 0) this.#waiting.add(next);
+      try {
+        this.#options.admit();
+      } catch (thrown) {
+        call?.refuse(toError(thrown));
+        continue;
+      }
+      call?.send();
+    }
+  }
+
+  /** Refuses what waits. Leaves no timer. */
+  dispose(reason: Error): void {
+    for (const { waiting, hold } of this.#projects.values()) {
+      hold?.cancel();
+      for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) call.refuse(reason);
+    }
+    this.#waiting.clear();
+  }
+
+  /** The project of which a call may be sent now. */
+  #nextProject(): Project | undefined {
+    const { clock, maySend, maxConcurrentCalls } = this.#options;
+    if (!maySend() || this.#inFlight >= maxConcurrentCalls) return undefined;
+    for (const project of this.#waiting) {
+      if (project.hold !== undefined) continue;
+      const restMs = project.rate.restMs(clock.tick());
+      if (restMs <= 0) return project;
+      project.hold = clock.setTimer(restMs, () => {
+        project.hold = undefined;
+        this.sendWaiting();
+      });
+    }
+    return undefined;
+  }
+
+  async #send<T>(project: Project, call: () => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const sentTick = clock.tick();
+    project.rate.count(sentTick);
+    project.inFlight += 1;
+    this.#inFlight += 1;
+    try {
+      return await call();
+    } catch (thrown) {
+      if (thrown instanceof UpstreamThrottledError) project.rate.slowDown(sentTick, clock.tick());
+      throw thrown;
+    } finally {
+      project.inFlight -= 1;
+      this.#inFlight -= 1;
+      this.sendWaiting();
+    }
+  }
+
+  #projectOf(projectName: string): Project {
+    const known = this.#projects.get(projectName);
+    if (known !== undefined) return known;
+    const { clock, maxCallsPerSecond } = this.#options;
+    if (this.#projects.size >= MAX_IDLE_PROJECTS) this.#forgetIdle(clock.tick());
+    const project = {
+      rate: new CallRate(maxCallsPerSecond),
+      waiting: new FairQueue<WaitingCall>(),
+      inFlight: 0,
+      hold: undefined,
+    };
+    this.#projects.set(projectName, project);
+    return project;
+  }
+
+  #forgetIdle(now: number): void {
+    for (const [projectName, { rate, waiting, inFlight }] of this.#projects) {
+      if (waiting.size === 0 && inFlight === 0 && rate.isUnused(now)) this.#projects.delete(projectName);
+    }
   }
 }

@@ -1,40 +1,24 @@
 /**
  * Limits and retries around any `ImmClient`: what keeps the gateway a good neighbour of a project's other users.
  *
- * Around every attempt, from the outside in: the project's budget of calls a second, the bound on calls in flight, the
- * circuit breaker, the deadline; so that all is decided when the call is sent. Around the attempts: retries with full jitter, of creates only where the attempt before
- * certainly started nothing. The primitives are cockatiel's and `project-budget`'s; this file decides what they are
- * applied to. It knows nothing of what the calls mean.
+ * Around each attempt, from the outside in: the budget, the circuit breaker, the deadline; so that all is decided when the
+ * call is sent. Around the attempts: retries, of creates only where the attempt before certainly started nothing. This file
+ * decides what those parts are applied to; it knows nothing of what the calls mean.
  */
 
 import { setMaxListeners } from "node:events";
-import {
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  ConstantBackoff,
-  DelegateBackoff,
-  handleWhen,
-  retry,
-  TaskCancelledError,
-  timeout,
-  TimeoutStrategy,
-  type CircuitBreakerPolicy,
-  type IPolicy,
-  type IRetryBackoffContext,
-} from "cockatiel";
 import type { Clock } from "../../clock.js";
 import {
   ForbiddenError,
   GatewayError,
   UpstreamInvalidResponseError,
-  UpstreamThrottledError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
   toError,
 } from "../../errors.js";
 import { silentLogger, type Logger } from "../../log.js";
-import { ProjectBudget } from "./call-budget.js";
+import { Breaker } from "./breaker.js";
+import { BudgetSpentError, CallBudget } from "./call-budget.js";
 import {
   CallPriority,
   type CallOptions,
@@ -48,11 +32,12 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "../imm-client.js";
+import { withRetries, type RetryLimits } from "./retries.js";
 import { UpstreamJournal } from "./upstream-journal.js";
 import { WireShapeError } from "../wire/wire.js";
 
 /** How IMM may be called. */
-export interface CallPolicyLimits {
+export interface CallPolicyLimits extends RetryLimits {
   /** Milliseconds that one attempt may take once it is sent; then UPSTREAM_TIMEOUT. */
   readonly callTimeoutMs: number;
   /** Calls in flight at the same time, over all projects. Further ones wait. */
@@ -61,12 +46,6 @@ export interface CallPolicyLimits {
   readonly maxCallsPerSecond: number;
   /** Calls of one project and urgency that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
   readonly maxQueuedCalls: number;
-  /** Further attempts of a call that failed in passing. `0` turns retries off. */
-  readonly maxRetries: number;
-  /** Milliseconds: the first retry waits between 0 and this, and the bound doubles with each further one. */
-  readonly retryDelayMs: number;
-  /** Milliseconds: the longest wait before a retry. When IMM asks for a longer one the call fails at once and says so. */
-  readonly maxRetryDelayMs: number;
   /** Failures in a row (timeouts, 5xx, network, unreadable answers) after which calls fail at once. */
   readonly breakerThreshold: number;
   /** Milliseconds after which an open breaker lets one call through. */
@@ -78,8 +57,9 @@ export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
   /** The projects that may be asked for; undefined for all. */
   readonly projects?: readonly string[] | undefined;
-  /** The source of the jitter, and of the seconds that IMM counts by. Other waits are the libraries', on the machine's timers. */
   readonly clock: Clock;
+  /** Counts the deadlines: the network takes its time also where `clock` is moved by hand. @default `clock` */
+  readonly networkClock?: Clock | undefined;
   /** Where to log. @default nowhere */
   readonly logger?: Logger | undefined;
 }
@@ -88,96 +68,82 @@ export interface CallPolicyOptions {
 const MAX_FULL_QUEUES = 10;
 /** When to come back after that. */
 const UNDER_WAY_RETRY_MS = 1_000;
-/** Cockatiel would count the wait of an open breaker by the wall clock, which may be set: `#refuseWhileOpen` counts it in ticks. */
-const AT_ONCE = -Infinity;
-/** Project names come from clients: idle budgets beyond this number are forgotten. */
-const MAX_IDLE_BUDGETS = 1_000;
-
-/** One attempt of a call. */
-type Attempt<T> = (signal: AbortSignal) => Promise<T>;
-
-type Outcome<T> = { readonly value: T } | { readonly refusal: Error };
-
 /** An `ImmClient` that obeys `CallPolicyLimits` and calls another one. */
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
   readonly #clock: Clock;
+  readonly #networkClock: Clock;
   readonly #projects: ReadonlySet<string> | undefined;
-  /** By project, the one that has waited longest for a place first. */
-  readonly #budgets = new Map<string, ProjectBudget>();
-  #callsInFlight = 0;
+  readonly #budget: CallBudget;
+  readonly #breaker: Breaker;
+  readonly #journal: UpstreamJournal;
   /** By urgency, over all projects: calls in flight and calls that wait, for whatever reason. */
   readonly #underWay = new Map<number, number>();
+  /** Of the calls in flight. */
+  readonly #inFlight = new Set<AbortController>();
+  /** Ends the waits of retries. */
   readonly #stopping = new AbortController();
-  readonly #readRetries: IPolicy;
-  readonly #createRetries: IPolicy;
-  readonly #breaker: CircuitBreakerPolicy;
-  readonly #journal: UpstreamJournal;
-  /** When the breaker last opened. */
-  #openedTick = -Infinity;
-  readonly #deadline: IPolicy;
 
-  constructor(client: ImmClient, { limits, clock, projects, logger = silentLogger }: CallPolicyOptions) {
-    const { maxRetryDelayMs } = limits;
+  constructor(client: ImmClient, options: CallPolicyOptions) {
+    const { limits, clock, networkClock = clock, projects, logger = silentLogger } = options;
     this.#client = client;
     this.#limits = limits;
     this.#clock = clock;
+    this.#networkClock = networkClock;
     this.#projects = projects === undefined ? undefined : new Set(projects);
-    // Every waiting call listens to it; their number is bounded by the queues.
+    // Each wait listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
-    this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
-    this.#breaker = circuitBreaker(handleWhen(isOutage), {
-      breaker: new ConsecutiveBreaker(limits.breakerThreshold),
-      halfOpenAfter: new ConstantBackoff(AT_ONCE),
-    });
     this.#journal = new UpstreamJournal({ logger, clock });
-    this.#breaker.onBreak(() => {
-      this.#openedTick = clock.tick();
-      this.#journal.breakerOpened(limits.breakerThreshold);
-    });
-    this.#breaker.onReset(() => this.#journal.breakerClosed());
-    this.#breaker.onStateChange(() => this.#pauseOrResume());
-    this.#readRetries = createRetries(limits, clock, (error) => isWorthRetrying(error, maxRetryDelayMs));
-    this.#createRetries = createRetries(
-      limits,
+    this.#breaker = new Breaker({
       clock,
-      (error) => isWorthRetrying(error, maxRetryDelayMs) && !mayHaveArrived(error),
-    );
+      threshold: limits.breakerThreshold,
+      resetMs: limits.breakerResetMs,
+      isFailure: isOutage,
+      onOpen: () => this.#journal.breakerOpened(limits.breakerThreshold),
+      onClose: () => this.#journal.breakerClosed(),
+    });
+    this.#budget = new CallBudget({
+      ...limits,
+      clock,
+      maySend: () => !this.#breaker.isTrying,
+      admit: () => this.#refuseWhileOpen(),
+    });
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
       this.#client.getTask(request, sent),
     );
   }
 
   async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
       this.#client.listTasks(request, sent),
     );
   }
 
   async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
-    return this.#call(this.#readRetries, request.projectName, options, async (sent) =>
+    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
       this.#client.getResult(request, sent),
     );
   }
 
   async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
-    return this.#call(this.#createRetries, request.input.ProjectName, options, async (sent) =>
+    return this.#call(isWorthCreatingAgain, request.input.ProjectName, options, async (sent) =>
       this.#client.createTask(request, sent),
     );
   }
 
-  /** Fails every call that waits or is in flight, and every further one. No timer of a waiting call is left. */
+  /** Fails each call that waits or is in flight, and each further one. Leaves no timer. */
   dispose(): void {
     this.#stopping.abort(stopped({ mayHaveArrived: false }));
-    for (const budget of this.#budgets.values()) budget.dispose();
+    this.#budget.dispose(stopped({ mayHaveArrived: false }));
+    for (const call of this.#inFlight) call.abort(stopped({ mayHaveArrived: true }));
   }
 
   async #call<T>(
-    retries: IPolicy,
+    isWorthIt: (error: Error, limits: RetryLimits) => boolean,
     projectName: string,
     options: CallOptions = {},
     call: (options: CallOptions) => Promise<T>,
@@ -185,12 +151,24 @@ export class GuardedImmClient implements ImmClient {
     const { priority = CallPriority.query, onAttempt } = options;
     if (this.#projects?.has(projectName) === false)
       throw new ForbiddenError("The gateway does not serve this project.");
-    const attempt: Attempt<T> = async (signal) => {
+    const send = async (signal: AbortSignal): Promise<T> => {
       onAttempt?.();
       return call({ ...options, signal });
     };
+    const attempt = async (): Promise<T> => {
+      this.#stopping.signal.throwIfAborted();
+      this.#refuseWhileOpen();
+      return this.#budget.take(projectName, priority, async () =>
+        this.#journaled(projectName, async () => this.#breaker.run(async () => this.#withDeadline(send))),
+      );
+    };
     return this.#countedUnderWay(priority, async () =>
-      retries.execute(async () => this.#takeTurn(projectName, this.#admit(projectName, priority), priority, attempt)),
+      withRetries(attempt, {
+        ...this.#limits,
+        clock: this.#clock,
+        isWorthIt: (error) => isWorthIt(error, this.#limits),
+        signal: this.#stopping.signal,
+      }),
     );
   }
 
@@ -210,40 +188,9 @@ export class GuardedImmClient implements ImmClient {
     }
   }
 
-  /** The project's queue, unless the breaker is open or too many calls of the same urgency wait in it already. */
-  #admit(projectName: string, priority: number): ProjectBudget {
-    this.#refuseWhileOpen();
-    const budget = this.#budgetOf(projectName);
-    if (budget.waitingAt(priority) < this.#limits.maxQueuedCalls) return budget;
-    throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
-      retryAfterMs: budget.waitMs,
-    });
-  }
-
-  async #takeTurn<T>(projectName: string, budget: ProjectBudget, priority: number, call: Attempt<T>): Promise<T> {
-    let hasStarted = false;
-    const run = async (): Promise<T> => {
-      hasStarted = true;
-      this.#takePlace(projectName, budget);
-      try {
-        return await this.#throughBreaker(projectName, async () => this.#withDeadline(call));
-      } finally {
-        this.#givePlace();
-      }
-    };
-    const admit = (): void => this.#refuseWhileOpen();
-    try {
-      return await budget.take(run, { priority, signal: this.#stopping.signal, admit });
-    } catch (thrown) {
-      if (thrown instanceof StoppedError && hasStarted) throw stopped({ mayHaveArrived: true });
-      throw thrown;
-    }
-  }
-
   /** Refuses a call while the breaker is open, but for one that tries, after a while, whether it may close. */
   #refuseWhileOpen(): void {
-    if (this.#breaker.state !== CircuitState.Open) return;
-    if (this.#clock.tick() - this.#openedTick >= this.#limits.breakerResetMs) return;
+    if (!this.#breaker.isOpen) return;
     this.#journal.breakerRefused();
     throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
       retryAfterMs: this.#limits.breakerResetMs,
@@ -251,97 +198,36 @@ export class GuardedImmClient implements ImmClient {
     });
   }
 
-  /** Lets the breaker see outages as failures and everything else, a refusal too, as proof that IMM is there. */
-  async #throughBreaker<T>(projectName: string, call: () => Promise<T>): Promise<T> {
-    const outcome = await this.#breaker.execute(async (): Promise<Outcome<T>> => {
-      try {
-        const value = await call();
-        this.#journal.succeeded();
-        return { value };
-      } catch (thrown) {
-        const error = toError(thrown);
-        if (!(error instanceof StoppedError)) this.#journal.failed(projectName, error);
-        if (isOutage(error)) throw error;
-        return { refusal: error };
-      }
-    });
-    if ("refusal" in outcome) throw outcome.refusal;
-    return outcome.value;
-  }
-
-  #takePlace(projectName: string, budget: ProjectBudget): void {
-    this.#callsInFlight += 1;
-    this.#budgets.delete(projectName);
-    this.#budgets.set(projectName, budget);
-    if (!this.#hasPlace()) this.#pauseOrResume();
-  }
-
-  #givePlace(): void {
-    this.#callsInFlight -= 1;
-    this.#pauseOrResume();
-  }
-
-  /** With the last place gone every queue pauses, so that none counts a call that it cannot start. */
-  #pauseOrResume(): void {
-    for (const budget of Array.from(this.#budgets.values())) {
-      if (this.#hasPlace()) budget.resume();
-      else budget.pause();
-    }
-  }
-
-  /** Whether a call may be started. While one tries whether the breaker may close, the others wait for what it finds. */
-  #hasPlace(): boolean {
-    return this.#breaker.state !== CircuitState.HalfOpen && this.#callsInFlight < this.#limits.maxConcurrentCalls;
-  }
-
-  /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
-  async #withDeadline<T>(call: Attempt<T>): Promise<T> {
+  async #journaled<T>(projectName: string, call: () => Promise<T>): Promise<T> {
     try {
-      return await this.#deadline.execute(async ({ signal }) => call(signal), this.#stopping.signal);
+      const value = await call();
+      this.#journal.succeeded();
+      return value;
     } catch (thrown) {
-      if (thrown instanceof TaskCancelledError) throw new UpstreamTimeoutError("IMM did not answer in time.");
+      if (!(thrown instanceof StoppedError)) this.#journal.failed(projectName, toError(thrown));
       throw thrown;
     }
   }
 
-  #budgetOf(projectName: string): ProjectBudget {
-    let budget = this.#budgets.get(projectName);
-    if (budget === undefined) {
-      if (this.#budgets.size >= MAX_IDLE_BUDGETS) this.#forgetIdleBudgets();
-      const { maxCallsPerSecond } = this.#limits;
-      budget = new ProjectBudget({ clock: this.#clock, maxCallsPerSecond, isPaused: !this.#hasPlace() });
-      this.#budgets.set(projectName, budget);
-    }
-    return budget;
-  }
-
-  #forgetIdleBudgets(): void {
-    for (const [projectName, budget] of this.#budgets) {
-      if (budget.isIdle) this.#budgets.delete(projectName);
+  /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
+  async #withDeadline<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const deadline = this.#networkClock.setTimer(this.#limits.callTimeoutMs, () =>
+      controller.abort(new UpstreamTimeoutError("IMM did not answer in time.")),
+    );
+    this.#inFlight.add(controller);
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(toError(signal.reason)));
+        call(signal).then(resolve, reject);
+      });
+    } finally {
+      deadline.cancel();
+      this.#inFlight.delete(controller);
     }
   }
 }
-
-/** Further attempts with full jitter, no earlier than IMM asks for. */
-function createRetries(
-  { maxRetries, retryDelayMs, maxRetryDelayMs }: CallPolicyLimits,
-  clock: Clock,
-  isWorthIt: (error: Error) => boolean,
-): IPolicy {
-  const policy = retry(handleWhen(isWorthIt), {
-    maxAttempts: maxRetries,
-    backoff: new DelegateBackoff<IRetryBackoffContext<unknown>>(({ attempt, result }) => {
-      const bound = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (attempt - 1));
-      const asked = "error" in result && result.error instanceof GatewayError ? result.error.retryAfterMs : 0;
-      return (asked ?? 0) + clock.random() * bound;
-    }),
-  });
-  // A wait that nobody waits for any more must not hold a stopped process up.
-  return policy.dangerouslyUnref();
-}
-
-/** The local budget is spent: trying again at once would only lengthen the queue. */
-class BudgetSpentError extends UpstreamThrottledError {}
 
 /** The gateway stops: there is no later. */
 class StoppedError extends UpstreamUnavailableError {}
@@ -357,20 +243,20 @@ class BreakerOpenError extends UpstreamUnavailableError {}
 const HOPELESS = [BudgetSpentError, BreakerOpenError, StoppedError, WireShapeError];
 
 /** Whether the failure says that IMM as a whole is in trouble; throttling, refusals, and one odd task do not. */
-function isOutage(error: Error): boolean {
+function isOutage(error: unknown): boolean {
   return (
-    error instanceof UpstreamUnavailableError ||
+    (error instanceof UpstreamUnavailableError && !(error instanceof StoppedError)) ||
     error instanceof UpstreamTimeoutError ||
     (error instanceof UpstreamInvalidResponseError && !(error instanceof WireShapeError))
   );
 }
 
-/** An error that is not the house's says nothing, so the worst is assumed. */
-function mayHaveArrived(error: Error): boolean {
-  return !(error instanceof GatewayError) || error.mayHaveArrived;
-}
-
-function isWorthRetrying(error: Error, maxRetryDelayMs: number): boolean {
+function isWorthRetrying(error: Error, { maxRetryDelayMs }: RetryLimits): boolean {
   if (HOPELESS.some((kind) => error instanceof kind)) return false;
   return error instanceof GatewayError && error.retryable && (error.retryAfterMs ?? 0) <= maxRetryDelayMs;
+}
+
+/** A create that may have arrived may have started a task. */
+function isWorthCreatingAgain(error: Error, limits: RetryLimits): boolean {
+  return isWorthRetrying(error, limits) && error instanceof GatewayError && !error.mayHaveArrived;
 }

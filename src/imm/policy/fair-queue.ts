@@ -1,59 +1,65 @@
 /**
- * Whose turn it is among the calls of one project that wait: the most urgent one's, but now and then that of a call which
- * more urgent ones have kept waiting.
- *
- * `project-budget` gives it to p-queue. Without the second rule a flood of queries would keep every watch from the end of
- * its task for as long as the flood lasts.
+ * What waits for its turn, by urgency: the most urgent first, but each fifth turn belongs to the urgency that was served
+ * longest ago. Without that a flood of queries would keep each watch from the end of its task for as long as it lasts.
+ * `call-budget` has one for each project; nothing here knows what waits, or for how long.
  */
 
-import { PriorityQueue, type QueueAddOptions } from "p-queue";
-
-type Run = NonNullable<ReturnType<PriorityQueue["dequeue"]>>;
-
-/** The calls of one urgency, first come, first served. */
-interface Line {
+/** What waits with one urgency, first come, first served. */
+interface Line<T> {
   readonly priority: number;
-  readonly calls: PriorityQueue;
+  /** Those before `next` have been served. */
+  items: T[];
+  next: number;
   /** The turn that it had last. */
-  servedAt: number;
+  servedTurn: number;
 }
 
 /** One turn in so many is not the most urgent one's. */
 const TURNS_PER_ROUND = 5;
 
-/** The calls that wait. It is p-queue's own queue by type, since p-queue takes aborted calls out of no other. */
-export class FairQueue extends PriorityQueue {
-  /** By priority. */
-  readonly #lines = new Map<number, Line>();
+export class FairQueue<T> {
+  readonly #lines = new Map<number, Line<T>>();
   #turn = 0;
 
-  override get size(): number {
-    return [...this.#lines.values()].reduce((sum, { calls }) => sum + calls.size, 0);
+  get size(): number {
+    return [...this.#lines.values()].reduce((sum, { items, next }) => sum + items.length - next, 0);
   }
 
-  override enqueue(run: Run, options: QueueAddOptions = {}): void {
-    const { priority = 0 } = options;
-    const line = this.#lines.get(priority) ?? { priority, calls: new PriorityQueue(), servedAt: 0 };
-    this.#lines.set(priority, line);
-    line.calls.enqueue(run, options);
+  /** How much of this urgency waits. */
+  sizeAt(priority: number): number {
+    const line = this.#lines.get(priority);
+    return line === undefined ? 0 : line.items.length - line.next;
   }
 
-  override dequeue(): Run | undefined {
+  push(item: T, priority: number): void {
+    const line = this.#lines.get(priority);
+    if (line === undefined) this.#lines.set(priority, { priority, items: [item], next: 0, servedTurn: 0 });
+    else line.items.push(item);
+  }
+
+  /** Whose turn it is; undefined when nothing waits. */
+  shift(): T | undefined {
     this.#turn += 1;
-    const waiting = [...this.#lines.values()].filter(({ calls }) => calls.size > 0);
     const isOfMostUrgent = this.#turn % TURNS_PER_ROUND !== 0;
-    const [first] = waiting.toSorted((a, b) => (isOfMostUrgent ? b.priority - a.priority : a.servedAt - b.servedAt));
-    if (first === undefined) return undefined;
-    first.servedAt = this.#turn;
-    return first.calls.dequeue();
+    let first: Line<T> | undefined;
+    for (const line of this.#lines.values()) {
+      if (line.next === line.items.length) continue;
+      const goesFirst =
+        first === undefined || (isOfMostUrgent ? line.priority > first.priority : line.servedTurn < first.servedTurn);
+      if (goesFirst) first = line;
+    }
+    return first && this.#serve(first);
   }
 
-  override filter({ priority = 0 }: Readonly<Partial<QueueAddOptions>>): Run[] {
-    return this.#lines.get(priority)?.calls.filter({ priority }) ?? [];
-  }
-
-  override remove(run: string | Run): void {
-    // The cast: each of the two overloads takes one of the two.
-    for (const { calls } of this.#lines.values()) calls.remove(run as Run);
+  #serve(line: Line<T>): T | undefined {
+    line.servedTurn = this.#turn;
+    const item = line.items[line.next];
+    line.next += 1;
+    // Moving what waits for each that is served would be quadratic.
+    if (line.next * 2 > line.items.length) {
+      line.items = line.items.slice(line.next);
+      line.next = 0;
+    }
+    return item;
   }
 }

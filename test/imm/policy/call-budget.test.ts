@@ -1,34 +1,50 @@
-import { setMaxListeners } from "node:events";
 import { describe, expect, it } from "@jest/globals";
 import { UpstreamThrottledError } from "../../../src/errors.js";
-import { ProjectBudget } from "../../../src/imm/policy/call-budget.js";
+import { CallBudget } from "../../../src/imm/policy/call-budget.js";
 import { ManualClock } from "../../support/manual-clock.js";
 
 /** A budget before an IMM that grants so many calls in each second of the clock. */
 class World {
   readonly clock = new ManualClock(0);
-  readonly budget: ProjectBudget;
+  readonly budget: CallBudget;
+  /** Whether calls may be sent. */
+  maySend = true;
   /** The names of the calls that reached IMM, by second. */
   readonly reached: string[][] = [];
   granted = Infinity;
   throttled = 0;
-  readonly #signal = new AbortController().signal;
 
-  constructor(maxCallsPerSecond = 1_000) {
-    this.budget = new ProjectBudget({ clock: this.clock, maxCallsPerSecond, isPaused: false });
-    setMaxListeners(0, this.#signal);
+  /** Calls that were made and have not reached IMM. */
+  get waiting(): number {
+    return this.#made - this.#arrived;
+  }
+
+  #made = 0;
+  #arrived = 0;
+
+  constructor(maxCallsPerSecond = 1_000, maxQueuedCalls = Infinity) {
+    this.budget = new CallBudget({
+      clock: this.clock,
+      maxCallsPerSecond,
+      maxConcurrentCalls: Infinity,
+      maxQueuedCalls,
+      maySend: () => this.maySend,
+      admit: () => undefined,
+    });
   }
 
   call(name: string, priority = 0): void {
+    this.#made += 1;
     const attempt = async (): Promise<void> => {
       const second = Math.floor(this.clock.now() / 1_000);
       const ofSecond = (this.reached[second] ??= []);
       ofSecond.push(name);
+      this.#arrived += 1;
       // The answer takes its time.
       await Promise.resolve();
       if (ofSecond.indexOf(name) >= this.granted) throw new UpstreamThrottledError("Slow down.");
     };
-    this.budget.take(attempt, { priority, signal: this.#signal, admit: () => undefined }).catch(() => {
+    this.budget.take("p", priority, attempt).catch(() => {
       this.throttled += 1;
     });
   }
@@ -106,27 +122,28 @@ describe("the budget of a project", () => {
     expect(order[0]).toBe("query-0-0");
   });
 
-  it("starts nothing while it is paused, though the second is over, nor when it is resumed within it", async () => {
+  it("sends nothing while it may not, though the second is over, nor when it may again within it", async () => {
     const world = new World();
     world.granted = 2;
     world.calls(4);
     await world.clock.advance(0);
     world.calls(1);
-    world.budget.resume();
-    expect(world.budget.waiting).toBe(1);
-    world.budget.pause();
+    world.budget.sendWaiting();
+    expect(world.waiting).toBe(1);
+    world.maySend = false;
     await world.clock.advance(5_000);
-    expect(world.budget.waiting).toBe(1);
-    world.budget.resume();
+    expect(world.waiting).toBe(1);
+    world.maySend = true;
+    world.budget.sendWaiting();
     await world.clock.advance(0);
-    expect(world.budget.waiting).toBe(0);
+    expect(world.waiting).toBe(0);
   });
 
   it.each([-7_200_000, -30_000, 7_200_000])("counts no wall clock's second: it may be set by %i ms", async (stepMs) => {
     const world = new World(5);
     const waiting = async (ms: number): Promise<number> => {
       await world.clock.advance(ms);
-      return world.budget.waiting;
+      return world.waiting;
     };
     world.calls(12);
     expect(await waiting(0)).toBe(7);
@@ -143,32 +160,45 @@ describe("the budget of a project", () => {
     await world.clock.advance(900);
     world.calls(8);
     await world.clock.advance(0);
-    expect(world.budget.waiting).toBe(5);
+    expect(world.waiting).toBe(5);
     await world.clock.advance(99);
-    expect(world.budget.waiting).toBe(5);
+    expect(world.waiting).toBe(5);
     // The first two were started a second ago.
     await world.clock.advance(1);
-    expect(world.budget.waiting).toBe(3);
+    expect(world.waiting).toBe(3);
     await world.clock.advance(900);
-    expect(world.budget.waiting).toBe(0);
+    expect(world.waiting).toBe(0);
   });
 
-  it("says how long a call waits at the present rate", async () => {
-    const world = new World();
+  it("refuses what finds no room, and says how long it would wait at the present rate", async () => {
+    const world = new World(1_000, 60);
     world.granted = 10;
     world.calls(40);
     await world.clock.advance(0);
     world.calls(60);
-    expect(world.budget.waitMs).toBe(3_000);
+    await expect(world.budget.take("p", 0, async () => undefined)).rejects.toMatchObject({ retryAfterMs: 3_000 });
   });
 
-  it("leaves no timer", async () => {
+  it("refuses what waits when the gateway stops, and leaves no timer", async () => {
     const world = new World();
     world.granted = 1;
     world.calls(4);
     await world.clock.advance(0);
+    const waiting = world.budget.take("p", 0, async () => undefined);
     expect(world.clock.pendingTimers).toBe(1);
-    world.budget.dispose();
+    world.budget.dispose(new Error("The gateway is stopping."));
+    await expect(waiting).rejects.toThrow("The gateway is stopping.");
     expect(world.clock.pendingTimers).toBe(0);
+  });
+
+  it("lets projects take turns for the places in flight", async () => {
+    const clock = new ManualClock(0);
+    const options = { clock, maxCallsPerSecond: 100, maxConcurrentCalls: 1, maxQueuedCalls: 10 };
+    const budget = new CallBudget({ ...options, maySend: () => true, admit: () => undefined });
+    const sent: string[] = [];
+    const call = async (projectName: string): Promise<void> =>
+      budget.take(projectName, 0, async () => void sent.push(projectName));
+    await Promise.all(["a", "a", "a", "b", "b", "c"].map(call));
+    expect(sent).toEqual(["a", "a", "b", "c", "a", "b"]);
   });
 });

@@ -1,5 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { systemClock, type Clock, type Timer } from "../../../src/clock.js";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import {
   BadUserInputError,
   ForbiddenError,
@@ -26,6 +25,7 @@ import {
   type ListTasksRequest,
 } from "../../../src/imm/imm-client.js";
 import { WireShapeError } from "../../../src/imm/wire/wire.js";
+import { ManualClock } from "../../support/manual-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 import { completeOptions, type GivenOptions } from "../../../src/options/options.js";
 
@@ -98,7 +98,7 @@ class HeldClient implements ImmClient {
 
   async #hold(projectName: string): Promise<void> {
     const ready = this.answer(this.started.length);
-    this.started.push({ projectName, at: Date.now() });
+    this.started.push({ projectName, at: clock.now() });
     if (ready === "succeed") return;
     if (ready !== undefined) throw ready;
     await new Promise<void>((resolve, reject) => {
@@ -113,33 +113,12 @@ class HeldClient implements ImmClient {
   }
 }
 
-/** Chance as the test wants it; the time and the timers are jest's. */
-class FixedChance implements Clock {
-  drawn = 0.5;
-
-  now(): number {
-    return systemClock.now();
-  }
-
-  tick(): number {
-    return systemClock.tick();
-  }
-
-  random(): number {
-    return this.drawn;
-  }
-
-  setTimer(delayMs: number, callback: () => void): Timer {
-    return systemClock.setTimer(delayMs, callback);
-  }
-}
-
 let held: HeldClient;
-let chance: FixedChance;
+let clock: ManualClock;
 let guarded: GuardedImmClient;
 
 function guard(given: GivenOptions = {}): GuardedImmClient {
-  guarded = new GuardedImmClient(held, { limits: completeOptions(given, false), clock: chance });
+  guarded = new GuardedImmClient(held, { limits: completeOptions(given, false), clock });
   return guarded;
 }
 
@@ -174,7 +153,8 @@ function errorOf([outcome]: readonly Outcome[]): GatewayError {
 
 /** Lets time pass, and the promises behind it settle. */
 async function pass(ms: number): Promise<void> {
-  await jest.advanceTimersByTimeAsync(ms);
+  await clock.advance(0);
+  await clock.advance(ms);
 }
 
 /** Most starts within any window of `windowMs`, its end excluded. */
@@ -187,13 +167,8 @@ function countOf(outcomes: readonly Outcome[], state: Outcome["state"]): number 
 }
 
 beforeEach(() => {
-  jest.useFakeTimers({ doNotFake: ["nextTick", "setImmediate", "queueMicrotask"] });
+  clock = new ManualClock();
   held = new HeldClient();
-  chance = new FixedChance();
-});
-
-afterEach(() => {
-  jest.useRealTimers();
 });
 
 test("passes the request on and the answer back", async () => {
@@ -420,7 +395,7 @@ describe("the deadline", () => {
     await pass(0);
     expect(countOf(outcomes, "done")).toBe(1);
     client.dispose();
-    expect(jest.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 
@@ -474,7 +449,7 @@ describe("retries", () => {
   });
 
   test("come at once when chance draws 0", async () => {
-    chance.drawn = 0;
+    clock.nextRandom = 0;
     held.answer = (call) => (call < 3 ? new UpstreamUnavailableError("down") : "succeed");
     const outcomes = follow(getTasks(guard({ maxRetries: 3, retryDelayMs: 1_000, maxRetryDelayMs: 5_000 }), 1));
     for (let turn = 0; turn < 4; turn += 1) await pass(1);
@@ -483,7 +458,7 @@ describe("retries", () => {
   });
 
   test("wait up to a bound that doubles and is capped when chance draws almost 1", async () => {
-    chance.drawn = 0.999_999;
+    clock.nextRandom = 0.999_999;
     held.answer = () => new UpstreamUnavailableError("down");
     follow(getTasks(guard({ maxRetries: 5, retryDelayMs: 200, maxRetryDelayMs: 1_000 }), 1));
     await pass(60_000);
@@ -497,7 +472,7 @@ describe("retries", () => {
   });
 
   test("draw their wait evenly between nothing and the bound", async () => {
-    chance.drawn = 0.25;
+    clock.nextRandom = 0.25;
     held.answer = (call) => (call < 2 ? new UpstreamUnavailableError("down") : "succeed");
     follow(getTasks(guard({ maxRetries: 3, retryDelayMs: 400, maxRetryDelayMs: 5_000 }), 1));
     await pass(10_000);
@@ -506,7 +481,7 @@ describe("retries", () => {
   });
 
   test("wait at least as long as IMM asks", async () => {
-    chance.drawn = 0;
+    clock.nextRandom = 0;
     held.answer = (call) => (call === 0 ? new UpstreamThrottledError("slow", { retryAfterMs: 2_000 }) : "succeed");
     const outcomes = follow(getTasks(guard({ maxRetryDelayMs: 2_000 }), 1));
     await pass(1_999);
@@ -601,7 +576,7 @@ describe("creates", () => {
   test("are refused for a project that the gateway does not serve, as are results", async () => {
     const client = new GuardedImmClient(held, {
       limits: completeOptions({}, false),
-      clock: chance,
+      clock,
       projects: ["other"],
     });
     const outcomes = follow([client.createTask(createRequest), client.getResult(request)]);
@@ -714,7 +689,7 @@ describe("the breaker", () => {
   test.each([-7_200_000, 7_200_000])("counts by no wall clock: it may be set by %i ms", async (stepMs) => {
     const client = guard(limits);
     await fail(client, 3);
-    jest.setSystemTime(Date.now() + stepMs);
+    clock.stepWall(stepMs);
     await pass(4_999);
     expect(countOf(await settled(client), "failed")).toBe(1);
     await pass(1);
@@ -765,7 +740,7 @@ describe("the breaker", () => {
 
   test("has its opening and closing in the log, and what opened it", async () => {
     const logger = new RecordingLogger();
-    guarded = new GuardedImmClient(held, { limits: completeOptions(limits, false), clock: chance, logger });
+    guarded = new GuardedImmClient(held, { limits: completeOptions(limits, false), clock, logger });
     await fail(guarded, 3);
     expect(countOf(await settled(guarded), "failed")).toBe(1);
     await pass(5_000);
@@ -802,7 +777,7 @@ describe("dispose", () => {
     await pass(0);
     expect(held.started).toHaveLength(4);
     client.dispose();
-    expect(jest.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
     await pass(60_000);
     expect(held.started).toHaveLength(4);
   });
@@ -823,7 +798,7 @@ describe("dispose", () => {
     expect(held.started).toHaveLength(1);
     held.open[0]?.succeed();
     await pass(0);
-    expect(jest.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test("ends the waits before a retry", async () => {
@@ -835,7 +810,7 @@ describe("dispose", () => {
     client.dispose();
     await pass(60_000);
     expect(held.started).toHaveLength(1);
-    expect(jest.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
     expect(countOf(outcomes, "failed")).toBe(1);
   });
 });

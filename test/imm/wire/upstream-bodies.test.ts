@@ -3,6 +3,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, expect, test } from "@jest/globals";
+import { systemClock } from "../../../src/clock.js";
 import { GatewayError } from "../../../src/errors.js";
 import { GuardedImmClient } from "../../../src/imm/policy/call-policy.js";
 import { parseEndpoint } from "../../../src/imm/wire/endpoints.js";
@@ -185,6 +186,7 @@ describe("a call that is given up", () => {
   function guard(client: OpenApiImmClient, callTimeoutMs: number): GuardedImmClient {
     return new GuardedImmClient(client, {
       clock: manualClockNow(),
+      networkClock: systemClock,
       limits: {
         callTimeoutMs,
         maxConcurrentCalls: 10,

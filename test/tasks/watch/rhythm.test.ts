@@ -1,6 +1,7 @@
 /** What watching promises: how old what a subscriber sees may be, and what it costs. By the clock of the test. */
 
 import { describe, expect, it } from "@jest/globals";
+import { systemClock } from "../../../src/clock.js";
 import { GuardedImmClient } from "../../../src/imm/policy/call-policy.js";
 import type { ImmClient } from "../../../src/imm/imm-client.js";
 import { completeOptions } from "../../../src/options/options.js";
@@ -177,7 +178,7 @@ describe("a project that IMM has throttled", () => {
           getTask: async (request, options) => client.getTask(request, { ...options, onAttempt: undefined }),
           listTasks: async (request, options) => client.listTasks(request, { ...options, onAttempt: undefined }),
         };
-        return new GuardedImmClient(silent, { limits, clock });
+        return new GuardedImmClient(silent, { limits, clock, networkClock: systemClock });
       },
     });
     const { emulator, hub, clock } = running;

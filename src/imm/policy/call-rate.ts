@@ -1,0 +1,73 @@
+/**
+ * How many calls a second one project may be sent, counted as IMM does. When IMM throttles, the rest of the second is waited
+ * out and each further one grants half; each second without throttling grants one more, until it is the configured number
+ * again. The other callers of the project are throttled as well, so all come to share what IMM grants.
+ *
+ * `call-budget` has one for each project. It sets no timer; all instants are ticks, since a wall clock may be set.
+ */
+
+/** IMM counts by whole seconds. */
+const WINDOW_MS = 1_000;
+
+export class CallRate {
+  readonly #maxCallsPerSecond: number;
+  /** Calls a second that IMM is believed to grant; null for as many as are configured. */
+  #granted: number | null = null;
+  /** When the calls of the last second were sent: never more than are configured. */
+  readonly #sentTicks: number[] = [];
+  #windowTick = -Infinity;
+  /** Calls that were sent in the window. */
+  #sent = 0;
+  #slowedTick = -Infinity;
+
+  /** @param maxCallsPerSecond - in any window of a second, when IMM does not throttle. */
+  constructor(maxCallsPerSecond: number) {
+    this.#maxCallsPerSecond = maxCallsPerSecond;
+  }
+
+  /** Whether it may be forgotten: a new one would grant the same. */
+  isUnused(now: number): boolean {
+    return this.#granted === null && now - (this.#sentTicks.at(-1) ?? -Infinity) >= WINDOW_MS;
+  }
+
+  /** Milliseconds that a call waits behind so many others, at the present rate. */
+  waitMs(waiting: number): number {
+    return Math.ceil((waiting / (this.#granted ?? this.#maxCallsPerSecond)) * WINDOW_MS);
+  }
+
+  /** Milliseconds until one more call is granted; 0 or less when it is now. */
+  restMs(now: number): number {
+    const [first = -Infinity] = this.#sentTicks;
+    const isFull = this.#sentTicks.length === this.#maxCallsPerSecond;
+    const isSpent = this.#granted !== null && this.#sent >= this.#granted;
+    return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
+  }
+
+  /** A call is sent. */
+  count(now: number): void {
+    if (now - this.#windowTick >= WINDOW_MS) {
+      const seconds = Math.floor((now - this.#windowTick) / WINDOW_MS);
+      this.#speedUp(this.#slowedTick >= this.#windowTick ? seconds - 1 : seconds);
+      this.#windowTick = now;
+      this.#sent = 0;
+    }
+    this.#sent += 1;
+    this.#sentTicks.push(now);
+    if (this.#sentTicks.length > this.#maxCallsPerSecond) this.#sentTicks.shift();
+  }
+
+  /** A call that was sent at that tick was throttled: grants half, once for all that were in flight together. */
+  slowDown(sentTick: number, now: number): void {
+    if (sentTick <= this.#slowedTick) return;
+    this.#slowedTick = now;
+    const before = this.#granted ?? Math.min(this.#maxCallsPerSecond, this.#sent);
+    this.#granted = Math.max(1, Math.floor(before / 2));
+  }
+
+  /** Grants one call a second more for each second that went by without throttling. */
+  #speedUp(seconds: number): void {
+    if (this.#granted === null) return;
+    const granted = this.#granted + seconds;
+    this.#granted = granted < this.#maxCallsPerSecond ? granted : null;
+  }
+}
