@@ -14,12 +14,12 @@ export interface Usage {
   readonly heapBytes: number;
   readonly rssBytes: number;
   readonly watchedTasks: number;
-  /** The longest time without a turn of the event loop, since the last question. */
+  /** The longest time without a turn of the event loop, since this was last asked; NaN where it was not. */
   readonly longestPauseMs: number;
 }
 
-/** `cpu` leaves the heap as it is: a collection would be counted as work. */
-type Question = "cpu" | "memory";
+/** Only `memory` collects the heap, and only `pauses` begins to watch them: both would be counted as work. */
+type Question = "cpu" | "memory" | "pauses";
 
 /** The benchmark's side. */
 export class MeasuredProcess {
@@ -39,12 +39,12 @@ export class MeasuredProcess {
   }
 
   async cpuMs(): Promise<number> {
-    return (await this.usage()).cpuMs;
+    return (await this.#ask("cpu")).cpuMs;
   }
 
-  /** With the heap as it is. */
-  async usage(): Promise<Usage> {
-    return this.#ask("cpu");
+  /** The longest since this was last asked; they are watched from the first time on. */
+  async longestPauseMs(): Promise<number> {
+    return (await this.#ask("pauses")).longestPauseMs;
   }
 
   /** After a collection, so that only what is held is counted. */
@@ -57,8 +57,9 @@ export class MeasuredProcess {
     this.#process.send(message);
   }
 
+  /** Lets the process exit by itself, so that a profiler in it can write what it has. */
   stop(): void {
-    this.#process.kill("SIGKILL");
+    this.#process.disconnect();
   }
 
   async #ask(question: Question): Promise<Usage> {
@@ -69,18 +70,11 @@ export class MeasuredProcess {
 }
 
 /** The server's side: says where it listens, then answers what `MeasuredProcess` asks. */
-export function answerMeasurements(url: string, countWatchedTasks: () => number): void {
-  // Node's own histogram says nothing of times shorter than a few of its intervals.
-  let [turnedAt, longestPauseMs] = [performance.now(), 0];
-  const turn = (): void => {
-    const now = performance.now();
-    longestPauseMs = Math.max(longestPauseMs, now - turnedAt);
-    turnedAt = now;
-  };
-  setInterval(turn, 1).unref();
+export function answerMeasurements(url: string, countWatchedTasks: () => number = () => 0): void {
+  const pauses = new PauseWatch();
   process.on("message", (question: Question | object) => {
     if (typeof question === "object") return;
-    turn();
+    const longestPauseMs = question === "pauses" ? pauses.takeLongest() : Number.NaN;
     if (question === "memory") globalThis.gc?.();
     const { user, system } = process.cpuUsage();
     const { heapUsed, rss } = process.memoryUsage();
@@ -91,9 +85,32 @@ export function answerMeasurements(url: string, countWatchedTasks: () => number)
       watchedTasks: countWatchedTasks(),
       longestPauseMs,
     };
-    longestPauseMs = 0;
     process.send?.(usage);
   });
   process.on("disconnect", () => process.exit());
   process.send?.({ url });
+}
+
+/** Times without a turn of the event loop. Node's own histogram says nothing of those shorter than a few of its intervals. */
+class PauseWatch {
+  #turnedAt = Number.NaN;
+  #longestMs = 0;
+
+  /** The longest since the last call; the first one begins to watch. */
+  takeLongest(): number {
+    if (Number.isNaN(this.#turnedAt)) {
+      this.#turnedAt = performance.now();
+      setInterval(() => this.#turn(), 1).unref();
+    }
+    this.#turn();
+    const longestMs = this.#longestMs;
+    this.#longestMs = 0;
+    return longestMs;
+  }
+
+  #turn(): void {
+    const now = performance.now();
+    this.#longestMs = Math.max(this.#longestMs, now - this.#turnedAt);
+    this.#turnedAt = now;
+  }
 }
