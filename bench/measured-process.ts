@@ -6,6 +6,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { Session, type Profiler } from "node:inspector/promises";
 
 /** What the process uses at a moment. */
 export interface Usage {
@@ -18,8 +19,8 @@ export interface Usage {
   readonly longestPauseMs: number;
 }
 
-/** Only `memory` collects the heap, and only `pauses` begins to watch them: both would be counted as work. */
-type Question = "cpu" | "memory" | "pauses";
+/** What is asked of the process; each costs nothing until it is asked. Only `memory` collects the heap. */
+type Question = "cpu" | "memory" | "pauses" | "profile begins" | "profile ends";
 
 /** The benchmark's side. */
 export class MeasuredProcess {
@@ -52,6 +53,15 @@ export class MeasuredProcess {
     return this.#ask("memory");
   }
 
+  async beginProfile(): Promise<void> {
+    await this.#ask("profile begins");
+  }
+
+  /** Where its CPU went since `beginProfile`. */
+  async endProfile(): Promise<Profiler.Profile> {
+    return this.#ask<Profiler.Profile>("profile ends");
+  }
+
   /** Tells the server something that it alone understands. */
   tell(message: object): void {
     this.#process.send(message);
@@ -62,30 +72,46 @@ export class MeasuredProcess {
     this.#process.disconnect();
   }
 
-  async #ask(question: Question): Promise<Usage> {
+  async #ask<Answer = Usage>(question: Question): Promise<Answer> {
     this.#process.send(question);
-    const [usage] = (await once(this.#process, "message")) as [Usage];
-    return usage;
+    const [answer] = (await once(this.#process, "message")) as [Answer];
+    return answer;
   }
 }
 
 /** The server's side: says where it listens, then answers what `MeasuredProcess` asks. */
 export function answerMeasurements(url: string, countWatchedTasks: () => number = () => 0): void {
   const pauses = new PauseWatch();
-  process.on("message", (question: Question | object) => {
-    if (typeof question === "object") return;
-    const longestPauseMs = question === "pauses" ? pauses.takeLongest() : Number.NaN;
-    if (question === "memory") globalThis.gc?.();
+  const profiler = new Session();
+  const usage = (longestPauseMs = Number.NaN): Usage => {
     const { user, system } = process.cpuUsage();
     const { heapUsed, rss } = process.memoryUsage();
-    const usage: Usage = {
-      cpuMs: (user + system) / 1_000,
-      heapBytes: heapUsed,
-      rssBytes: rss,
-      watchedTasks: countWatchedTasks(),
-      longestPauseMs,
-    };
-    process.send?.(usage);
+    const watchedTasks = countWatchedTasks();
+    return { cpuMs: (user + system) / 1_000, heapBytes: heapUsed, rssBytes: rss, watchedTasks, longestPauseMs };
+  };
+  const answer = async (question: Question): Promise<object> => {
+    switch (question) {
+      case "cpu":
+        return usage();
+      case "memory":
+        globalThis.gc?.();
+        return usage();
+      case "pauses":
+        return usage(pauses.takeLongest());
+      case "profile begins":
+        profiler.connect();
+        await profiler.post("Profiler.enable");
+        await profiler.post("Profiler.start");
+        return usage();
+      case "profile ends": {
+        const { profile } = await profiler.post("Profiler.stop");
+        profiler.disconnect();
+        return profile;
+      }
+    }
+  };
+  process.on("message", (question: Question | object) => {
+    if (typeof question === "string") void answer(question).then((given) => process.send?.(given));
   });
   process.on("disconnect", () => process.exit());
   process.send?.({ url });

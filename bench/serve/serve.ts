@@ -2,7 +2,9 @@
  * What answering costs: CPU of the server's process per request, beside other servers that give the same answers from the
  * same data. Each server is a process of its own, and they are measured in turn.
  *
- *     npm run bench:serve -- [list] [keys] [one] [--server <name>]… [--rounds <number>]
+ *     npm run bench:serve -- [list] [keys] [one] [--server <name>]… [--rounds <number>] [--profile]
+ *
+ * With `--profile`, each server runs once more, and where its CPU goes is printed.
  *
  * The client is this process. What other processes of the machine do hardly changes CPU time; medians bear the rest.
  */
@@ -15,6 +17,7 @@ import { MeasuredProcess } from "../measured-process.js";
 import { percentile } from "../report.js";
 import { cases, type Case } from "./cases.js";
 import { Client } from "./client.js";
+import { printProfile } from "./profile.js";
 
 interface Server {
   readonly title: string;
@@ -81,6 +84,14 @@ async function measure(
   return figures;
 }
 
+/** Profiles as many rounds, all warm by now. */
+async function profile({ name, process, client }: Contestant, asked: Case, rounds: number): Promise<void> {
+  await process.beginProfile();
+  for (let round = 0; round < rounds; round += 1) await client.sendRound(asked);
+  console.log(`\n${member(servers, name, "server").title}: where its CPU goes, ${asked.title}`);
+  printProfile(await process.endProfile());
+}
+
 const columns = ["median µs", "lowest", "highest", "x Mercurius with JIT", "x Apollo, default"];
 
 function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): void {
@@ -89,8 +100,9 @@ function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): vo
   for (const [name, cpuUs] of figures) {
     const median = medianOf(name);
     const amounts = [median, percentile(cpuUs, 0), percentile(cpuUs, 1)].map((us) => us.toFixed(0));
-    // NaN where the other one does not take part.
-    const ratios = [median / medianOf("mercurius-jit"), median / medianOf("apollo")].map((ratio) => ratio.toFixed(2));
+    const ratios = ["mercurius-jit", "apollo"].map((other) =>
+      figures.has(other) ? (median / medianOf(other)).toFixed(2) : "-",
+    );
     const cells = [...amounts, ...ratios].map((cell, index) => cell.padStart((columns[index]?.length ?? 0) + 2));
     console.log(`${member(servers, name, "server").title.padEnd(34)}${cells.join("")}`);
   }
@@ -117,7 +129,11 @@ function load(): string {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { server: { type: "string", multiple: true }, rounds: { type: "string", default: "7" } },
+  options: {
+    server: { type: "string", multiple: true },
+    rounds: { type: "string", default: "7" },
+    profile: { type: "boolean", default: false },
+  },
 });
 const wanted = positionals.length === 0 ? Object.keys(cases) : positionals;
 const asked = wanted.map((name) => member(cases, name, "case"));
@@ -134,6 +150,7 @@ console.log(`Load of the machine at the start: ${load()}`);
 for (const one of asked) {
   await checkAnswers(contestants, one);
   print(one, await measure(contestants, one, rounds));
+  if (values.profile) for (const contestant of contestants) await profile(contestant, one, rounds);
 }
 console.log(`\nLoad of the machine at the end: ${load()}`);
 for (const { process, client } of contestants) {
