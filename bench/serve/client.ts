@@ -1,16 +1,15 @@
-/** Sends the requests of a case over a few connections that stay open, so that the work of connecting is not counted. */
+/** Sends the requests of a case over a few connections that are open before, so that the work of connecting is not counted. */
 
 import { once } from "node:events";
-import { Agent, request } from "node:http";
+import { Agent, request, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
-import type { IncomingMessage } from "node:http";
 import type { Case } from "./cases.js";
 
 const CONNECTIONS = 8;
 
 export class Client {
   readonly #url: URL;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 
   constructor(url: string) {
     this.#url = new URL("/graphql", url);
@@ -26,6 +25,13 @@ export class Client {
       if (errors !== undefined) throw new Error(`Expected an answer without errors, got ${answer.slice(0, 500)}`);
       return data;
     });
+  }
+
+  /** Opens the connections anew, each with a request: while others were measured, the server may have closed them. */
+  async connect(asked: Case): Promise<void> {
+    this.#agent.destroy();
+    this.#agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+    await this.sendRound({ ...asked, requests: CONNECTIONS });
   }
 
   /** Sends the requests of a round, one at a time on each connection, and reads their answers. */
