@@ -54,7 +54,7 @@ async function start(name: string): Promise<Contestant> {
 
 /** @returns the CPU of the server for each request of a round, in microseconds. */
 async function measureRound({ process, client }: Contestant, asked: Case): Promise<number> {
-  await client.connect(asked);
+  await client.connect();
   const before = await process.cpuMs();
   await client.sendRound(asked);
   return (((await process.cpuMs()) - before) * 1_000) / asked.requests;
@@ -63,7 +63,7 @@ async function measureRound({ process, client }: Contestant, asked: Case): Promi
 async function checkAnswers(contestants: readonly Contestant[], asked: Case): Promise<void> {
   let expected: readonly unknown[] | undefined;
   for (const { name, client } of contestants) {
-    await client.connect(asked);
+    await client.connect();
     const answers = await client.answers(asked);
     expected ??= answers;
     if (!isDeepStrictEqual(answers, expected)) throw new Error(`${name} answers otherwise: ${asked.title}`);
@@ -88,7 +88,7 @@ async function measure(
 
 /** Profiles as many rounds, all warm by now. */
 async function profile({ name, process, client }: Contestant, asked: Case, rounds: number): Promise<void> {
-  await client.connect(asked);
+  await client.connect();
   await process.beginProfile();
   for (let round = 0; round < rounds; round += 1) await client.sendRound(asked);
   console.log(`\n${member(servers, name, "server").title}: where its CPU goes, ${asked.title}`);
