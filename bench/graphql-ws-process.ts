@@ -9,6 +9,7 @@ import { EventEmitter, on, once } from "node:events";
 import type { AddressInfo } from "node:net";
 import {
   GraphQLID,
+  GraphQLInputObjectType,
   GraphQLInt,
   GraphQLNonNull,
   GraphQLObjectType,
@@ -30,10 +31,12 @@ changes.setMaxListeners(0);
 let progress = 1;
 
 const text = { type: new GraphQLNonNull(GraphQLString) };
+const key = new GraphQLInputObjectType({
+  name: "TaskKeyInput",
+  fields: { projectName: text, taskType: text, taskId: text },
+});
 const args: GraphQLFieldConfigArgumentMap = {
-  projectName: text,
-  taskType: text,
-  taskId: text,
+  key: { type: new GraphQLNonNull(key) },
   maxStalenessMs: { type: GraphQLInt },
 };
 

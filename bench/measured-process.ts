@@ -6,6 +6,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { Session, type Profiler } from "node:inspector/promises";
 
 /** What the process uses at a moment. */
 export interface Usage {
@@ -14,12 +15,12 @@ export interface Usage {
   readonly heapBytes: number;
   readonly rssBytes: number;
   readonly watchedTasks: number;
-  /** The longest time without a turn of the event loop, since the last question. */
+  /** The longest time without a turn of the event loop, since this was last asked; NaN where it was not. */
   readonly longestPauseMs: number;
 }
 
-/** `cpu` leaves the heap as it is: a collection would be counted as work. */
-type Question = "cpu" | "memory";
+/** What is asked of the process; each costs nothing until it is asked. Only `memory` collects the heap. */
+type Question = "cpu" | "memory" | "pauses" | "profile begins" | "profile ends";
 
 /** The benchmark's side. */
 export class MeasuredProcess {
@@ -39,12 +40,12 @@ export class MeasuredProcess {
   }
 
   async cpuMs(): Promise<number> {
-    return (await this.usage()).cpuMs;
+    return (await this.#ask("cpu")).cpuMs;
   }
 
-  /** With the heap as it is. */
-  async usage(): Promise<Usage> {
-    return this.#ask("cpu");
+  /** The longest since this was last asked; they are watched from the first time on. */
+  async longestPauseMs(): Promise<number> {
+    return (await this.#ask("pauses")).longestPauseMs;
   }
 
   /** After a collection, so that only what is held is counted. */
@@ -52,48 +53,90 @@ export class MeasuredProcess {
     return this.#ask("memory");
   }
 
+  async beginProfile(): Promise<void> {
+    await this.#ask("profile begins");
+  }
+
+  /** Where its CPU went since `beginProfile`. */
+  async endProfile(): Promise<Profiler.Profile> {
+    return this.#ask<Profiler.Profile>("profile ends");
+  }
+
   /** Tells the server something that it alone understands. */
   tell(message: object): void {
     this.#process.send(message);
   }
 
+  /** Lets the process exit by itself, so that a profiler in it can write what it has. */
   stop(): void {
-    this.#process.kill("SIGKILL");
+    this.#process.disconnect();
   }
 
-  async #ask(question: Question): Promise<Usage> {
+  async #ask<Answer = Usage>(question: Question): Promise<Answer> {
     this.#process.send(question);
-    const [usage] = (await once(this.#process, "message")) as [Usage];
-    return usage;
+    const [answer] = (await once(this.#process, "message")) as [Answer];
+    return answer;
   }
 }
 
 /** The server's side: says where it listens, then answers what `MeasuredProcess` asks. */
-export function answerMeasurements(url: string, countWatchedTasks: () => number): void {
-  // Node's own histogram says nothing of times shorter than a few of its intervals.
-  let [turnedAt, longestPauseMs] = [performance.now(), 0];
-  const turn = (): void => {
-    const now = performance.now();
-    longestPauseMs = Math.max(longestPauseMs, now - turnedAt);
-    turnedAt = now;
-  };
-  setInterval(turn, 1).unref();
-  process.on("message", (question: Question | object) => {
-    if (typeof question === "object") return;
-    turn();
-    if (question === "memory") globalThis.gc?.();
+export function answerMeasurements(url: string, countWatchedTasks: () => number = () => 0): void {
+  const pauses = new PauseWatch();
+  const profiler = new Session();
+  const usage = (longestPauseMs = Number.NaN): Usage => {
     const { user, system } = process.cpuUsage();
     const { heapUsed, rss } = process.memoryUsage();
-    const usage: Usage = {
-      cpuMs: (user + system) / 1_000,
-      heapBytes: heapUsed,
-      rssBytes: rss,
-      watchedTasks: countWatchedTasks(),
-      longestPauseMs,
-    };
-    longestPauseMs = 0;
-    process.send?.(usage);
+    const watchedTasks = countWatchedTasks();
+    return { cpuMs: (user + system) / 1_000, heapBytes: heapUsed, rssBytes: rss, watchedTasks, longestPauseMs };
+  };
+  const answer = async (question: Question): Promise<object> => {
+    switch (question) {
+      case "cpu":
+        return usage();
+      case "memory":
+        globalThis.gc?.();
+        return usage();
+      case "pauses":
+        return usage(pauses.takeLongest());
+      case "profile begins":
+        profiler.connect();
+        await profiler.post("Profiler.enable");
+        await profiler.post("Profiler.start");
+        return usage();
+      case "profile ends": {
+        const { profile } = await profiler.post("Profiler.stop");
+        profiler.disconnect();
+        return profile;
+      }
+    }
+  };
+  process.on("message", (question: Question | object) => {
+    if (typeof question === "string") void answer(question).then((given) => process.send?.(given));
   });
   process.on("disconnect", () => process.exit());
   process.send?.({ url });
+}
+
+/** Times without a turn of the event loop. Node's own histogram says nothing of those shorter than a few of its intervals. */
+class PauseWatch {
+  #turnedAt = Number.NaN;
+  #longestMs = 0;
+
+  /** The longest since the last call; the first one begins to watch. */
+  takeLongest(): number {
+    if (Number.isNaN(this.#turnedAt)) {
+      this.#turnedAt = performance.now();
+      setInterval(() => this.#turn(), 1).unref();
+    }
+    this.#turn();
+    const longestMs = this.#longestMs;
+    this.#longestMs = 0;
+    return longestMs;
+  }
+
+  #turn(): void {
+    const now = performance.now();
+    this.#longestMs = Math.max(this.#longestMs, now - this.#turnedAt);
+    this.#turnedAt = now;
+  }
 }

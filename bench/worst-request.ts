@@ -66,9 +66,9 @@ async function measure(gateway: MeasuredProcess, candidate: Candidate): Promise<
   let answer: Answer = { status: 0, text: "" };
   for (let run = 0; run < RUNS; run += 1) {
     const body = toBody(candidate, run);
-    await gateway.usage();
+    await gateway.longestPauseMs();
     answer = await post(gateway.url, body);
-    shortest = Math.min(shortest, (await gateway.usage()).longestPauseMs);
+    shortest = Math.min(shortest, await gateway.longestPauseMs());
   }
   const outcome = `${answer.status} ${answer.text.length.toLocaleString("en")} ${answer.text.slice(0, 70).trimEnd()}`;
   console.log(`${shortest.toFixed(1).padStart(7)} ms  ${candidate.name.padEnd(34)} ${outcome}`);

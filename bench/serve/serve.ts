@@ -1,0 +1,162 @@
+/**
+ * What answering costs: CPU of the server's process per request, beside other servers that give the same answers from the
+ * same data. Each server is a process of its own, and they are measured in turn.
+ *
+ *     npm run bench:serve -- [list] [keys] [one] [--server <name>]… [--rounds <number>] [--profile]
+ *
+ * With `--profile`, each server runs once more, and where its CPU goes is printed.
+ *
+ * The client is this process. What other processes of the machine do hardly changes CPU time; medians bear the rest.
+ */
+
+import { readFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { isDeepStrictEqual, parseArgs } from "node:util";
+import { version } from "graphql";
+import { MeasuredProcess } from "../measured-process.js";
+import { percentile } from "../report.js";
+import { cases, type Case } from "./cases.js";
+import { Client } from "./client.js";
+import { printProfile } from "./profile.js";
+
+interface Server {
+  readonly title: string;
+  /** Its module, seen from the folder of `measured-process.js`, and the command line. */
+  readonly start: readonly [file: string, ...commandLine: readonly string[]];
+}
+
+// Compiled into the folder of their own packages, so that each process has one copy of graphql.
+const PEERS = "../../bench/dist/serve/peers";
+
+const servers: Readonly<Record<string, Server>> = {
+  gateway: { title: "this gateway", start: ["./serve/gateway-process.js"] },
+  apollo: { title: "Apollo Server, default", start: [`${PEERS}/apollo-process.js`] },
+  "apollo-shell": { title: "Apollo Server without execution", start: [`${PEERS}/apollo-shell-process.js`] },
+  yoga: { title: "GraphQL Yoga", start: [`${PEERS}/yoga-process.js`] },
+  mercurius: { title: "Mercurius", start: [`${PEERS}/mercurius-process.js`] },
+  "mercurius-jit": { title: "Mercurius with JIT", start: [`${PEERS}/mercurius-process.js`, "jit"] },
+};
+
+const WARM_UP_ROUNDS = 3;
+
+/** A server that runs, its client, and what a request has cost it in each round. */
+interface Contestant {
+  readonly name: string;
+  readonly process: MeasuredProcess;
+  readonly client: Client;
+}
+
+async function start(name: string): Promise<Contestant> {
+  const { start: command } = member(servers, name, "server");
+  const process = await MeasuredProcess.start(...command);
+  return { name, process, client: new Client(process.url) };
+}
+
+/** @returns the CPU of the server for each request of a round, in microseconds. */
+async function measureRound({ process, client }: Contestant, asked: Case): Promise<number> {
+  await client.connect();
+  const before = await process.cpuMs();
+  await client.sendRound(asked);
+  return (((await process.cpuMs()) - before) * 1_000) / asked.requests;
+}
+
+async function checkAnswers(contestants: readonly Contestant[], asked: Case): Promise<void> {
+  let expected: readonly unknown[] | undefined;
+  for (const { name, client } of contestants) {
+    await client.connect();
+    const answers = await client.answers(asked);
+    expected ??= answers;
+    if (!isDeepStrictEqual(answers, expected)) throw new Error(`${name} answers otherwise: ${asked.title}`);
+  }
+}
+
+/** The figures of each contestant, one a round, after rounds that do not count. */
+async function measure(
+  contestants: readonly Contestant[],
+  asked: Case,
+  rounds: number,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const figures = new Map(contestants.map(({ name }) => [name, [] as number[]]));
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+    for (const contestant of contestants) {
+      const cpuUs = await measureRound(contestant, asked);
+      if (round >= 0) figures.get(contestant.name)?.push(cpuUs);
+    }
+  }
+  return figures;
+}
+
+/** Profiles as many rounds, all warm by now. */
+async function profile({ name, process, client }: Contestant, asked: Case, rounds: number): Promise<void> {
+  await client.connect();
+  await process.beginProfile();
+  for (let round = 0; round < rounds; round += 1) await client.sendRound(asked);
+  console.log(`\n${member(servers, name, "server").title}: where its CPU goes, ${asked.title}`);
+  printProfile(await process.endProfile());
+}
+
+const columns = ["median µs", "lowest", "highest", "x Mercurius with JIT", "x Apollo, default"];
+
+function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): void {
+  console.log(`\n${asked.title.padEnd(34)}${columns.map((column) => `  ${column}`).join("")}`);
+  const medianOf = (name: string): number => percentile(figures.get(name) ?? [], 0.5);
+  for (const [name, cpuUs] of figures) {
+    const median = medianOf(name);
+    const amounts = [median, percentile(cpuUs, 0), percentile(cpuUs, 1)].map((us) => us.toFixed(0));
+    const ratios = ["mercurius-jit", "apollo"].map((other) =>
+      figures.has(other) ? (median / medianOf(other)).toFixed(2) : "-",
+    );
+    const cells = [...amounts, ...ratios].map((cell, index) => cell.padStart((columns[index]?.length ?? 0) + 2));
+    console.log(`${member(servers, name, "server").title.padEnd(34)}${cells.join("")}`);
+  }
+}
+
+function member<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
+  const found = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (found === undefined) throw new Error(`Expected a ${what} of ${Object.keys(table).join(", ")}; got ${name}.`);
+  return found;
+}
+
+function checkVersions(): void {
+  const url = new URL("../../../bench/node_modules/graphql/package.json", import.meta.url);
+  const peers = JSON.parse(readFileSync(url, "utf8")) as { readonly version: string };
+  if (peers.version === version) return;
+  throw new Error(`Expected graphql ${version} in bench/ as in the project, got ${peers.version}.`);
+}
+
+function load(): string {
+  return loadavg()
+    .map((average) => average.toFixed(1))
+    .join(" ");
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    server: { type: "string", multiple: true },
+    rounds: { type: "string", default: "7" },
+    profile: { type: "boolean", default: false },
+  },
+});
+const wanted = positionals.length === 0 ? Object.keys(cases) : positionals;
+const asked = wanted.map((name) => member(cases, name, "case"));
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected a number of rounds, got ${values.rounds}.`);
+checkVersions();
+const contestants: Contestant[] = [];
+for (const name of values.server ?? Object.keys(servers)) contestants.push(await start(name));
+console.log(
+  `CPU of the server's process per request; ${rounds} rounds in turn after ${WARM_UP_ROUNDS} to warm up. ` +
+    `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, graphql ${version}, NODE_ENV=${process.env["NODE_ENV"]}`,
+);
+console.log(`Load of the machine at the start: ${load()}`);
+for (const one of asked) {
+  await checkAnswers(contestants, one);
+  print(one, await measure(contestants, one, rounds));
+  if (values.profile) for (const contestant of contestants) await profile(contestant, one, rounds);
+}
+console.log(`\nLoad of the machine at the end: ${load()}`);
+for (const { process, client } of contestants) {
+  client.close();
+  process.stop();
+}
