@@ -4,6 +4,7 @@
  */
 
 import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver, type ClassType } from "type-graphql";
+import { EVERYBODY } from "../../access/principal.js";
 import { BadUserInputError, ForbiddenError, GatewayError, NotFoundError } from "../../errors.js";
 import { checkInput } from "../../imm/wire/check-input.js";
 import { schemaInputOf, toWireInput } from "../../imm/wire/create-inputs.js";
@@ -16,7 +17,7 @@ import {
   type CreateOperation,
 } from "../../imm/operations/operations.js";
 import { isTooLarge } from "../../json.js";
-import { checkOwnTags, EVERYBODY } from "../../tasks/create/idempotency-tag.js";
+import { checkOwnTags } from "../../tasks/create/idempotency-tag.js";
 import { toRerunInput } from "../../tasks/create/rerun-input.js";
 import { parseTaskIdOf } from "../../tasks/task-id.js";
 import type { StartOutcome, StartRequest } from "../../tasks/create/task-starter.js";
@@ -156,7 +157,7 @@ async function startTask(
   request: Omit<StartRequest, "caller">,
   { taskStarter, tally }: GatewayContext,
 ): Promise<StartOutcome> {
-  return taskStarter.start({ ...request, caller: EVERYBODY }, { tally });
+  return taskStarter.start({ ...request, ...EVERYBODY }, { tally });
 }
 
 /** The task that is to run again. One that IMM does not know is a fault of the id, not of a project. */
