@@ -1,27 +1,21 @@
 /**
  * A task that was just started: the create's answer says that it runs, and no more. What only a read can tell is read by
- * the operation's loader when it is selected, all such fields by one read. A read that fails is an error at its fields,
+ * the operation when it is selected, all such fields by one read. A read that fails is an error at its fields,
  * and takes nothing away from the task that was started and is paid for.
  */
 
-import type { TaskLoader } from "../../tasks/read/task-loader.js";
 import { NO_PARTS, type TaskParts, type TaskSnapshot } from "../../tasks/task.js";
 import { Task, type TaskView } from "../task/task.type.js";
-
-/** How a started task is shown, and what reads it. */
-export interface StartedTaskView extends TaskView {
-  readonly taskLoader: TaskLoader;
-}
 
 const NEEDS_DEFINITION: TaskParts = { ...NO_PARTS, definition: true };
 
 /** Not a type of its own in the schema: a Task, some of whose fields come later. */
 export class StartedTask extends Task {
   readonly #key: TaskSnapshot["key"];
-  readonly #view: StartedTaskView;
+  readonly #view: TaskView;
 
-  constructor(snapshot: TaskSnapshot, view: StartedTaskView) {
-    super(snapshot, view, view.taskLoader);
+  constructor(snapshot: TaskSnapshot, view: TaskView) {
+    super(snapshot, view, true);
     this.#key = snapshot.key;
     this.#view = view;
   }
@@ -55,6 +49,6 @@ export class StartedTask extends Task {
   }
 
   async #read<T>(parts: TaskParts, pick: (task: Task) => T | Promise<T>): Promise<T> {
-    return pick(new Task(await this.#view.taskLoader.load(this.#key, parts), this.#view));
+    return pick(new Task(await this.#view.tasks.read(this.#key, parts), this.#view));
   }
 }

@@ -37,13 +37,9 @@ export class AwaitTaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
-    const request = { key: parseTaskKey(key), timeoutMs: parseTimeout(timeoutMs, context.maxAwaitMs) };
-    context.taskLoader.admitWait(request.key);
-    const parts = selectedParts(info);
-    const snapshot = await context.taskWaiter.wait({ ...request, parts, signal: context.signal });
-    // The calls are the watch's, which is shared.
-    context.tally?.countShared(1);
-    context.tally?.countAnswer(snapshot, parts);
-    return new Task(snapshot, context);
+    const { tasks, maxAwaitMs } = context;
+    const parsedKey = parseTaskKey(key);
+    const waitMs = parseTimeout(timeoutMs, maxAwaitMs);
+    return new Task(await tasks.awaitEnd(parsedKey, selectedParts(info), waitMs), context);
   }
 }

@@ -64,7 +64,7 @@ export class WatchTaskResolver {
       const { projectName, sort: _sort, order: _order, ...filter } = parseListQuery(args.projectName, args.filter);
       const maxStalenessMs = parseMaxStaleness(args.maxStalenessMs);
       const parts = selectedParts(info);
-      return context.watchHub.watchProject({ projectName, filter, parts, maxStalenessMs, sendsPhases: true });
+      return context.tasks.followProject({ projectName, filter, parts, maxStalenessMs, sendsPhases: true });
     },
   })
   projectEvents(
@@ -79,11 +79,11 @@ export class WatchTaskResolver {
 function watch(
   keys: readonly TaskKey[],
   maxStalenessMs: number | null | undefined,
-  { watchHub }: GatewayContext,
+  { tasks }: GatewayContext,
   info: GraphQLResolveInfo,
   sendsPhases = false,
 ): WatchStream {
-  return watchHub.watch({
+  return tasks.follow({
     sendsPhases,
     keys,
     parts: selectedParts(info),
