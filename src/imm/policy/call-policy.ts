@@ -25,7 +25,6 @@ import {
 } from "cockatiel";
 import type { Clock } from "../../clock.js";
 import {
-  ForbiddenError,
   GatewayError,
   UpstreamInvalidResponseError,
   UpstreamThrottledError,
@@ -76,8 +75,6 @@ export interface CallPolicyLimits {
 /** What a `GuardedImmClient` is made of. */
 export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
-  /** The projects that may be asked for; undefined for all. */
-  readonly projects?: readonly string[] | undefined;
   /** The source of the jitter, and of the seconds that IMM counts by. Other waits are the libraries', on the machine's timers. */
   readonly clock: Clock;
   /** Where to log. @default nowhere */
@@ -103,7 +100,6 @@ export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
   readonly #clock: Clock;
-  readonly #projects: ReadonlySet<string> | undefined;
   /** By project, the one that has waited longest for a place first. */
   readonly #budgets = new Map<string, ProjectBudget>();
   #callsInFlight = 0;
@@ -118,12 +114,11 @@ export class GuardedImmClient implements ImmClient {
   #openedTick = -Infinity;
   readonly #deadline: IPolicy;
 
-  constructor(client: ImmClient, { limits, clock, projects, logger = silentLogger }: CallPolicyOptions) {
+  constructor(client: ImmClient, { limits, clock, logger = silentLogger }: CallPolicyOptions) {
     const { maxRetryDelayMs } = limits;
     this.#client = client;
     this.#limits = limits;
     this.#clock = clock;
-    this.#projects = projects === undefined ? undefined : new Set(projects);
     // Every waiting call listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
     this.#deadline = timeout(limits.callTimeoutMs, TimeoutStrategy.Aggressive);
@@ -183,8 +178,6 @@ export class GuardedImmClient implements ImmClient {
     call: (options: CallOptions) => Promise<T>,
   ): Promise<T> {
     const { priority = CallPriority.query, onAttempt } = options;
-    if (this.#projects?.has(projectName) === false)
-      throw new ForbiddenError("The gateway does not serve this project.");
     const attempt: Attempt<T> = async (signal) => {
       onAttempt?.();
       return call({ ...options, signal });
