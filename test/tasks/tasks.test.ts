@@ -27,7 +27,7 @@ interface Running extends RunningReader {
   /** What was asked of the policy. */
   readonly asked: (readonly [Right, AccessTarget])[];
   /** The same for another who asks. */
-  as(caller: string): Tasks;
+  readonly as: (caller: string) => Tasks;
 }
 
 /** A facade for a principal to whom this policy refuses what is of the blue team, and creates of the red one. */

@@ -6,7 +6,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
 import { parseTaskKey } from "../../tasks/task.js";
-import { DEFAULT_AWAIT_MS, parseTimeout } from "../arguments.js";
+import { DEFAULT_AWAIT_MS, parseMilliseconds } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
 import { selectedParts } from "../task/selected-parts.js";
 import { TaskKeyInput } from "../task/task-key.input.js";
@@ -39,7 +39,7 @@ export class AwaitTaskResolver {
   ): Promise<Task> {
     const { tasks, maxAwaitMs } = context;
     const parsedKey = parseTaskKey(key);
-    const waitMs = parseTimeout(timeoutMs, maxAwaitMs);
+    const waitMs = parseMilliseconds("timeoutMs", timeoutMs, maxAwaitMs, Math.min(DEFAULT_AWAIT_MS, maxAwaitMs));
     return new Task(await tasks.awaitEnd(parsedKey, selectedParts(info), waitMs), context);
   }
 }

@@ -38,7 +38,7 @@ export interface WatchHubOptions {
 }
 
 /** How one subscriber wants to follow tasks. */
-interface FollowRequest {
+export interface FollowRequest {
   readonly parts: TaskParts;
   /**
    * The oldest snapshot the subscriber wants to live with, in milliseconds. Not below the least poll interval; the most
