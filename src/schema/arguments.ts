@@ -14,35 +14,24 @@ export function parseListArgument<T>(argument: string, items: readonly T[], max:
 }
 
 /** An hour: a subscriber who is content with less does not need a subscription. */
-const MAX_STALENESS_MS = 3_600_000;
-
-/**
- * The argument `maxStalenessMs`, or undefined when it was not given.
- *
- * @throws BadUserInputError - when it is not from 1 to an hour.
- */
-export function parseMaxStaleness(value: number | null | undefined): number | undefined {
-  if (value === null || value === undefined) return undefined;
-  if (value >= 1 && value <= MAX_STALENESS_MS) return value;
-  throw new BadUserInputError(
-    "maxStalenessMs",
-    `Expected \`maxStalenessMs\` to be from 1 to ${MAX_STALENESS_MS} milliseconds, got ${value}.`,
-  );
-}
+export const MAX_STALENESS_MS = 3_600_000;
 
 /** What `awaitTask` waits when nothing is said, in milliseconds: less than the patience of most proxies. */
 export const DEFAULT_AWAIT_MS = 25_000;
 
 /**
- * The argument `timeoutMs`, or its default.
+ * A number of milliseconds, or `otherwise` when none was given.
  *
  * @throws BadUserInputError - when it is not from 1 to `max`.
  */
-export function parseTimeout(value: number | null | undefined, max: number): number {
-  const timeoutMs = value ?? Math.min(DEFAULT_AWAIT_MS, max);
-  if (timeoutMs >= 1 && timeoutMs <= max) return timeoutMs;
-  throw new BadUserInputError(
-    "timeoutMs",
-    `Expected \`timeoutMs\` to be from 1 to ${max} milliseconds, got ${timeoutMs}.`,
-  );
+export function parseMilliseconds<T>(
+  argument: string,
+  value: number | null | undefined,
+  max: number,
+  otherwise: T,
+): number | T {
+  const given = value ?? null;
+  if (given === null) return otherwise;
+  if (given >= 1 && given <= max) return given;
+  throw new BadUserInputError(argument, `Expected \`${argument}\` to be from 1 to ${max} milliseconds, got ${given}.`);
 }

@@ -6,6 +6,7 @@
 
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
+import { EVERYBODY } from "../access/principal.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -18,14 +19,7 @@ import { LOCAL_ORIGINS } from "../options/row.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
 import { CallTally } from "../tasks/call-tally.js";
-import { TaskLister } from "../tasks/list/task-lister.js";
-import { TaskLoader } from "../tasks/read/task-loader.js";
-import { TaskReader } from "../tasks/read/task-reader.js";
-import { TaskResults } from "../tasks/read/task-results.js";
-import { TaskTexts } from "../tasks/definition/task-texts.js";
-import { TaskStarter } from "../tasks/create/task-starter.js";
-import { TaskWaiter } from "../tasks/watch/task-waiter.js";
-import { WatchHub } from "../tasks/watch/watch-hub.js";
+import { createTaskServices, Tasks, type TaskServices } from "../tasks/tasks.js";
 import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/http/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
@@ -134,13 +128,7 @@ class ApolloGateway implements Gateway {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
-  readonly #reader: TaskReader;
-  readonly #lister: TaskLister;
-  readonly #results: TaskResults;
-  readonly #texts: TaskTexts;
-  readonly #starter: TaskStarter;
-  readonly #hub: WatchHub;
-  readonly #waiter: TaskWaiter;
+  readonly #services: TaskServices;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
@@ -166,21 +154,11 @@ class ApolloGateway implements Gateway {
     });
     if (region === undefined) throw expectation("region", "the region that is asked, such as cn-hangzhou", region);
     this.#options = { ...options, region };
-    this.#reader = new TaskReader({ ...parts, client: this.#client });
-    this.#lister = new TaskLister({
-      ...parts,
-      client: this.#client,
-      learn: (snapshot) => this.#reader.learn(snapshot),
-    });
-    this.#results = new TaskResults({ ...parts, client: this.#client });
-    this.#texts = new TaskTexts({ isRedacted: options.redactDefinitions });
-    this.#starter = new TaskStarter({ ...parts, client: this.#client, reader: this.#reader });
-    this.#hub = new WatchHub({ ...parts, reader: this.#reader, rate: options });
-    this.#waiter = new TaskWaiter({ ...parts, hub: this.#hub });
+    this.#services = createTaskServices({ ...parts, client: this.#client });
   }
 
   get watchedTasks(): number {
-    return this.#hub.watchedTasks;
+    return this.#services.hub.watchedTasks;
   }
 
   async start(): Promise<StartedGateway> {
@@ -284,7 +262,7 @@ class ApolloGateway implements Gateway {
     // The transports go before the watches: a watch that ended first would tell its subscribers that the task is over.
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
-    this.#hub.dispose();
+    this.#services.hub.dispose();
     await httpClosed;
     deadline.cancel();
     await apollo.stop();
@@ -300,23 +278,9 @@ class ApolloGateway implements Gateway {
     return {
       ...options,
       tally,
-      taskLoader: new TaskLoader({
-        readEach: (requests, readOptions) => this.#reader.readEach(requests, readOptions),
-        maxTasksPerOperation: options.maxTasksPerOperation,
-        tally,
-        isWanted: () => !isOver.aborted,
-      }),
-      taskLister: this.#lister,
-      taskResults: this.#results,
-      taskStarter: this.#starter,
-      isReadOnly: options.readOnly,
-      taskWaiter: this.#waiter,
-      watchHub: this.#hub,
+      tasks: new Tasks(this.#services, { principal: EVERYBODY, tally, signal: isOver }),
       clock: this.#clock,
-      signal: isOver,
       end: () => answered.abort(),
-      typicalDurations: this.#reader.typicalDurations,
-      taskTexts: this.#texts,
     };
   }
 }

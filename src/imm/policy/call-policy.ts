@@ -9,7 +9,6 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../../clock.js";
 import {
-  ForbiddenError,
   GatewayError,
   UpstreamInvalidResponseError,
   UpstreamTimeoutError,
@@ -55,8 +54,6 @@ export interface CallPolicyLimits extends RetryLimits {
 /** What a `GuardedImmClient` is made of. */
 export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
-  /** The projects that may be asked for; undefined for all. */
-  readonly projects?: readonly string[] | undefined;
   readonly clock: Clock;
   /** Counts the deadlines: the network takes its time also where `clock` is moved by hand. @default `clock` */
   readonly networkClock?: Clock | undefined;
@@ -68,13 +65,13 @@ export interface CallPolicyOptions {
 const MAX_FULL_QUEUES = 10;
 /** When to come back after that. */
 const UNDER_WAY_RETRY_MS = 1_000;
+
 /** An `ImmClient` that obeys `CallPolicyLimits` and calls another one. */
 export class GuardedImmClient implements ImmClient {
   readonly #client: ImmClient;
   readonly #limits: CallPolicyLimits;
   readonly #clock: Clock;
   readonly #networkClock: Clock;
-  readonly #projects: ReadonlySet<string> | undefined;
   readonly #budget: CallBudget;
   readonly #breaker: Breaker;
   readonly #journal: UpstreamJournal;
@@ -86,12 +83,11 @@ export class GuardedImmClient implements ImmClient {
   readonly #stopping = new AbortController();
 
   constructor(client: ImmClient, options: CallPolicyOptions) {
-    const { limits, clock, networkClock = clock, projects, logger = silentLogger } = options;
+    const { limits, clock, networkClock = clock, logger = silentLogger } = options;
     this.#client = client;
     this.#limits = limits;
     this.#clock = clock;
     this.#networkClock = networkClock;
-    this.#projects = projects === undefined ? undefined : new Set(projects);
     // Each wait listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
     this.#journal = new UpstreamJournal({ logger, clock });
@@ -149,8 +145,6 @@ export class GuardedImmClient implements ImmClient {
     call: (options: CallOptions) => Promise<T>,
   ): Promise<T> {
     const { priority = CallPriority.query, onAttempt } = options;
-    if (this.#projects?.has(projectName) === false)
-      throw new ForbiddenError("The gateway does not serve this project.");
     const send = async (signal: AbortSignal): Promise<T> => {
       onAttempt?.();
       return call({ ...options, signal });

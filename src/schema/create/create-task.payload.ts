@@ -36,7 +36,7 @@ export class CreateTaskPayload {
     if (this.#outcome === null) return null;
     const { snapshot, isNew } = this.#outcome;
     if (isNew) return new StartedTask(snapshot, context);
-    const present = await context.taskLoader.load(snapshot.key, NO_PARTS).catch(() => snapshot);
+    const present = await context.tasks.read(snapshot.key, NO_PARTS).catch(() => snapshot);
     return new StartedTask(present, context);
   }
 

@@ -4,23 +4,22 @@
  */
 
 import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver, type ClassType } from "type-graphql";
-import { BadUserInputError, ForbiddenError, GatewayError, NotFoundError } from "../../errors.js";
+import { BadUserInputError, GatewayError } from "../../errors.js";
 import { checkInput } from "../../imm/wire/check-input.js";
 import { schemaInputOf, toWireInput } from "../../imm/wire/create-inputs.js";
 import type { CreateTaskInput } from "../../imm/imm-client.js";
 import {
-  createOperationOf,
   createOperations,
   mutationNameOf,
   type CreateAction,
   type CreateOperation,
 } from "../../imm/operations/operations.js";
 import { isTooLarge } from "../../json.js";
-import { checkOwnTags, EVERYBODY } from "../../tasks/create/idempotency-tag.js";
-import { toRerunInput } from "../../tasks/create/rerun-input.js";
+import { checkOwnTags } from "../../tasks/create/idempotency-tag.js";
 import { parseTaskIdOf } from "../../tasks/task-id.js";
-import type { StartOutcome, StartRequest } from "../../tasks/create/task-starter.js";
-import { NO_PARTS, parseName, type TaskKey, type TaskSnapshot } from "../../tasks/task.js";
+import type { StartOutcome } from "../../tasks/create/task-starter.js";
+import { parseName } from "../../tasks/task.js";
+import type { Tasks } from "../../tasks/tasks.js";
 import type { GatewayContext } from "../context.js";
 import { toCreateTaskError } from "./create-task-error.type.js";
 import { CreateTaskPayload } from "./create-task.payload.js";
@@ -67,22 +66,13 @@ export class CreateTaskResolver {
   async rerunTask(
     @Arg("input", () => RerunTaskInput, { description: "Which task is to run again." })
     { id, idempotencyKey }: RerunTaskInput,
-    @Ctx() context: GatewayContext,
+    @Ctx() { tasks, region }: GatewayContext,
   ): Promise<CreateTaskPayload> {
-    refuseWhenReadOnly(context);
     return answer(
+      tasks,
       async () => {
         const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
-        const key = parseTaskIdOf(context.region, id, "input.id");
-        const operation = createOperationOf(key.taskType);
-        if (operation?.hasRequestDefinition !== true) {
-          throw new BadUserInputError(
-            "input.id",
-            "Expected `input.id` to be that of a task of a type whose definition IMM gives.",
-          );
-        }
-        const input = toRerunInput(operation, await loadPattern(key, context));
-        return startTask({ action: operation.action as CreateAction, input, idempotencyKey: parsedKey }, context);
+        return tasks.rerun(parseTaskIdOf(region, id, "input.id"), parsedKey);
       },
       (name) => (name === "idempotencyKey" ? `input.${name}` : "input.id"),
     );
@@ -118,14 +108,14 @@ async function createTask(
   action: CreateAction,
   operation: CreateOperation,
   { idempotencyKey, ...given }: GivenInput,
-  context: GatewayContext,
+  { tasks }: GatewayContext,
 ): Promise<CreateTaskPayload> {
-  refuseWhenReadOnly(context);
   return answer(
+    tasks,
     async () => {
       const input = parseInput(operation, given);
       const parsedKey = parseIdempotencyKey("input.idempotencyKey", idempotencyKey);
-      return startTask({ action, input, idempotencyKey: parsedKey }, context);
+      return tasks.start({ action, input, idempotencyKey: parsedKey });
     },
     (name) => `input.${toMember(operation, name)}`,
   );
@@ -152,32 +142,17 @@ function parseInput(operation: CreateOperation, given: GivenInput): CreateTaskIn
   return input;
 }
 
-async function startTask(
-  request: Omit<StartRequest, "caller">,
-  { taskStarter, tally }: GatewayContext,
-): Promise<StartOutcome> {
-  return taskStarter.start({ ...request, caller: EVERYBODY }, { tally });
-}
-
-/** The task that is to run again. One that IMM does not know is a fault of the id, not of a project. */
-async function loadPattern(key: TaskKey, { taskLoader }: GatewayContext): Promise<TaskSnapshot> {
-  try {
-    return await taskLoader.load(key, { ...NO_PARTS, definition: true });
-  } catch (thrown) {
-    if (!(thrown instanceof NotFoundError)) throw thrown;
-    throw new BadUserInputError("input.id", thrown.message, { imm: thrown.imm });
-  }
-}
-
 /**
  * The payload: with the task that `start` gives, or with what a client is to expect of a create that failed.
  *
  * @param toArgument - from the name that a refusal gives, by IMM or for the key, to the mutation's argument.
  */
 async function answer(
+  tasks: Tasks,
   start: () => Promise<StartOutcome>,
   toArgument: (name: string) => string,
 ): Promise<CreateTaskPayload> {
+  tasks.checkStart();
   try {
     return new CreateTaskPayload(await start());
   } catch (thrown) {
@@ -191,11 +166,6 @@ async function answer(
 function toMember(operation: CreateOperation, name: string): string {
   const way = schemaInputOf(operation).ways.get(capitalize(name));
   return way === undefined ? name : way.map((field) => field.name).join(".");
-}
-
-/** @throws ForbiddenError - when the gateway was set up to start no tasks. */
-function refuseWhenReadOnly({ isReadOnly }: GatewayContext): void {
-  if (isReadOnly) throw new ForbiddenError("This gateway is read-only: it starts no tasks.");
 }
 
 /** @throws BadUserInputError - when it is empty, too long, or holds control characters. */

@@ -6,7 +6,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
 import { parseTaskKey } from "../../tasks/task.js";
-import { DEFAULT_AWAIT_MS, parseTimeout } from "../arguments.js";
+import { DEFAULT_AWAIT_MS, parseMilliseconds } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
 import { selectedParts } from "../task/selected-parts.js";
 import { TaskKeyInput } from "../task/task-key.input.js";
@@ -37,13 +37,9 @@ export class AwaitTaskResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<Task> {
-    const request = { key: parseTaskKey(key), timeoutMs: parseTimeout(timeoutMs, context.maxAwaitMs) };
-    context.taskLoader.admitWait(request.key);
-    const parts = selectedParts(info);
-    const snapshot = await context.taskWaiter.wait({ ...request, parts, signal: context.signal });
-    // The calls are the watch's, which is shared.
-    context.tally?.countShared(1);
-    context.tally?.countAnswer(snapshot, parts);
-    return new Task(snapshot, context);
+    const { tasks, maxAwaitMs } = context;
+    const parsedKey = parseTaskKey(key);
+    const waitMs = parseMilliseconds("timeoutMs", timeoutMs, maxAwaitMs, Math.min(DEFAULT_AWAIT_MS, maxAwaitMs));
+    return new Task(await tasks.awaitEnd(parsedKey, selectedParts(info), waitMs), context);
   }
 }

@@ -9,9 +9,10 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, Ctx, Resolver, Root, Subscription } from "type-graphql";
 import { parseListQuery } from "../../tasks/list/list-query.js";
-import { parseTaskKey, type TaskKey } from "../../tasks/task.js";
-import type { WatchEvent, WatchStream } from "../../tasks/watch/watch-stream.js";
-import { parseListArgument, parseMaxStaleness } from "../arguments.js";
+import { parseTaskKey } from "../../tasks/task.js";
+import type { FollowRequest } from "../../tasks/watch/watch-hub.js";
+import type { WatchEvent } from "../../tasks/watch/watch-stream.js";
+import { MAX_STALENESS_MS, parseListArgument, parseMilliseconds } from "../arguments.js";
 import type { GatewayContext } from "../context.js";
 import { selectedParts } from "../task/selected-parts.js";
 import { TaskEvent, toTaskEvent } from "./task-event.type.js";
@@ -30,8 +31,8 @@ export class WatchTaskResolver {
     nullable: true,
     description:
       "Follows one task until it ends. Its present snapshot comes at once, then an event for each change, then its final snapshot; the stream completes after that. A task that cannot be followed is null with its error.",
-    subscribe: ({ args, context, info }: SubscribeData<TaskProgressArgs>) =>
-      watch([parseTaskKey(args.key)], args.maxStalenessMs, context, info),
+    subscribe: (data: SubscribeData<TaskProgressArgs>) =>
+      data.context.tasks.follow({ keys: [parseTaskKey(data.args.key)], ...toFollowOptions(data) }),
   })
   taskProgress(
     @Root() event: WatchEvent,
@@ -44,14 +45,11 @@ export class WatchTaskResolver {
   @Subscription(() => TaskEvent, {
     description:
       "Follows several tasks, each until it ends. Of each SNAPSHOT comes first, then a CHANGE for each, then FINAL or FAILED; the stream completes after the last of them.",
-    subscribe: ({ args, context, info }: SubscribeData<TaskEventsArgs>) =>
-      watch(
-        parseListArgument("keys", args.keys, context.maxKeys).map((key, index) => parseTaskKey(key, `keys[${index}]`)),
-        args.maxStalenessMs,
-        context,
-        info,
-        true,
-      ),
+    subscribe: (data: SubscribeData<TaskEventsArgs>) => {
+      const given = parseListArgument("keys", data.args.keys, data.context.maxKeys);
+      const keys = given.map((key, index) => parseTaskKey(key, `keys[${index}]`));
+      return data.context.tasks.follow({ keys, ...toFollowOptions(data), sendsPhases: true });
+    },
   })
   taskEvents(@Root() event: WatchEvent, @Ctx() context: GatewayContext, @Args() _args: TaskEventsArgs): TaskEvent {
     return toTaskEvent(event, context);
@@ -60,11 +58,10 @@ export class WatchTaskResolver {
   @Subscription(() => TaskEvent, {
     description:
       "Follows every task of a project that runs, and those that start from now on. Of each SNAPSHOT comes first, then a CHANGE for each, then FINAL. The stream goes on until the client leaves; a project that cannot be followed is FAILED without a `key`, then the stream completes.",
-    subscribe: ({ args, context, info }: SubscribeData<ProjectEventsArgs>) => {
+    subscribe: (data: SubscribeData<ProjectEventsArgs>) => {
+      const { args, context } = data;
       const { projectName, sort: _sort, order: _order, ...filter } = parseListQuery(args.projectName, args.filter);
-      const maxStalenessMs = parseMaxStaleness(args.maxStalenessMs);
-      const parts = selectedParts(info);
-      return context.watchHub.watchProject({ projectName, filter, parts, maxStalenessMs, sendsPhases: true });
+      return context.tasks.followProject({ projectName, filter, ...toFollowOptions(data), sendsPhases: true });
     },
   })
   projectEvents(
@@ -76,19 +73,10 @@ export class WatchTaskResolver {
   }
 }
 
-function watch(
-  keys: readonly TaskKey[],
-  maxStalenessMs: number | null | undefined,
-  { watchHub }: GatewayContext,
-  info: GraphQLResolveInfo,
-  sendsPhases = false,
-): WatchStream {
-  return watchHub.watch({
-    sendsPhases,
-    keys,
-    parts: selectedParts(info),
-    maxStalenessMs: parseMaxStaleness(maxStalenessMs),
-  });
+/** What all subscriptions have in common. */
+function toFollowOptions({ args, info }: SubscribeData<Pick<TaskProgressArgs, "maxStalenessMs">>): FollowRequest {
+  const maxStalenessMs = parseMilliseconds("maxStalenessMs", args.maxStalenessMs, MAX_STALENESS_MS, undefined);
+  return { parts: selectedParts(info), maxStalenessMs };
 }
 
 function toTask(event: WatchEvent, context: GatewayContext): Task | null {

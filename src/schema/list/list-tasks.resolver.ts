@@ -1,4 +1,4 @@
-/** Listing the tasks of a project. What a list does not tell is loaded by the operation's own loader, in one batch. */
+/** Listing the tasks of a project. What a list does not tell is read by the operation, in one batch. */
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";
@@ -53,15 +53,12 @@ export class ListTasksResolver {
     @Ctx() context: GatewayContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<TaskConnection> {
-    const { taskLister, taskLoader, maxListedTasks, signal, tally } = context;
-    const listing = await taskLister.list(parseListQuery(projectName, filter, orderBy), {
-      first: parseFirst(first, maxListedTasks),
+    const listing = await context.tasks.list(parseListQuery(projectName, filter, orderBy), {
+      first: parseFirst(first, context.maxListedTasks),
       after: after ?? undefined,
       definition: selectedParts(info).definition,
-      signal,
-      tally,
     });
     const hasPreviousPage = after !== undefined && after !== null;
-    return new TaskConnection(listing, hasPreviousPage, ({ snapshot }) => new Task(snapshot, context, taskLoader));
+    return new TaskConnection(listing, hasPreviousPage, ({ snapshot }) => new Task(snapshot, context, true));
   }
 }

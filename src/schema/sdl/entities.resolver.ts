@@ -1,6 +1,6 @@
 /**
  * What makes the schema a subgraph: its own text, and tasks by the keys under which other subgraphs know them. Only in
- * the schema when federation is on. Reads as `tasksByKey` does, through the operation's own loader.
+ * the schema when federation is on. Reads as `tasksByKey` does.
  *
  * @see the subgraph specification of Apollo Federation 2
  */

@@ -16,7 +16,8 @@ import { mergeParts, NO_PARTS, type TaskParts } from "../../tasks/task.js";
 
 type SelectionInfo = Pick<GraphQLResolveInfo, "fieldNodes" | "fragments" | "variableValues">;
 
-const NEEDS_BY_FIELD: Readonly<Record<string, TaskParts>> = {
+/** By field of a task: what it takes beyond the plain ones. */
+export const PARTS_BY_FIELD: Readonly<Record<string, TaskParts>> = {
   requestDefinition: { ...NO_PARTS, definition: true },
   requestDefinitionText: { ...NO_PARTS, definition: true },
   outputs: { ...NO_PARTS, definition: true },
@@ -50,7 +51,7 @@ function partsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string
   switch (selection.kind) {
     case Kind.FIELD:
       if (WAYS_TO_TASKS.has(selection.name.value)) return partsBelow(selection, info, seen);
-      return NEEDS_BY_FIELD[selection.name.value] ?? NO_PARTS;
+      return PARTS_BY_FIELD[selection.name.value] ?? NO_PARTS;
     case Kind.INLINE_FRAGMENT:
       return partsBelow(selection, info, seen);
     case Kind.FRAGMENT_SPREAD: {

@@ -1,4 +1,4 @@
-/** Reading tasks: by key, by keys, by global id. All through the operation's own loader. */
+/** Reading tasks: by key, by keys, by global id. All of them share the reads of their operation. */
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Arg, Ctx, ID, Info, Query, Resolver } from "type-graphql";

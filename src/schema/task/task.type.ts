@@ -5,15 +5,11 @@
  */
 
 import { Field, ID, Int, ObjectType } from "type-graphql";
-import type { CallTally } from "../../tasks/call-tally.js";
 import type { Misfits } from "../../tasks/misfits.js";
 import { toGlobalTaskId } from "../../tasks/task-id.js";
 import { elapsedMs, expiresAtMs, isFinal, NO_PARTS, type TaskSnapshot } from "../../tasks/task.js";
-import type { TaskLoader } from "../../tasks/read/task-loader.js";
-import { hasResult, type TaskResults } from "../../tasks/read/task-results.js";
-import type { TaskTexts } from "../../tasks/definition/task-texts.js";
-import { estimatedRestMs, type TypicalDurations } from "../../tasks/read/typical-durations.js";
-import type { WatchHub } from "../../tasks/watch/watch-hub.js";
+import { estimatedRestMs } from "../../tasks/read/typical-durations.js";
+import type { GatewayContext } from "../context.js";
 import { Node } from "./node.type.js";
 import { GraphQLDateTime, GraphQLJSON, GraphQLJSONObject } from "../scalars.js";
 import { TaskError } from "./task-error.type.js";
@@ -26,19 +22,8 @@ type OrError<T> = T | Error;
 /** A value that a task has only after a read, where its snapshot was not made to hold it. */
 type Later<T> = T | Promise<T>;
 
-/** How tasks are shown, and what reads their results. */
-export interface TaskView {
-  /** The region that is asked. */
-  readonly region: string;
-  /** When the project is polled, for clients that poll themselves. */
-  readonly watchHub: Pick<WatchHub, "pollIntervalMs">;
-  readonly typicalDurations: TypicalDurations;
-  /** Reads what is asked for of request definitions and user data. */
-  readonly taskTexts: TaskTexts;
-  readonly taskResults: TaskResults;
-  /** Counts what the operation costs; undefined when nobody wants to know. */
-  readonly tally: CallTally | undefined;
-}
+/** What shows a task, and reads what its snapshot does not hold. */
+export type TaskView = Pick<GatewayContext, "region" | "tasks">;
 
 @ObjectType({
   implements: Node,
@@ -47,16 +32,16 @@ export interface TaskView {
 export class Task extends Node {
   readonly #snapshot: TaskSnapshot;
   readonly #view: TaskView;
-  readonly #loader: TaskLoader | undefined;
+  readonly #isPartial: boolean;
 
   /**
-   * @param loader - loads what the snapshot was not made to hold; left out where it holds all that was selected.
+   * @param isPartial - whether the snapshot was not made to hold all that was selected: the rest is read.
    */
-  constructor(snapshot: TaskSnapshot, view: TaskView, loader?: TaskLoader) {
+  constructor(snapshot: TaskSnapshot, view: TaskView, isPartial = false) {
     super();
     this.#snapshot = snapshot;
     this.#view = view;
-    this.#loader = loader;
+    this.#isPartial = isPartial;
   }
 
   @Field(() => ID, {
@@ -176,9 +161,9 @@ export class Task extends Node {
   })
   get eventId(): Later<OrError<string | null>> {
     const { key, hasAskedEventId } = this.#snapshot;
-    if (hasAskedEventId || this.#loader === undefined) return this.#given("eventId");
-    return this.#loader
-      .load(key, { ...NO_PARTS, eventId: true })
+    if (hasAskedEventId || !this.#isPartial) return this.#given("eventId");
+    return this.#view.tasks
+      .read(key, { ...NO_PARTS, eventId: true })
       .then((complete) => new Task(complete, this.#view).eventId);
   }
 
@@ -201,7 +186,7 @@ export class Task extends Node {
   @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
     const userData = this.#given("userData");
-    return typeof userData === "string" ? this.#view.taskTexts.jsonOf(userData) : userData;
+    return typeof userData === "string" ? this.#view.tasks.texts.jsonOf(userData) : userData;
   }
 
   @Field(() => GraphQLJSONObject, {
@@ -219,7 +204,7 @@ export class Task extends Node {
   })
   get requestDefinition(): unknown {
     const definition = this.#given("definition");
-    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).value : definition;
+    return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).value : definition;
   }
 
   @Field(() => String, {
@@ -229,7 +214,7 @@ export class Task extends Node {
   })
   get requestDefinitionText(): Later<OrError<string | null>> {
     const definition = this.#given("definition");
-    return typeof definition === "string" ? this.#view.taskTexts.definitionOf(definition).text : definition;
+    return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).text : definition;
   }
 
   @Field(() => [String], {
@@ -240,7 +225,7 @@ export class Task extends Node {
   get outputs(): Later<OrError<readonly string[] | null>> {
     const definition = this.#given("definition");
     if (typeof definition !== "string") return definition;
-    return this.#view.taskTexts.outputsOf(this.#snapshot.key.taskType, definition);
+    return this.#view.tasks.texts.outputsOf(this.#snapshot.key.taskType, definition);
   }
 
   @Field(() => TaskResult, {
@@ -249,11 +234,8 @@ export class Task extends Node {
       "The result of the task. Null unless `status` is SUCCEEDED, and for types whose results IMM does not give. Selecting it costs at most one call to IMM for each task.",
   })
   async result(): Promise<object | null> {
-    const { key } = this.#snapshot;
-    // A list gives many more tasks than an operation may ask for one by one.
-    if (hasResult(this.#snapshot)) this.#loader?.admit(key);
-    const result = await this.#view.taskResults.load(this.#snapshot, this.#view.tally);
-    return result === null ? null : toTaskResult(key.taskType, result);
+    const result = await this.#view.tasks.result(this.#snapshot, this.#isPartial);
+    return result === null ? null : toTaskResult(this.#snapshot.key.taskType, result);
   }
 
   @Field(() => GraphQLDateTime, {
@@ -266,7 +248,7 @@ export class Task extends Node {
     const restMs = estimatedRestMs({
       ageMs: elapsedMs(this.#snapshot) ?? 0,
       progress: this.#snapshot.progress,
-      typicalDurationMs: this.#view.typicalDurations.of(this.#snapshot.key.taskType),
+      typicalDurationMs: this.#view.tasks.typicalDurations.of(this.#snapshot.key.taskType),
     });
     return restMs === null ? null : new Date(this.#snapshot.observedAt + restMs).toISOString();
   }
@@ -282,7 +264,7 @@ export class Task extends Node {
       "For clients that poll: the milliseconds to wait before the next query. Null once the task has ended. A subscription costs IMM fewer calls.",
   })
   get pollAfterMs(): number | null {
-    return isFinal(this.#snapshot) ? null : this.#view.watchHub.pollIntervalMs(this.#snapshot.key.projectName);
+    return isFinal(this.#snapshot) ? null : this.#view.tasks.pollIntervalMs(this.#snapshot.key.projectName);
   }
 
   /** The value, or why there is none, where IMM gave one that does not fit. */

@@ -15,9 +15,6 @@ export const KEY_TAG = "imm-graphql-idempotency";
 /** The tag that says with which input. */
 export const INPUT_TAG = "imm-graphql-input";
 
-/** The caller of a gateway that asks nobody who they are: all share their keys. */
-export const EVERYBODY = "";
-
 /** Digests, each of 32 hexadecimal digits. */
 export interface IdempotencyTag {
   /** Of the key, and of what it holds for: the caller, the project, the action. */

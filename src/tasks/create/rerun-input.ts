@@ -4,11 +4,19 @@
  * the secrets of the definition: it goes into a create's input and nowhere else, and no error repeats a value.
  */
 
-import { BadUserInputError } from "../../errors.js";
+import { BadUserInputError, NotFoundError } from "../../errors.js";
 import { checkInput } from "../../imm/wire/check-input.js";
 import { wireInputOf } from "../../imm/wire/create-inputs.js";
-import type { CreateTaskInput } from "../../imm/imm-client.js";
-import { isGiven, modelOf, type CreateOperation, type Members, type Shape } from "../../imm/operations/operations.js";
+import type { CreateTaskInput, CreateTaskRequest } from "../../imm/imm-client.js";
+import {
+  createOperationOf,
+  isGiven,
+  modelOf,
+  type CreateAction,
+  type CreateOperation,
+  type Members,
+  type Shape,
+} from "../../imm/operations/operations.js";
 import { decodeMembers, WireShapeError } from "../../imm/wire/wire.js";
 import { isExactNumber, parseExact } from "../../json.js";
 import { withoutTag } from "./idempotency-tag.js";
@@ -17,13 +25,31 @@ import type { Misfits } from "../misfits.js";
 import type { TaskSnapshot } from "../task.js";
 
 /**
+ * The create that would start such a task again.
+ *
+ * @param read - the task with its definition; called only where its type can be started again.
+ * @throws BadUserInputError - naming `input.id`, when it cannot, or IMM knows no such task: a fault of the id, not of a project.
+ * @throws GatewayError - as `read` and `toRerunInput` do.
+ */
+export async function rerunRequestOf(taskType: string, read: () => Promise<TaskSnapshot>): Promise<CreateTaskRequest> {
+  const operation = createOperationOf(taskType);
+  if (operation?.hasRequestDefinition !== true) throw unfit("of a type whose definition IMM gives");
+  const snapshot = await read().catch((thrown: unknown) => {
+    throw thrown instanceof NotFoundError
+      ? new BadUserInputError("input.id", thrown.message, { imm: thrown.imm })
+      : thrown;
+  });
+  return { action: operation.action as CreateAction, input: toRerunInput(operation, snapshot) };
+}
+
+/**
  * The input, as `operation` takes it. Tags by which the gateway marked the task are not the new one's.
  *
  * @throws BadUserInputError - naming `input.id`, when the definition is not there or holds what the operation does not take.
  * @throws InvalidDefinitionError - when it is nested too deep.
  * @throws GatewayError - when IMM gave the definition, the user data or the tags in another shape than documented.
  */
-export function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
+function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
   const { request } = operation;
   const text = recordedOf(snapshot, "definition");
   const definition = text === null ? null : parseDefinition(text);

@@ -16,7 +16,7 @@ import type { TaskReader } from "../read/task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
-import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
 import { WatchStream, type WatchStreamOptions } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
@@ -38,7 +38,7 @@ export interface WatchHubOptions {
 }
 
 /** How one subscriber wants to follow tasks. */
-interface FollowRequest {
+export interface FollowRequest {
   readonly parts: TaskParts;
   /**
    * The oldest snapshot the subscriber wants to live with, in milliseconds. Not below the least poll interval; the most
@@ -48,6 +48,8 @@ interface FollowRequest {
   readonly maxStalenessMs?: number | undefined;
   /** Whether the stream tells that it has caught up, and of delays. @default false */
   readonly sendsPhases?: boolean | undefined;
+  /** Whether the subscriber may see a task, asked for each event: others are not given to it. @default it may see all */
+  readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
 }
 
 /** Which tasks one subscriber wants to follow. */
@@ -92,14 +94,14 @@ export class WatchHub {
    *
    * @throws UpstreamThrottledError - when so many tasks are watched already that there is no room for these.
    */
-  watch({ keys, parts, maxStalenessMs, sendsPhases = false }: WatchRequest): WatchStream {
+  watch({ keys, parts, maxStalenessMs, sendsPhases, sees }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
     const newTasks = this.#countNew(byText);
     if (newTasks > 0 && newTasks > this.#room) {
       throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
     }
     const projectNames = new Set(keys.map((key) => key.projectName));
-    const stream = this.#open(projectNames, byText.keys(), { sendsPhases });
+    const stream = this.#open(projectNames, byText.keys(), { sendsPhases, sees });
     for (const projectName of projectNames) {
       const ofProject = [...byText.values()].filter((key) => key.projectName === projectName);
       this.#projectOf(projectName).join(stream, { parts, maxStalenessMs }, ofProject);
@@ -119,7 +121,8 @@ export class WatchHub {
     filter = {},
     parts,
     maxStalenessMs,
-    sendsPhases = false,
+    sendsPhases,
+    sees,
   }: WatchProjectRequest): WatchStream {
     const isNew = this.#projects.get(projectName)?.isFollowedBy(filter) !== true;
     if (isNew && this.#followedProjects >= this.#options.maxFollowedProjects) {
@@ -127,7 +130,7 @@ export class WatchHub {
         retryAfterMs: FULL_RETRY_MS,
       });
     }
-    const stream = this.#open([projectName], [], { isEndless: true, sendsPhases });
+    const stream = this.#open([projectName], [], { isEndless: true, sendsPhases, sees });
     this.#projectOf(projectName).joinAll(stream, { parts, maxStalenessMs }, filter);
     return stream;
   }
@@ -157,7 +160,7 @@ export class WatchHub {
   #open(
     projectNames: Iterable<string>,
     keyTexts: Iterable<string>,
-    options: Pick<WatchStreamOptions, "isEndless" | "sendsPhases">,
+    options: Omit<WatchStreamOptions, "onLeave">,
   ): WatchStream {
     const onLeave = (): void => {
       this.#streams.delete(stream);

@@ -50,7 +50,9 @@ export interface WatchStreamOptions {
   /** Whether the stream goes on when all its tasks have ended, since others may be opened. @default false */
   readonly isEndless?: boolean;
   /** Whether it tells that it has caught up, and of delays. @default false */
-  readonly sendsPhases?: boolean;
+  readonly sendsPhases?: boolean | undefined;
+  /** Whether the reader may see a task as it is now; else it gets no event of it. @default it may see all */
+  readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
@@ -64,6 +66,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #unsent: Set<string>;
   readonly #onLeave: () => void;
   readonly #sendsPhases: boolean;
+  readonly #sees: (snapshot: TaskSnapshot) => boolean;
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -72,13 +75,17 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  constructor(keyTexts: Iterable<string>, { onLeave, isEndless = false, sendsPhases = false }: WatchStreamOptions) {
+  constructor(
+    keyTexts: Iterable<string>,
+    { onLeave, isEndless = false, sendsPhases = false, sees = () => true }: WatchStreamOptions,
+  ) {
     this.#open = new Set(keyTexts);
     this.#unsent = new Set(this.#open);
     this.#onLeave = onLeave;
     this.#isEndless = isEndless;
     this.#isListed = !isEndless;
     this.#sendsPhases = sendsPhases;
+    this.#sees = sees;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -103,7 +110,8 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#renewed.delete(keyText);
     this.#unsent.delete(keyText);
     if (isLast) this.#open.delete(keyText);
-    this.#put(keyText, event);
+    if (event.kind !== "snapshot" || this.#sees(event.snapshot)) this.#put(keyText, event);
+    else if (this.#isOver) this.close();
     if (this.#course === "catching up") this.#catchUp();
   }
 
@@ -176,7 +184,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
       this.#pending.delete(keyText);
       return { done: false, value: event };
     }
-    if (this.#open.size === 0 && !this.#isEndless) {
+    if (this.#isOver) {
       this.close();
       return { done: true, value: undefined };
     }
@@ -202,6 +210,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Whether all has been read, and nothing more will come. */
+  get #isOver(): boolean {
+    return this.#pending.size === 0 && this.#open.size === 0 && !this.#isEndless;
   }
 
   #leave(): void {

@@ -572,18 +572,6 @@ describe("creates", () => {
     ]);
     expect(held.started).toHaveLength(1);
   });
-
-  test("are refused for a project that the gateway does not serve, as are results", async () => {
-    const client = new GuardedImmClient(held, {
-      limits: completeOptions({}, false),
-      clock,
-      projects: ["other"],
-    });
-    const outcomes = follow([client.createTask(createRequest), client.getResult(request)]);
-    await pass(0);
-    for (const { error } of outcomes) expect(error).toBeInstanceOf(ForbiddenError);
-    expect(held.started).toEqual([]);
-  });
 });
 
 describe("results", () => {
