@@ -48,10 +48,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^dataloader$/, ["tasks/read/task-loader.ts"]],
   [/^lru-cache$/, ["tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
-  [
-    /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,
-    ["server/"],
-  ],
+  [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^cockatiel$/, ["imm/policy/call-policy.ts"]],
   [/^lossless-json$/, ["json.ts"]],
   [/^p-queue$/, ["imm/policy/"]],
