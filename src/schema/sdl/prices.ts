@@ -9,6 +9,7 @@
  * @see the GraphQL cost directives specification of IBM
  */
 
+import { DEFAULT_FIRST } from "../../tasks/list/list-query.js";
 import { PAGE_SIZE } from "../../tasks/list/requests.js";
 
 /** How long the list below a field may be, in the words of `@listSize`. */
@@ -19,6 +20,8 @@ export interface ListSize {
   readonly slicingArguments?: readonly string[];
   /** The fields of the answer that are so long, where it is no list itself. */
   readonly sizedFields?: readonly string[];
+  /** Whether one of those arguments must be given. */
+  readonly requireOneSlicingArgument?: boolean;
 }
 
 /** A price. */
@@ -56,7 +59,12 @@ const prices: Readonly<Record<string, Price>> = {
     pageSize: PAGE_SIZE,
     // The pages of the longest list that `maxListedTasks` lets in by default.
     wholeWeight: 10,
-    listSize: { assumedSize: 100, slicingArguments: ["first"], sizedFields: ["edges", "nodes"] },
+    listSize: {
+      assumedSize: DEFAULT_FIRST,
+      slicingArguments: ["first"],
+      sizedFields: ["edges", "nodes"],
+      requireOneSlicingArgument: false,
+    },
   },
   "TaskConnection.edges": LISTED,
   "TaskConnection.nodes": LISTED,

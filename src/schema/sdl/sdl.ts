@@ -2,17 +2,18 @@
  * The schema as text, with the directives that a served schema does not show: prices for estimates of an operation, keys for
  * the composition of a supergraph.
  *
- * `build-schema.ts` and the entities resolver call it. graphql-js prints no applied directives, so what it prints is parsed,
- * they are added to its definitions, and those are printed. Executes nothing and holds no state.
+ * `build-schema.ts` and the entities resolver call it. graphql-js prints no applied directives, so each object that it prints is
+ * parsed, they are added to the tree, and that is printed. Executes nothing and holds no state.
  */
 
 import {
-  Kind,
+  isObjectType,
+  isSpecifiedScalarType,
   parse,
   print,
-  printSchema,
-  type DefinitionNode,
+  printType,
   type FieldDefinitionNode,
+  type GraphQLObjectType,
   type GraphQLSchema,
   type ObjectTypeDefinitionNode,
   type ScalarTypeDefinitionNode,
@@ -106,28 +107,30 @@ interface Notation {
 }
 
 function printWith(schema: GraphQLSchema, notation: Notation): string {
-  const definitions = parse(printSchema(schema), { noLocation: true })
-    .definitions.filter(isOwn)
-    .map((definition) =>
-      definition.kind === Kind.OBJECT_TYPE_DEFINITION ? toPricedObject(definition, notation) : definition,
-    );
-  return print({ kind: Kind.DOCUMENT, definitions }).replace(
-    DESCRIBED,
-    (_text, opening: string, description: string) =>
-      opening === "" ? `\n\n${description}` : `${opening}\n${description}`,
-  );
+  return Object.values(schema.getTypeMap())
+    .filter((type) => isOwn(type.name) && !isSpecifiedScalarType(type))
+    .map((type) => (isObjectType(type) ? printObject(type, notation) : printType(type)))
+    .join("\n\n");
 }
 
 /** The description of a member, with the bracket that it follows if it is the first; the others have a blank line before them. */
 const DESCRIBED = /([{(]?)\n( +"""[^]*?""")/g;
 
-function toPricedObject(object: ObjectTypeDefinitionNode, notation: Notation): ObjectTypeDefinitionNode {
+function printObject(type: GraphQLObjectType, notation: Notation): string {
+  const [object] = parse(printType(type), { noLocation: true }).definitions;
+  return print(toPriced(object as ObjectTypeDefinitionNode, notation)).replace(
+    DESCRIBED,
+    (_text, opening: string, description: string) => `${opening || "\n"}\n${description}`,
+  );
+}
+
+function toPriced(object: ObjectTypeDefinitionNode, notation: Notation): ObjectTypeDefinitionNode {
   const { value: typeName } = object.name;
-  const all = (object.fields ?? []).filter(isOwn);
-  const isRoot = ROOT_TYPES.has(typeName);
   const { prefix, ofObject, toWeight } = notation;
-  const fields = all.map((field) => toPricedField(typeName, field, notation));
-  if (isRoot) return { ...object, fields: prefix === undefined ? fields : toPrefixed(fields, prefix) };
+  const own = (object.fields ?? []).filter(({ name }) => isOwn(name.value));
+  const fields = own.map((field) => toPricedField(typeName, field, notation));
+  if (ROOT_TYPES.has(typeName))
+    return { ...object, fields: prefix === undefined ? fields : toPrefixed(fields, prefix) };
   // Estimators take an object for 1 unless they are told; here only what a field says costs a call.
   return withDirectives({ ...object, fields }, `${ofObject(typeName)} @cost(weight: ${toWeight({ calls: 0 })})`);
 }
@@ -145,13 +148,7 @@ function toPricedField(typeName: string, field: FieldDefinitionNode, { toWeight 
   if (price === undefined) return field;
   const cost = `@cost(weight: ${toWeight(price)})`;
   if (price.listSize === undefined) return withDirectives(field, cost);
-  const { assumedSize, slicingArguments, sizedFields } = price.listSize;
-  const members = [
-    `assumedSize: ${assumedSize}`,
-    ...(slicingArguments === undefined ? [] : [`slicingArguments: ${JSON.stringify(slicingArguments)}`]),
-    ...(sizedFields === undefined ? [] : [`sizedFields: ${JSON.stringify(sizedFields)}`]),
-    ...(slicingArguments === undefined ? [] : ["requireOneSlicingArgument: false"]),
-  ];
+  const members = Object.entries(price.listSize).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
   return withDirectives(field, `${cost} @listSize(${members.join(", ")})`);
 }
 
@@ -162,7 +159,7 @@ function withDirectives<T extends FieldDefinitionNode | ObjectTypeDefinitionNode
   return { ...node, directives: [...(node.directives ?? []), ...added] };
 }
 
-/** `_service`, `_entities` and their types are named with an underscore, and nothing else is. */
-function isOwn(node: DefinitionNode | FieldDefinitionNode): boolean {
-  return !("name" in node && node.name?.value.startsWith("_"));
+/** `_service`, `_entities` and their types are named with an underscore, as those of introspection, and nothing else is. */
+function isOwn(name: string): boolean {
+  return !name.startsWith("_");
 }

@@ -6,10 +6,7 @@
 
 import {
   getArgumentValues,
-  getDirectiveValues,
   getNamedType,
-  GraphQLIncludeDirective,
-  GraphQLSkipDirective,
   isAbstractType,
   isCompositeType,
   Kind,
@@ -29,6 +26,7 @@ import {
 } from "graphql";
 import { callsOf } from "../../schema/sdl/prices.js";
 import { plainNameOf } from "../../schema/sdl/root-prefix.js";
+import { isIncluded } from "../../schema/task/selected-parts.js";
 import { DEFAULT_FIRST } from "../../tasks/list/list-query.js";
 
 /** What an operation means at most. */
@@ -102,10 +100,8 @@ class OperationWalk {
 
   constructor(operation: CountedOperation) {
     this.#operation = operation;
-    const fragments = operation.document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
-    this.#fragments = new Map(
-      (fragments as readonly FragmentDefinitionNode[]).map((fragment) => [fragment.name.value, fragment]),
-    );
+    const fragments = operation.document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
+    this.#fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
   }
 
   count(): OperationCount {
@@ -149,10 +145,12 @@ class OperationWalk {
     const byName = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
     const collect = (selection: SelectionNode): void => {
-      if (!this.#isIncluded(selection)) return;
+      if (!isIncluded(selection, { variableValues: this.#operation.variables })) return;
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value;
-        byName.set(name, [...(byName.get(name) ?? []), selection]);
+        const same = byName.get(name);
+        if (same === undefined) byName.set(name, [selection]);
+        else same.push(selection);
         return;
       }
       const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
@@ -169,7 +167,6 @@ class OperationWalk {
     const field = node && (META_FIELDS[node.name.value] ?? type.getFields()[node.name.value]);
     if (node === undefined || field === undefined) return [];
     const coordinate = `${type.name}.${plainNameOf(field)}`;
-    // Meanwhile an argument that does not fit is refused.
     const args = field.args.length === 0 ? {} : getArgumentValues(field, node, this.#operation.variables);
     const lengths = Object.values(args).map((value) => (Array.isArray(value) ? value.length : 1));
     const isPaged = field.args.some(({ name }) => name === "first");
@@ -182,13 +179,5 @@ class OperationWalk {
     const { schema } = this.#operation;
     const abstract = schema.getType(condition);
     return isAbstractType(abstract) && schema.isSubType(abstract, type);
-  }
-
-  #isIncluded(selection: SelectionNode): boolean {
-    if (!selection.directives?.length) return true;
-    const { variables } = this.#operation;
-    const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
-    const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
-    return skip?.["if"] !== true && include?.["if"] !== false;
   }
 }
