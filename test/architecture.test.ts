@@ -49,10 +49,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^dataloader$/, ["tasks/read/task-loader.ts"]],
   [/^lru-cache$/, ["tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
-  [
-    /^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-query-complexity|graphql-sse|graphql-ws|ws)(\/|$))/,
-    ["server/"],
-  ],
+  [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
   [/^fastest-levenshtein$/, ["imm/wire/task-type-hint.ts"]],
   [/^commander$/, ["cli.ts"]],

@@ -53,7 +53,7 @@ export const documents = {
       max: 10_000_000,
       default: 20_000,
       effect:
-        "selected fields of an operation, those below a list argument or `first` counted once per item; a task that is read by itself counts 20 more, `eventId` and `result` 10, `progress` 10 from the fourth on",
+        "selected fields of an operation, those below a list argument or `first` counted once per item; `progress`, `eventId` and `result` count 10 more under each further name",
     }),
     maxResponseBytes: integer({
       min: 65_536,

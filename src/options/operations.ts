@@ -11,6 +11,13 @@ export const operations = {
       default: 200,
       effect: "different tasks in one operation, and waits for tasks; further ones fail with BAD_USER_INPUT",
     }),
+    maxCallsPerOperation: integer({
+      min: 1,
+      max: 10_000,
+      default: 200,
+      effect:
+        "calls to IMM that one operation may mean at most: 1 for each task and each hundred of a list, and for each of their tasks 1 for `result`, 1 for `progress` of a task that is read by key, 1 for `eventId` of one that is not; one that means more is refused with BAD_USER_INPUT, without a call",
+    }),
     maxCreatesPerOperation: integer({
       min: 1,
       max: 1_000,

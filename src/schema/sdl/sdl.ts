@@ -1,22 +1,24 @@
 /**
- * The schema as text, with the directives that a served schema does not show: prices for whoever estimates an operation,
- * keys for whoever composes a supergraph.
+ * The schema as text, with the directives that a served schema does not show: prices for estimates of an operation, keys for
+ * the composition of a supergraph.
  *
- * `build-schema.ts` and the entities resolver call it. graphql-js prints no applied directives, so they are written into
- * what it prints, where its parser finds their places. Executes nothing and holds no state.
+ * `build-schema.ts` and the entities resolver call it. graphql-js prints no applied directives, so each object that it prints is
+ * parsed, they are added to the tree, and that is printed. Executes nothing and holds no state.
  */
 
 import {
-  Kind,
+  isObjectType,
+  isSpecifiedScalarType,
   parse,
-  printSchema,
-  type ASTNode,
-  type DefinitionNode,
+  print,
+  printType,
   type FieldDefinitionNode,
+  type GraphQLObjectType,
   type GraphQLSchema,
   type ObjectTypeDefinitionNode,
+  type ScalarTypeDefinitionNode,
 } from "graphql";
-import { priceOfField, type Price } from "./call-cost.js";
+import { priceOfField, type Price } from "./prices.js";
 import { withPrefix } from "./root-prefix.js";
 
 /** As IBM's specification has them. */
@@ -59,26 +61,26 @@ directive @oneOf on INPUT_OBJECT
 const TASK_KEYS = ["id", "region projectName taskType taskId"] as const;
 
 /** What federation is told of an object. */
-function ofSubgraph(typeName: string): readonly string[] {
-  if (typeName === "Task") return TASK_KEYS.map((fields) => `@key(fields: "${fields}")`);
+function ofSubgraph(typeName: string): string {
+  if (typeName === "Task") return TASK_KEYS.map((fields) => `@key(fields: "${fields}")`).join(" ");
   // Every subgraph with connections has it.
-  return typeName === "PageInfo" ? ["@shareable"] : [];
+  return typeName === "PageInfo" ? "@shareable" : "";
 }
 
 /**
  * The same where a supergraph has several gateways. Each has all types, and finds the tasks of its own region only: a
  * router may take no key to either, and needs none, since what a root field answers is whole.
  */
-function ofOneOfSubgraphs(typeName: string): readonly string[] {
-  if (typeName !== "Task") return ["@shareable"];
-  return [...TASK_KEYS.map((fields) => `@key(fields: "${fields}", resolvable: false)`), "@shareable"];
+function ofOneOfSubgraphs(typeName: string): string {
+  if (typeName !== "Task") return "@shareable";
+  return TASK_KEYS.map((fields) => `@key(fields: "${fields}", resolvable: false)`).join(" ") + " @shareable";
 }
 
 const ROOT_TYPES: ReadonlySet<string> = new Set(["Query", "Mutation", "Subscription"]);
 
 /** The schema with its prices. */
 export function printPricedSchema(schema: GraphQLSchema): string {
-  const text = withDirectives(schema, { ofObject: () => [], toWeight: (weight) => `"${weight}"` });
+  const text = printWith(schema, { ofObject: () => "", toWeight: ({ calls, weight = calls }) => `"${weight}"` });
   return `${COST_DIRECTIVES}\n${text}\n`;
 }
 
@@ -88,103 +90,76 @@ export function printPricedSchema(schema: GraphQLSchema): string {
  * @param prefix - what its root fields begin with. Then it is one of several gateways in a supergraph.
  */
 export function printSubgraph(schema: GraphQLSchema, prefix?: string): string {
-  const text = withDirectives(schema, {
+  const text = printWith(schema, {
     ofObject: prefix === undefined ? ofSubgraph : ofOneOfSubgraphs,
     prefix,
-    // Federation's weights are whole numbers.
-    toWeight: (weight) => String(Math.trunc(weight)),
+    toWeight: ({ calls, weight = calls, wholeWeight = weight }) => String(wholeWeight),
   });
   return `${FEDERATION_LINK}\n${text}\n`;
 }
 
 /** How directives are written. */
 interface Notation {
-  readonly ofObject: (name: string) => readonly string[];
-  readonly toWeight: (weight: number) => string;
+  readonly ofObject: (name: string) => string;
+  readonly toWeight: (price: Price) => string;
   /** Of the names of root fields. */
   readonly prefix?: string | undefined;
 }
 
-/** What stands between two places of a text instead of what stood there. */
-interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
+function printWith(schema: GraphQLSchema, notation: Notation): string {
+  return Object.values(schema.getTypeMap())
+    .filter((type) => isOwn(type.name) && !isSpecifiedScalarType(type))
+    .map((type) => (isObjectType(type) ? printObject(type, notation) : printType(type)))
+    .join("\n\n");
 }
 
-function withDirectives(schema: GraphQLSchema, notation: Notation): string {
-  const text = printSchema(schema);
-  const edits = parse(text).definitions.flatMap((definition) => editsOf(definition, notation));
-  const pieces = edits.map(({ start, text: written }, index) => {
-    const before = text.slice(edits[index - 1]?.end ?? 0, start);
-    // What is removed takes the blank lines before it along.
-    return written === "" ? before.trimEnd() : before + written;
-  });
-  return [...pieces, text.slice(edits.at(-1)?.end ?? 0)].join("");
+/** The description of a member, with the bracket that it follows if it is the first; the others have a blank line before them. */
+const DESCRIBED = /([{(]?)\n( +"""[^]*?""")/g;
+
+function printObject(type: GraphQLObjectType, notation: Notation): string {
+  const [object] = parse(printType(type), { noLocation: true }).definitions;
+  return print(toPriced(object as ObjectTypeDefinitionNode, notation)).replace(
+    DESCRIBED,
+    (_text, opening: string, description: string) => `${opening || "\n"}\n${description}`,
+  );
 }
 
-function editsOf(definition: DefinitionNode, notation: Notation): Edit[] {
-  if (isMachinery(definition)) return [removal(definition)];
-  return definition.kind === Kind.OBJECT_TYPE_DEFINITION ? editsOfObject(definition, notation) : [];
-}
-
-function editsOfObject({ name, interfaces = [], fields = [] }: ObjectTypeDefinitionNode, notation: Notation): Edit[] {
-  const { value: typeName } = name;
+function toPriced(object: ObjectTypeDefinitionNode, notation: Notation): ObjectTypeDefinitionNode {
+  const { value: typeName } = object.name;
+  const { prefix, ofObject, toWeight } = notation;
+  const own = (object.fields ?? []).filter(({ name }) => isOwn(name.value));
+  const fields = own.map((field) => toPricedField(typeName, field, notation));
+  if (ROOT_TYPES.has(typeName))
+    return { ...object, fields: prefix === undefined ? fields : toPrefixed(fields, prefix) };
   // Estimators take an object for 1 unless they are told; here only what a field says costs a call.
-  const own = [...notation.ofObject(typeName), `@cost(weight: ${notation.toWeight(0)})`];
-  if (ROOT_TYPES.has(typeName)) return fields.flatMap((field) => editsOfRoot(typeName, field, fields, notation));
-  const header = insertion(interfaces.at(-1) ?? name, own);
-  return [header, ...fields.flatMap((field) => editsOfField(typeName, field, notation))];
+  return withDirectives({ ...object, fields }, `${ofObject(typeName)} @cost(weight: ${toWeight({ calls: 0 })})`);
 }
 
-/** Under its name with the prefix only, which is in the schema as well where the gateway serves it. */
-function editsOfRoot(
-  typeName: string,
-  field: FieldDefinitionNode,
-  fields: readonly FieldDefinitionNode[],
-  notation: Notation,
-): Edit[] {
-  const { prefix } = notation;
-  if (prefix === undefined || isMachinery(field)) return editsOfField(typeName, field, notation);
-  const { value: name, loc } = field.name;
-  if (fields.some((other) => withPrefix(prefix, other.name.value) === name)) return [removal(field)];
-  const renamed = { start: loc?.start ?? 0, end: loc?.end ?? 0, text: withPrefix(prefix, name) };
-  return [renamed, ...editsOfField(typeName, field, notation)];
+/** Under their names with the prefix only, which are in the schema as well where the gateway serves them. */
+function toPrefixed(fields: readonly FieldDefinitionNode[], prefix: string): FieldDefinitionNode[] {
+  const names = new Set(fields.map(({ name }) => withPrefix(prefix, name.value)));
+  return fields
+    .filter(({ name }) => !names.has(name.value))
+    .map((field) => ({ ...field, name: { ...field.name, value: withPrefix(prefix, field.name.value) } }));
 }
 
-function editsOfField(typeName: string, field: FieldDefinitionNode, { toWeight }: Notation): Edit[] {
-  if (isMachinery(field)) return [removal(field)];
-  const price = priceOfField(typeName, field.name.value);
-  return price === undefined ? [] : [insertion(field, toDirectives(price, toWeight))];
+function toPricedField(typeName: string, field: FieldDefinitionNode, { toWeight }: Notation): FieldDefinitionNode {
+  const price = priceOfField(`${typeName}.${field.name.value}`);
+  if (price === undefined) return field;
+  const cost = `@cost(weight: ${toWeight(price)})`;
+  if (price.listSize === undefined) return withDirectives(field, cost);
+  const members = Object.entries(price.listSize).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return withDirectives(field, `${cost} @listSize(${members.join(", ")})`);
 }
 
-function toDirectives({ weight, listSize }: Price, toWeight: Notation["toWeight"]): readonly string[] {
-  const cost = `@cost(weight: ${toWeight(weight)})`;
-  if (listSize === undefined) return [cost];
-  const { assumedSize, slicingArguments, sizedFields } = listSize;
-  const members = [
-    `assumedSize: ${assumedSize}`,
-    ...(slicingArguments === undefined ? [] : [`slicingArguments: ${toList(slicingArguments)}`]),
-    ...(sizedFields === undefined ? [] : [`sizedFields: ${toList(sizedFields)}`]),
-    ...(slicingArguments === undefined ? [] : ["requireOneSlicingArgument: false"]),
-  ];
-  return [cost, `@listSize(${members.join(", ")})`];
+/** Adds directives, written one after the other. */
+function withDirectives<T extends FieldDefinitionNode | ObjectTypeDefinitionNode>(node: T, directives: string): T {
+  const [carrier] = parse(`scalar Carrier ${directives}`, { noLocation: true }).definitions;
+  const added = (carrier as ScalarTypeDefinitionNode).directives ?? [];
+  return { ...node, directives: [...(node.directives ?? []), ...added] };
 }
 
-function toList(names: readonly string[]): string {
-  return `[${names.map((name) => JSON.stringify(name)).join(", ")}]`;
-}
-
-/** `_service`, `_entities` and their types are named with an underscore, and nothing else is. */
-function isMachinery(node: DefinitionNode | FieldDefinitionNode): boolean {
-  return "name" in node && (node.name?.value.startsWith("_") ?? false);
-}
-
-function insertion(node: ASTNode, directives: readonly string[]): Edit {
-  const end = node.loc?.end ?? 0;
-  return { start: end, end, text: directives.map((directive) => ` ${directive}`).join("") };
-}
-
-function removal(node: ASTNode): Edit {
-  return { start: node.loc?.start ?? 0, end: node.loc?.end ?? 0, text: "" };
+/** `_service`, `_entities` and their types are named with an underscore, as those of introspection, and nothing else is. */
+function isOwn(name: string): boolean {
+  return !name.startsWith("_");
 }

@@ -64,7 +64,11 @@ function partsOf(selection: SelectionNode, info: SelectionInfo, seen: Set<string
   }
 }
 
-function isIncluded(selection: SelectionNode, { variableValues }: SelectionInfo): boolean {
+/** Whether neither @skip nor @include leaves the selection out. */
+export function isIncluded(
+  selection: SelectionNode,
+  { variableValues }: Pick<SelectionInfo, "variableValues">,
+): boolean {
   const skip = getDirectiveValues(GraphQLSkipDirective, selection, variableValues);
   const include = getDirectiveValues(GraphQLIncludeDirective, selection, variableValues);
   return skip?.["if"] !== true && include?.["if"] !== false;

@@ -1,9 +1,10 @@
 import { composeServices as composeByApollo } from "@apollo/composition";
 import { describe, expect, it, jest } from "@jest/globals";
 import { composeServices as composeByTheGuild } from "@theguild/federation-composition";
-import { buildSchema } from "graphql";
+import { buildSchema, getOperationAST, parse } from "graphql";
 import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
-import { printGatewaySchema } from "../../../src/schema/build-schema.js";
+import { createSchema, printGatewaySchema } from "../../../src/schema/build-schema.js";
+import { countOperation, type CountedOperation } from "../../../src/server/operation/operation-count.js";
 import { toGlobalTaskId } from "../../../src/tasks/task-id.js";
 import { ALBUMS_SDL, serveAlbums } from "../../support/albums-subgraph.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
@@ -16,6 +17,13 @@ import { connect, subscribe } from "../../support/subscribe.js";
 
 // Hive Gateway takes some seconds to be loaded.
 jest.setTimeout(60_000);
+
+function toOperation(text: string): Pick<CountedOperation, "document" | "root"> {
+  const document = parse(text);
+  const root = getOperationAST(document);
+  if (!root) throw new Error("There is not one operation.");
+  return { document, root };
+}
 
 const RUN = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
 const REPRESENTED = { __typename: "Task", region: EMULATOR_REGION, ...RUN };
@@ -255,21 +263,30 @@ describe("a Hive Gateway in front", () => {
 });
 
 describe("the prices, as Hive Gateway reckons", () => {
+  const subgraph = createSchema({ federation: true });
   const project = 'projectName: "immtest"';
   it.each([
     ["a task", `{ task(${keyArguments(RUN)}) { status startTime } }`, 1, ["GetTask"]],
     ["a task with its progress", `{ task(${keyArguments(RUN)}) { status progress } }`, 2, ["GetTask", "ListTasks"]],
     ["tasks by key, at most", `{ tasksByKey(keys: [${keyLiteral(RUN)}]) { status } }`, 100, ["GetTask"]],
-    ["a page of a list", `{ tasks(${project}, first: 10) { nodes { status progress } } }`, 11, ["ListTasks"]],
-    ["a page, and what it lacks", `{ tasks(${project}, first: 1) { nodes { eventId } } }`, 2, ["ListTasks", "GetTask"]],
+    ["a page of a list", `{ tasks(${project}, first: 10) { nodes { status progress } } }`, 20, ["ListTasks"]],
+    [
+      "a page, and what it lacks",
+      `{ tasks(${project}, first: 1) { nodes { eventId } } }`,
+      11,
+      ["ListTasks", "GetTask"],
+    ],
+    ["the longest list", `{ tasks(${project}, first: 1000) { nodes { status } } }`, 10, ["ListTasks"]],
     ["the catalogue", "{ taskTypes { name } }", 0, []],
-  ])("foresee %s", async (_what, document, estimated, calls) => {
+  ])("foresee %s, and no less than the limit counts", async (_what, document, estimated, calls) => {
     const { router, emulator } = await startSupergraph();
     const { text } = await query(router, document);
     const { data, errors, extensions } = JSON.parse(text) as Record<string, unknown>;
     expect({ errors, extensions }).toEqual({ errors: undefined, extensions: { cost: { estimated } } });
     expect(data).not.toBeNull();
     expect(actionsOf(emulator)).toEqual(calls);
+    const { calls: counted } = countOperation({ schema: subgraph, variables: {}, ...toOperation(document) });
+    expect([calls.length <= counted, counted <= estimated]).toEqual([true, true]);
   });
 });
 
@@ -399,7 +416,7 @@ describe("gateways of two regions in one supergraph", () => {
   });
 
   it("serve the plain names to clients that come directly, and count both alike", async () => {
-    const { url } = await startRegion("hangzhou", "cn-hangzhou", { maxOperationCost: 1_000 });
+    const { url } = await startRegion("hangzhou", "cn-hangzhou", { maxCallsPerOperation: 50 });
     const many = (field: string): string =>
       Array.from({ length: 60 }, (_, index) => `t${index}: ${field}(${keyArguments(RUN)}) { status }`).join(" ");
     expect((await query(url, `{ task(${keyArguments(RUN)}) { region } }`)).data).toEqual({

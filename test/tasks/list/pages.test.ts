@@ -227,7 +227,11 @@ describe("pages that are not wanted any more", () => {
   });
 
   it("are not read for a client that has gone", async () => {
-    const { url, lists, release } = await startHeldBack({ maxListedTasks: 100_000, maxOperationCost: 10_000_000 });
+    const { url, lists, release } = await startHeldBack({
+      maxListedTasks: 100_000,
+      maxOperationCost: 10_000_000,
+      maxCallsPerOperation: 1_000,
+    });
     const controller = new AbortController();
     const body = JSON.stringify({ query: '{ tasks(projectName: "p", first: 100000) { nodes { id } } }' });
     const headers = { "content-type": "application/json" };

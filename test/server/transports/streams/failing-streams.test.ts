@@ -45,6 +45,7 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
       checked: documents,
     }),
     maxOperationCost: 1_000,
+    maxCallsPerOperation: 100,
     maxCreatesPerOperation: 1,
     createContext: () => ({}),
     execute: createExecutor({ maxResponseBytes: 1_000_000 }),
