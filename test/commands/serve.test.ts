@@ -55,7 +55,9 @@ describe("serve", () => {
     expect((await query(url, `{ task(${example}) { taskId } }`)).status).toBe(200);
     serving.emit("SIGINT");
     serving.emit("SIGINT");
-    expect((await serving.finished).code).toBe(0);
+    const { code, stderr } = await serving.finished;
+    expect(code).toBe(0);
+    expect(stderr.match(/Stopping:/g)).toHaveLength(1);
   });
 
   it("ends at once at a second interrupt, and waits for what runs at the first", async () => {
