@@ -1,4 +1,4 @@
-/** The executable schema and its text. Built once per process; holds no state and makes no call. */
+/** The executable schema and its text. Holds no state and makes no call. */
 
 import "reflect-metadata";
 import { isInputObjectType, type GraphQLSchema } from "graphql";
@@ -56,13 +56,23 @@ const RESOLVERS = [
   WatchTaskResolver,
 ] as const;
 
-/** Builds the schema. */
-export function createSchema({
+const schemas = new Map<string, GraphQLSchema>();
+
+/** The schema, built once for the same options: it holds no state. */
+export function createSchema(options: SchemaOptions = {}): GraphQLSchema {
+  const { federation, federationPrefix, maxListedTasks, maxAwaitMs } = options;
+  const key = JSON.stringify([federation, federationPrefix, maxListedTasks, maxAwaitMs]);
+  const schema = schemas.get(key) ?? buildSchema(options);
+  schemas.set(key, schema);
+  return schema;
+}
+
+function buildSchema({
   federation = false,
   federationPrefix,
   maxListedTasks = Infinity,
   maxAwaitMs = Infinity,
-}: SchemaOptions = {}): GraphQLSchema {
+}: SchemaOptions): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: federation ? [...RESOLVERS, EntitiesResolver] : RESOLVERS,
     pubSub: unusedPubSub,

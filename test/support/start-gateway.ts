@@ -49,8 +49,14 @@ export interface StartOptions {
   readonly accessKey?: AccessKey;
 }
 
-/** The numbers of a test: no wait on real time longer than a few milliseconds. */
-export const QUICK_LIMITS = { maxCallsPerSecond: 10_000, retryDelayMs: 1, maxRetryDelayMs: 1 } as const;
+/** The numbers of a test: no wait on real time longer than a few milliseconds, and memory that is soon allocated. */
+export const QUICK_LIMITS = {
+  maxCallsPerSecond: 10_000,
+  retryDelayMs: 1,
+  maxRetryDelayMs: 1,
+  maxCachedTasks: 1_000,
+  maxIdempotencyKeys: 100,
+} as const;
 
 export async function startGateway(options: StartOptions = {}): Promise<RunningGateway> {
   const clock = options.clock ?? manualClockNow();

@@ -74,8 +74,8 @@ describe("the cache of documents", () => {
     };
     for (let index = 0; index < 20; index += 1) await send(index);
     const before = heapBytes();
-    for (let index = 20; index < 170; index += 1) await send(index);
-    // 150 of them would take 48 MB, and 115 with their places in the text.
+    for (let index = 20; index < 95; index += 1) await send(index);
+    // 75 of them would take 24 MB, and 57 with their places in the text.
     expect(heapBytes() - before).toBeLessThan(12_000_000);
   });
 });

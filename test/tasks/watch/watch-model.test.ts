@@ -5,6 +5,7 @@ import { isFinal, NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js
 import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { countAttempts } from "../../support/count-attempts.js";
+import { HISTORIES } from "../../support/histories.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../../support/emulated-client.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
@@ -273,7 +274,7 @@ describe("whatever happens", () => {
         await world.clock.advance(3_600_000);
         expect(world.client.calls).toHaveLength(calls);
       }),
-      { numRuns: 2_000 },
+      { numRuns: HISTORIES },
     );
   }, 120_000);
 
@@ -293,7 +294,7 @@ describe("whatever happens", () => {
         expect(ofRunning.length).toBeLessThanOrEqual(120 * 0.5 + pagesOfAPoll);
         world.hub.dispose();
       }),
-      { numRuns: 500 },
+      { numRuns: HISTORIES / 4 },
     );
   }, 120_000);
 
@@ -316,7 +317,7 @@ describe("whatever happens", () => {
         }
         world.hub.dispose();
       }),
-      { numRuns: 1_000 },
+      { numRuns: HISTORIES / 2 },
     );
   }, 120_000);
 });

@@ -74,10 +74,19 @@ function answersFresh({ headers }: FastifyRequest, reply: FastifyReply, etag: st
   return isFresh;
 }
 
+interface Page {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+/** Read once, for all gateways of a process. */
+let graphiql: Page | undefined;
+
 /** @throws ConfigurationError - when the source was compiled, but not built. */
-function readPage(): Buffer {
+function readGraphiQL(): Page {
   try {
-    return readFileSync(new URL("graphiql.html.gz", import.meta.url));
+    const bytes = readFileSync(new URL("graphiql.html.gz", import.meta.url));
+    return { bytes, etag: etagOf(bytes) };
   } catch {
     throw new ConfigurationError("GraphiQL has not been built: run npm run build, or turn the explorer off.");
   }
@@ -85,15 +94,14 @@ function readPage(): Buffer {
 
 /** Serves GraphiQL. */
 export function registerGraphiQL(app: FastifyInstance, graphqlPath: string, example: ExampleOperations): void {
-  const page = readPage();
-  const etag = etagOf(page);
+  const { bytes, etag } = (graphiql ??= readGraphiQL());
   app.get(GRAPHIQL_PATH, async (request, reply) => {
     if (answersFresh(request, reply, etag, "accept-encoding, origin")) return reply;
     void reply.type(HTML_TYPE);
     const takesGzip = new Negotiator(request.raw).encoding(["gzip", "identity"]) === "gzip";
-    if (takesGzip) return reply.header("content-encoding", "gzip").send(page);
+    if (takesGzip) return reply.header("content-encoding", "gzip").send(bytes);
     // As it is read: nothing is unpacked for a client that does not.
-    return reply.send(Readable.from([page]).pipe(createGunzip()));
+    return reply.send(Readable.from([bytes]).pipe(createGunzip()));
   });
   const options = {
     title: "imm-graphql",

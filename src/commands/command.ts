@@ -1,0 +1,61 @@
+/**
+ * What a command is: a function of its flags, the environment, and what it has of the process.
+ *
+ * It returns when it is done, or, like `serve`, once it has started: then it has asked for signals, and calls `exit` when
+ * it has stopped. What it throws is said in `program.ts`.
+ */
+
+import { readFileSync } from "node:fs";
+import type { LevelWithSilent } from "pino";
+import type { Clock } from "../clock.js";
+import { ConfigurationError, toError } from "../errors.js";
+import type { LogOutput } from "./log-output.js";
+
+/** A command. A `ConfigurationError` is what the user can mend. */
+export type Run<Flags> = (flags: Flags, environment: Environment, io: CommandIo) => Promise<void> | void;
+
+/** The variables that are set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command has of the process. */
+export interface CommandIo {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly clock: Clock;
+  /** Opens the log, beside what else is written to `stderr`. */
+  openLog(level: LevelWithSilent): LogOutput;
+  /** Calls back at each such event of the process: a signal, or a defect with what was thrown. */
+  on(event: ProcessEvent, listener: (thrown: unknown) => void): void;
+  /** Ends the process, whatever is still open. */
+  exit(code: number): void;
+}
+
+interface Output {
+  write(text: string): unknown;
+}
+
+/** What a command that goes on listens to. */
+export type ProcessEvent =
+  "SIGTERM" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGINT" | "unhandledRejection" | "uncaughtException";
+
+/** The package's own. */
+export const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/**
+ * The text of a file that the user has named.
+ *
+ * @param cure - what to do where there is no such file.
+ * @throws ConfigurationError - when it cannot be read.
+ */
+export function readText(path: string, cure = "is the path right?"): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    const { code } = toError(thrown) as NodeJS.ErrnoException;
+    throw new ConfigurationError(
+      code === "ENOENT" ? `${path}: there is no such file: ${cure}` : `${path}: cannot be read (${code}).`,
+    );
+  }
+}

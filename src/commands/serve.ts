@@ -1,0 +1,99 @@
+/**
+ * The command `serve`: joins the settings, the vendor's client or the embedded emulator, and the gateway, and says where
+ * things are.
+ */
+
+import { DEMO_PROJECT } from "../emulator/demo.js";
+import { parseEndpoint } from "../imm/wire/endpoints.js";
+import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
+import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
+import { createGateway } from "../server/gateway.js";
+import { parseManifest } from "../server/operation/operation-manifest.js";
+import { readText, version, type CommandIo, type Environment } from "./command.js";
+import { EMULATOR_KEY, startDemoEmulator } from "./emulator.js";
+import { EXAMPLE } from "./example.js";
+import { stopAll, stopOnSignal, type Stop } from "./stop-on-signal.js";
+import { chooseUpstream, type Upstream } from "./upstream.js";
+
+/** By their own names, such as `max-retries`. */
+export type ServeFlags = Readonly<Record<string, string | undefined>>;
+
+/** Serves GraphQL until it is stopped. */
+export async function serve(flags: ServeFlags, environment: Environment, io: CommandIo): Promise<void> {
+  const { clock } = io;
+  const options = parseOptions({ environment, flags });
+  const upstream = chooseUpstream(options);
+  const log = io.openLog(options.logLevel);
+  const stops: Stop[] = [];
+  try {
+    const opened = await openUpstream(upstream, clock, stops);
+    const gateway = createGateway({
+      ...toGatewayOptions(options),
+      region: upstream.region,
+      openApi: opened.openApi,
+      clock,
+      logger: log.logger,
+      example: EXAMPLE,
+      persistedOperations: readManifest(options.persistedOperations),
+      persistedOperationsSource: options.persistedOperations,
+    });
+    stops.push(async () => gateway.stop());
+    const { url } = await gateway.start();
+    stopOnSignal(io, stops, log, () => void gateway.stop({ drainDelayMs: 0 }));
+    io.stdout.write(`${startMessage(url, upstream, opened, options)}\n`);
+  } catch (thrown) {
+    await stopAll(stops);
+    await log.close();
+    throw thrown;
+  }
+}
+
+function readManifest(path: string | undefined): ReadonlyMap<string, string> | undefined {
+  return path === undefined ? undefined : parseManifest(readText(path), path);
+}
+
+/** The client to talk through, and one line about who answers. */
+interface OpenUpstream extends OpenApiHandle {
+  readonly data: string;
+}
+
+async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops: Stop[]): Promise<OpenUpstream> {
+  const userAgent = `imm-graphql/${version}`;
+  switch (upstream.kind) {
+    case "imm": {
+      const { endpoint, accessKey } = upstream;
+      const handle = await createOpenApi({ endpoint, accessKey, userAgent });
+      return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
+    }
+    case "emulator": {
+      const emulator = await startDemoEmulator({ clock }, stops);
+      const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
+      return {
+        ...handle,
+        data: `made up, by the embedded emulator (project ${DEMO_PROJECT}). Set IMM_REGION to talk to IMM.`,
+      };
+    }
+  }
+}
+
+function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {
+  const { explorer, persistedOperations, onlyPersistedOperations } = options;
+  const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
+  if (persistedOperations !== undefined) {
+    const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
+    lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);
+  }
+  if (explorer) {
+    lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
+    lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);
+  }
+  if (kind === "emulator" && !onlyPersistedOperations) {
+    lines.push("", "A query to paste:", "", indent(EXAMPLE.query), "", "A subscription to paste:", "");
+    lines.push(indent(EXAMPLE.subscription));
+  }
+  return lines.join("\n");
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}
