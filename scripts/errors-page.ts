@@ -38,6 +38,11 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
     retry: "no",
     extensions: IMM,
   },
+  UNAUTHENTICATED: {
+    cause: "the caller does not show who it is. No setting asks for that yet",
+    cure: "send valid credentials",
+    retry: "no",
+  },
   FORBIDDEN: {
     cause:
       "IMM denies the gateway's account the action or the project; the project is not in `IMM_PROJECTS`; a mutation while `READ_ONLY` is set",

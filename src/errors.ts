@@ -6,7 +6,8 @@
  * | BadUserInputError            | BAD_USER_INPUT            | an argument is malformed, here or by IMM's word          | no        |
  * | IdempotencyKeyReusedError    | BAD_USER_INPUT            | a key comes back with another input                      | no        |
  * | NotFoundError                | NOT_FOUND                 | IMM knows no such project or task, or no longer          | no        |
- * | ForbiddenError               | FORBIDDEN                 | IMM denies the gateway's account the operation           | no        |
+ * | UnauthenticatedError         | UNAUTHENTICATED           | a caller does not show who it is                         | no        |
+ * | ForbiddenError               | FORBIDDEN                 | the gateway's rules, or IMM, deny the operation          | no        |
  * | RateLimitedError             | RATE_LIMITED              | the caller has spent its own allowance                   | no        |
  * | UpstreamThrottledError       | UPSTREAM_THROTTLED        | IMM throttles after retries, or the local budget is spent | yes      |
  * | OutcomeUnknownError          | OUTCOME_UNKNOWN           | a create's answer was lost: it may have started a task   | no        |
@@ -30,6 +31,7 @@ import { isNativeError } from "node:util/types";
 export type ErrorCode =
   | "BAD_USER_INPUT"
   | "NOT_FOUND"
+  | "UNAUTHENTICATED"
   | "FORBIDDEN"
   | "RATE_LIMITED"
   | "OUTCOME_UNKNOWN"
@@ -115,6 +117,11 @@ export class NotFoundError extends GatewayError {
     super(message, details);
     this.isOfProject = details.isOfProject ?? false;
   }
+}
+
+/** Thrown when a caller shows no credentials, wrong ones or expired ones. */
+export class UnauthenticatedError extends GatewayError {
+  override readonly code = "UNAUTHENTICATED";
 }
 
 /** Thrown when IMM denies the gateway's account an operation or a project. */

@@ -23,7 +23,7 @@ import { createTaskServices, Tasks, type TaskServices } from "../tasks/tasks.js"
 import { DrainDelay } from "./drain-delay.js";
 import type { ExampleOperations } from "./transports/http/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
-import { formatResult, type Caller } from "./operation/pipeline.js";
+import { Pipeline, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents.js";
 import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
@@ -34,7 +34,7 @@ import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SerializedResults } from "./subscription/serialized-results.js";
-import { SharedSubscriptions, type SubscriptionArguments } from "./subscription/shared-subscriptions.js";
+import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
 /** Which IMM the gateway talks to: exactly one of the two. */
@@ -179,7 +179,7 @@ class ApolloGateway implements Gateway {
     const formatError = createFormatError(this.#logger);
     const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
-    const shared = {
+    const pipeline = new Pipeline({
       ...this.#options,
       schema,
       documents,
@@ -189,11 +189,18 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
+      authenticate: () => EVERYBODY,
+      createContext: (caller) => this.#createContext(caller),
       execute,
-      subscribe: async (args: SubscriptionArguments) => subscriptions.subscribe(args),
-      createContext: (caller: Caller) => this.#createContext(caller),
+      subscribe: async (args) => subscriptions.subscribe(args),
       formatError,
-      serialized: new SerializedResults((result) => formatResult(result, formatError)),
+    });
+    const shared = {
+      ...this.#options,
+      schema,
+      pipeline,
+      formatError,
+      serialized: new SerializedResults((result) => pipeline.format(result)),
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
@@ -270,7 +277,7 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  #createContext({ headers, signal }: Caller): GatewayContext {
+  #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
     const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
     const answered = new AbortController();
@@ -278,7 +285,7 @@ class ApolloGateway implements Gateway {
     return {
       ...options,
       tally,
-      tasks: new Tasks(this.#services, { principal: EVERYBODY, tally, signal: isOver }),
+      tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
       clock: this.#clock,
       end: () => answered.abort(),
     };

@@ -4,6 +4,7 @@
 
 import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { GraphQLError } from "graphql";
 import Negotiator from "negotiator";
 import { clip } from "../../options/refusal.js";
 
@@ -44,6 +45,11 @@ export function sendErrors(
   body: { readonly errors: readonly unknown[] },
 ): FastifyReply {
   return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
+}
+
+/** The status that the error of an operation asks for; undefined where it asks for none. */
+export function statusOf(error: GraphQLError | undefined): number | undefined {
+  return (Object(error?.extensions["http"]) as { readonly status?: number }).status;
 }
 
 /** Answers with a refusal. */

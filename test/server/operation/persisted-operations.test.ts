@@ -6,7 +6,8 @@ import { print, type FormattedExecutionResult } from "graphql";
 import { createClient } from "graphql-sse";
 import type { SubscribePayload } from "graphql-ws";
 import { createSchema } from "../../../src/schema/build-schema.js";
-import { prepare, type Caller, type ExecutionOptions } from "../../../src/server/operation/pipeline.js";
+import { EVERYBODY } from "../../../src/access/principal.js";
+import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
 import { eventually } from "../../support/eventually.js";
@@ -204,7 +205,7 @@ describe("over HTTP", () => {
   it("a document beside the named one in the URL is not executed", async () => {
     const { url } = await startExclusive();
     const both = `documentId=${hashOf(LOOK)}&query=${encodeURIComponent(LOOK)}&query=${encodeURIComponent(OTHER)}`;
-    expect(await get(url, both)).toMatchObject({ data: { task: SEEN } });
+    expect(await get(url, both)).toMatchObject({ status: 400, codes: ["PERSISTED_QUERY_ID_REQUIRED"] });
   });
 
   it("a GET executes queries only, and only of pages that are let in", async () => {
@@ -330,7 +331,7 @@ describe("automatic persisted queries", () => {
 });
 
 describe("the documents of the manifest", () => {
-  it("are parsed and validated once, at the start, however they are asked for", () => {
+  it("are parsed and validated once, at the start, however they are asked for", async () => {
     const schema = createSchema();
     const limits = { maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
     const checked = new Documents({ schema, hasIntrospection: false, ...limits });
@@ -341,16 +342,17 @@ describe("the documents of the manifest", () => {
       maxAutomaticQueryBytes: 0,
       checked,
     });
-    const identify = (): Caller => ({ headers: {}, signal: new AbortController().signal });
     // The cast: nothing is executed.
-    const options = {
+    const pipeline = new Pipeline({
+      authenticate: () => EVERYBODY,
       schema,
       documents: checked,
       persisted,
       maxOperationCost: 100,
       createContext: () => ({}),
-    } as unknown as ExecutionOptions;
-    const preparations = [1, 2].map(() => prepare({ query: LOOK }, options, identify));
+    } as unknown as PipelineOptions);
+    const client = { headers: {}, signal: new AbortController().signal };
+    const preparations = await Promise.all([1, 2].map(async () => pipeline.prepare({ query: LOOK }, client)));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
     expect(documents[0]).toBe(checked.check(LOOK).document);
     expect(documents[1]).toBe(documents[0]);

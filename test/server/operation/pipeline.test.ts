@@ -1,17 +1,49 @@
 import { describe, expect, it } from "@jest/globals";
 import { OperationTypeNode } from "graphql";
-import { prepare, run, type ExecutionOptions, type Preparation } from "../../../src/server/operation/pipeline.js";
+import { EVERYBODY } from "../../../src/access/principal.js";
+import { UnauthenticatedError } from "../../../src/errors.js";
+import {
+  Pipeline,
+  type Client,
+  type PipelineOptions,
+  type Preparation,
+} from "../../../src/server/operation/pipeline.js";
 
 const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
+const CLIENT: Client = { headers: {}, signal: new AbortController().signal };
 
-// The casts: what a part fails before is not looked at.
+// The cast: what a part fails before is not looked at.
+function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
+  const persisted = { resolve: () => ({ kind: "sent" }) };
+  return new Pipeline({ authenticate: () => EVERYBODY, persisted, ...options } as unknown as PipelineOptions);
+}
+
 describe("the pipeline", () => {
-  it("refuses an operation whose preparation fails, and does not throw", () => {
-    const options = { documents: { check: throws } } as unknown as ExecutionOptions;
-    expect(prepare({ query: "{ a }" }, options, throws)).toMatchObject({ kind: "refused", ...FAILED });
+  it.each(["authenticate", "persisted", "documents"])(
+    "rejects an operation where a part fails, and does not throw: %s",
+    async (part) => {
+      const broken = { check: throws, resolve: throws };
+      const pipeline = pipelineOf({ documents: broken, [part]: part === "authenticate" ? throws : broken });
+      expect(await pipeline.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({ kind: "rejected", ...FAILED });
+    },
+  );
+
+  it("asks who it is before anything else, but not a socket that has said so", async () => {
+    const pipeline = pipelineOf({
+      authenticate: async () => {
+        throw new UnauthenticatedError("Expected credentials.");
+      },
+      documents: { check: throws },
+    });
+    expect(await pipeline.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({
+      kind: "rejected",
+      errors: [{ message: "Expected credentials.", extensions: { http: { status: 401 } } }],
+    });
+    const named = { ...CLIENT, principal: EVERYBODY };
+    expect(await pipeline.prepare({ query: "{ a }" }, named)).toMatchObject(FAILED);
   });
 
   it.each([OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION])(
@@ -21,7 +53,7 @@ describe("the pipeline", () => {
       let ended = 0;
       const contextValue = { end: () => void (ended += 1) };
       const preparation = { kind: "ready", operation, args: { contextValue } } as unknown as Preparation;
-      expect(await run(preparation, { execute: throws, subscribe: throws })).toMatchObject(FAILED);
+      expect(await pipelineOf({ execute: throws, subscribe: throws }).run(preparation)).toMatchObject(FAILED);
       expect(ended).toBe(operation === OperationTypeNode.SUBSCRIPTION ? 0 : 1);
     },
   );

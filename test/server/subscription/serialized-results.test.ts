@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { createFormatError } from "../../../src/server/operation/format-error.js";
-import { formatResult } from "../../../src/server/operation/pipeline.js";
+import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { SerializedResults } from "../../../src/server/subscription/serialized-results.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
@@ -18,7 +18,9 @@ describe("a result as it travels", () => {
   it("is a masked error where it has no text, logged once", () => {
     const logger = new RecordingLogger();
     const formatError = createFormatError(logger);
-    const results = new SerializedResults((result) => formatResult(result, formatError));
+    // The cast: nothing is executed.
+    const pipeline = new Pipeline({ formatError } as PipelineOptions);
+    const results = new SerializedResults((result) => pipeline.format(result));
     const deep: unknown = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
     const result = { data: { deep } };
     const text = results.of(result);

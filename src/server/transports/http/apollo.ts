@@ -1,10 +1,10 @@
 /**
- * Apollo Server as the transport of JSON over HTTP: it reads the request and writes the answer. What stands between is the
- * pipeline, as for every transport; who may ask is decided before.
+ * Apollo Server as the transport of JSON over HTTP: it refuses what is no request and writes the answer. The pipeline has run
+ * ahead of it, and hands it what was prepared as its context.
  *
  * Apollo would parse, validate, cache and execute by itself. Its document store answers with a stand-in for every document, so
- * that it does none of these, and the pipeline answers by the hook `responseForOperation`. Refusing in there and not ahead of
- * Apollo leaves it the status line and the content type of a refusal.
+ * that it does none of these, and what was prepared is answered by the hook `responseForOperation`. An operation that is
+ * refused is answered there too, which leaves Apollo the status line and the content type of the refusal.
  */
 
 import { Readable } from "node:stream";
@@ -14,6 +14,7 @@ import {
   type ApolloServerPlugin,
   type GraphQLResponse,
   type HTTPGraphQLHead,
+  type HTTPGraphQLRequest,
 } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -27,32 +28,39 @@ import {
   parse,
   type DocumentNode,
   type ExecutionResult,
-  type GraphQLFormattedError,
+  type GraphQLSchema,
 } from "graphql";
 import type { Logger } from "../../../log.js";
 import type { FormatError } from "../../operation/format-error.js";
-import { formatResult, prepare, run, type Caller, type ExecutionOptions } from "../../operation/pipeline.js";
-import { clientSignal } from "../client-signal.js";
-import { answerType, JSON_TYPE } from "../refusal.js";
+import type { OperationRequest, Pipeline, Preparation } from "../../operation/pipeline.js";
+import { answerType, JSON_TYPE, statusOf } from "../refusal.js";
 import { searchParametersOf } from "../request-target.js";
 import { STREAM_PATH } from "../streams/sse.js";
 
 export const GRAPHQL_PATH = "/graphql";
 
 /** What Apollo is made of. */
-export interface ApolloOptions extends ExecutionOptions {
+export interface ApolloOptions {
+  readonly schema: GraphQLSchema;
+  readonly pipeline: Pipeline;
   readonly formatError: FormatError;
   readonly logger: Logger;
   /** Those of the explorers. */
-  readonly plugins: readonly ApolloServerPlugin<Caller>[];
+  readonly plugins: readonly ApolloServerPlugin<PreparedContext>[];
+}
+
+/** What Apollo knows of an operation. */
+export interface PreparedContext {
+  /** Undefined for a request that Apollo refuses, since it has not the form of one. */
+  readonly preparation: Preparation | undefined;
 }
 
 const STAND_IN: DocumentNode = parse("{ __typename }");
 
 /** Builds the server; does not start it. */
-export function createApollo(options: ApolloOptions): ApolloServer<Caller> {
-  const { schema, formatError, logger, plugins } = options;
-  return new ApolloServer<Caller>({
+export function createApollo(options: ApolloOptions): ApolloServer<PreparedContext> {
+  const { schema, pipeline, formatError, logger, plugins } = options;
+  return new ApolloServer<PreparedContext>({
     schema,
     plugins: [
       // The default plugin hooks every field of every answer for cache hints that this schema does not have.
@@ -62,7 +70,7 @@ export function createApollo(options: ApolloOptions): ApolloServer<Caller> {
       // The page is shown before Apollo is asked.
       ApolloServerPluginLandingPageDisabled(),
       ...plugins,
-      answerByPipeline(options),
+      answerByPipeline(pipeline),
     ],
     formatError: (_formatted, error) => formatError(error),
     includeStacktraceInErrorResponses: false,
@@ -86,41 +94,60 @@ export function createApollo(options: ApolloOptions): ApolloServer<Caller> {
 
 /** Lets Apollo answer a request of JSON over HTTP. */
 export async function answerByApollo(
-  apollo: ApolloServer<Caller>,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  apollo: ApolloServer<PreparedContext>,
+  { request, reply, operation, preparation }: PreparedRequest,
 ): Promise<FastifyReply> {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers))
     if (value !== undefined) headers.set(name, String(value));
   const answer = await apollo.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: {
-      method: request.method,
-      headers,
-      search: String(searchParametersOf(request.url)),
-      body: request.body,
-    },
-    context: async () => ({ headers: request.headers, signal: clientSignal(reply) }),
+    httpGraphQLRequest: { method: request.method, headers, ...toApollo(request, operation) },
+    context: async () => ({ preparation }),
   });
   const { status = 200, body } = answer;
   void reply.status(status).headers(Object.fromEntries(answer.headers)).header("cache-control", "no-store");
   return reply.send(body.kind === "complete" ? body.string : Readable.from(body.asyncIterator));
 }
 
-function answerByPipeline(
-  options: ExecutionOptions & { readonly formatError: FormatError },
-): ApolloServerPlugin<Caller> {
+/** A request, and what it came to in the pipeline. */
+export interface PreparedRequest extends PreparedContext {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** With its document in the place of its name; undefined where the request has not the form of one. */
+  readonly operation: OperationRequest | undefined;
+}
+
+/** The request as Apollo reads it. What has not the form of an operation is left as it is, for Apollo to refuse. */
+function toApollo(
+  { method, url, body }: FastifyRequest,
+  operation: OperationRequest | undefined,
+): Pick<HTTPGraphQLRequest, "search" | "body"> {
+  if (operation === undefined) return { search: String(searchParametersOf(url)), body };
+  const { query, operationName, variables } = operation;
+  const isGet = method === "GET";
+  const given = Object.entries({
+    query,
+    operationName,
+    variables: isGet ? variables && JSON.stringify(variables) : variables,
+  });
+  const present = Object.fromEntries(given.filter(([, value]) => value !== null && value !== undefined));
+  return isGet
+    ? { search: String(new URLSearchParams(present as Record<string, string>)), body }
+    : { search: "", body: present };
+}
+
+function answerByPipeline(pipeline: Pipeline): ApolloServerPlugin<PreparedContext> {
   return {
     async requestDidStart() {
       return {
-        async responseForOperation({ request, contextValue }) {
-          const { query = "", operationName, variables, http } = request;
-          const preparation = prepare({ query, operationName, variables }, options, () => contextValue);
+        async responseForOperation({ request: { http }, contextValue: { preparation } }) {
+          if (preparation === undefined)
+            throw new Error("Apollo took a request that has not the form of an operation.");
           const type = answerType(http?.headers.get("accept"));
           const refusal = preparation.kind === "ready" ? refuseKind(preparation.operation, http?.method, type) : null;
           // The cast: a subscription, which alone gives more than one result, was refused.
-          const outcome = refusal === null ? await run(preparation, options) : { errors: [refusal] };
-          return toResponse(outcome as ExecutionResult, type ?? JSON_TYPE, options.formatError);
+          const outcome = refusal === null ? await pipeline.run(preparation) : { errors: [refusal] };
+          return toResponse(outcome as ExecutionResult, type ?? JSON_TYPE, pipeline);
         },
       };
     },
@@ -159,18 +186,15 @@ function refusal(status: number, message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status } } });
 }
 
-/** @param type - given to Apollo, which knows only what a client takes and not what it is told nevertheless. */
-function toResponse(result: ExecutionResult, type: string, formatError: FormatError): GraphQLResponse {
-  const singleResult = formatResult(result, formatError);
+/** @param type - given to Apollo, which knows only what a client takes and not what it is sent nevertheless. */
+function toResponse(result: ExecutionResult, type: string, pipeline: Pipeline): GraphQLResponse {
+  const singleResult = pipeline.format(result);
   const http: HTTPGraphQLHead = { headers: new HeaderMap([["content-type", type]]) };
-  // Where there is data, errors belong to fields.
-  if (result.data === undefined) http.status = statusOf(result.errors?.[0], singleResult.errors?.[0]);
+  // Where there is data, errors belong to fields. Else the status is what the error asks for, or says whose fault it is.
+  if (result.data === undefined) {
+    const isDefect = singleResult.errors?.[0]?.extensions?.["code"] === "INTERNAL_SERVER_ERROR";
+    http.status = statusOf(result.errors?.[0]) ?? (isDefect ? 500 : 400);
+  }
   if (http.status === 405) http.headers.set("allow", "POST");
   return { http, body: { kind: "single", singleResult } };
-}
-
-/** The status of an answer without data: what its error asks for, else whose fault it is. */
-function statusOf(error: GraphQLError | undefined, formatted: GraphQLFormattedError | undefined): number {
-  const { status } = Object(error?.extensions["http"]) as { readonly status?: number };
-  return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
 }

@@ -15,7 +15,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from "@apollo/server/plugin
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
 import { ConfigurationError } from "../../../errors.js";
-import type { Caller } from "../../operation/pipeline.js";
+import type { PreparedContext } from "./apollo.js";
 import { JSON_TYPE } from "../refusal.js";
 import type { ExampleOperations } from "./example-operations.js";
 
@@ -33,7 +33,7 @@ export function prefersPage({ method, headers: { accept } }: FastifyRequest): bo
 /** Apollo Sandbox: what a GET of /graphql by a browser shows. */
 export class Sandbox {
   /** Renders the page as Apollo starts. Once: a page of its own for each request would be no page that a browser can keep. */
-  readonly plugin: ApolloServerPlugin<Caller>;
+  readonly plugin: ApolloServerPlugin<PreparedContext>;
   #html = "";
   #etag = "";
 

@@ -7,22 +7,23 @@
 
 import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
+import type { GraphQLSchema } from "graphql";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
-import type { GraphQLError } from "graphql";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
-import { answerByApollo, createApollo, GRAPHQL_PATH } from "./apollo.js";
+import { answerByApollo, createApollo, GRAPHQL_PATH, type PreparedContext } from "./apollo.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
 import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
 import type { RefuseHost } from "../hosts.js";
 import { HttpOrWebSocketMessage } from "./incoming-message.js";
-import type { Caller, ExecutionOptions } from "../../operation/pipeline.js";
+import type { Pipeline } from "../../operation/pipeline.js";
 import type { FormatError } from "../../operation/format-error.js";
-import { createMultipartTransport } from "../streams/multipart.js";
-import { insertNamedDocument } from "../named-document.js";
+import { clientSignal } from "../client-signal.js";
+import { readOperation } from "../operation-request.js";
+import { createMultipartTransport, isForMultipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, refuseBody, sendErrors, sendRefusal } from "../refusal.js";
+import { refusalOf, refuseBody, sendErrors, sendRefusal, statusOf } from "../refusal.js";
 import { pathOf } from "../request-target.js";
 import type { SerializedResults } from "../../subscription/serialized-results.js";
 import { registerSseTransport } from "../streams/sse.js";
@@ -40,7 +41,9 @@ const REQUEST_CHECK_MS = 1_000;
 const LARGE_LENGTH = 1_000_000;
 
 /** What the HTTP transport is made of. */
-export interface HttpTransportOptions extends ExecutionOptions {
+export interface HttpTransportOptions {
+  readonly schema: GraphQLSchema;
+  readonly pipeline: Pipeline;
   readonly formatError: FormatError;
   readonly serialized: SerializedResults;
   readonly logger: Logger;
@@ -60,7 +63,7 @@ export interface HttpTransportOptions extends ExecutionOptions {
 /** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
 export interface HttpTransport {
   readonly app: FastifyInstance;
-  readonly apollo: ApolloServer<Caller>;
+  readonly apollo: ApolloServer<PreparedContext>;
   readonly answers: StreamedAnswers;
 }
 
@@ -69,7 +72,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   const sandbox = options.hasExplorer ? new Sandbox(options.example) : undefined;
   const apollo = createApollo({ ...options, plugins: sandbox === undefined ? [] : [sandbox.plugin] });
   await apollo.start();
-  const { maxRequestBytes, isDraining } = options;
+  const { pipeline, maxRequestBytes, isDraining } = options;
   const app = fastify({
     logger: false,
     bodyLimit: maxRequestBytes,
@@ -144,7 +147,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   closeUnusedConnections(app, isDraining);
   refuseExpectations(app);
   const answers = new StreamedAnswers(options);
-  const answerInParts = createMultipartTransport({ ...options, answers });
+  const answerInParts = createMultipartTransport({ pipeline, answers });
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
@@ -154,14 +157,24 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
       // It executes nothing, so any page may lead here.
       if (sandbox !== undefined && prefersPage(request)) return sandbox.send(request, reply);
       const foreign = refusePage(request.headers, options.allowsOrigin, false);
-      if (foreign !== null) return sendRefusal(request, reply, foreign);
-      const unresolved = insertNamedDocument(request, options.persisted);
-      if (unresolved === null) return undefined;
-      // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
-      return sendErrors(request, reply, toStatus(unresolved), { errors: [options.formatError(unresolved)] });
+      return foreign === null ? undefined : sendRefusal(request, reply, foreign);
     },
-    handler: async (request, reply) =>
-      (await answerInParts(request, reply)) ? reply : answerByApollo(apollo, request, reply),
+    handler: async (request, reply) => {
+      const given = readOperation(request);
+      const client = { headers: request.headers, signal: clientSignal(reply) };
+      // What has not the form of an operation names no document either.
+      const preparation = await pipeline.prepare(given ?? {}, client);
+      if (preparation.kind === "rejected") {
+        // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
+        const errors = pipeline.formatErrors(preparation.errors);
+        return sendErrors(request, reply, statusOf(preparation.errors[0]) ?? 500, { errors });
+      }
+      if (given === null) {
+        return answerByApollo(apollo, { request, reply, operation: undefined, preparation: undefined });
+      }
+      if (isForMultipart(preparation, request)) return answerInParts(preparation, request, reply);
+      return answerByApollo(apollo, { request, reply, operation: { ...given, query: preparation.text }, preparation });
+    },
   });
   registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
@@ -183,9 +196,4 @@ function collectMethods(app: FastifyInstance): ReadonlyMap<string, readonly stri
     if (url !== "*") methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
   return methods;
-}
-
-/** The status that an error of the house asks for. */
-function toStatus({ extensions }: GraphQLError): number {
-  return (extensions["http"] as { readonly status: number }).status;
 }

@@ -2,27 +2,27 @@
  * The multipart transport: Apollo's protocol for subscriptions over HTTP, on the path of the HTTP transport. Apollo Client speaks it
  * by itself where no WebSocket is set up.
  *
- * It answers subscriptions of clients that ask for it; everything else is Apollo's to answer.
- *
  * @see https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { OperationTypeNode, type GraphQLFormattedError } from "graphql";
-import { clientSignal } from "../client-signal.js";
-import { prepare, run, type ExecutionOptions, type OperationRequest } from "../../operation/pipeline.js";
-import type { FormatError } from "../../operation/format-error.js";
+import type { Pipeline, Preparation } from "../../operation/pipeline.js";
 import { sendErrors } from "../refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 /** What the multipart transport is made of. */
-export interface MultipartTransportOptions extends ExecutionOptions {
+export interface MultipartTransportOptions {
+  readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;
-  readonly formatError: FormatError;
 }
 
-/** Answers a request that is for this transport. False when it is not; then nothing has been sent. */
-export type MultipartTransport = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
+/** Answers a subscription whose client asks for this transport. */
+export type MultipartTransport = (
+  preparation: Preparation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply>;
 
 const BOUNDARY = "\r\n--graphql";
 
@@ -48,22 +48,19 @@ function part(json: string): string {
   return `\r\nContent-Type: application/json\r\n\r\n${json}${BOUNDARY}`;
 }
 
-export function createMultipartTransport(options: MultipartTransportOptions): MultipartTransport {
-  return async (request, reply) => {
-    const { body } = request;
-    if (!asksForParts(request.headers.accept) || !isOperationRequest(body)) return false;
-    const preparation = prepare(body, options, () => ({
-      headers: request.headers,
-      signal: clientSignal(reply),
-    }));
-    if (preparation.operation !== OperationTypeNode.SUBSCRIPTION) return false;
-    if (preparation.kind === "refused") {
-      await sendErrors(request, reply, 400, { errors: preparation.errors.map(options.formatError) });
-    } else {
-      await options.answers.send(reply, wire, async () => run(preparation, options));
+export function createMultipartTransport({ pipeline, answers }: MultipartTransportOptions): MultipartTransport {
+  return async (preparation, request, reply) => {
+    if (preparation.kind !== "ready") {
+      return sendErrors(request, reply, 400, { errors: pipeline.formatErrors(preparation.errors) });
     }
-    return true;
+    await answers.send(reply, wire, async () => pipeline.run(preparation));
+    return reply;
   };
+}
+
+/** Whether an operation is for this transport; everything else is Apollo's to answer. */
+export function isForMultipart({ operation }: Preparation, { method, headers }: FastifyRequest): boolean {
+  return operation === OperationTypeNode.SUBSCRIPTION && method === "POST" && asksForParts(headers.accept);
 }
 
 function asksForParts(accept = ""): boolean {
@@ -71,15 +68,4 @@ function asksForParts(accept = ""): boolean {
     const [type, ...parameters] = range.split(";").map((piece) => piece.trim().toLowerCase());
     return type === "multipart/mixed" && parameters.some((pair) => /^subscriptionspec="?1\.0"?$/.test(pair));
   });
-}
-
-/** Whether a body, which is null or absent for a GET, is of the form that can be executed. */
-function isOperationRequest(body: unknown): body is OperationRequest {
-  if (typeof body !== "object" || body === null) return false;
-  const { query, operationName, variables } = body as Partial<Record<string, unknown>>;
-  return (
-    typeof query === "string" &&
-    (operationName === undefined || operationName === null || typeof operationName === "string") &&
-    (variables === undefined || (typeof variables === "object" && !Array.isArray(variables)))
-  );
 }

@@ -1,20 +1,20 @@
 /**
  * The SSE transport: GraphQL over server-sent events in distinct connections mode, one operation per request, by GET and POST.
  *
- * graphql-sse reads the request. The streaming is the house's own: the queue of graphql-sse does not wait for the client,
+ * graphql-sse writes the last event. The streaming is the house's own: the queue of graphql-sse does not wait for the client,
  * its heartbeats are not the clock's, and it says `complete` when a stream is cut short. It would also serialize a result
  * for each client; an event is made of the text that all share.
  */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { OperationTypeNode } from "graphql";
-import { createHandler, print, type Request, type RequestParams } from "graphql-sse";
+import { print } from "graphql-sse";
 import Negotiator from "negotiator";
 import { clientSignal } from "../client-signal.js";
-import { prepare, run, type ExecutionOptions } from "../../operation/pipeline.js";
-import { insertNamedDocument } from "../named-document.js";
+import type { Pipeline } from "../../operation/pipeline.js";
+import { readOperation } from "../operation-request.js";
 import { refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, sendRefusal, type HttpRefusal } from "../refusal.js";
+import { refusalOf, sendErrors, sendRefusal, statusOf, type HttpRefusal } from "../refusal.js";
 import { searchParametersOf } from "../request-target.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
@@ -22,15 +22,11 @@ export const STREAM_PATH = "/graphql/stream";
 const EVENT_STREAM = "text/event-stream";
 
 /** What the SSE transport is made of. */
-export interface SseTransportOptions extends ExecutionOptions {
+export interface SseTransportOptions {
+  readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
   readonly maxRequestBytes: number;
-}
-
-/** Where graphql-sse leaves what it has read. */
-interface Reading {
-  params?: RequestParams;
 }
 
 const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
@@ -53,15 +49,7 @@ const wire: Wire = {
 
 /** Opens the transport. */
 export function registerSseTransport(app: FastifyInstance, options: SseTransportOptions): void {
-  const { answers, maxRequestBytes } = options;
-  const read = createHandler<FastifyRequest, Reading>({
-    // No token: never the mode in which one connection carries several operations.
-    authenticate: () => null,
-    onSubscribe: ({ context }, params) => {
-      context.params = params;
-      return [null, { status: 200, statusText: "OK" }];
-    },
-  });
+  const { pipeline, answers, maxRequestBytes } = options;
   app.route({
     url: STREAM_PATH,
     method: ["GET", "POST"],
@@ -72,23 +60,21 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       const foreign = refusePage(request.headers, options.allowsOrigin, true);
       if (foreign !== null) return refuse(foreign);
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
-      const unresolved = insertNamedDocument(request, options.persisted);
-      if (unresolved !== null) return answers.send(reply, wire, async () => ({ errors: [unresolved] }));
-      const context: Reading = {};
-      const [, { status }] = await read(toSseRequest(request, context));
-      if (context.params === undefined) {
-        return refuse(request.method === "GET" ? refusalOfUrl(request.url) : refusalOf(status, maxRequestBytes));
+      const operation = readOperation(request);
+      const client = { headers: request.headers, signal: clientSignal(reply) };
+      const preparation = await pipeline.prepare(operation ?? {}, client);
+      if (preparation.kind === "rejected" && statusOf(preparation.errors[0]) === 401) {
+        return sendErrors(request, reply, 401, { errors: pipeline.formatErrors(preparation.errors) });
       }
-      const preparation = prepare(context.params, options, () => ({
-        headers: request.headers,
-        signal: clientSignal(reply),
-      }));
+      if (operation === null && preparation.kind !== "rejected") {
+        return refuse(request.method === "GET" ? refusalOfUrl(request.url) : refusalOf(400, maxRequestBytes));
+      }
       // Any page can cause a GET.
       if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) {
         reply.header("allow", "POST");
         return refuse(NOT_POSTED);
       }
-      return answers.send(reply, wire, async () => run(preparation, options));
+      return answers.send(reply, wire, async () => pipeline.run(preparation));
     },
   });
 }
@@ -109,25 +95,4 @@ function isJsonObject(text: string | null): boolean {
   } catch {
     return false;
   }
-}
-
-/** The request as graphql-sse reads it, with the body that Fastify has parsed within its limit. */
-function toSseRequest(request: FastifyRequest, context: Reading): Request<FastifyRequest, Reading> {
-  return {
-    method: request.method,
-    url: request.url,
-    headers: {
-      get(name) {
-        // It knows no other spelling of what the negotiation has found to be meant.
-        if (name === "accept") return EVENT_STREAM;
-        // Nor does it know capitals.
-        if (name === "content-type") return request.headers[name]?.toLowerCase();
-        const value = request.headers[name];
-        return Array.isArray(value) ? value.join(", ") : value;
-      },
-    },
-    body: typeof request.body === "object" ? (request.body as Record<string, unknown> | null) : null,
-    raw: request,
-    context,
-  };
 }

@@ -13,16 +13,15 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { CloseCode, MessageType, parseMessage, type Message, type PingMessage, type Server } from "graphql-ws";
 import type { RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../../../clock.js";
-import { RateLimitedError, toError } from "../../../errors.js";
+import type { Principal } from "../../../access/principal.js";
+import { RateLimitedError, toError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
-import type { FormatError } from "../../operation/format-error.js";
 import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
 import { LatestReply, SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
 export interface SocketConnectionOptions extends SocketOperationOptions {
-  readonly formatError: FormatError;
   readonly logger: Logger;
   /** For the end of sockets. */
   readonly clock: Clock;
@@ -51,6 +50,7 @@ type ClientMessage = Message<
 /** One socket, from its handshake to its end. */
 export class SocketConnection implements OperationSocket {
   readonly headers: IncomingHttpHeaders;
+  principal: Principal | undefined;
   readonly writer: SocketWriter;
   readonly #webSocket: WebSocket;
   readonly #options: SocketConnectionOptions;
@@ -123,6 +123,18 @@ export class SocketConnection implements OperationSocket {
     this.#webSocket.close(code, reason);
     this.#cutoff?.cancel();
     this.#cutoff = this.#options.clock.setTimer(timeoutMs, () => this.#webSocket.terminate());
+  }
+
+  /** Names the caller. False, and the socket closes, when it does not show who it is. */
+  async authenticate(): Promise<boolean> {
+    try {
+      this.principal = await this.#options.pipeline.authenticate({ headers: this.headers });
+      return true;
+    } catch (thrown) {
+      if (!(thrown instanceof UnauthenticatedError)) throw thrown;
+      this.close(CloseCode.Unauthorized, thrown.message);
+      return false;
+    }
   }
 
   fail(operation: SocketOperation, errors: readonly unknown[]): void {
@@ -222,7 +234,7 @@ export class SocketConnection implements OperationSocket {
   }
 
   #sendErrors(id: string, errors: readonly unknown[]): void {
-    const payload = errors.map(this.#options.formatError);
+    const payload = this.#options.pipeline.formatErrors(errors);
     this.writer.send(JSON.stringify({ id, type: MessageType.Error, payload }));
   }
 

@@ -11,13 +11,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { SubscribePayload } from "graphql-ws";
-import { prepare, run, type ExecutionOptions, type OperationRequest } from "../../operation/pipeline.js";
+import type { Principal } from "../../../access/principal.js";
+import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
 import type { SerializedResults } from "../../subscription/serialized-results.js";
 import type { SocketWriter } from "./socket-writer.js";
 
 /** What operations are executed and sent with. */
-export interface SocketOperationOptions extends ExecutionOptions {
+export interface SocketOperationOptions {
+  readonly pipeline: Pipeline;
   readonly serialized: SerializedResults;
 }
 
@@ -25,6 +27,8 @@ export interface SocketOperationOptions extends ExecutionOptions {
 export interface OperationSocket {
   /** Of the handshake. */
   readonly headers: IncomingHttpHeaders;
+  /** Who it is: said when it was opened. */
+  readonly principal: Principal | undefined;
   readonly writer: SocketWriter;
   /** Ends an operation with an `error` message. Ignored when it is over. */
   fail(operation: SocketOperation, errors: readonly unknown[]): void;
@@ -101,13 +105,10 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   }
 
   async #execute(): Promise<Outcome> {
-    const payload = this.#payload;
-    const named = this.#options.persisted.resolve(payload);
-    if (named.kind === "refused") return { errors: [named.error] };
-    const request: OperationRequest = named.kind === "named" ? { ...payload, query: named.text } : payload;
+    const { pipeline } = this.#options;
+    const { headers, principal } = this.#socket;
     const { signal } = this.#controller;
-    const preparation = prepare(request, this.#options, () => ({ headers: this.#socket.headers, signal }));
-    return run(preparation, this.#options);
+    return pipeline.run(await pipeline.prepare(this.#payload, { headers, signal, principal }));
   }
 
   /** Sends the only result. One without `data` was refused before anything was executed. */

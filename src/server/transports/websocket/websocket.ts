@@ -8,7 +8,7 @@
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { parse, type ExecutionArgs } from "graphql";
+import { parse, type ExecutionArgs, type GraphQLSchema } from "graphql";
 import { handleProtocols, makeServer } from "graphql-ws";
 import { WebSocketServer } from "ws";
 import type { RefuseHost } from "../hosts.js";
@@ -20,6 +20,7 @@ import type { SocketOperation } from "./socket-operation.js";
 
 /** What the WebSocket transport is made of. */
 export interface WebSocketTransportOptions extends SocketConnectionOptions {
+  readonly schema: GraphQLSchema;
   readonly server: Server;
   readonly path: string;
   readonly allowsOrigin: AllowsOrigin;
@@ -85,6 +86,7 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
 function createProtocol({ schema }: WebSocketTransportOptions): ProtocolServer {
   const document = parse("{ __typename }");
   return makeServer<undefined, SocketConnection>({
+    onConnect: async ({ extra }) => extra.authenticate(),
     onSubscribe: ({ extra }, id): ExecutionArgs => ({ schema, document, contextValue: extra.operation(id) }),
     execute: ({ contextValue }) => contextValue as SocketOperation,
   });

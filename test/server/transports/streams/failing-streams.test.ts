@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
+import { UnauthenticatedError } from "../../../../src/errors.js";
+import { EVERYBODY } from "../../../../src/access/principal.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { createFormatError } from "../../../../src/server/operation/format-error.js";
 import { PersistedOperations } from "../../../../src/server/operation/persisted-operations.js";
-import { formatResult, type ExecutionOptions } from "../../../../src/server/operation/pipeline.js";
+import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { ResultStream } from "../../../../src/server/subscription/result-stream.js";
 import { SerializedResults } from "../../../../src/server/subscription/serialized-results.js";
 import { createHttpTransport, type HttpTransportOptions } from "../../../../src/server/transports/http/http.js";
@@ -23,7 +25,7 @@ const MASKED = {
 };
 
 /** The transports with a pipeline whose parts fail as a test wants it. */
-async function start(parts: Partial<ExecutionOptions>): Promise<string> {
+async function start(parts: Partial<PipelineOptions>): Promise<string> {
   const logger = new RecordingLogger();
   const schema = createSchema();
   const documents = new Documents({
@@ -33,8 +35,9 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
     maxDocumentCacheBytes: 10_000,
   });
   const formatError = createFormatError(logger);
-  // The cast: what is left out is for the explorer and the limits of sockets.
-  const options = {
+  // The casts: what is left out is for the explorer and the limits of sockets.
+  const pipeline = new Pipeline({
+    authenticate: () => EVERYBODY,
     schema,
     documents,
     persisted: new PersistedOperations({
@@ -47,10 +50,16 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
     maxOperationCost: 1_000,
     maxCallsPerOperation: 100,
     maxCreatesPerOperation: 1,
-    createContext: () => ({}),
+    createContext: () => ({ end: () => undefined }),
     execute: createExecutor({ maxResponseBytes: 1_000_000 }),
     formatError,
-    serialized: new SerializedResults((result) => formatResult(result, formatError)),
+    ...parts,
+  } as unknown as PipelineOptions);
+  const options = {
+    schema,
+    pipeline,
+    formatError,
+    serialized: new SerializedResults((result) => pipeline.format(result)),
     logger,
     clock: manualClockNow(),
     allowsOrigin: () => true,
@@ -61,7 +70,6 @@ async function start(parts: Partial<ExecutionOptions>): Promise<string> {
     requestTimeoutMs: 10_000,
     maxSocketOperations: 10,
     maxSocketBufferBytes: 1_000_000,
-    ...parts,
   } as unknown as HttpTransportOptions & Parameters<typeof openWebSocketTransport>[0];
   const { app, apollo } = await createHttpTransport(options);
   const sockets = openWebSocketTransport({
@@ -111,12 +119,59 @@ describe("a subscription whose execution breaks", () => {
   });
 });
 
+describe("a caller that does not show who it is", () => {
+  const message = "Expected credentials.";
+  const authenticate = async (): Promise<never> => {
+    throw new UnauthenticatedError(message);
+  };
+  const errors = [{ message, extensions: { code: "UNAUTHENTICATED" } }];
+
+  it.each(["P", "S"] as const)("is refused with 401, by %s", async (name) => {
+    const url = await start({ authenticate });
+    const path = name === "P" ? "/graphql" : "/graphql/stream";
+    const response = await fetch(url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: name === "P" ? "application/json" : "text/event-stream" },
+      body: JSON.stringify({ query: "{ __typename }" }),
+    });
+    expect([response.status, await response.json()]).toEqual([401, { errors }]);
+  });
+
+  it("has its socket closed with 4401, and may try again with another", async () => {
+    let isKnown = false;
+    const url = await start({ authenticate: async () => (isKnown ? EVERYBODY : authenticate()) });
+    const socket = await RawSocket.openSilently(url);
+    socket.send({ type: "connection_init" });
+    expect(await socket.closed).toBe(4_401);
+    isKnown = true;
+    const next = await RawSocket.open(url);
+    next.send(subscribeMessage("a", "{ __typename }"));
+    expect(await next.rest("a")).toMatchObject([{ payload: { data: { __typename: "Query" } } }, { type: "complete" }]);
+  });
+
+  it("is asked once for a socket, not for each operation", async () => {
+    let asked = 0;
+    const url = await start({
+      authenticate: () => {
+        asked += 1;
+        return EVERYBODY;
+      },
+    });
+    const socket = await RawSocket.open(url);
+    for (const id of ["a", "b", "c"]) {
+      socket.send(subscribeMessage(id, "{ __typename }"));
+      await socket.rest(id);
+    }
+    expect(asked).toBe(1);
+  });
+});
+
 describe("a part of the pipeline that throws", () => {
   const throws = (): never => {
     throw new Error("odd");
   };
 
-  it.each<[string, Partial<ExecutionOptions>, string]>([
+  it.each<[string, Partial<PipelineOptions>, string]>([
     ["the documents", { documents: { check: throws } as unknown as Documents }, FOLLOW],
     ["the context", { createContext: throws }, FOLLOW],
     ["the begin of a subscription", { subscribe: async () => throws() }, FOLLOW],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { EVERYBODY } from "../../../../src/access/principal.js";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
@@ -319,7 +320,7 @@ describe("a WebSocket transport", () => {
       refuseHost: () => null,
       allowsOrigin: () => true,
       isDraining: () => false,
-      formatError: (error: unknown) => ({ message: String(error) }),
+      pipeline: { authenticate: async () => EVERYBODY },
       maxSocketOperations: 10,
       maxSocketBufferBytes: 100_000,
       maxRequestBytes: 100_000,
@@ -334,12 +335,14 @@ describe("a WebSocket transport", () => {
   }
 
   it("ends an operation with an `error` when the pipeline throws", async () => {
-    const persisted = {
-      resolve: () => {
+    const pipeline = {
+      authenticate: async () => EVERYBODY,
+      prepare: async () => {
         throw new Error("broken");
       },
-    } as unknown as WebSocketTransportOptions["persisted"];
-    const { url, logger } = await open({ persisted });
+      formatErrors: (errors: readonly unknown[]) => errors.map((error) => ({ message: String(error) })),
+    } as unknown as WebSocketTransportOptions["pipeline"];
+    const { url, logger } = await open({ pipeline });
     const socket = await RawSocket.open(url);
     for (const id of ["1", "2"]) {
       socket.send(subscribeMessage(id, HELLO));
