@@ -1,6 +1,6 @@
 /**
  * Counts what an operation means at most, in one walk over what it selects: fields, calls to IMM by the table of prices, and
- * mutations. Fields of one response name are one, as an execution merges them; of several possible types the one
+ * mutations. Fields of one response name are one call, as an execution merges them; of several possible types the one
  * with the most fields counts. Called by `price.ts` with a valid, bounded document; executes nothing.
  */
 
@@ -31,7 +31,7 @@ import { DEFAULT_FIRST } from "../../tasks/list/list-query.js";
 
 /** What an operation means at most. */
 export interface OperationCount {
-  /** Those below a list argument or `first` once per item; each has as many as it is selected by names. */
+  /** Each time that one is selected, fragments written out; those below a list argument or `first` once per item. */
   readonly fields: number;
   readonly calls: number;
   readonly mutations: number;
@@ -44,6 +44,8 @@ export interface CountedOperation {
   readonly root: OperationDefinitionNode;
   /** Coerced. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Where counting ends: with more selections, fragments written out, the fields are without bound. */
+  readonly maxSelections: number;
 }
 
 /** The last count of each operation: clients send the same ones, with other keys. */
@@ -97,6 +99,7 @@ class OperationWalk {
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Coordinates below the present root field. */
   readonly #below = new Set<string>();
+  #selections = 0;
 
   constructor(operation: CountedOperation) {
     this.#operation = operation;
@@ -114,7 +117,11 @@ class OperationWalk {
       calls += callsOf(selected.coordinate, selected.length, this.#below);
       if (selected.coordinate.startsWith("Mutation.") && selected.field !== TypeNameMetaFieldDef) mutations += 1;
     }
-    return { fields, calls, mutations };
+    return { fields: this.#hasEnough() ? Infinity : fields, calls, mutations };
+  }
+
+  #hasEnough(): boolean {
+    return this.#selections > this.#operation.maxSelections;
   }
 
   /** The field itself, under each of its selections, and what is selected below it. */
@@ -143,9 +150,9 @@ class OperationWalk {
   /** What is selected of an object of this type: an item for each response name. */
   #selectedOf(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): Selected[] {
     const byName = new Map<string, FieldNode[]>();
-    const spread = new Set<string>();
     const collect = (selection: SelectionNode): void => {
-      if (!isIncluded(selection, { variableValues: this.#operation.variables })) return;
+      this.#selections += 1;
+      if (this.#hasEnough() || !isIncluded(selection, { variableValues: this.#operation.variables })) return;
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value;
         const same = byName.get(name);
@@ -154,7 +161,6 @@ class OperationWalk {
         return;
       }
       const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
-      if (isSpread && spread.size === spread.add(selection.name.value).size) return;
       const fragment = isSpread ? this.#fragments.get(selection.name.value) : selection;
       if (this.#fits(fragment?.typeCondition?.name.value, type)) fragment?.selectionSet.selections.forEach(collect);
     };

@@ -47,7 +47,10 @@ export function refuseOperation(operation: PricedOperation, limits: CostLimits):
   const { errors, coerced } = getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 });
   if (coerced === undefined) return inShort(errors[0], () => refuseVariables(schema, root, variables));
   try {
-    return refuseCount(countOperation({ schema, document, root, variables: coerced }), limits);
+    return refuseCount(
+      countOperation({ schema, document, root, variables: coerced, maxSelections: limits.maxOperationCost }),
+      limits,
+    );
   } catch (thrown) {
     // A variable that is null for an argument with no room for null: what cannot be counted is not executed.
     if (thrown instanceof GraphQLError) return refusal(thrown.message);
