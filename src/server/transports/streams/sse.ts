@@ -1,14 +1,14 @@
 /**
  * The SSE transport: GraphQL over server-sent events in distinct connections mode, one operation per request, by GET and POST.
  *
- * graphql-sse writes the last event. The streaming is the house's own: the queue of graphql-sse does not wait for the client,
- * its heartbeats are not the clock's, and it says `complete` when a stream is cut short. It would also serialize a result
- * for each client; an event is made of the text that all share.
+ * The protocol is graphql-sse's, its server is not used: its queue does not wait for the client, its heartbeats are not the
+ * clock's, it says `complete` when a stream is cut short, and it would serialize a result for each client.
+ *
+ * @see https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
  */
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { OperationTypeNode } from "graphql";
-import { print } from "graphql-sse";
 import Negotiator from "negotiator";
 import { clientSignal } from "../client-signal.js";
 import type { Pipeline } from "../../operation/pipeline.js";
@@ -33,7 +33,7 @@ const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that 
 const NOT_POSTED: HttpRefusal = { status: 405, message: "Expected a mutation to be posted." };
 
 const COMMENT = ":\n\n";
-const COMPLETION = print({ event: "complete", data: null });
+const COMPLETION = "event: complete\ndata:\n\n";
 
 const wire: Wire = {
   contentType: `${EVENT_STREAM}; charset=utf-8`,
