@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { isTooDeep, isTooLarge, MAX_JSON_DEPTH, parseExact, stringifyExact, withPlainNumbers } from "../src/json.js";
 
 /** Arrays and objects in turn, `depth` of them in each other, with `core` in the innermost. */
@@ -9,21 +9,21 @@ function nested(depth: number, ...core: readonly unknown[]): unknown {
 }
 
 describe("a value", () => {
-  test.each([null, undefined, 1, "text", true])("that holds nothing (%p) is never too deep", (value) => {
+  it.each([null, undefined, 1, "text", true])("that holds nothing (%p) is never too deep", (value) => {
     expect(isTooDeep(value)).toBe(false);
   });
 
-  test.each([[[]], [["text"]]])("may be nested to the bound and no deeper, with %j innermost", (core) => {
+  it.each([[[]], [["text"]]])("may be nested to the bound and no deeper, with %j innermost", (core) => {
     expect(isTooDeep(nested(MAX_JSON_DEPTH, ...core))).toBe(false);
     expect(isTooDeep(nested(MAX_JSON_DEPTH + 1, ...core))).toBe(true);
   });
 
-  test("is found too deep by its deepest part, not by its first", () => {
+  it("is found too deep by its deepest part, not by its first", () => {
     expect(isTooDeep([1, [2], { a: nested(MAX_JSON_DEPTH) }])).toBe(true);
     expect(isTooDeep(Array.from({ length: 1_000 }, () => nested(MAX_JSON_DEPTH - 1)))).toBe(false);
   });
 
-  test("may be nested as deep as a text can hold without ending the process", () => {
+  it("may be nested as deep as a text can hold without ending the process", () => {
     const depth = 1_000_000;
     expect(isTooDeep(JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`))).toBe(true);
   });
@@ -32,7 +32,7 @@ describe("a value", () => {
 describe("the size of a value", () => {
   const shared = { uri: "oss://bucket/key", list: [1, -2.5, 1e21, true, false, null] };
 
-  test.each<[string, unknown]>([
+  it.each<[string, unknown]>([
     ["a number", 12.5],
     ["a text", "text"],
     ["escapes", 'a"b\\c\n\u0001\u007f'],
@@ -48,7 +48,7 @@ describe("the size of a value", () => {
     expect(isTooLarge(value, bytes - 1)).toBe(true);
   });
 
-  test("is found without measuring an object again for each time that it is held", () => {
+  it("is found without measuring an object again for each time that it is held", () => {
     let reads = 0;
     const held = {
       get member() {
@@ -60,7 +60,7 @@ describe("the size of a value", () => {
     expect(reads).toBe(1);
   });
 
-  test("is too large where a value holds itself, and where there are too many values", () => {
+  it("is too large where a value holds itself, and where there are too many values", () => {
     const ring: unknown[] = [];
     ring.push({ ring });
     expect(isTooLarge(ring, 1_000_000)).toBe(true);
@@ -68,14 +68,14 @@ describe("the size of a value", () => {
     expect(isTooLarge(Array(249_999).fill(0), 10_000_000)).toBe(false);
   });
 
-  test("is found however deep a value is nested", () => {
+  it("is found however deep a value is nested", () => {
     const depth = 1_000_000;
     expect(isTooLarge(JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`), 100)).toBe(true);
   });
 });
 
 describe("the digits of numbers", () => {
-  test.each([
+  it.each([
     "12345678901234567890",
     "9007199254740993",
     "1.10",
@@ -91,25 +91,25 @@ describe("the digits of numbers", () => {
     expect(withPlainNumbers(parseExact(text))).toEqual(JSON.parse(text));
   });
 
-  test.each(["7", "1.5", '{"a":[1,"1.10"]}', "-9007199254740991"])(
+  it.each(["7", "1.5", '{"a":[1,"1.10"]}', "-9007199254740991"])(
     "are JavaScript's where it has the same: %s",
     (text) => {
       expect(parseExact(text)).toEqual(JSON.parse(text));
     },
   );
 
-  test("keep the last of two members of one name, as JSON.parse does", () => {
+  it("keep the last of two members of one name, as JSON.parse does", () => {
     expect(withPlainNumbers(parseExact('{"a":1.10,"b":2,"a":{"c":3.0}}'))).toEqual({ a: { c: 3 }, b: 2 });
   });
 
-  test("are JavaScript's in a text that is too long or nested too deep to be read otherwise", () => {
+  it("are JavaScript's in a text that is too long or nested too deep to be read otherwise", () => {
     const deep = `${"[".repeat(1_000_000)}1.10${"]".repeat(1_000_000)}`;
     expect(isTooDeep(parseExact(deep))).toBe(true);
     const long = `["${" ".repeat(5_000_000)}",1.10]`;
     expect(parseExact(long)).toEqual(JSON.parse(long));
   });
 
-  test("are made plain once in what is held many times, and not at all in what holds itself", () => {
+  it("are made plain once in what is held many times, and not at all in what holds itself", () => {
     let value: unknown = parseExact("[1.10]");
     for (let level = 0; level < 40; level += 1) value = [value, value];
     const plain = withPlainNumbers(value) as readonly unknown[];

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 
 const MODULE = new URL("../../src/commands/log-output.js", import.meta.url);
 
@@ -43,7 +43,7 @@ async function run(stderr: "read" | "unread" | "closed" | number): Promise<Outco
 }
 
 describe("the log of the command", () => {
-  test("is written to its last line before it is closed, where it is read", async () => {
+  it("is written to its last line before it is closed, where it is read", async () => {
     const { code, stdout, stderr } = await run("read");
     expect({ code, stdout }).toEqual({ code: 0, stdout: "alive closed" });
     const lines = stderr.trim().split("\n");
@@ -51,11 +51,11 @@ describe("the log of the command", () => {
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ msg: "The last line." });
   });
 
-  test.each(["unread", "closed"] as const)("is lost where its pipe is %s, and nothing else is", async (stderr) => {
+  it.each(["unread", "closed"] as const)("is lost where its pipe is %s, and nothing else is", async (stderr) => {
     expect(await run(stderr)).toMatchObject({ code: 0, stdout: "alive closed" });
   });
 
-  test("is lost on a full disk, and nothing else is", async () => {
+  it("is lost on a full disk, and nothing else is", async () => {
     const full = openSync("/dev/full", "w");
     const outcome = run(full);
     closeSync(full);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { callAs, codeOf, listTasks, refusalOf, send, sendSigned, signedHeaders } from "./emulator-client.js";
@@ -22,18 +22,18 @@ beforeEach(async () => {
 afterEach(() => emulator.close());
 
 describe("a genuine request", () => {
-  test("is accepted from the vendor's client, whatever characters it signs", async () => {
+  it("is accepted from the vendor's client, whatever characters it signs", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "a", tags: { "k!'()*": "v é/+= &" } });
     const { Tasks } = await listTasks(emulator, { TagSelector: "k!'()*=v é/+= &" });
     expect(Tasks).toHaveLength(1);
   });
 
-  test("may be a GET, with the parameters in the query", async () => {
+  it("may be a GET, with the parameters in the query", async () => {
     const answer = await sendSigned(emulator, { ...listRequest, method: "GET" });
     expect(answer.status).toBe(200);
   });
 
-  test("may carry its parameters in a form body, which the signature covers", async () => {
+  it("may carry its parameters in a form body, which the signature covers", async () => {
     const body = "ProjectName=immtest&DatasetName=d&StoryType=TravelMemory";
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const signed = await sendSigned(emulator, { body, headers }, { action: "CreateStory" });
@@ -45,7 +45,7 @@ describe("a genuine request", () => {
 });
 
 describe("a request that is not genuine", () => {
-  test("is refused with another secret, and shown what the server signed but never the secret", async () => {
+  it("is refused with another secret, and shown what the server signed but never the secret", async () => {
     await restart({ accessKeySecret: "right-secret" });
     const keys = { accessKeySecret: "wrong-secret" };
     const call = callAs(emulator, keys, "ListTasks", { ProjectName: "immtest", NextToken: "leaked-value" });
@@ -56,13 +56,13 @@ describe("a request that is not genuine", () => {
     expect(JSON.stringify(data)).not.toContain("right-secret");
   });
 
-  test("is refused with an unknown access key", async () => {
+  it("is refused with an unknown access key", async () => {
     const call = callAs(emulator, { accessKeyId: "stranger" }, "ListTasks", { ProjectName: "immtest" });
     expect(await refusalOf(call)).toMatchObject({ code: "InvalidAccessKeyId.NotFound", statusCode: 404 });
     expect(emulator.calls).toMatchObject([{ accessKeyId: "stranger", status: 404 }]);
   });
 
-  test.each([
+  it.each([
     ["authorization", "IncompleteSignature"],
     ["x-acs-date", "MissingParameter"],
     ["x-acs-signature-nonce", "MissingParameter"],
@@ -74,12 +74,12 @@ describe("a request that is not genuine", () => {
     expect(codeOf(answer)).toBe(code);
   });
 
-  test("is refused when Authorization is of another scheme", async () => {
+  it("is refused when Authorization is of another scheme", async () => {
     const headers = { ...signedHeaders(emulator, listRequest), authorization: "Bearer abc" };
     expect(codeOf(await send(emulator, { ...listRequest, headers }))).toBe("IncompleteSignature");
   });
 
-  test("is refused when its date is not of the form that IMM takes", async () => {
+  it("is refused when its date is not of the form that IMM takes", async () => {
     const headers = { ...signedHeaders(emulator, listRequest), "x-acs-date": "yesterday" };
     expect(codeOf(await send(emulator, { ...listRequest, headers }))).toBe("InvalidTimeStamp.Format");
   });
@@ -89,13 +89,13 @@ describe("the date of a request", () => {
   // Request dates have whole seconds, so the clock must not stand between two of them.
   const wholeSecond = Math.floor(Date.now() / 1_000) * 1_000;
 
-  test.each([-15, 15])("may be off by %d minutes", async (minutes) => {
+  it.each([-15, 15])("may be off by %d minutes", async (minutes) => {
     await restart({ clock: new ManualClock(wholeSecond) });
     const date = new Date(wholeSecond + minutes * MINUTE_MS);
     expect((await sendSigned(emulator, listRequest, { date })).status).toBe(200);
   });
 
-  test.each([-15 * MINUTE_MS - 1_000, 15 * MINUTE_MS + 1_000])("may not be off by %d ms", async (offMs) => {
+  it.each([-15 * MINUTE_MS - 1_000, 15 * MINUTE_MS + 1_000])("may not be off by %d ms", async (offMs) => {
     await restart({ clock: new ManualClock(wholeSecond) });
     const answer = await sendSigned(emulator, listRequest, { date: new Date(wholeSecond + offMs) });
     expect(answer.status).toBe(400);
@@ -104,7 +104,7 @@ describe("the date of a request", () => {
 });
 
 describe("the nonce of a request", () => {
-  test("is good once within fifteen minutes, and good again after", async () => {
+  it("is good once within fifteen minutes, and good again after", async () => {
     const signing = { nonce: "once" };
     const replay = () => sendSigned(emulator, listRequest, { ...signing, date: new Date(clock.now()) });
     expect((await replay()).status).toBe(200);
@@ -115,7 +115,7 @@ describe("the nonce of a request", () => {
     expect((await replay()).status).toBe(200);
   });
 
-  test("is not spent by a request with a wrong signature", async () => {
+  it("is not spent by a request with a wrong signature", async () => {
     const forged = await sendSigned(emulator, listRequest, { nonce: "mine", secret: "guess" });
     expect(codeOf(forged)).toBe("SignatureDoesNotMatch");
     expect((await sendSigned(emulator, listRequest, { nonce: "mine" })).status).toBe(200);
@@ -125,7 +125,7 @@ describe("the nonce of a request", () => {
 describe("an STS token", () => {
   const query = { ProjectName: "immtest" };
 
-  test("is required and compared when the emulator has one", async () => {
+  it("is required and compared when the emulator has one", async () => {
     await restart({ securityToken: "tok+en/==" });
     await expect(callAs(emulator, { securityToken: "tok+en/==" }, "ListTasks", query)).resolves.toHaveProperty("Tasks");
     expect(await refusalOf(callAs(emulator, {}, "ListTasks", query))).toMatchObject({ code: "MissingSecurityToken" });
@@ -133,7 +133,7 @@ describe("an STS token", () => {
     expect(mismatch).toMatchObject({ code: "InvalidSecurityToken.MismatchWithAccessKey", statusCode: 400 });
   });
 
-  test("is masked where a refusal shows what the server signed", async () => {
+  it("is masked where a refusal shows what the server signed", async () => {
     await restart({ securityToken: "sensitive-token" });
     const keys = { securityToken: "sensitive-token", accessKeySecret: "wrong" };
     const { code, data } = await refusalOf(callAs(emulator, keys, "ListTasks", query));
@@ -143,7 +143,7 @@ describe("an STS token", () => {
 });
 
 describe("a request that goes astray", () => {
-  test.each([
+  it.each([
     [{ path: "/tasks" }, 404, "InvalidPath.NotFound"],
     [{ method: "PUT" }, 405, "UnsupportedHTTPMethod"],
     [{ body: "x".repeat(1_048_577) }, 413, "RequestBodyTooLarge"],
@@ -153,12 +153,12 @@ describe("a request that goes astray", () => {
     expect(codeOf(answer)).toBe(code);
   });
 
-  test("is refused as a GET of an action that is no read", async () => {
+  it("is refused as a GET of an action that is no read", async () => {
     const answer = await sendSigned(emulator, { method: "GET" }, { action: "CreateStory" });
     expect(codeOf(answer)).toBe("UnsupportedHTTPMethod");
   });
 
-  test("is refused when the action or the version is not known", async () => {
+  it("is refused when the action or the version is not known", async () => {
     const unknown = await refusalOf(callAs(emulator, {}, "StopTask", {}));
     expect(unknown).toMatchObject({ code: "InvalidAction.NotFound", statusCode: 404 });
     const old = await sendSigned(emulator, { headers: { "x-acs-version": "2017-09-06" } });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
 import { type CreateAction, createOperations } from "../../src/imm/operations/operations.js";
 import { connectTo } from "../support/emulator-imm-client.js";
@@ -60,42 +60,39 @@ async function everyTaskId(): Promise<string[]> {
 describe("each operation that starts a task", () => {
   const cases = createActions.flatMap((action) => TWO_VARIANTS.map((variant) => [action, variant] as const));
 
-  test.each(cases)(
-    "%s takes the full input %d of the real client, and its task runs to its end",
-    async (...example) => {
-      const [action] = example;
-      const { taskType, hasRequestDefinition } = createOperations[action];
-      const client = await connectTo(emulator);
-      const input = exampleInput(...example);
-      const created = await client.createTask({ action, input: toImmInput(action, input) });
-      expect(created).toEqual({
-        taskId: expect.stringMatching(new RegExp(`^${taskType}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)),
-        eventId: expect.stringMatching(/^[0-9A-F]{3}-1/),
-        requestId: expect.stringMatching(/^[0-9A-F]{8}-/),
-      });
+  it.each(cases)("%s takes the full input %d of the real client, and its task runs to its end", async (...example) => {
+    const [action] = example;
+    const { taskType, hasRequestDefinition } = createOperations[action];
+    const client = await connectTo(emulator);
+    const input = exampleInput(...example);
+    const created = await client.createTask({ action, input: toImmInput(action, input) });
+    expect(created).toEqual({
+      taskId: expect.stringMatching(new RegExp(`^${taskType}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)),
+      eventId: expect.stringMatching(/^[0-9A-F]{3}-1/),
+      requestId: expect.stringMatching(/^[0-9A-F]{8}-/),
+    });
 
-      const key = { projectName: "example-project", taskType, taskId: created.taskId };
-      const running = await client.getTask({ ...key, requestDefinition: true });
-      expect(running).toMatchObject({ status: "Running", eventId: created.eventId });
-      expect(running.userData).toBe(input["userData"]);
-      expect(running.tags).toEqual(input["tags"]);
-      expect(running.taskRequestDefinition !== undefined).toBe(hasRequestDefinition);
+    const key = { projectName: "example-project", taskType, taskId: created.taskId };
+    const running = await client.getTask({ ...key, requestDefinition: true });
+    expect(running).toMatchObject({ status: "Running", eventId: created.eventId });
+    expect(running.userData).toBe(input["userData"]);
+    expect(running.tags).toEqual(input["tags"]);
+    expect(running.taskRequestDefinition !== undefined).toBe(hasRequestDefinition);
 
-      const { tasks } = await client.listTasks({ projectName: "example-project", requestDefinition: true });
-      expect(tasks).toMatchObject([{ taskType, taskId: created.taskId, status: "Running", progress: 0 }]);
-      const { query, body } = encodeInput(action, input);
-      const definition = JSON.parse(String(tasks[0]?.taskRequestDefinition)) as Record<string, unknown>;
-      expect(Object.keys(definition).toSorted()).toEqual(Object.keys({ ...query, ...body }).toSorted());
-      for (const [name, text] of Object.entries({ ...query, ...body })) {
-        expect(definition[name]).toEqual(typeof definition[name] === "string" ? text : JSON.parse(text));
-      }
+    const { tasks } = await client.listTasks({ projectName: "example-project", requestDefinition: true });
+    expect(tasks).toMatchObject([{ taskType, taskId: created.taskId, status: "Running", progress: 0 }]);
+    const { query, body } = encodeInput(action, input);
+    const definition = JSON.parse(String(tasks[0]?.taskRequestDefinition)) as Record<string, unknown>;
+    expect(Object.keys(definition).toSorted()).toEqual(Object.keys({ ...query, ...body }).toSorted());
+    for (const [name, text] of Object.entries({ ...query, ...body })) {
+      expect(definition[name]).toEqual(typeof definition[name] === "string" ? text : JSON.parse(text));
+    }
 
-      await clock.advance(LONG_ENOUGH_MS);
-      await expect(client.getTask(key)).resolves.toMatchObject({ status: "Succeeded", endTime: expect.any(String) });
-    },
-  );
+    await clock.advance(LONG_ENOUGH_MS);
+    await expect(client.getTask(key)).resolves.toMatchObject({ status: "Succeeded", endTime: expect.any(String) });
+  });
 
-  test.each(cases)("%s takes no parameter of input %d from the wrong place", async (action, variant) => {
+  it.each(cases)("%s takes no parameter of input %d from the wrong place", async (action, variant) => {
     const { query, body } = encodeInput(action, exampleInput(action, variant));
     for (const name of Object.keys({ ...query, ...body })) {
       const answer = await sendPlaced(action, ...moved(query, body, name));
@@ -122,7 +119,7 @@ describe("each operation that starts a task", () => {
 });
 
 describe("a create that is refused starts nothing", () => {
-  test.each<[action: CreateAction, query: Record<string, string>, code: string]>([
+  it.each<[action: CreateAction, query: Record<string, string>, code: string]>([
     ["CreateFileCompressionTask", { ...compression, ProjectName: "" }, "MissingProjectName"],
     ["CreateFileCompressionTask", { ...compression, TargetURI: "" }, "MissingTargetURI"],
     ["CreateFileCompressionTask", { ...compression, SourceManifestURI: "" }, "MissingSources"],
@@ -141,7 +138,7 @@ describe("a create that is refused starts nothing", () => {
     expect(await everyTaskId()).toEqual([]);
   });
 
-  test("and so is one by GET", async () => {
+  it("and so is one by GET", async () => {
     const answer = await sendSigned(
       emulator,
       { method: "GET", query: compression },
@@ -164,7 +161,7 @@ describe("the life of a created task", () => {
     }
   }
 
-  test("takes as long as suits its type, by the chance of the clock", async () => {
+  it("takes as long as suits its type, by the chance of the clock", async () => {
     clock.nextRandom = 0;
     expect(await lifeOf("CreateImageModerationTask", moderation)).toMatchObject({ Status: "Succeeded", tookMs: 4_000 });
     expect(await lifeOf("CreateVideoModerationTask", moderation)).toMatchObject({ tookMs: 20_000 });
@@ -172,13 +169,13 @@ describe("the life of a created task", () => {
     expect(await lifeOf("CreateFileCompressionTask", compression)).toMatchObject({ tookMs: 14_000 });
   });
 
-  test("is shortened by the time scale", async () => {
+  it("is shortened by the time scale", async () => {
     await restart({ timeScale: 10 });
     clock.nextRandom = 0;
     expect(await lifeOf("CreateVideoModerationTask", moderation)).toMatchObject({ tookMs: 2_000 });
   });
 
-  test.each<[action: CreateAction, query: Record<string, string>]>([
+  it.each<[action: CreateAction, query: Record<string, string>]>([
     ["CreateFileCompressionTask", { ...compression, SourceManifestURI: "oss://b/Missing.json" }],
     ["CreateImageModerationTask", { ...moderation, SourceURI: "oss://b/dir/missing.jpg" }],
     ["CreateImageToPDFTask", { ProjectName: "immtest", Sources: '[{"URI":"oss://b/1"},{"URI":"oss://b/missing"}]' }],
@@ -192,12 +189,12 @@ describe("the life of a created task", () => {
     });
   });
 
-  test("does not fail where only the bucket or the target holds missing", async () => {
+  it("does not fail where only the bucket or the target holds missing", async () => {
     const query = { ...compression, SourceManifestURI: "oss://missing/a", TargetURI: "oss://b/missing" };
     expect(await lifeOf("CreateFileCompressionTask", query)).toMatchObject({ Status: "Succeeded" });
   });
 
-  test("keeps the definition as it was sent, without what defaults add", async () => {
+  it("keeps the definition as it was sent, without what defaults add", async () => {
     const query = { ProjectName: "immtest", Sources: '[{"URI":"oss://b/a.png"}]', TargetURI: "oss://b/t.jpg" };
     await create("CreateImageSplicingTask", { ...query, ImageFormat: "", Colour: "red" });
     const { Tasks } = await listTasks(emulator, { RequestDefinition: "true" });
@@ -207,7 +204,7 @@ describe("the life of a created task", () => {
     });
   });
 
-  test("is as whoever started the emulator says, by what is asked for", async () => {
+  it("is as whoever started the emulator says, by what is asked for", async () => {
     await restart({
       createdTasks: ({ action, taskType, parameters }) =>
         parameters["UserData"] === "fail"
@@ -228,7 +225,7 @@ describe("the life of a created task", () => {
 });
 
 describe("the same create again", () => {
-  test("starts a second task, also when only the answer to the first was lost", async () => {
+  it("starts a second task, also when only the answer to the first was lost", async () => {
     emulator.injectFault({ kind: "answerLost", action: "CreateFileCompressionTask", times: 1 });
     const client = await connectTo(emulator);
     const request = {
@@ -261,7 +258,7 @@ describe("what may be asked for in a second", () => {
     return Promise.all(calls).then((answers) => answers.map(codeOf));
   }
 
-  test("is what the project grants, also where it is named in the body", async () => {
+  it("is what the project grants, also where it is named in the body", async () => {
     await restart({ maxRequestsPerSecond: 1 });
     const client = await connectTo(emulator);
     const story = { ProjectName: "immtest", DatasetName: "d", StoryType: "TravelMemory" };
@@ -272,7 +269,7 @@ describe("what may be asked for in a second", () => {
     });
   });
 
-  test("is fifty office conversions of a user, and others beside them", async () => {
+  it("is fifty office conversions of a user, and others beside them", async () => {
     const codes = await convert(53);
     expect(codes.filter((code) => code === undefined)).toHaveLength(50);
     expect(codes.filter((code) => code === "Throttling.User")).toHaveLength(3);

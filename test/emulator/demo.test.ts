@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { demoTasks, startDemo } from "../../src/emulator/demo.js";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.js";
 import { type ResultOperation, resultOperations } from "../../src/imm/operations/operations.js";
@@ -42,7 +42,7 @@ beforeEach(async () => {
 afterEach(stop);
 
 describe("the well-known tasks", () => {
-  test("show every state", async () => {
+  it("show every state", async () => {
     expect(await getTask(emulator, "VideoModeration", "VideoModeration-demo-slow")).toMatchObject({
       Status: "Running",
     });
@@ -56,7 +56,7 @@ describe("the well-known tasks", () => {
     ]);
   });
 
-  test("hold definitions with secrets, without them, that are not JSON, and none", async () => {
+  it("hold definitions with secrets, without them, that are not JSON, and none", async () => {
     const secret = await getTask(emulator, "FileUncompression", "FileUncompression-demo-secret", withDefinition);
     expect(secret["TaskRequestDefinition"]).toContain('"Password": "correct-horse-battery-staple"');
     const roles = await getTask(emulator, "FileCompression", "FileCompression-demo-credential", withDefinition);
@@ -69,7 +69,7 @@ describe("the well-known tasks", () => {
     expect(none["UserData"]).toBe("quarterly report, second draft");
   });
 
-  test("hold a result of each type that has one", async () => {
+  it("hold a result of each type that has one", async () => {
     for (const { action, taskType, outcome } of Object.values<ResultOperation>(resultOperations)) {
       const finished = demoTasks.find(
         (task) => task.taskType === taskType && task.taskId !== "VideoModeration-demo-slow",
@@ -82,13 +82,13 @@ describe("the well-known tasks", () => {
     }
   });
 
-  test("are all to be found under the ids that the catalogue names", async () => {
+  it("are all to be found under the ids that the catalogue names", async () => {
     const answers = await Promise.all(demoTasks.map(({ taskType, taskId }) => getTask(emulator, taskType, taskId)));
     expect(answers.map(({ TaskId }) => TaskId)).toEqual(demoTasks.map(({ taskId }) => taskId));
     expect(new Set(demoTasks.map(({ shows }) => shows)).size).toBeGreaterThan(5);
   });
 
-  test.each(["", "-2", "-9"])(
+  it.each(["", "-2", "-9"])(
     "FileCompression-demo-running%s runs from 0 to its end whenever first seen",
     async (suffix) => {
       await clock.advance(3 * HOUR_MS);
@@ -112,14 +112,14 @@ describe("the well-known tasks", () => {
 });
 
 describe("the rolling series", () => {
-  test("has something running at any time, for hours", async () => {
+  it("has something running at any time, for hours", async () => {
     for (let hour = 0; hour < 9; hour++) {
       expect((await runningRolling()).length).toBeGreaterThanOrEqual(2);
       await clock.advance(HOUR_MS + 7 * SECOND_MS);
     }
   });
 
-  test("keeps its density when the emulator runs tasks faster", async () => {
+  it("keeps its density when the emulator runs tasks faster", async () => {
     await stop();
     await start({ timeScale: 10 });
     for (let round = 0; round < 20; round++) {
@@ -128,7 +128,7 @@ describe("the rolling series", () => {
     }
   });
 
-  test("is the same for the same seed, and another for another", async () => {
+  it("is the same for the same seed, and another for another", async () => {
     const first = await rollingData();
     await stop();
     await start();
@@ -138,13 +138,13 @@ describe("the rolling series", () => {
     expect(await rollingData()).not.toEqual(first);
   });
 
-  test("shows success and failure", async () => {
+  it("shows success and failure", async () => {
     await clock.advance(30 * 60 * SECOND_MS);
     const statuses = new Set((await rollingData()).map(({ Status }) => Status));
     expect(statuses).toEqual(new Set(["Succeeded", "Failed"]));
   });
 
-  test("stops adding when it is stopped, and leaves no timer", async () => {
+  it("stops adding when it is stopped, and leaves no timer", async () => {
     demo.stop();
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(60 * SECOND_MS);
@@ -152,7 +152,7 @@ describe("the rolling series", () => {
   });
 });
 
-test("the demo keeps no more than seven days of tasks", async () => {
+it("the demo keeps no more than seven days of tasks", async () => {
   demo.stop();
   await clock.advance(7 * DAY_MS);
   expect((await listTasks(emulator)).Tasks).toEqual([]);

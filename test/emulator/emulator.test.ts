@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { connect } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { CallLog, MAX_KEPT_CALLS } from "../../src/emulator/call-log.js";
 import { type Emulator, startEmulator } from "../../src/emulator/emulator.js";
 import { ConfigurationError } from "../../src/errors.js";
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => emulator.close());
 
 describe("the drive methods", () => {
-  test("addTask plans a life of twenty seconds under an id of IMM's form", () => {
+  it("addTask plans a life of twenty seconds under an id of IMM's form", () => {
     const task = emulator.addTask({ taskType: "MediaConvert" });
     expect(task).toMatchObject({
       projectName: "immtest",
@@ -32,7 +32,7 @@ describe("the drive methods", () => {
     });
   });
 
-  test("finishTask and failTask end a task now, with the progress it has", async () => {
+  it("finishTask and failTask end a task now, with the progress it has", async () => {
     for (const taskId of ["a", "b"]) emulator.addTask({ taskType: "MediaConvert", taskId });
     await clock.advance(5_000);
     emulator.finishTask("a");
@@ -45,7 +45,7 @@ describe("the drive methods", () => {
     expect(Tasks[0]?.["EndTime"]).toBe(Tasks[1]?.["EndTime"]);
   });
 
-  test("setProgress holds until it is set again, and a failure keeps it", async () => {
+  it("setProgress holds until it is set again, and a failure keeps it", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "a" });
     emulator.setProgress("a", 80);
     await clock.advance(1_000);
@@ -55,21 +55,21 @@ describe("the drive methods", () => {
     expect((await listTasks(emulator)).Tasks[0]).toMatchObject({ Status: "Failed", Progress: 3 });
   });
 
-  test("forgetTask makes a task as unknown as one that is seven days old", async () => {
+  it("forgetTask makes a task as unknown as one that is seven days old", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "a" });
     emulator.forgetTask("a");
     expect(await refusalOf(getTask(emulator, "MediaConvert", "a"))).toMatchObject({ code: "ResourceNotFound" });
     expect(await listIds(emulator)).toEqual([]);
   });
 
-  test("timeScale divides durations and leaves the start where it was", async () => {
+  it("timeScale divides durations and leaves the start where it was", async () => {
     const fast = await startEmulator({ clock, timeScale: 10 });
     const task = fast.addTask({ taskType: "MediaConvert", startedAgoMs: 1_000 });
     await fast.close();
     expect(task).toMatchObject({ durationMs: 2_000, startedAt: clock.now() - 1_000 });
   });
 
-  test("refuse a task that is not there, not yet started or already ended", () => {
+  it("refuse a task that is not there, not yet started or already ended", () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "waits", startsWhenFirstSeen: true });
     emulator.addTask({ taskType: "MediaConvert", taskId: "ended", durationMs: 0 });
     expect(() => emulator.finishTask("a")).toThrow("The emulator has no task `a`");
@@ -78,7 +78,7 @@ describe("the drive methods", () => {
     expect(() => emulator.setProgress("ended", 1)).toThrow("The task `ended` has already ended: Succeeded");
   });
 
-  test("refuse an id that is taken, a project that does not exist and numbers out of range", () => {
+  it("refuse an id that is taken, a project that does not exist and numbers out of range", () => {
     const taskType = "MediaConvert";
     emulator.addTask({ taskType, taskId: "a" });
     expect(() => emulator.addTask({ taskType, taskId: "a" })).toThrow("The emulator already has a task `a`");
@@ -96,7 +96,7 @@ describe("the drive methods", () => {
 });
 
 describe("startEmulator", () => {
-  test.each([
+  it.each([
     [{ port: -1 }, "Expected `port` to be an integer from 0 to 65535, got `-1`"],
     [{ projects: [] }, "Expected `projects` to name at least one project, got none"],
     [{ maxClockSkewMs: -1 }, "Expected `maxClockSkewMs` to be 0 or more, got `-1`"],
@@ -106,7 +106,7 @@ describe("startEmulator", () => {
     await expect(startEmulator(options)).rejects.toThrow(new ConfigurationError(message));
   });
 
-  test("rejects when the port is taken", async () => {
+  it("rejects when the port is taken", async () => {
     const port = Number(new URL(emulator.url).port);
     await expect(startEmulator({ port })).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
@@ -115,7 +115,7 @@ describe("startEmulator", () => {
 });
 
 describe("the calls received", () => {
-  test("are kept in order with what was sent and what was answered, the refused ones among them", async () => {
+  it("are kept in order with what was sent and what was answered, the refused ones among them", async () => {
     await listTasks(emulator, { MaxResults: "5" });
     await refusalOf(getTask(emulator, "MediaConvert", "a"));
     await send(emulator, { path: "/elsewhere" });
@@ -134,7 +134,7 @@ describe("the calls received", () => {
     expect(emulator.calls).toEqual([]);
   });
 
-  test("tell how many were in flight at once", async () => {
+  it("tell how many were in flight at once", async () => {
     emulator.injectFault({ kind: "latency", delayMs: 100, times: 3 });
     const calls = [1, 2, 3].map(() => sendSigned(emulator, listRequest));
     await until(() => emulator.calls.length === 3);
@@ -146,7 +146,7 @@ describe("the calls received", () => {
     expect(emulator.maxConcurrentCalls).toBe(1);
   });
 
-  test("are bounded: the oldest give way", () => {
+  it("are bounded: the oldest give way", () => {
     const log = new CallLog();
     for (let at = 0; at < MAX_KEPT_CALLS * 2.5; at++) {
       log.record({ action: "", parameters: {}, at, status: null, accessKeyId: null });
@@ -158,7 +158,7 @@ describe("the calls received", () => {
 });
 
 describe("close", () => {
-  test("cuts stalled, delayed and idle connections and leaves no timer", async () => {
+  it("cuts stalled, delayed and idle connections and leaves no timer", async () => {
     const agent = new Agent({ keepAlive: true });
     await sendSigned(emulator, { ...listRequest, agent });
     const silent = connect(Number(new URL(emulator.url).port), "127.0.0.1");
@@ -182,7 +182,7 @@ describe("close", () => {
     await expect(send(emulator)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 
-  test("may be called again, also while it is under way", async () => {
+  it("may be called again, also while it is under way", async () => {
     await Promise.all([emulator.close(), emulator.close()]);
     await expect(emulator.close()).resolves.toBeUndefined();
   });

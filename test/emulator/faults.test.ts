@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, startEmulator } from "../../src/emulator/emulator.js";
 import { Faults } from "../../src/emulator/faults.js";
 import { ManualClock } from "../support/manual-clock.js";
@@ -28,7 +28,7 @@ function drawEach(faults: Faults, numbers: readonly number[], action = "GetTask"
 }
 
 describe("an injected fault, as a client sees it", () => {
-  test("latency: the right answer, after the delay by the clock", async () => {
+  it("latency: the right answer, after the delay by the clock", async () => {
     emulator.injectFault({ kind: "latency", delayMs: 700 });
     let isAnswered = false;
     const call = sendSigned(emulator, listRequest).then((answer) => {
@@ -44,7 +44,7 @@ describe("an injected fault, as a client sees it", () => {
     expect(emulator.calls).toMatchObject([{ fault: "latency", status: 200 }]);
   });
 
-  test("latency: no timer is left when the client does not wait", async () => {
+  it("latency: no timer is left when the client does not wait", async () => {
     emulator.injectFault({ kind: "latency", delayMs: 60_000 });
     const controller = new AbortController();
     const call = sendSigned(emulator, { ...listRequest, signal: controller.signal });
@@ -55,7 +55,7 @@ describe("an injected fault, as a client sees it", () => {
     expect(emulator.calls).toMatchObject([{ fault: "latency", status: null }]);
   });
 
-  test("stall: no answer until the emulator closes", async () => {
+  it("stall: no answer until the emulator closes", async () => {
     emulator.injectFault({ kind: "stall", times: 1 });
     const stalled = sendSigned(emulator, listRequest).catch((error: unknown) => error);
     await until(() => emulator.calls.length === 1);
@@ -66,13 +66,13 @@ describe("an injected fault, as a client sees it", () => {
     expect(await stalled).toMatchObject({ code: "ECONNRESET" });
   });
 
-  test("reset: the connection breaks without an answer, and nothing is done", async () => {
+  it("reset: the connection breaks without an answer, and nothing is done", async () => {
     emulator.injectFault({ kind: "reset" });
     await expect(sendSigned(emulator, listRequest)).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(emulator.calls).toMatchObject([{ fault: "reset", status: null }]);
   });
 
-  test("answerLost: the connection breaks after everything was done", async () => {
+  it("answerLost: the connection breaks after everything was done", async () => {
     emulator.injectFault({ kind: "answerLost", times: 1 });
     emulator.addTask({ taskType: "MediaConvert", taskId: "a", startsWhenFirstSeen: true });
     const query = { ProjectName: "immtest", TaskType: "MediaConvert", TaskId: "a" };
@@ -82,13 +82,13 @@ describe("an injected fault, as a client sees it", () => {
     expect((await listTasks(emulator)).Tasks).toMatchObject([{ TaskId: "a", Status: "Running" }]);
   });
 
-  test("serverError: HTTP 503", async () => {
+  it("serverError: HTTP 503", async () => {
     emulator.injectFault({ kind: "serverError" });
     const refusal = await refusalOf(listTasks(emulator));
     expect(refusal).toMatchObject({ name: "ServerError", code: "ServiceUnavailable", statusCode: 503 });
   });
 
-  test("throttle: HTTP 400, with the header only when asked for", async () => {
+  it("throttle: HTTP 400, with the header only when asked for", async () => {
     emulator.injectFault({ kind: "throttle", retryAfterMs: 250, times: 1 });
     emulator.injectFault({ kind: "throttle" });
     const told = await refusalOf(listTasks(emulator));
@@ -98,7 +98,7 @@ describe("an injected fault, as a client sees it", () => {
     expect(untold.headers).not.toHaveProperty("x-acs-retry-after");
   });
 
-  test.each([
+  it.each([
     ["Forbidden.RAM", {}] as const,
     ["InvalidSecurityToken.Expired", { code: "InvalidSecurityToken.Expired" }] as const,
   ])("refuse: HTTP 400 with the code %s", async (code, rule) => {
@@ -107,14 +107,14 @@ describe("an injected fault, as a client sees it", () => {
     expect([answer.status, codeOf(answer)]).toEqual([400, code]);
   });
 
-  test("notJson: HTTP 200 with a page", async () => {
+  it("notJson: HTTP 200 with a page", async () => {
     emulator.injectFault({ kind: "notJson" });
     const answer = await sendSigned(emulator, listRequest);
     expect(answer).toMatchObject({ status: 200, headers: { "content-type": "text/html" } });
     expect(answer.text).toMatch(/^<html>/);
   });
 
-  test("truncated: complete HTTP, incomplete JSON", async () => {
+  it("truncated: complete HTTP, incomplete JSON", async () => {
     emulator.injectFault({ kind: "truncated" });
     const answer = await sendSigned(emulator, listRequest);
     expect(answer.status).toBe(200);
@@ -122,12 +122,12 @@ describe("an injected fault, as a client sees it", () => {
     expect(() => JSON.parse(answer.text) as unknown).toThrow(SyntaxError);
   });
 
-  test("emptyBody: HTTP 200 and nothing", async () => {
+  it("emptyBody: HTTP 200 and nothing", async () => {
     emulator.injectFault({ kind: "emptyBody" });
     expect(await sendSigned(emulator, listRequest)).toMatchObject({ status: 200, text: "" });
   });
 
-  test("does not break the kept-alive connections of others", async () => {
+  it("does not break the kept-alive connections of others", async () => {
     const { port } = new URL(emulator.url);
     const idle = connect(Number(port), "127.0.0.1");
     await once(idle, "connect");
@@ -139,7 +139,7 @@ describe("an injected fault, as a client sees it", () => {
 });
 
 describe("Faults", () => {
-  test("shares are of all calls, in adjoining stretches of one draw", () => {
+  it("shares are of all calls, in adjoining stretches of one draw", () => {
     const faults = new Faults(clock);
     faults.inject({ kind: "reset", rate: 0.2 });
     faults.inject({ kind: "serverError", rate: 0.1 });
@@ -160,7 +160,7 @@ describe("Faults", () => {
     ]);
   });
 
-  test("latency draws apart from the others, so that a slow call may also fail", () => {
+  it("latency draws apart from the others, so that a slow call may also fail", () => {
     const faults = new Faults(clock);
     faults.inject({ kind: "latency", rate: 0.5 });
     faults.inject({ kind: "reset", rate: 0.2 });
@@ -171,14 +171,14 @@ describe("Faults", () => {
     ]);
   });
 
-  test("a rule for an action leaves the calls of others alone", () => {
+  it("a rule for an action leaves the calls of others alone", () => {
     const faults = new Faults(clock);
     faults.inject({ kind: "reset", action: "ListTasks" });
     expect(drawEach(faults, [0], "GetTask")).toEqual([[null, null]]);
     expect(drawEach(faults, [0], "ListTasks")).toEqual([[null, "reset"]]);
   });
 
-  test("a rule ends after its times, when it is removed, and when all are cleared", () => {
+  it("a rule ends after its times, when it is removed, and when all are cleared", () => {
     const faults = new Faults(clock);
     faults.inject({ kind: "reset", times: 2 });
     expect(drawEach(faults, [0, 0, 0])).toEqual([
@@ -195,7 +195,7 @@ describe("Faults", () => {
     expect(drawEach(faults, [0])).toEqual([[null, null]]);
   });
 
-  test.each([
+  it.each([
     [{ rate: 1.1 }, "Expected `rate` to be from 0 to 1, got `1.1`"],
     [{ rate: Number.NaN }, "Expected `rate` to be from 0 to 1, got `NaN`"],
     [{ times: 0 }, "Expected `times` to be 1 or more, got `0`"],

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, startEmulator } from "../../src/emulator/emulator.js";
 import { formatInstant } from "../../src/emulator/task-life.js";
 import { ManualClock } from "../support/manual-clock.js";
@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => emulator.close());
 
 describe("GetTask", () => {
-  test("answers a running task without an end, an error or a progress", async () => {
+  it("answers a running task without an end, an error or a progress", async () => {
     const { startedAt } = emulator.addTask({ taskType: "FileCompression", taskId: "a" });
     await clock.advance(10_000);
     expect(await getTask(emulator, "FileCompression", "a")).toEqual({
@@ -32,7 +32,7 @@ describe("GetTask", () => {
     });
   });
 
-  test("answers a succeeded task with its end, user data and tags", async () => {
+  it("answers a succeeded task with its end, user data and tags", async () => {
     const tags = { team: "video" };
     const { endsAt } = emulator.addTask({ taskType: "MediaConvert", taskId: "a", userData: '{"é":1}', tags });
     await clock.advance(20_000);
@@ -47,7 +47,7 @@ describe("GetTask", () => {
     expect(answer).not.toHaveProperty("Progress");
   });
 
-  test("answers a failed task with HTTP 200 and the task's own error", async () => {
+  it("answers a failed task with HTTP 200 and the task's own error", async () => {
     const outcome = { status: "Failed", code: "ResourceNotFound", message: "No such object." } as const;
     emulator.addTask({ taskType: "MediaConvert", taskId: "a", outcome });
     await clock.advance(20_000);
@@ -58,7 +58,7 @@ describe("GetTask", () => {
     });
   });
 
-  test("gives progress only when it behaves as before June 2026", async () => {
+  it("gives progress only when it behaves as before June 2026", async () => {
     const old = await startEmulator({ clock, progressInGetTask: true });
     old.addTask({ taskType: "MediaConvert", taskId: "a" });
     await clock.advance(10_000);
@@ -67,7 +67,7 @@ describe("GetTask", () => {
     expect(answer).toMatchObject({ Progress: 49 });
   });
 
-  test("finds a task only by its project, type and id together", async () => {
+  it("finds a task only by its project, type and id together", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "a" });
     const wrong = [
       { ProjectName: "other", TaskType: "MediaConvert", TaskId: "a" },
@@ -81,7 +81,7 @@ describe("GetTask", () => {
     }
   });
 
-  test("says which project is not found, with IMM's five members", async () => {
+  it("says which project is not found, with IMM's five members", async () => {
     const query = { ProjectName: "nowhere", TaskType: "MediaConvert", TaskId: "a" };
     const { data } = await refusalOf(callAs(emulator, {}, "GetTask", query));
     // The vendor's client adds the status to what was sent.
@@ -94,12 +94,12 @@ describe("GetTask", () => {
     });
   });
 
-  test("names the parameter that is missing", async () => {
+  it("names the parameter that is missing", async () => {
     const call = callAs(emulator, {}, "GetTask", { ProjectName: "immtest", TaskType: "MediaConvert" });
     expect(await refusalOf(call)).toMatchObject({ code: "MissingTaskId", statusCode: 400 });
   });
 
-  test("forgets a task seven days after its start, and so does ListTasks", async () => {
+  it("forgets a task seven days after its start, and so does ListTasks", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "old", startedAgoMs: 7 * DAY_MS - 1_000 });
     await expect(getTask(emulator, "MediaConvert", "old")).resolves.toMatchObject({ Status: "Succeeded" });
     await clock.advance(1_000);
@@ -109,7 +109,7 @@ describe("GetTask", () => {
 });
 
 describe("the request definition", () => {
-  test("comes from GetTask only when asked for, and only for the types that have one", async () => {
+  it("comes from GetTask only when asked for, and only for the types that have one", async () => {
     emulator.addTask({ taskType: "FileCompression", taskId: "with", requestDefinition: definition });
     emulator.addTask({ taskType: "OfficeConversion", taskId: "without", requestDefinition: definition });
     const asking = { RequestDefinition: "true" };
@@ -122,7 +122,7 @@ describe("the request definition", () => {
     expect(unlisted).not.toHaveProperty("TaskRequestDefinition");
   });
 
-  test("comes from ListTasks only when asked for, for every type that stored one", async () => {
+  it("comes from ListTasks only when asked for, for every type that stored one", async () => {
     emulator.addTask({ taskType: "OfficeConversion", taskId: "a", requestDefinition: definition });
     emulator.addTask({ taskType: "OfficeConversion", taskId: "b" });
     const asked = await listTasks(emulator, { RequestDefinition: "true" });
@@ -134,7 +134,7 @@ describe("the request definition", () => {
 });
 
 describe("a task that starts when it is first seen", () => {
-  test("is unknown to ListTasks until GetTask names it, and lives from then on", async () => {
+  it("is unknown to ListTasks until GetTask names it, and lives from then on", async () => {
     const task = emulator.addTask({ taskType: "MediaConvert", taskId: "a", startsWhenFirstSeen: true });
     await clock.advance(8 * DAY_MS);
     expect(await listIds(emulator)).toEqual([]);
@@ -144,7 +144,7 @@ describe("a task that starts when it is first seen", () => {
     expect(task.startedAt).toBe(Infinity);
   });
 
-  test("runs its whole duration from the first GetTask on", async () => {
+  it("runs its whole duration from the first GetTask on", async () => {
     const task = emulator.addTask({ taskType: "MediaConvert", taskId: "a", startsWhenFirstSeen: true });
     await clock.advance(60_000);
     expect(await getTask(emulator, "MediaConvert", "a")).toMatchObject({ Status: "Running" });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, type NewTask, startEmulator } from "../../src/emulator/emulator.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { callAs, listIds, listTasks, refusalOf } from "./emulator-client.js";
@@ -57,7 +57,7 @@ beforeEach(async () => {
 afterEach(() => emulator.close());
 
 describe("an item of ListTasks", () => {
-  test("has progress, but neither an event id nor a project", async () => {
+  it("has progress, but neither an event id nor a project", async () => {
     const { Tasks, ...page } = await listTasks(emulator);
     expect(page).toEqual({ RequestId: expect.any(String), ProjectName: "immtest", MaxResults: "100" });
     expect(Tasks.map(({ Status, Progress }) => [Status, Progress])).toEqual([
@@ -74,7 +74,7 @@ describe("an item of ListTasks", () => {
     }
   });
 
-  test("belongs to the project asked for", async () => {
+  it("belongs to the project asked for", async () => {
     emulator.addTask({ taskType: "MediaConvert", taskId: "z", projectName: "other" });
     expect(await listIds(emulator, { ProjectName: "other" })).toEqual(["z"]);
     const call = callAs(emulator, {}, "ListTasks", { ProjectName: "nowhere" });
@@ -83,7 +83,7 @@ describe("an item of ListTasks", () => {
 });
 
 describe("the filters of ListTasks", () => {
-  test.each([
+  it.each([
     [["MediaConvert"], ["a", "c", "e"]],
     [
       ["MediaConvert", "ImageToPDF"],
@@ -95,7 +95,7 @@ describe("the filters of ListTasks", () => {
     expect(await listIds(emulator, { TaskTypes: JSON.stringify(taskTypes) })).toEqual(ids);
   });
 
-  test.each([
+  it.each([
     ["Running", ["e"]],
     ["RUNNING", ["e"]],
     ["succeeded", ["a", "b", "d"]],
@@ -104,20 +104,20 @@ describe("the filters of ListTasks", () => {
     expect(await listIds(emulator, { Status: status })).toEqual(ids);
   });
 
-  test("StartTimeRange includes both bounds, whatever their offset", async () => {
+  it("StartTimeRange includes both bounds, whatever their offset", async () => {
     const bounds = { Start: instant(50 * SECOND_MS), End: instant(30 * SECOND_MS) };
     expect(await listIds(emulator, { StartTimeRange: range(bounds) })).toEqual(["a", "b", "c"]);
     const inside = { Start: instant(50 * SECOND_MS - 1), End: instant(30 * SECOND_MS + 1) };
     expect(await listIds(emulator, { StartTimeRange: range(inside) })).toEqual(["b"]);
   });
 
-  test("a range may be open at either end or at both", async () => {
+  it("a range may be open at either end or at both", async () => {
     expect(await listIds(emulator, { StartTimeRange: range({ Start: instant(30 * SECOND_MS) }) })).toEqual(["c", "e"]);
     expect(await listIds(emulator, { StartTimeRange: range({ End: instant(50 * SECOND_MS) }) })).toEqual(["a", "d"]);
     expect(await listIds(emulator, { EndTimeRange: range({}) })).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  test("EndTimeRange never matches a running task", async () => {
+  it("EndTimeRange never matches a running task", async () => {
     const bounds = { Start: instant(30 * SECOND_MS), End: instant(-60 * SECOND_MS) };
     expect(await listIds(emulator, { EndTimeRange: range(bounds) })).toEqual(["a", "c", "d"]);
     const open = { End: instant(-60 * SECOND_MS) };
@@ -126,18 +126,18 @@ describe("the filters of ListTasks", () => {
     expect(await listIds(emulator, { EndTimeRange: range(bounds) })).toEqual(["a", "c", "d", "e"]);
   });
 
-  test("TagSelector compares one key with one value, which may hold an equals sign", async () => {
+  it("TagSelector compares one key with one value, which may hold an equals sign", async () => {
     expect(await listIds(emulator, { TagSelector: "k=v=1" })).toEqual(["d"]);
     expect(await listIds(emulator, { TagSelector: "k=" })).toEqual([]);
     expect(await listIds(emulator, { TagSelector: "constructor=x" })).toEqual([]);
   });
 
-  test("are joined by and", async () => {
+  it("are joined by and", async () => {
     const query = { TaskTypes: '["MediaConvert"]', Status: "Succeeded", StartTimeRange: range({ End: instant(0) }) };
     expect(await listIds(emulator, query)).toEqual(["a"]);
   });
 
-  test.each([
+  it.each([
     ["StartTimeRange", '{"Start":"2026-01-15"}'],
     ["EndTimeRange", '{"End":"2026-13-01T00:00:00Z"}'],
     ["TagSelector", "no-equals-sign"],
@@ -149,14 +149,14 @@ describe("the filters of ListTasks", () => {
     expect(refusal).toMatchObject({ code: `Invalid${name}`, statusCode: 400 });
   });
 
-  test("refuse JSON that does not parse by IMM's own code", async () => {
+  it("refuse JSON that does not parse by IMM's own code", async () => {
     const refusal = await refusalOf(listTasks(emulator, { TaskTypes: "[" }));
     expect(refusal).toMatchObject({ code: "InvalidJSON Array parsing error,TaskTypes", statusCode: 400 });
   });
 });
 
 describe("the orders of ListTasks", () => {
-  test.each([
+  it.each([
     ["TaskId", ["a", "b", "c", "d", "e"]],
     ["StartTime", ["d", "a", "b", "c", "e"]],
     // e runs and comes last.
@@ -168,7 +168,7 @@ describe("the orders of ListTasks", () => {
 });
 
 describe("the pages of ListTasks", () => {
-  test.each(["TaskId", "StartTime", "EndTime"])("by %s hold every task once, in both orders", async (sort) => {
+  it.each(["TaskId", "StartTime", "EndTime"])("by %s hold every task once, in both orders", async (sort) => {
     const whole = await listIds(emulator, { Sort: sort });
     const pages = await readAllPages({ Sort: sort, MaxResults: "2" });
     expect(pages).toEqual({ ids: whole, sizes: [2, 2, 1] });
@@ -176,11 +176,11 @@ describe("the pages of ListTasks", () => {
     expect(reversed.ids).toEqual(whole.toReversed());
   });
 
-  test("end without a token when the last one is just full", async () => {
+  it("end without a token when the last one is just full", async () => {
     expect((await readAllPages({ MaxResults: "5" })).sizes).toEqual([5]);
   });
 
-  test("by TaskId neither lose nor repeat tasks that finish or start between two pages", async () => {
+  it("by TaskId neither lose nor repeat tasks that finish or start between two pages", async () => {
     const added = Array.from({ length: 300 }, (_, n) => `m-${String(n).padStart(3, "0")}`);
     for (const taskId of added) emulator.addTask({ taskType: "FacesSearching", taskId, durationMs: Infinity });
     let round = 0;
@@ -192,7 +192,7 @@ describe("the pages of ListTasks", () => {
     expect(ids).toEqual(added);
   });
 
-  test("filtered by Status show no task that has left the status, and lose none that keeps it", async () => {
+  it("filtered by Status show no task that has left the status, and lose none that keeps it", async () => {
     const added = Array.from({ length: 40 }, (_, n) => `m-${String(n).padStart(2, "0")}`);
     for (const taskId of added) emulator.addTask({ taskType: "FacesSearching", taskId, durationMs: Infinity });
     const finished = added.filter((_, n) => n >= 20 && n % 2 === 0);
@@ -204,14 +204,14 @@ describe("the pages of ListTasks", () => {
     expect(ids).toEqual(added.filter((taskId) => !finished.includes(taskId)));
   });
 
-  test("do not continue a token of another order", async () => {
+  it("do not continue a token of another order", async () => {
     const { NextToken = "" } = await listTasks(emulator, { MaxResults: "2" });
     expect(await refusalOf(listTasks(emulator, { Sort: "StartTime", NextToken }))).toMatchObject({
       code: "InvalidNextToken",
     });
   });
 
-  test("continue past a task that has been forgotten in between", async () => {
+  it("continue past a task that has been forgotten in between", async () => {
     const { NextToken = "" } = await listTasks(emulator, { MaxResults: "2" });
     emulator.forgetTask("b");
     expect(await listIds(emulator, { NextToken })).toEqual(["c", "d", "e"]);
@@ -219,7 +219,7 @@ describe("the pages of ListTasks", () => {
 });
 
 describe("the budget of a project", () => {
-  test("refuses the requests above it until the next second begins", async () => {
+  it("refuses the requests above it until the next second begins", async () => {
     const wholeSecond = Math.floor(Date.now() / 1_000) * 1_000;
     const slowClock = new ManualClock(wholeSecond);
     const strict = await startEmulator({ clock: slowClock, projects: ["immtest", "other"], maxRequestsPerSecond: 2 });

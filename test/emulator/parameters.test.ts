@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { decodeParameters } from "../../src/emulator/parameters.js";
 import { Refusal } from "../../src/emulator/refusal.js";
 import { type CreateAction } from "../../src/imm/operations/operations.js";
@@ -20,7 +20,7 @@ function refusalOf(decode: () => unknown): Pick<Refusal, "status" | "code"> {
 }
 
 describe("decodeParameters", () => {
-  test("fills in the table's defaults and leaves the rest undefined", () => {
+  it("fills in the table's defaults and leaves the rest undefined", () => {
     expect(decodeList({})).toEqual({
       ProjectName: "immtest",
       TaskTypes: undefined,
@@ -36,7 +36,7 @@ describe("decodeParameters", () => {
     });
   });
 
-  test("decodes booleans, integers, arrays and models", () => {
+  it("decodes booleans, integers, arrays and models", () => {
     const decoded = decodeList({
       RequestDefinition: "true",
       MaxResults: "7",
@@ -47,7 +47,7 @@ describe("decodeParameters", () => {
     expect(decoded.StartTimeRange).toEqual({ Start: "a" });
   });
 
-  test("matches closed words in any case and answers in the table's spelling", () => {
+  it("matches closed words in any case and answers in the table's spelling", () => {
     expect(decodeList({ Status: "RUNNING", Order: "DESC", Sort: "starttime" })).toMatchObject({
       Status: "Running",
       Order: "desc",
@@ -55,18 +55,18 @@ describe("decodeParameters", () => {
     });
   });
 
-  test("takes an empty optional parameter as left out, and ignores unknown ones", () => {
+  it("takes an empty optional parameter as left out, and ignores unknown ones", () => {
     const decoded = decodeList({ NextToken: "", MaxResults: "", Colour: "red" });
     expect(decoded).toMatchObject({ NextToken: undefined, MaxResults: 100 });
     expect(decoded).not.toHaveProperty("Colour");
   });
 
-  test.each([{}, { TaskId: "" }])("refuses a required parameter that is missing or empty: %j", (rest) => {
+  it.each([{}, { TaskId: "" }])("refuses a required parameter that is missing or empty: %j", (rest) => {
     const sent = new Map(Object.entries({ ProjectName: "immtest", TaskType: "MediaConvert", ...rest }));
     expect(refusalOf(() => decodeParameters("GetTask", sent))).toEqual({ status: 400, code: "MissingTaskId" });
   });
 
-  test.each([
+  it.each([
     ["MaxResults", "ten"],
     ["MaxResults", "1.5"],
     ["MaxResults", "0"],
@@ -84,7 +84,7 @@ describe("decodeParameters", () => {
     expect(refusalOf(() => decodeList({ [name]: text }))).toEqual({ status: 400, code: `Invalid${name}` });
   });
 
-  test.each(["TaskTypes", "EndTimeRange"])("names the parameter %s whose JSON does not parse", (name) => {
+  it.each(["TaskTypes", "EndTimeRange"])("names the parameter %s whose JSON does not parse", (name) => {
     expect(refusalOf(() => decodeList({ [name]: '["Media' }))).toEqual({
       status: 400,
       code: `InvalidJSON Array parsing error,${name}`,
@@ -97,7 +97,7 @@ describe("decodeParameters of what starts a task", () => {
     return decodeParameters(action, new Map(Object.entries(parameters)));
   }
 
-  test.each(createActions)("takes a full %s, and gives back every member", (action) => {
+  it.each(createActions)("takes a full %s, and gives back every member", (action) => {
     for (const variant of EXAMPLE_VARIANTS) {
       const { query, body } = encodeInput(action, exampleInput(action, variant));
       const sent = { ...query, ...body };
@@ -121,7 +121,7 @@ describe("decodeParameters of what starts a task", () => {
     return { ...convert, Targets: `[{"Video":{"FilterVideo":{"Watermarks":[${members}]}}}]` };
   }
 
-  test.each<[action: CreateAction, parameters: Record<string, string>, code: string]>([
+  it.each<[action: CreateAction, parameters: Record<string, string>, code: string]>([
     ["CreateFileCompressionTask", { ...compression, Sources: "" }, "MissingSources"],
     ["CreateFileCompressionTask", { ...compression, SourceManifestURI: "m" }, "InvalidSourceManifestURI"],
     ["CreateFileCompressionTask", { ...compression, TargetURI: "" }, "MissingTargetURI"],
@@ -145,7 +145,7 @@ describe("decodeParameters of what starts a task", () => {
     expect(refusalOf(() => decodeCreate(action, parameters))).toEqual({ status: 400, code });
   });
 
-  test("takes words that the table does not know", () => {
+  it("takes words that the table does not know", () => {
     expect(decodeCreate("CreateHighlightTask", { ...highlight, Type: "Remix" })).toMatchObject({ Type: "Remix" });
     expect(decodeCreate("CreateMediaConvertTask", tag('{"FontSize":5,"FontApha":1}'))).toMatchObject({
       Targets: [{ Video: { FilterVideo: { Watermarks: [{ FontSize: 5, FontApha: 1 }] } } }],

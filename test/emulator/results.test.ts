@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { type Emulator, startEmulator } from "../../src/emulator/emulator.js";
 import type { ImmTaskResult } from "../../src/imm/imm-client.js";
 import {
@@ -59,7 +59,7 @@ function expectShape(shape: Shape, value: unknown, path: string): void {
 describe.each(resultActions)("$action", (operation) => {
   const { taskType, response, outcome } = operation;
 
-  test("answers a succeeded task with every documented member", async () => {
+  it("answers a succeeded task with every documented member", async () => {
     emulator.addTask({ taskType, taskId: "a", userData: "mine", tags: { a: "b" }, durationMs: 0 });
     const { Code: _, Message: __, ...succeeding } = response;
     expectComplete(succeeding, await read(operation, taskType, "a"), operation.action);
@@ -71,7 +71,7 @@ describe.each(resultActions)("$action", (operation) => {
     expect(answer.status).toBe(200);
   });
 
-  test("answers a failed task with its error and without an outcome", async () => {
+  it("answers a failed task with its error and without an outcome", async () => {
     const error = { code: "InternalError", message: "It broke." };
     emulator.addTask({ taskType, taskId: "a", userData: "u", durationMs: 0, outcome: { status: "Failed", ...error } });
     const answer = await read(operation, taskType, "a");
@@ -80,14 +80,14 @@ describe.each(resultActions)("$action", (operation) => {
     expect(answer).not.toHaveProperty(outcome);
   });
 
-  test("answers a running task without an end and without an outcome", async () => {
+  it("answers a running task without an end and without an outcome", async () => {
     emulator.addTask({ taskType, taskId: "a" });
     const answer = await read(operation, taskType, "a");
     expect(answer).toMatchObject({ TaskId: "a", TaskType: taskType, Status: "Running", EventId: expect.any(String) });
     for (const member of ["EndTime", "Code", "Message", outcome]) expect(answer).not.toHaveProperty(member);
   });
 
-  test("knows no task of another type, and none that is not there", async () => {
+  it("knows no task of another type, and none that is not there", async () => {
     emulator.addTask({ taskType, taskId: "a" });
     emulator.addTask({ taskType: "MediaConvert", taskId: "b" });
     const calls = [
@@ -103,7 +103,7 @@ describe.each(resultActions)("$action", (operation) => {
   });
 });
 
-test("an outcome is what the task was planned with", async () => {
+it("an outcome is what the task was planned with", async () => {
   const taskType = "DecodeBlindWatermark";
   emulator.addTask({ taskType, taskId: "a", durationMs: 0, result: "planned" });
   const client = await connectTo(emulator);
@@ -120,7 +120,7 @@ describe("what a created task comes to", () => {
     return client.getResult({ projectName: "immtest", taskType: "ImageModeration", taskId });
   }
 
-  test.each([
+  it.each([
     ["oss://block/a.jpg", "pass", 0],
     ["oss://b/for-Review.jpg", "review", 0],
     ["oss://b/Blocked.jpg", "block", 2],

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   computeSignature,
   headersToSign,
@@ -103,17 +103,17 @@ function authorizationOf({ request, signature }: Vector) {
 }
 
 describe("computeSignature", () => {
-  test.each(vectors)("reproduces the vector: $title", ({ request, secret, signature }) => {
+  it.each(vectors)("reproduces the vector: $title", ({ request, secret, signature }) => {
     expect(computeSignature({ ...request, accessKeySecret: secret })).toBe(signature);
   });
 });
 
 describe("verifySignature", () => {
-  test.each(vectors)("accepts the vector: $title", (vector) => {
+  it.each(vectors)("accepts the vector: $title", (vector) => {
     expect(verifySignature(vector.request, authorizationOf(vector), vector.secret)).toBe(true);
   });
 
-  test("refuses another secret, another value, another header, another body and a cut signature", () => {
+  it("refuses another secret, another value, another header, another body and a cut signature", () => {
     const { request, secret, signature } = getTask;
     const authorization = authorizationOf(getTask);
     expect(verifySignature(request, authorization, "other")).toBe(false);
@@ -124,7 +124,7 @@ describe("verifySignature", () => {
     expect(verifySignature(request, { ...authorization, signature: signature.slice(1) }, secret)).toBe(false);
   });
 
-  test("refuses a right signature that leaves out a header which must be signed", () => {
+  it("refuses a right signature that leaves out a header which must be signed", () => {
     const { request, secret } = getTask;
     const signedHeaders = headersToSign(immHeaders).filter((name) => name !== "x-acs-action");
     const signature = computeSignature({ ...request, accessKeySecret: secret }, signedHeaders);
@@ -133,14 +133,14 @@ describe("verifySignature", () => {
 });
 
 describe("headersToSign", () => {
-  test("are host, content-type and x-acs-*, sorted, and nothing else", () => {
+  it("are host, content-type and x-acs-*, sorted, and nothing else", () => {
     const headers = { "x-acs-b": "", host: "", accept: "", "x-acs-a": "", "user-agent": "", "content-type": "" };
     expect(headersToSign(headers)).toEqual(["content-type", "host", "x-acs-a", "x-acs-b"]);
   });
 });
 
 describe("parseAuthorization", () => {
-  test("takes the header apart", () => {
+  it("takes the header apart", () => {
     expect(parseAuthorization("ACS3-HMAC-SHA256 Credential=id,SignedHeaders=host;x-acs-date,Signature=ab12")).toEqual({
       accessKeyId: "id",
       signedHeaders: ["host", "x-acs-date"],
@@ -148,7 +148,7 @@ describe("parseAuthorization", () => {
     });
   });
 
-  test.each(["", "Bearer abc", "ACS3-HMAC-SM3 Credential=id,SignedHeaders=host,Signature=ab", "ACS3-HMAC-SHA256 x"])(
+  it.each(["", "Bearer abc", "ACS3-HMAC-SM3 Credential=id,SignedHeaders=host,Signature=ab", "ACS3-HMAC-SHA256 x"])(
     "is null for %j",
     (header) => {
       expect(parseAuthorization(header)).toBeNull();

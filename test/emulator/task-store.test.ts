@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import * as fc from "fast-check";
 import { type Task, taskAt } from "../../src/emulator/task-life.js";
 import { comparePositions, decodeToken, type Position, type SortKey } from "../../src/emulator/task-order.js";
@@ -100,7 +100,7 @@ const queries: fc.Arbitrary<TaskQuery> = fc.record({
 });
 
 describe("TaskStore", () => {
-  test("pages through exactly what a plain filter and sort would give, for any query", () => {
+  it("pages through exactly what a plain filter and sort would give, for any query", () => {
     const store = fillStore();
     fc.assert(
       fc.property(queries, (query) => {
@@ -110,7 +110,7 @@ describe("TaskStore", () => {
     );
   });
 
-  test("keeps its indexes true when tasks end early and are forgotten", () => {
+  it("keeps its indexes true when tasks end early and are forgotten", () => {
     const store = new TaskStore();
     for (const n of [1, 2, 3, 4, 5, 6]) store.add({ ...makeTask(n, n, Infinity), taskId: `t${n}` }, 0);
     const [third, fifth] = [store.find("t3", NOW), store.find("t5", NOW)];
@@ -122,7 +122,7 @@ describe("TaskStore", () => {
     expect(readAll(store, everything)).toEqual(["t1", "t2", "t4", "t5", "t6"]);
   });
 
-  test("lets an id be used again once it is forgotten, by age as by hand", () => {
+  it("lets an id be used again once it is forgotten, by age as by hand", () => {
     const store = new TaskStore();
     store.add(makeTask(1, 0, 10), 0);
     expect(store.find("task-7919", 7 * DAY_MS - 1)).toBeDefined();

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { createClient as createSseClient } from "graphql-sse";
 import { createClient as createSocketClient } from "graphql-ws";
 import { WebSocket } from "ws";
@@ -46,7 +46,7 @@ afterEach(endRuns);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the package", () => {
-  test("holds the manual, the schema and the code, says where it comes from, and nothing else", () => {
+  it("holds the manual, the schema and the code, says where it comes from, and nothing else", () => {
     for (const path of [
       "README.md",
       "CHANGELOG.md",
@@ -63,7 +63,7 @@ describe("the package", () => {
     });
   });
 
-  test("brings no package that asks for a newer Node than this one, but for those that the manual names", () => {
+  it("brings no package that asks for a newer Node than this one, but for those that the manual names", () => {
     const manual = readFileSync(join(root, "docs/installing.md"), "utf8");
     const asking = [...warnings.matchAll(/EBADENGINE +package: '(.+)@[^@']+'/g)].map(
       ([, name]) => `\`${String(name)}\``,
@@ -71,7 +71,7 @@ describe("the package", () => {
     expect(asking.filter((name) => !manual.includes(name))).toEqual([]);
   });
 
-  test("has no install script but those that the manual names", () => {
+  it("has no install script but those that the manual names", () => {
     const manual = readFileSync(join(root, "docs/installing.md"), "utf8");
     const scripted = [...warnings.matchAll(/^npm warn install-scripts +(@?[^@\s]+)@\S+ \(/gm)].map(([, name]) => name);
     expect(scripted.filter((name) => !manual.includes(`\`${String(name)}\``))).toEqual([]);
@@ -79,12 +79,12 @@ describe("the package", () => {
 });
 
 describe("its command", () => {
-  test("is found by npx, and prints the schema", async () => {
+  it("is found by npx, and prints the schema", async () => {
     const { stdout } = await run("npx", ["--no-install", "imm-graphql", "schema"], { cwd: folder });
     expect(stdout).toBe(readFileSync(join(root, "schema.graphql"), "utf8"));
   });
 
-  test("serves queries, subscriptions and GraphiQL on the embedded emulator", async () => {
+  it("serves queries, subscriptions and GraphiQL on the embedded emulator", async () => {
     const serving = new Run([command, "serve", "--port", "0"]);
     const url = await serving.prints(/^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m);
     const key = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
@@ -118,7 +118,7 @@ describe("the library", () => {
       page,
     ) ?? [];
 
-  test("does what the manual's program shows", async () => {
+  it("does what the manual's program shows", async () => {
     writeFileSync(join(folder, "program.js"), program);
     expect(await new Run([join(folder, "program.js")]).finished).toEqual({ code: 0, stdout: printed, stderr: "" });
   });
@@ -145,7 +145,7 @@ export const wrong: GatewayOptions = { openApi: myOwn, region: "cn-hangzhou", po
       writeFileSync(join(folder, "consumer.ts"), consumer);
     }, 300_000);
 
-    test.each([
+    it.each([
       ["in a bundled project", { module: "esnext", moduleResolution: "bundler", types: [] }],
       ["in a project for Node", { module: "node16", moduleResolution: "node16", lib: ["es2023"], types: ["node"] }],
     ])("%s", async (_, own) => {

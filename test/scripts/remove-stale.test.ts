@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, it } from "@jest/globals";
 import { endRuns, Run } from "../support/run.js";
 
 const script = fileURLToPath(new URL("../../scripts/remove-stale.js", import.meta.url));
@@ -20,7 +20,7 @@ function write(...paths: readonly string[]): void {
   }
 }
 
-test("a build leaves nothing of a source that has gone, and all else", async () => {
+it("a build leaves nothing of a source that has gone, and all else", async () => {
   write("src/kept.ts", "dist/src/kept.js", "dist/src/kept.js.map", "dist/src/kept.d.ts", "dist/src/page.html.gz");
   write("dist/src/kept.test.js", "dist/test/moved.js", "dist/test/moved.js.map", "dist/test/moved.d.ts");
   expect(await new Run([script, root]).finished).toEqual({ code: 0, stdout: "", stderr: "" });
