@@ -104,7 +104,7 @@ export class BadUserInputError extends GatewayError {
   }
 }
 
-/** Thrown when an idempotency key was used with another input before. A create's payload tells it. */
+/** Thrown when an idempotency key was used with another input before. A create's payload says it. */
 export class IdempotencyKeyReusedError extends BadUserInputError {}
 
 /** Thrown when IMM answers `ResourceNotFound…`: a wrong name, a wrong region, or a task older than seven days. */
@@ -142,7 +142,7 @@ export class UpstreamThrottledError extends GatewayError {
 
 /**
  * Thrown when a create's answer was lost, now or at the first use of its idempotency key: a task may have been started,
- * and it is not known which. Trying again without a key may start another. A create's payload tells it.
+ * and it is not known which. Trying again without a key may start another. A create's payload says it.
  */
 export class OutcomeUnknownError extends GatewayError {
   override readonly code = "OUTCOME_UNKNOWN";

@@ -1,7 +1,7 @@
 /**
  * What the house needs of a logger: pino's call form, and nothing of pino.
  *
- * Whoever logs passes facts as fields and a fixed sentence. No field may hold a query string, a vendor's message or a
+ * A caller passes facts as fields and a fixed sentence. No field may hold a query string, a vendor's message or a
  * credential: the error border in `imm/openapi-client` has removed them before an error reaches any caller.
  */
 

@@ -46,7 +46,7 @@ export class Authenticator {
   /**
    * Returns when the request is genuine, fresh and not a replay.
    *
-   * A nonce counts as used only once its signature was right, so that nobody can spend the nonces of others.
+   * A nonce counts as used only once its signature was right, so that no caller can spend the nonces of others.
    *
    * @throws Refusal - with the code of the first check that fails
    */

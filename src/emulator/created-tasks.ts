@@ -1,6 +1,6 @@
 /**
  * How the tasks that clients create live: what they keep of the request, how long they run and how they end. Called by
- * `imm-service.ts`; the clock gives it chance, and whoever started the emulator may decide instead.
+ * `imm-service.ts`; the clock gives it chance, and the program that started the emulator may decide instead.
  */
 
 import type { Clock } from "../clock.js";

@@ -45,7 +45,7 @@ const conversion = asStored({
 });
 
 /**
- * `FileCompression-demo-running` and `-2` to `-9`: one for each time somebody wants to watch from the beginning; and
+ * `FileCompression-demo-running` and `-2` to `-9`: one for each time that one is to be watched from the beginning; and
  * `FileCompression-demo-followed`, for the first subscription of the explorers.
  */
 const waitingTasks: readonly DemoTask[] = [

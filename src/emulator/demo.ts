@@ -4,7 +4,7 @@
  *
  * Two kinds of tasks: the well-known ones of `demo-tasks.ts`, each added once, and a rolling series
  * `MediaConvert-demo-<n>` of which one starts every ten seconds and runs for 20 to 40, so that a list of running tasks
- * is never empty. No id ever starts anew, because a final state is final for whoever has seen it.
+ * is never empty. No id ever starts anew, because a final state is final for a client that has seen it.
  */
 
 import { uniformInt } from "pure-rand/distribution/uniformInt";

@@ -82,7 +82,7 @@ export class ImmHttpServer {
     this.#closed ??= new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
-      // Their responses are told of the cut only later, and the timers must not outlive this call.
+      // Their responses learn of the cut only later, and the timers must not outlive this call.
       for (const end of this.#delays) end();
     });
     return this.#closed;

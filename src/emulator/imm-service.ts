@@ -149,7 +149,7 @@ export class ImmService {
   #admit(action: string, projectName: string): void {
     const { projects, maxRequestsPerSecond } = this.#settings;
     if (projects.has(projectName)) this.#count(`project ${projectName}`, maxRequestsPerSecond);
-    // The emulator has a single account, so its user is whoever calls.
+    // The emulator has a single account, so its user is each caller.
     this.#count(`action ${action}`, MAX_USER_REQUESTS_PER_SECOND.get(action) ?? Infinity);
   }
 

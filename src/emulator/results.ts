@@ -3,7 +3,7 @@
  * `task-plan.ts` for tasks that are added without one, and by `created-tasks.ts`.
  *
  * The names of objects decide, so that a demo can show each verdict: one that holds "block" is blocked, one that holds
- * "review" is for somebody to look at, any other passes.
+ * "review" is for a person to look at, any other passes.
  */
 
 /** A plausible outcome of a task of `taskType` that worked on `sourceUri`; undefined for types that have none to read. */

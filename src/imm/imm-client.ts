@@ -49,7 +49,7 @@ export type Given<T> = T | undefined | GatewayError;
 
 /** What GetTask and the items of ListTasks have in common. */
 export interface ImmTaskFields {
-  /** `Running`, `Succeeded`, `Failed`, in any case, or a word that nobody knows yet. Empty where a list says nothing. */
+  /** `Running`, `Succeeded`, `Failed`, in any case, or a word that is not known yet. Empty where a list says nothing. */
   readonly status: string;
   /** Percent. Only ListTasks gives a real value. */
   readonly progress: Given<number>;

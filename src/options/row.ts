@@ -27,7 +27,7 @@ interface Details<T, D extends T | undefined> {
   readonly production?: T;
   /** The command's default where NODE_ENV is anything else. */
   readonly development?: T;
-  /** The command's default in words, where its value alone does not tell. */
+  /** The command's default in words, where its value alone does not say it. */
   readonly fallback?: string;
   /** What it does, and what happens at a bound. */
   readonly effect: string;
@@ -198,7 +198,7 @@ function listOf(
   return toList(v.array(item), `a list of ${what}`);
 }
 
-/** A list that is left out rather than empty: empty it would let nobody do anything. */
+/** A list that is left out rather than empty: an empty one would let no client do anything. */
 function listOfSome(
   item: v.GenericSchema<unknown, string>,
   what: string,

@@ -95,7 +95,7 @@ function buildSchema({
   return schema;
 }
 
-/** A default that is more than may be asked for would refuse whoever asks for nothing. */
+/** A default that is more than may be asked for would refuse a client that gives none. */
 function boundDefault(schema: GraphQLSchema, field: string, argument: string, max: number): void {
   const fields = schema.getQueryType()?.getFields() ?? {};
   const found = fields[field]?.args.find(({ name }) => name === argument);

@@ -105,7 +105,7 @@ type Phase =
 
 /** Said at the start, since the gateway has no users of its own. */
 const OPEN_TO_OTHERS =
-  "Other machines can reach this gateway, and it asks nobody who they are: they can read every task that its account can, " +
+  "Other machines can reach this gateway, and it asks no caller who it is: they can read every task that its account can, " +
   "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
 
 /** What errors call a manifest that has no name of its own. */
@@ -266,7 +266,7 @@ class ApolloGateway implements Gateway {
     const { shutdownTimeoutMs } = this.#options;
     const deadline = this.#clock.setTimer(shutdownTimeoutMs, () => app.server.closeAllConnections());
     const httpClosed = app.close();
-    // The transports go before the watches: a watch that ended first would tell its subscribers that the task is over.
+    // The transports go before the watches: a watch that ended first would say to its subscribers that the task is over.
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
     this.#services.hub.dispose();

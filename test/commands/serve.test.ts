@@ -110,7 +110,7 @@ describe("serve", () => {
     expect(warnings).toHaveLength(1);
     expect(JSON.parse(warnings[0] ?? "")).toMatchObject({
       host: "0.0.0.0",
-      msg: expect.stringMatching(/asks nobody who they are.*authenticates, or set HOST=127\.0\.0\.1\.$/),
+      msg: expect.stringMatching(/asks no caller who it is.*authenticates, or set HOST=127\.0\.0\.1\.$/),
     });
     expect((await local.finished).stderr).not.toContain("who they are");
   });

@@ -1,6 +1,6 @@
 /**
  * The forms of the table's rows, and small builders that write them. Facts only: what a row means to a wire, a check or a
- * schema is for those who read it. Every file of the table imports this one; outside the folder it is reached through
+ * schema is for its readers. Every file of the table imports this one; outside the folder it is reached through
  * `imm/operations.ts`.
  */
 

@@ -12,7 +12,7 @@ export const userData = text("A text that the task and its completion event give
 
 export const tags = map('Tags by which tasks can be listed. Example: `{ team: "web" }`.');
 
-export const notification = object("Notification", "Where IMM tells the end of the task, besides EventBridge.");
+export const notification = object("Notification", "Where IMM announces the end of the task, besides EventBridge.");
 
 export const credentialConfig = object(
   "CredentialConfig",
@@ -22,7 +22,7 @@ export const credentialConfig = object(
 export const sharedModels = {
   Notification: model(
     "Notification",
-    "Where IMM tells the end of a task. A web address is not possible.",
+    "Where IMM announces the end of a task. A web address is not possible.",
     {
       MNS: object("MNS", "A topic of Simple Message Queue, in the project's region."),
       RocketMQ: object("RocketMQ", "A topic of RocketMQ, in the project's region."),

@@ -41,7 +41,7 @@ export interface CallPolicyLimits extends RetryLimits {
   readonly callTimeoutMs: number;
   /** Calls in flight at the same time, over all projects. Further ones wait. */
   readonly maxConcurrentCalls: number;
-  /** Attempts for one project in any window of a second. IMM's own limit is 100 for everybody together. */
+  /** Attempts for one project in any window of a second. IMM's own limit is 100 for all callers together. */
   readonly maxCallsPerSecond: number;
   /** Calls of one project and urgency that may wait for their turn; beyond it UPSTREAM_THROTTLED at once. */
   readonly maxQueuedCalls: number;

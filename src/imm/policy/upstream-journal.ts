@@ -1,6 +1,6 @@
 /**
  * What the log says of IMM's troubles: one line when a kind of them begins, then at most one a minute while it lasts, with
- * how many calls it has met since the last line, and one when a minute has gone by without it. `call-policy` tells it how
+ * how many calls it has met since the last line, and one when a minute has gone by without it. `call-policy` says how
  * each attempt went and when the breaker opens and closes; it sets no timer and decides nothing.
  */
 

@@ -106,7 +106,7 @@ export function toSchemaWord(wire: string, field: Pick<InputField, "form"> | und
   return words.find(([, word]) => word.wire === wire)?.[0] ?? wire;
 }
 
-/** With a decimal point: by it IMM tells a ratio of 1 from one pixel. */
+/** With a decimal point: by it IMM distinguishes a ratio of 1 from one pixel. */
 function toRatio(ratio: number): unknown {
   return Number.isInteger(ratio) ? readExactNumber(`${ratio}.0`) : ratio;
 }

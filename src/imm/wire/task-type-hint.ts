@@ -1,4 +1,4 @@
-/** What to say of a task type that nobody knows here. A hint and no refusal: IMM's vocabulary is open. Pure. */
+/** What to say of a task type that is not known here. A hint and no refusal: IMM's vocabulary is open. Pure. */
 
 import { closest, distance } from "fastest-levenshtein";
 import { taskTypes } from "../operations/operations.js";

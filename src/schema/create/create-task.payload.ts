@@ -30,7 +30,7 @@ export class CreateTaskPayload {
   @Field(() => Task, {
     nullable: true,
     description:
-      "Null when there are `userErrors`. The task, to be followed at once. A new one is RUNNING; what only a read can tell, such as `startTime`, `progress` and `requestDefinition`, is read when it is selected. One that was started before is read, or shown as it started where that fails: see `observedAt`.",
+      "Null when there are `userErrors`. The task, to be followed at once. A new one is RUNNING; what only a read gives, such as `startTime`, `progress` and `requestDefinition`, is read when it is selected. One that was started before is read, or shown as it started where that fails: see `observedAt`.",
   })
   async task(@Ctx() context: GatewayContext): Promise<Task | null> {
     if (this.#outcome === null) return null;

@@ -1,5 +1,5 @@
 /**
- * A task that was just started: the create's answer says that it runs, and no more. What only a read can tell is read when
+ * A task that was just started: the create's answer says that it runs, and no more. What only a read gives is read when
  * it is selected, all such fields by one read. A read that fails is an error at its fields, and takes nothing away from the
  * task that was started and is paid for.
  */
@@ -8,7 +8,7 @@ import { NO_PARTS, type TaskSnapshot } from "../../tasks/task.js";
 import { PARTS_BY_FIELD } from "../task/selected-parts.js";
 import { Task, type TaskView } from "../task/task.type.js";
 
-/** What a create does not tell. */
+/** What a create does not answer. */
 const FIELDS_OF_READS = [
   "progress",
   "startTime",

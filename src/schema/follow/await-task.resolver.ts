@@ -1,6 +1,6 @@
 /**
  * The long poll: for clients that can neither subscribe nor want to poll. It follows the task like any subscriber, so it
- * costs no call that somebody else's subscription does not cause.
+ * costs no call that a subscription to it does not cause.
  */
 
 import type { GraphQLResolveInfo } from "graphql";
@@ -30,7 +30,7 @@ export class AwaitTaskResolver {
   @Query(() => Task, {
     nullable: true,
     description:
-      "Waits for a task to end. Answers with the task once it is done, or as it stands after `timeoutMs`; `isDone` tells which. Null, with an error, when the task cannot be followed.",
+      "Waits for a task to end. Answers with the task once it is done, or as it stands after `timeoutMs`; `isDone` says which. Null, with an error, when the task cannot be followed.",
   })
   async awaitTask(
     @Args() { key, timeoutMs }: AwaitTaskArgs,

@@ -1,4 +1,4 @@
-/** What a stream of several tasks tells: an envelope that says of which task, and what has happened. */
+/** An event of a stream of several tasks: an envelope that says which task it is about, and what has happened. */
 
 import { Field, Int, ObjectType, registerEnumType } from "type-graphql";
 import { GatewayError } from "../../errors.js";
@@ -17,7 +17,7 @@ export const TaskEventKind = {
 
 registerEnumType(TaskEventKind, {
   name: "TaskEventKind",
-  description: "What an event of a stream of tasks tells. More kinds may come: ignore those that are not known.",
+  description: "What an event of a stream of tasks says. More kinds may come: ignore those that are not known.",
   valuesConfig: {
     SNAPSHOT: { description: "How a task stands at present; the first event of that task." },
     CHANGE: { description: "What has changed of a task." },
@@ -28,11 +28,11 @@ registerEnumType(TaskEventKind, {
     },
     CAUGHT_UP: {
       description:
-        "The present state of all followed tasks has been told. Comes once after the first snapshots, also where there are none, and again after each delay.",
+        "The present state of all followed tasks has been sent. Comes once after the first snapshots, also where there are none, and again after each delay.",
     },
     DELAYED: {
       description:
-        "IMM cannot be asked at the moment, for the reason in `error`. What was told may be old until CAUGHT_UP comes again.",
+        "IMM cannot be asked at the moment, for the reason in `error`. What was sent may be old until CAUGHT_UP comes again.",
     },
   },
 });

@@ -1,4 +1,4 @@
-/** Listing the tasks of a project. What a list does not tell is read by the operation, in one batch. */
+/** Listing the tasks of a project. What a list does not have is read by the operation, in one batch. */
 
 import type { GraphQLResolveInfo } from "graphql";
 import { Args, ArgsType, Ctx, Field, Info, Int, Query, Resolver } from "type-graphql";

@@ -1,6 +1,6 @@
 /**
  * The root fields a second time, under names with a prefix: those that a supergraph knows where it has a gateway for each
- * region. A router cannot tell from `task(key:)` which of two subgraphs to ask, from `hangzhouTask(key:)` it can.
+ * region. `task(key:)` does not say which of two subgraphs a router must ask, `hangzhouTask(key:)` does.
  * `build-schema.ts` adds them, `sdl.ts` shows a router no other; the plain names stay for clients that come directly.
  */
 

@@ -60,7 +60,7 @@ directive @oneOf on INPUT_OBJECT
 /** The two ways in which a task is known everywhere. */
 const TASK_KEYS = ["id", "region projectName taskType taskId"] as const;
 
-/** What federation is told of an object. */
+/** The directives of federation for an object. */
 function ofSubgraph(typeName: string): string {
   if (typeName === "Task") return TASK_KEYS.map((fields) => `@key(fields: "${fields}")`).join(" ");
   // Every subgraph with connections has it.
@@ -131,7 +131,7 @@ function toPriced(object: ObjectTypeDefinitionNode, notation: Notation): ObjectT
   const fields = own.map((field) => toPricedField(typeName, field, notation));
   if (ROOT_TYPES.has(typeName))
     return { ...object, fields: prefix === undefined ? fields : toPrefixed(fields, prefix) };
-  // Estimators take an object for 1 unless they are told; here only what a field says costs a call.
+  // Estimators take an object for 1 unless a weight says otherwise; here only what a field says costs a call.
   return withDirectives({ ...object, fields }, `${ofObject(typeName)} @cost(weight: ${toWeight({ calls: 0 })})`);
 }
 

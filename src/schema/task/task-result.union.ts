@@ -21,7 +21,7 @@ const typesByTaskType: ReadonlyMap<string, ClassType> = new Map(
   Object.values<ResultOperation>(resultOperations).map((operation) => [operation.taskType, makeResultType(operation)]),
 );
 
-/** The outcome alone: what else a result operation answers, the task itself tells. */
+/** The outcome alone: what else a result operation answers, the task itself has. */
 function makeResultType(operation: ResultOperation): ClassType {
   const { schemaName, taskType, outcome } = operation;
   const member = outcomeOf(operation);

@@ -15,7 +15,7 @@ registerEnumType(TaskStatus, {
   description:
     "How a task stands: IMM's words in capitals, whatever their case. More states may come; `Task.isDone` says whether one has ended.",
   valuesConfig: {
-    RUNNING: { description: "Queued or being worked on; IMM does not tell the two apart." },
+    RUNNING: { description: "Queued or being worked on; IMM does not distinguish the two." },
     SUCCEEDED: { description: "Ended well. Final." },
     FAILED: { description: "Ended with the error in `error`. Final." },
     UNKNOWN: {

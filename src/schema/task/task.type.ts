@@ -1,7 +1,7 @@
 /**
  * The Task of the schema: a snapshot seen through GraphQL. Every field is read off the snapshot, so an event of a watch
  * resolves from its own payload and a task costs nothing beyond the read that brought it. The one exception is the event
- * id of a listed task, which a list does not tell.
+ * id of a listed task, which a list does not have.
  */
 
 import { Field, ID, Int, ObjectType } from "type-graphql";

@@ -14,7 +14,7 @@ import type { Logger } from "../../log.js";
 export type FormatError = (error: unknown) => GraphQLFormattedError;
 
 /**
- * @param logger - is told of every masked error, with its `errorId`.
+ * @param logger - gets a line for each masked error, with its `errorId`.
  */
 export function createFormatError(logger: Logger): FormatError {
   return (thrown) => {

@@ -77,7 +77,7 @@ export type ReadyArguments = SubscriptionArguments & { readonly contextValue: Ga
 
 /** What to execute, or why not. */
 export type Preparation =
-  /** Nobody knows what would be executed: the caller or the name of the document is refused. */
+  /** It is not known what would be executed: the caller or the name of the document is refused. */
   | { readonly kind: "rejected"; readonly operation: undefined; readonly errors: readonly [GraphQLError] }
   | {
       readonly kind: "refused";

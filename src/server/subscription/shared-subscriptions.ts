@@ -47,7 +47,7 @@ export class SharedSubscriptions {
   }
 }
 
-/** One execution, and those who follow it. */
+/** One execution, and its subscribers. */
 class SharedSubscription {
   readonly #args: ExecutionArgs;
   readonly #execute: ExecuteEvent;
@@ -57,12 +57,12 @@ class SharedSubscription {
   readonly #streams = new Set<ResultStream>();
   /** The last result of each task. */
   readonly #last = new Map<string, ExecutionResult>();
-  /** The last result that says whether all has been told, with its text. */
+  /** The last result that says whether all has been sent, with its text. */
   #course: readonly [text: string, result: ExecutionResult] | undefined;
   /** What each of them was made from: each is executed once. */
   readonly #events = new WeakMap<ExecutionResult, WatchEvent>();
 
-  /** @param onClosed - called when nobody can join any more, and perhaps again. */
+  /** @param onClosed - called when no subscriber can join any more, and perhaps again. */
   constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void) {
     this.#args = args;
     this.#execute = execute;
@@ -89,7 +89,7 @@ class SharedSubscription {
   }
 
   /**
-   * Makes the last results those of a beginning, and as young as the last poll: those who follow were told a change, or of
+   * Makes the last results those of a beginning, and as young as the last poll: its subscribers were sent a change, or of
    * none; for a newcomer each is the first, and shows the time.
    */
   async #renew(source: Source): Promise<void> {
@@ -100,7 +100,7 @@ class SharedSubscription {
       const before = this.#events.get(last);
       if (before?.kind === "snapshot" && before.isFirst && before.snapshot === first.snapshot) continue;
       const result = await this.#execute({ ...this.#args, rootValue: first });
-      // What was told meanwhile is younger still.
+      // What was sent meanwhile is younger still.
       if (this.#last.get(taskText) !== last) continue;
       this.#events.set(result, first);
       this.#last.set(taskText, result);
@@ -130,12 +130,12 @@ class SharedSubscription {
       this.#course = [taskText, result];
     } else {
       this.#events.set(result, event);
-      // Who follows a project asks for what runs; what has ended would be kept for as long as anybody follows.
+      // A subscriber of a project asks for what runs; what has ended would be kept for as long as there is one.
       if (isEndless && isOver) this.#last.delete(taskText);
       else this.#last.set(taskText, result);
     }
     for (const stream of this.#streams) stream.push(taskText, result);
-    // A task that cannot be followed now may be there for whoever asks next.
+    // A task that cannot be followed now may be there for the next subscriber.
     if (event.kind === "failure" && !isEndless) this.#onClosed();
   }
 

@@ -1,4 +1,4 @@
-/** Tells an operation that its client has gone, where the answer is one HTTP response. */
+/** The signal for an operation whose client has gone, where the answer is one HTTP response. */
 
 import type { FastifyReply } from "fastify";
 

@@ -51,11 +51,11 @@ const PREFLIGHT_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"
 /**
  * Why a request is refused that a page may have caused, or null.
  *
- * A browser tells whose page it was in `Sec-Fetch-Site`, or in `Origin`. One that tells `none`, for the address bar or a
- * bookmark, follows the redirects of what it finds there, and so vouches for nothing. Where nothing is told, a header does
+ * A browser says whose page it was in `Sec-Fetch-Site`, or in `Origin`. One that says `none`, for the address bar or a
+ * bookmark, follows the redirects of what it finds there, and so vouches for nothing. Where nothing is said, a header does
  * that a page cannot set without leave.
  *
- * @param isStream - the header is not asked for where nothing is told: `EventSource` can set none.
+ * @param isStream - the header is not asked for where nothing is said: `EventSource` can set none.
  */
 export function refusePage(
   headers: IncomingHttpHeaders,

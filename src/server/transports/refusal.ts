@@ -1,5 +1,5 @@
 /**
- * What an HTTP request is told that is refused: the JSON form of a GraphQL answer, in the media type that its client reads.
+ * The answer to an HTTP request that is refused: the JSON form of a GraphQL answer, in the media type that its client reads.
  */
 
 import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";

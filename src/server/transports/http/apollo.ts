@@ -65,7 +65,7 @@ export function createApollo(options: ApolloOptions): ApolloServer<PreparedConte
     plugins: [
       // The default plugin hooks every field of every answer for cache hints that this schema does not have.
       ApolloServerPluginCacheControlDisabled(),
-      // On by itself in a subgraph: whoever sent a header would be told how long each field took.
+      // On by itself in a subgraph: a client that sends a header would get the duration of each field.
       ApolloServerPluginInlineTraceDisabled(),
       // The page is shown before Apollo is asked.
       ApolloServerPluginLandingPageDisabled(),

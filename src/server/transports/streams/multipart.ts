@@ -34,7 +34,7 @@ const wire: Wire = {
   // What Apollo's own router does.
   heartbeatMs: 5_000,
   completion: "--\r\n",
-  // A `payload` of null tells the client that the stream has failed, so that the end is not taken for a completion.
+  // A `payload` of null says that the stream has failed, so that the end is not taken for a completion.
   breakOff: toLastPart,
   fail: toLastPart,
 };

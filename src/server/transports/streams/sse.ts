@@ -53,7 +53,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
   app.route({
     url: STREAM_PATH,
     method: ["GET", "POST"],
-    // A HEAD would open a stream that nobody reads.
+    // A HEAD would open a stream without a reader.
     exposeHeadRoute: false,
     handler: async (request, reply) => {
       const refuse = (refusal: HttpRefusal): FastifyReply => sendRefusal(request, reply, refusal);

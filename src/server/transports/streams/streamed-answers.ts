@@ -134,7 +134,7 @@ class StreamedAnswer {
     return this.#phase === "over";
   }
 
-  /** Tells everything, and comes back when there is nothing more or nobody to tell it to. */
+  /** Sends everything, and resolves when there is nothing more or the client has gone. */
   async follow(results: ResultStream, toEvent: (result: ExecutionResult) => string): Promise<void> {
     this.#results = results;
     if (this.isOver()) results.close();

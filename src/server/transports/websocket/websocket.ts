@@ -36,7 +36,7 @@ export interface WebSocketTransport {
 }
 
 const GOING_AWAY = 1_001;
-/** Told to a client that asks for another one. */
+/** Sent to a client that asks for another one. */
 const VERSIONS = ["Sec-WebSocket-Version: 13, 8"];
 
 /** Opens the transport on a server that may or may not listen yet. */
@@ -80,7 +80,7 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
 }
 
 /**
- * graphql-ws. It hands each operation to `execute` and reads it to its end; it wants a document to tell queries from
+ * graphql-ws. It hands each operation to `execute` and reads it to its end; it wants a document to distinguish queries from
  * subscriptions, which makes no difference here.
  */
 function createProtocol({ schema }: WebSocketTransportOptions): ProtocolServer {
