@@ -32,7 +32,7 @@ export class CallTally {
     this.#calls += 1;
   };
 
-  /** A field of the operation takes a call by itself. */
+  /** A field of the operation, or a page of its list, takes a call by itself. */
   countOwnCall(): void {
     this.#callsOfItsOwn += 1;
   }
@@ -45,11 +45,6 @@ export class CallTally {
   /** Tasks were answered by a call that somebody else had caused. */
   countShared(tasks: number): void {
     this.#sharedTasks += tasks;
-  }
-
-  /** A page of a list, which would have taken a call of its own anywhere. */
-  countPage(): void {
-    this.#callsOfItsOwn += 1;
   }
 
   /** A field of the operation has been given this answer. By itself it would have taken GetTask, and a list for its progress. */

@@ -20,6 +20,7 @@ import {
 import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../../imm/imm-client.js";
 import { hintAtTaskType } from "../../imm/wire/task-type-hint.js";
 import type { CallTally } from "../call-tally.js";
+import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";
 import {
   TaskSweeper,
@@ -158,9 +159,9 @@ export class TaskReader {
     });
   }
 
-  /** One page of a project's tasks, each merged with what is known of it. */
-  async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
-    return this.#readPage(request, toCallOptions(options), new Set());
+  /** A list of a project's tasks, page by page, each task merged with what is known of it. */
+  list(request: ListTasksRequest, options: ReadOptions, pages: PagesOptions): AsyncGenerator<SnapshotPage, void> {
+    return readPages(request, async (page) => this.#readPage(page, toCallOptions(options), new Set()), pages);
   }
 
   /** Takes in what a create has told of its task, and answers with all that is known of it now. */

@@ -9,7 +9,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../../clock.js";
 import { GatewayError, toError } from "../../errors.js";
 import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
-import { pageAt, readPages, type Page } from "../list/pages.js";
+import { readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
 import { planSweep } from "./sweep-plan.js";
 import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
@@ -193,12 +193,11 @@ export class TaskSweeper {
     { unseen, seen, wanted, options }: Sweep,
     isOpen: () => boolean,
   ): Promise<{ readonly met: number; readonly isComplete: boolean }> {
-    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
-      this.#options.list({ ...request, ...pageAt(nextToken) }, options, wanted);
+    const readPage = async (page: ListTasksRequest): Promise<SnapshotPage> => this.#options.list(page, options, wanted);
     const isWanted = (): boolean => isOpen() && options.isWanted?.() !== false;
     let met = 0;
     let isComplete = false;
-    for await (const { snapshots, nextToken } of readPages(readPage, { maxPages, isWanted })) {
+    for await (const { snapshots, nextToken } of readPages(request, readPage, { maxPages, isWanted })) {
       for (const snapshot of snapshots) {
         const keyText = toKeyText(snapshot.key);
         if (unseen.delete(keyText)) seen.set(keyText, snapshot);
