@@ -174,11 +174,6 @@ export class TaskReader {
     return this.#sweeper.immTimeAt(projectName, tick);
   }
 
-  /** One task: what `readEach` does for many. */
-  async read(key: TaskKey, parts: TaskParts, maxAgeMs?: number): Promise<TaskSnapshot> {
-    return this.#answer(this.#toQuestion({ key, parts, maxAgeMs }, {}));
-  }
-
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
     const observed = momentOf(this.#clock);
     const { tasks, requestId, nextToken } = await this.#client.listTasks(request, options);

@@ -109,6 +109,11 @@ export class ProjectWatch {
     return this.#watches.has(keyText);
   }
 
+  /** The snapshot of a task, where the subscriber was sent an older one that looks the same. */
+  youngerThanSent(stream: WatchStream, keyText: string): TaskSnapshot | undefined {
+    return this.#watches.get(keyText)?.youngerThanSent(stream);
+  }
+
   /** Lets a subscriber follow these tasks. */
   join(stream: WatchStream, options: FollowOptions, keys: readonly TaskKey[]): void {
     this.#addAsked(stream, options);

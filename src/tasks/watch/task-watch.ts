@@ -93,6 +93,12 @@ export class TaskWatch {
     if (this.#followers.size === 0) this.end();
   }
 
+  /** The present snapshot, where the subscriber was sent an older one that looks the same. */
+  youngerThanSent(stream: WatchStream): TaskSnapshot | undefined {
+    const lastSent = this.#followers.get(stream)?.lastSent;
+    return lastSent === undefined || lastSent === this.#snapshot ? undefined : this.#snapshot;
+  }
+
   /** Ends the watch without a word to its followers. */
   end(): void {
     this.#hasEnded = true;
@@ -120,10 +126,7 @@ export class TaskWatch {
     const { stream, parts, lastSent } = follower;
     if (!satisfies(snapshot, parts, -Infinity)) return;
     this.#waiting.delete(follower);
-    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, parts)) {
-      stream.renew(this.keyText, { kind: "snapshot", snapshot, isFirst: true });
-      return;
-    }
+    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, parts)) return;
     follower.lastSent = snapshot;
     // Its stream no longer names this task when it leaves; it must not keep the watch.
     if (isFinal(snapshot)) this.#forget(follower);

@@ -51,19 +51,20 @@ export interface WatchStreamOptions {
   readonly isEndless?: boolean;
   /** Whether it tells that it has caught up, and of delays. @default false */
   readonly sendsPhases?: boolean;
+  /** The snapshot of a task, where it is younger than the last event of it and shows no change. @default none is */
+  readonly youngerThanSent?: (keyText: string) => TaskSnapshot | undefined;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** By key text, in the order in which a task first had news. */
   readonly #pending = new Map<string, WatchEvent>();
-  /** What looks without a change have shown since the last event of each task: nothing to tell, but younger. */
-  readonly #renewed = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
   readonly #onLeave: () => void;
   readonly #sendsPhases: boolean;
+  readonly #youngerThanSent: WatchStreamOptions["youngerThanSent"];
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -72,13 +73,17 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  constructor(keyTexts: Iterable<string>, { onLeave, isEndless = false, sendsPhases = false }: WatchStreamOptions) {
+  constructor(
+    keyTexts: Iterable<string>,
+    { onLeave, isEndless = false, sendsPhases = false, youngerThanSent }: WatchStreamOptions,
+  ) {
     this.#open = new Set(keyTexts);
     this.#unsent = new Set(this.#open);
     this.#onLeave = onLeave;
     this.#isEndless = isEndless;
     this.#isListed = !isEndless;
     this.#sendsPhases = sendsPhases;
+    this.#youngerThanSent = youngerThanSent;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -100,7 +105,6 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
-    this.#renewed.delete(keyText);
     this.#unsent.delete(keyText);
     if (isLast) this.#open.delete(keyText);
     this.#put(keyText, event);
@@ -138,14 +142,10 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#pending.set(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
   }
 
-  /** Keeps an event that shows no change, for whoever asks how the task stands. */
-  renew(keyText: string, event: WatchEvent): void {
-    if (this.#open.has(keyText)) this.#renewed.set(keyText, event);
-  }
-
-  /** The newest event of a task, where looks without a change have made it younger than the last that was told. */
+  /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
   renewedEvent(keyText: string): WatchEvent | undefined {
-    return this.#renewed.get(keyText);
+    const snapshot = this.#youngerThanSent?.(keyText);
+    return snapshot && { kind: "snapshot", snapshot, isFirst: true };
   }
 
   /** Ends the stream with the failure of all that it follows, after the events that are still unread. */
@@ -163,7 +163,6 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#pending.clear();
-    this.#renewed.clear();
     this.#settle({ done: true, value: undefined });
     this.#leave();
   }
