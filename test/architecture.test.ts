@@ -13,7 +13,7 @@ const ranks: readonly (readonly string[])[] = [
   ["imm/wire/"],
   ["imm/policy/"],
   ["imm/"],
-  ["tasks/task.ts", "tasks/task-id.ts", "tasks/instant.ts", "tasks/misfits.ts", "tasks/call-tally.ts"],
+  ["tasks/task.ts", "tasks/task-id.ts", "tasks/instant.ts", "tasks/snapshot.ts", "tasks/call-tally.ts"],
   ["tasks/definition/"],
   ["tasks/list/"],
   ["tasks/read/"],

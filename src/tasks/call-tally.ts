@@ -3,7 +3,8 @@
  * asks for it; the loader and the reader write to it.
  */
 
-import { isFinal, type TaskParts, type TaskSnapshot } from "./task.js";
+import type { TaskParts } from "./task.js";
+import { isFinal, type TaskSnapshot } from "./snapshot.js";
 
 /** The tally as it is told. */
 export interface CallReport {

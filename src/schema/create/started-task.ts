@@ -5,7 +5,8 @@
  */
 
 import type { TaskLoader } from "../../tasks/read/task-loader.js";
-import { NO_PARTS, type TaskParts, type TaskSnapshot } from "../../tasks/task.js";
+import { NO_PARTS, type TaskParts } from "../../tasks/task.js";
+import type { TaskSnapshot } from "../../tasks/snapshot.js";
 import { Task, type TaskView } from "../task/task.type.js";
 
 /** How a started task is shown, and what reads it. */

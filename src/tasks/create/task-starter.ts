@@ -20,7 +20,7 @@ import {
   withTag,
   type IdempotencyTag,
 } from "./idempotency-tag.js";
-import { fromCreatedTask, type TaskSnapshot } from "../task.js";
+import { fromCreatedTask, type TaskSnapshot } from "../snapshot.js";
 import type { ReadOptions, TaskReader } from "../read/task-reader.js";
 
 /** What a `TaskStarter` is made of. */
@@ -156,7 +156,7 @@ export class TaskStarter {
     for await (const { snapshots } of this.#reader.list(request, options, { maxPages: MAX_SEARCH_PAGES, endless })) {
       const found = snapshots.find((snapshot) => hasKeyOf(snapshot, tag));
       if (found === undefined) continue;
-      checkSameInput(found.tags?.[INPUT_TAG], tag);
+      checkSameInput(found.facts.tags?.[INPUT_TAG], tag);
       return found;
     }
     return undefined;

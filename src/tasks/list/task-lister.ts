@@ -14,7 +14,7 @@ import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace
 import type { ListQuery } from "./list-query.js";
 import { readPages, type Page } from "./pages.js";
 import { PAGE_SIZE } from "./requests.js";
-import { fromListedTask, type TaskSnapshot } from "../task.js";
+import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskLister` is made of. */
 export interface TaskListerOptions {

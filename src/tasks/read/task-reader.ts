@@ -29,18 +29,8 @@ import {
   type SweepResult,
   type SweepTarget,
 } from "./task-sweeper.js";
-import {
-  fromGetTask,
-  fromListedTask,
-  includesParts,
-  isFinal,
-  mergeSnapshots,
-  satisfies,
-  toKeyText,
-  type TaskKey,
-  type TaskParts,
-  type TaskSnapshot,
-} from "../task.js";
+import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskReader` is made of. */
 export interface TaskReaderOptions {

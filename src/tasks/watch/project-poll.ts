@@ -6,7 +6,8 @@
 import type { Clock } from "../../clock.js";
 import { toError } from "../../errors.js";
 import { CallPriority, type ListTasksRequest } from "../../imm/imm-client.js";
-import { isFinal, toKeyText, type TaskSnapshot } from "../task.js";
+import { toKeyText } from "../task.js";
+import { isFinal, type TaskSnapshot } from "../snapshot.js";
 import type { TaskReader } from "../read/task-reader.js";
 import { MAX_AHEAD_MS } from "../read/task-sweeper.js";
 import type { TaskDiscovery } from "./task-discovery.js";

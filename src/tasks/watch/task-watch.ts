@@ -5,17 +5,8 @@
  * timer and knows nothing of rhythm.
  */
 
-import {
-  hasChanged,
-  isFinal,
-  mergeParts,
-  mergeSnapshots,
-  NO_PARTS,
-  satisfies,
-  type TaskKey,
-  type TaskParts,
-  type TaskSnapshot,
-} from "../task.js";
+import { mergeParts, NO_PARTS, type TaskKey, type TaskParts } from "../task.js";
+import { hasChanged, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { WatchStream } from "./watch-stream.js";
 
 /** How one subscriber follows tasks. */

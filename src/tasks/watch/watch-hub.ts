@@ -16,7 +16,8 @@ import type { TaskReader } from "../read/task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
-import { toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 import { WatchStream, type WatchStreamOptions } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */

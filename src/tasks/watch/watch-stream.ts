@@ -7,7 +7,8 @@
  */
 
 import type { GatewayError } from "../../errors.js";
-import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 
 /** What happened. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =

@@ -5,7 +5,8 @@ import { ForbiddenError, UpstreamInvalidResponseError } from "../../../src/error
 import type { ImmTaskPage, ListTasksRequest } from "../../../src/imm/imm-client.js";
 import { parseListQuery, type TaskFilter, type TaskOrder } from "../../../src/tasks/list/list-query.js";
 import { TaskLister, type TaskListing } from "../../../src/tasks/list/task-lister.js";
-import { NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";

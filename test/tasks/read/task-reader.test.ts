@@ -49,7 +49,10 @@ describe("reading a task that has ended", () => {
     emulator.addTask({ taskType: "FileCompression", taskId: "bad" });
     emulator.failTask("bad", "ResourceNotFound", "The object is gone.");
     const snapshot = await readOne(reader, keyOf("bad"), NO_PARTS);
-    expect(snapshot).toMatchObject({ status: "FAILED", code: "ResourceNotFound", message: "The object is gone." });
+    expect(snapshot).toMatchObject({
+      status: "FAILED",
+      facts: { code: "ResourceNotFound", message: "The object is gone." },
+    });
   });
 });
 

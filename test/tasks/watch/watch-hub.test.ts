@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { letOthersRun } from "../../../src/clock.js";
 import { NotFoundError } from "../../../src/errors.js";
-import { NO_PARTS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
