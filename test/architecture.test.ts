@@ -14,7 +14,7 @@ const ranks: readonly (readonly string[])[] = [
   ["imm/policy/"],
   ["imm/"],
   ["access/"],
-  ["tasks/task.ts", "tasks/task-id.ts", "tasks/instant.ts", "tasks/misfits.ts", "tasks/call-tally.ts"],
+  ["tasks/task.ts", "tasks/task-id.ts", "tasks/instant.ts", "tasks/snapshot.ts", "tasks/call-tally.ts"],
   ["tasks/definition/"],
   ["tasks/list/"],
   ["tasks/read/"],

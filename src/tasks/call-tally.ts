@@ -3,7 +3,8 @@
  * asks for it; the loader and the reader write to it.
  */
 
-import { isFinal, type TaskParts, type TaskSnapshot } from "./task.js";
+import type { TaskParts } from "./task.js";
+import { isFinal, type TaskSnapshot } from "./snapshot.js";
 
 /** The tally as it is told. */
 export interface CallReport {
@@ -32,7 +33,7 @@ export class CallTally {
     this.#calls += 1;
   };
 
-  /** A field of the operation takes a call by itself. */
+  /** A field of the operation, or a page of its list, takes a call by itself. */
   countOwnCall(): void {
     this.#callsOfItsOwn += 1;
   }
@@ -45,11 +46,6 @@ export class CallTally {
   /** Tasks were answered by a call that somebody else had caused. */
   countShared(tasks: number): void {
     this.#sharedTasks += tasks;
-  }
-
-  /** A page of a list, which would have taken a call of its own anywhere. */
-  countPage(): void {
-    this.#callsOfItsOwn += 1;
   }
 
   /** A field of the operation has been given this answer. By itself it would have taken GetTask, and a list for its progress. */

@@ -14,3 +14,13 @@ export function parseInstant(text: string): number | null {
   if (Number.isNaN(dayMs) || new Date(dayMs).getUTCDate() !== Number(day.slice(-2))) return null;
   return Date.parse(text.toUpperCase());
 }
+
+/** The years that a time of IMM may lie in; arithmetic beyond them leaves what a date can hold. */
+const MAX_EPOCH_MS = Date.UTC(9_999, 0);
+
+/** An instant of IMM in milliseconds since the epoch, or null when there is none or it is no plausible time. */
+export function toEpochMs(instant: string | null): number | null {
+  if (instant === null) return null;
+  const epochMs = parseInstant(instant);
+  return epochMs !== null && epochMs >= 0 && epochMs < MAX_EPOCH_MS ? epochMs : null;
+}

@@ -27,7 +27,8 @@ import { TaskLoader } from "./read/task-loader.js";
 import { TaskReader, type TaskReaderOptions } from "./read/task-reader.js";
 import { hasResult, TaskResults, type TaskResultsOptions } from "./read/task-results.js";
 import type { TypicalDurations } from "./read/typical-durations.js";
-import { NO_PARTS, toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "./task.js";
+import { NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "./task.js";
+import type { TaskSnapshot } from "./snapshot.js";
 import type { PollRate } from "./watch/poll-plan.js";
 import { TaskWaiter, type TaskWaiterOptions } from "./watch/task-waiter.js";
 import { WatchHub, type WatchHubOptions, type WatchProjectRequest, type WatchRequest } from "./watch/watch-hub.js";
@@ -224,7 +225,7 @@ export class Tasks {
   }
 }
 
-function toTarget({ key, tags, userData }: TaskSnapshot): AccessTarget {
+function toTarget({ key, facts: { tags, userData } }: TaskSnapshot): AccessTarget {
   const { projectName, taskType } = key;
   return { projectName, taskType, tags, userData };
 }

@@ -5,6 +5,8 @@ import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
 import { createOpenApi, OpenApiImmClient } from "../../src/imm/wire/openapi-client.js";
 import { TaskReader } from "../../src/tasks/read/task-reader.js";
+import type { TaskKey, TaskParts } from "../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../src/tasks/snapshot.js";
 import { WatchHub } from "../../src/tasks/watch/watch-hub.js";
 import { countAttempts } from "./count-attempts.js";
 import type { ManualClock } from "./manual-clock.js";
@@ -68,4 +70,11 @@ export async function startReader(
 /** The actions that reached the emulator, in order. */
 export function actionsOf(emulator: Emulator): readonly string[] {
   return emulator.calls.map((call) => call.action);
+}
+
+/** One task. */
+export async function readOne(reader: TaskReader, key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
+  const [answer] = reader.readEach([{ key, parts }]);
+  if (answer === undefined) throw new Error("The reader gave no answer.");
+  return answer;
 }

@@ -91,7 +91,9 @@ describe("what a snapshot shows", () => {
     await expect(tasks.awaitEnd(HIDDEN, NO_PARTS, 1_000)).rejects.toBe(forbidden);
     const snapshot = await tasks.awaitEnd(OPEN, NO_PARTS, 1_000);
     const calls = emulator.calls.length;
-    await expect(tasks.result({ ...snapshot, tags: { team: "blue" } }, false)).rejects.toBe(forbidden);
+    await expect(
+      tasks.result({ ...snapshot, facts: { ...snapshot.facts, tags: { team: "blue" } } }, false),
+    ).rejects.toBe(forbidden);
     expect(emulator.calls).toHaveLength(calls);
     expect(await tasks.result(snapshot, false)).toMatchObject({ labels: [{}, {}, {}] });
   });

@@ -4,7 +4,8 @@
  * task that was started and is paid for.
  */
 
-import { NO_PARTS, type TaskSnapshot } from "../../tasks/task.js";
+import type { TaskSnapshot } from "../../tasks/snapshot.js";
+import { NO_PARTS } from "../../tasks/task.js";
 import { PARTS_BY_FIELD } from "../task/selected-parts.js";
 import { Task, type TaskView } from "../task/task.type.js";
 

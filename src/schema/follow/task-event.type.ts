@@ -2,7 +2,8 @@
 
 import { Field, Int, ObjectType, registerEnumType } from "type-graphql";
 import { GatewayError } from "../../errors.js";
-import { isFinal, type TaskKey as Key } from "../../tasks/task.js";
+import type { TaskKey as Key } from "../../tasks/task.js";
+import { isFinal } from "../../tasks/snapshot.js";
 import type { WatchEvent } from "../../tasks/watch/watch-stream.js";
 import { Task, type TaskView } from "../task/task.type.js";
 

@@ -1,7 +1,7 @@
 /** The states of a task, as the schema names them. */
 
 import { registerEnumType } from "type-graphql";
-import type { TaskStatus as Status } from "../../tasks/task.js";
+import type { TaskStatus as Status } from "../../tasks/snapshot.js";
 
 export const TaskStatus: { readonly [Name in Status]: Name } = {
   RUNNING: "RUNNING",

@@ -5,9 +5,9 @@
  */
 
 import { Field, ID, Int, ObjectType } from "type-graphql";
-import type { Misfits } from "../../tasks/misfits.js";
+import { elapsedMs, expiresAtMs, factOf, isFinal, partOf, type TaskSnapshot } from "../../tasks/snapshot.js";
 import { toGlobalTaskId } from "../../tasks/task-id.js";
-import { elapsedMs, expiresAtMs, isFinal, NO_PARTS, type TaskSnapshot } from "../../tasks/task.js";
+import { NO_PARTS } from "../../tasks/task.js";
 import { estimatedRestMs } from "../../tasks/read/typical-durations.js";
 import type { GatewayContext } from "../context.js";
 import { Node } from "./node.type.js";
@@ -101,12 +101,14 @@ export class Task extends Node {
   get progress(): Later<OrError<number | null>> {
     const { status } = this.#snapshot;
     if (status !== "RUNNING" && status !== "SUCCEEDED") return null;
-    return this.#snapshot.progressError ?? this.#given("progress");
+    return this.#snapshot.progressError ?? partOf(this.#snapshot, "progress");
   }
 
   @Field(() => TaskError, { nullable: true, description: "Why the task failed; null unless `status` is FAILED." })
   get error(): TaskError | null {
-    return this.#snapshot.status === "FAILED" ? { code: this.#given("code"), message: this.#given("message") } : null;
+    return this.#snapshot.status === "FAILED"
+      ? { code: factOf(this.#snapshot, "code"), message: factOf(this.#snapshot, "message") }
+      : null;
   }
 
   @Field(() => String, {
@@ -115,7 +117,7 @@ export class Task extends Node {
       "IMM's code for the outcome, for example ResourceNotFound, in any state; null when empty. `error` has it for a failed task.",
   })
   get code(): OrError<string | null> {
-    return this.#given("code");
+    return factOf(this.#snapshot, "code");
   }
 
   @Field(() => String, {
@@ -123,17 +125,17 @@ export class Task extends Node {
     description: "IMM's message about the outcome, in any state; null when empty. `error` has it for a failed task.",
   })
   get message(): OrError<string | null> {
-    return this.#given("message");
+    return factOf(this.#snapshot, "message");
   }
 
   @Field(() => GraphQLDateTime, { nullable: true, description: "When the task started." })
   get startTime(): Later<OrError<string | null>> {
-    return this.#given("startTime");
+    return factOf(this.#snapshot, "startTime");
   }
 
   @Field(() => GraphQLDateTime, { nullable: true, description: "When the task ended; null while it runs." })
   get endTime(): OrError<string | null> {
-    return this.#given("endTime");
+    return factOf(this.#snapshot, "endTime");
   }
 
   @Field(() => Int, {
@@ -161,7 +163,7 @@ export class Task extends Node {
   })
   get eventId(): Later<OrError<string | null>> {
     const { key, hasAskedEventId } = this.#snapshot;
-    if (hasAskedEventId || !this.#isPartial) return this.#given("eventId");
+    if (hasAskedEventId || !this.#isPartial) return partOf(this.#snapshot, "eventId");
     return this.#view.tasks
       .read(key, { ...NO_PARTS, eventId: true })
       .then((complete) => new Task(complete, this.#view).eventId);
@@ -180,12 +182,12 @@ export class Task extends Node {
     description: "The free text given at creation, as it is; `userDataJson` is the same, parsed.",
   })
   get userData(): OrError<string | null> {
-    return this.#given("userData");
+    return factOf(this.#snapshot, "userData");
   }
 
   @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
-    const userData = this.#given("userData");
+    const userData = factOf(this.#snapshot, "userData");
     return typeof userData === "string" ? this.#view.tasks.texts.jsonOf(userData) : userData;
   }
 
@@ -194,7 +196,7 @@ export class Task extends Node {
     description: "The tags given at creation, as an object of names and values.",
   })
   get tags(): OrError<Readonly<Record<string, unknown>> | null> {
-    return this.#given("tags");
+    return factOf(this.#snapshot, "tags");
   }
 
   @Field(() => GraphQLJSON, {
@@ -203,7 +205,7 @@ export class Task extends Node {
       "The parameters that the task was created with, parsed, in IMM's spelling (`SourceURI`, not `sourceUri`), passwords and role names redacted. Null where IMM does not give them, as for some types, and where its text is not JSON: `requestDefinitionText` has it.",
   })
   get requestDefinition(): unknown {
-    const definition = this.#given("definition");
+    const definition = partOf(this.#snapshot, "definition");
     return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).value : definition;
   }
 
@@ -213,7 +215,7 @@ export class Task extends Node {
       "The same as text, as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
   get requestDefinitionText(): Later<OrError<string | null>> {
-    const definition = this.#given("definition");
+    const definition = partOf(this.#snapshot, "definition");
     return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).text : definition;
   }
 
@@ -223,7 +225,7 @@ export class Task extends Node {
       "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give, and where it is not JSON.",
   })
   get outputs(): Later<OrError<readonly string[] | null>> {
-    const definition = this.#given("definition");
+    const definition = partOf(this.#snapshot, "definition");
     if (typeof definition !== "string") return definition;
     return this.#view.tasks.texts.outputsOf(this.#snapshot.key.taskType, definition);
   }
@@ -265,11 +267,5 @@ export class Task extends Node {
   })
   get pollAfterMs(): number | null {
     return isFinal(this.#snapshot) ? null : this.#view.tasks.pollIntervalMs(this.#snapshot.key.projectName);
-  }
-
-  /** The value, or why there is none, where IMM gave one that does not fit. */
-  #given<Name extends keyof Misfits>(name: Name): OrError<TaskSnapshot[Name]> {
-    const { [name]: value, misfits } = this.#snapshot;
-    return value === null ? (misfits[name] ?? value) : value;
   }
 }

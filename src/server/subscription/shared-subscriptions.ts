@@ -7,7 +7,7 @@
  */
 
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from "graphql";
-import { isFinal } from "../../tasks/task.js";
+import { isFinal } from "../../tasks/snapshot.js";
 import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch/watch-stream.js";
 import { toFailedResult } from "./failed-result.js";
 import { ResultStream, type Outcome } from "./result-stream.js";

@@ -8,7 +8,7 @@ import { BadUserInputError, IdempotencyKeyReusedError } from "../../errors.js";
 import type { CreateTaskInput } from "../../imm/imm-client.js";
 import type { CreateAction } from "../../imm/operations/operations.js";
 import { isExactNumber, stringifyExact } from "../../json.js";
-import type { TaskSnapshot } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 
 /** The tag that says which key started a task. */
 export const KEY_TAG = "imm-graphql-idempotency";
@@ -68,7 +68,7 @@ export function checkOwnTags({ Tags }: CreateTaskInput): void {
 }
 
 /** Whether a task was started by the key of this mark. */
-export function hasKeyOf({ tags }: TaskSnapshot, tag: IdempotencyTag): boolean {
+export function hasKeyOf({ facts: { tags } }: TaskSnapshot, tag: IdempotencyTag): boolean {
   return tags?.[KEY_TAG] === tag.key;
 }
 

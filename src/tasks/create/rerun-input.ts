@@ -4,7 +4,7 @@
  * the secrets of the definition: it goes into a create's input and nowhere else, and no error repeats a value.
  */
 
-import { BadUserInputError, NotFoundError } from "../../errors.js";
+import { BadUserInputError, GatewayError, NotFoundError } from "../../errors.js";
 import { checkInput } from "../../imm/wire/check-input.js";
 import { wireInputOf } from "../../imm/wire/create-inputs.js";
 import type { CreateTaskInput, CreateTaskRequest } from "../../imm/imm-client.js";
@@ -21,8 +21,7 @@ import { decodeMembers, WireShapeError } from "../../imm/wire/wire.js";
 import { isExactNumber, parseExact } from "../../json.js";
 import { withoutTag } from "./idempotency-tag.js";
 import { parseDefinition } from "../definition/request-definition.js";
-import type { Misfits } from "../misfits.js";
-import type { TaskSnapshot } from "../task.js";
+import { factOf, partOf, type TaskSnapshot } from "../snapshot.js";
 
 /**
  * The create that would start such a task again.
@@ -51,13 +50,13 @@ export async function rerunRequestOf(taskType: string, read: () => Promise<TaskS
  */
 function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
   const { request } = operation;
-  const text = recordedOf(snapshot, "definition");
+  const text = recordedOf(partOf(snapshot, "definition"));
   const definition = text === null ? null : parseDefinition(text);
   if (!isRecord(definition)) throw unfit("whose definition IMM has recorded as an object");
   const { projectName } = snapshot.key;
   const recorded = {
-    ...(request["UserData"] !== undefined && { UserData: recordedOf(snapshot, "userData") }),
-    ...(request["Tags"] !== undefined && { Tags: recordedOf(snapshot, "tags") }),
+    ...(request["UserData"] !== undefined && { UserData: recordedOf(factOf(snapshot, "userData")) }),
+    ...(request["Tags"] !== undefined && { Tags: recordedOf(factOf(snapshot, "tags")) }),
     ...Object.fromEntries(Object.entries(definition).filter(([, value]) => isGiven(value))),
     ProjectName: projectName,
   };
@@ -73,10 +72,9 @@ function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): Creat
 }
 
 /** What IMM has recorded. What the gateway cannot read of it must not be missing in the new task. */
-function recordedOf<Name extends keyof Misfits>(snapshot: TaskSnapshot, name: Name): TaskSnapshot[Name] {
-  const { [name]: value, misfits } = snapshot;
-  if (value === null && misfits[name] !== undefined) throw misfits[name];
-  return value;
+function recordedOf<T>(given: T | GatewayError): T {
+  if (given instanceof GatewayError) throw given;
+  return given;
 }
 
 /** The members that have a value, nested JSON text read. Refuses those that the table does not know: none may be lost. */

@@ -7,7 +7,7 @@
  */
 
 import { momentOf, type Clock } from "../../clock.js";
-import { GatewayError, OutcomeUnknownError, UpstreamInvalidResponseError } from "../../errors.js";
+import { GatewayError, OutcomeUnknownError } from "../../errors.js";
 import type { CreateTaskRequest, ImmClient, ListTasksRequest } from "../../imm/imm-client.js";
 import { createOperations, type CreateAction, type CreateOperation } from "../../imm/operations/operations.js";
 import { IdempotencyKeys, KEY_LIFETIME_MS, type KeyUse } from "./idempotency-keys.js";
@@ -20,10 +20,8 @@ import {
   withTag,
   type IdempotencyTag,
 } from "./idempotency-tag.js";
-import { fromCreatedTask, type TaskSnapshot } from "../task.js";
-import { pageAt, readPages } from "../list/pages.js";
+import { fromCreatedTask, type TaskSnapshot } from "../snapshot.js";
 import type { ReadOptions, TaskReader } from "../read/task-reader.js";
-import type { SnapshotPage } from "../read/task-sweeper.js";
 
 /** What a `TaskStarter` is made of. */
 export interface TaskStarterOptions {
@@ -154,14 +152,14 @@ export class TaskStarter {
       tagSelector: `${KEY_TAG}=${tag.key}`,
       startTimeRange: { start: new Date(this.#clock.now() - KEY_LIFETIME_MS).toISOString() },
     };
-    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
-      this.#reader.list({ ...request, ...pageAt(nextToken) }, options);
-    for await (const { snapshots, nextToken } of readPages(readPage, { maxPages: MAX_SEARCH_PAGES })) {
+    const endless = "IMM's list of the tasks with this key's tag does not end.";
+    for await (const { snapshots } of this.#reader.list(request, options, { maxPages: MAX_SEARCH_PAGES, endless })) {
       const found = snapshots.find((snapshot) => hasKeyOf(snapshot, tag));
-      if (found !== undefined) checkSameInput(found.tags?.[INPUT_TAG], tag);
-      if (found !== undefined || nextToken === undefined) return found;
+      if (found === undefined) continue;
+      checkSameInput(found.facts.tags?.[INPUT_TAG], tag);
+      return found;
     }
-    throw new UpstreamInvalidResponseError("IMM's list of the tasks with this key's tag does not end.");
+    return undefined;
   }
 
   /** Looks again a few times. A list that cannot be had shows nothing. */

@@ -6,7 +6,8 @@
 
 import { BadUserInputError } from "../../errors.js";
 import type { ListTasksRequest, TimeRange } from "../../imm/imm-client.js";
-import { parseName, type TaskStatus } from "../task.js";
+import { parseName } from "../task.js";
+import type { TaskStatus } from "../snapshot.js";
 
 /** What a list is about: the parameters of ListTasks that stay the same from page to page. */
 export type ListQuery = Omit<ListTasksRequest, "maxResults" | "nextToken" | "requestDefinition">;

@@ -6,6 +6,7 @@
  */
 
 import { UpstreamInvalidResponseError } from "../../errors.js";
+import type { ListTasksRequest } from "../../imm/imm-client.js";
 
 /** What a page says of the next one. */
 export interface Page {
@@ -21,29 +22,29 @@ export interface PagesOptions {
   readonly maxPages: number;
   /** Asked before each page. @default always */
   readonly isWanted?: () => boolean;
+  /** What is wrong with a list that has more pages. @default nothing */
+  readonly endless?: string;
 }
 
 /** Several times as long as the tokens of IMM. Each travels in a URL, and in a cursor. */
 const MAX_TOKEN_LENGTH = 2_048;
 
-/** The parameter of ListTasks that names a page. */
-export function pageAt(nextToken: string | undefined): { readonly nextToken?: string } {
-  return nextToken === undefined ? {} : { nextToken };
-}
-
 /**
  * The pages, one by one. Whether the list has ended, the last one says.
  *
- * @throws UpstreamInvalidResponseError - behind a page whose token came before, or is too long, also when no more are wanted.
+ * @throws UpstreamInvalidResponseError - behind a page whose token came before, or is too long, also when no more are wanted;
+ * and behind the last that may be read of a list that has to end.
  */
 export async function* readPages<P extends Page>(
-  readPage: (nextToken: string | undefined) => Promise<P>,
-  { from, maxPages, isWanted = () => true }: PagesOptions,
+  request: ListTasksRequest,
+  readPage: (request: ListTasksRequest) => Promise<P>,
+  { from, maxPages, isWanted = () => true, endless }: PagesOptions,
 ): AsyncGenerator<P, void> {
   const seen = new Set([from]);
   let token = from;
-  for (let count = 0; count < maxPages && isWanted(); count += 1) {
-    const page = await readPage(token);
+  for (let count = 0; count < maxPages; count += 1) {
+    if (!isWanted()) return;
+    const page = await readPage(token === undefined ? request : { ...request, nextToken: token });
     yield page;
     token = page.nextToken;
     if (token === undefined) return;
@@ -51,4 +52,5 @@ export async function* readPages<P extends Page>(
     if (token.length > MAX_TOKEN_LENGTH) throw new UpstreamInvalidResponseError("IMM's list goes on at no place.");
     seen.add(token);
   }
+  if (endless !== undefined) throw new UpstreamInvalidResponseError(endless);
 }

@@ -12,9 +12,9 @@ import type { CallTally } from "../call-tally.js";
 import { parseInstant } from "../instant.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
-import { pageAt, readPages, type Page } from "./pages.js";
+import { readPages, type Page } from "./pages.js";
 import { PAGE_SIZE } from "./requests.js";
-import { fromListedTask, type TaskSnapshot } from "../task.js";
+import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskLister` is made of. */
 export interface TaskListerOptions {
@@ -97,14 +97,13 @@ export class TaskLister {
     const items: ListedTask[] = [];
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
-    const readPage = async (nextToken: string | undefined): Promise<ReadPage> => {
+    const readPage = async (page: ListTasksRequest): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
-      const maxResults = Math.min(PAGE_SIZE, toSkip + first - items.length);
-      const request = { ...query, maxResults, ...pageAt(nextToken), ...(definition && { requestDefinition: true }) };
-      return this.#page(request, tally);
+      return this.#page({ ...page, maxResults: Math.min(PAGE_SIZE, toSkip + first - items.length) }, tally);
     };
     const isWanted = (): boolean => items.length < first && !signal.aborted;
-    for await (const page of readPages(readPage, { from: token, maxPages, isWanted })) {
+    const request = { ...query, ...(definition && { requestDefinition: true }) };
+    for await (const page of readPages(request, readPage, { from: token, maxPages, isWanted })) {
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
       const end = Math.min(page.tasks.length, count + first - items.length);
       for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
@@ -123,7 +122,7 @@ export class TaskLister {
   async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
     const text = JSON.stringify(request);
     const underWay = this.#flights.get(text);
-    tally?.countPage();
+    tally?.countOwnCall();
     if (underWay !== undefined) return underWay;
     const page = this.#read(request, tally).finally(() => this.#flights.delete(text));
     this.#flights.set(text, page);

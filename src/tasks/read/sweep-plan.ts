@@ -7,7 +7,9 @@
 
 import type { ListTasksRequest } from "../../imm/imm-client.js";
 import { PAGE_SIZE, RANGE_PAD_MS, toRunningRequest } from "../list/requests.js";
-import { toEpochMs, type TaskKey, type TaskSnapshot } from "../task.js";
+import type { TaskKey } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
+import { toEpochMs } from "../instant.js";
 
 /** A list, and the pages that it may have: with more of them, others are cheaper. */
 export interface PlannedList {
@@ -73,8 +75,8 @@ function pagesOf(tasks: number): number {
   return Math.max(1, Math.ceil(tasks / PAGE_SIZE));
 }
 
-function startOf({ startTime }: TaskSnapshot): number {
-  return toEpochMs(startTime) ?? -Infinity;
+function startOf({ facts }: TaskSnapshot): number {
+  return toEpochMs(facts.startTime) ?? -Infinity;
 }
 
 function keysOf(tasks: readonly TaskSnapshot[]): readonly TaskKey[] {

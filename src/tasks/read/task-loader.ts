@@ -9,15 +9,8 @@
 import DataLoader from "dataloader";
 import { BadUserInputError, toError } from "../../errors.js";
 import type { CallTally } from "../call-tally.js";
-import {
-  includesParts,
-  mergeParts,
-  NO_PARTS,
-  toKeyText,
-  type TaskKey,
-  type TaskParts,
-  type TaskSnapshot,
-} from "../task.js";
+import { includesParts, mergeParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 
 /** Answers many keys, each by a promise in its place. What `TaskReader.readEach` does. */
 export type ReadEach = (

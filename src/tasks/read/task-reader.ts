@@ -20,6 +20,7 @@ import {
 import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../../imm/imm-client.js";
 import { hintAtTaskType } from "../../imm/wire/task-type-hint.js";
 import type { CallTally } from "../call-tally.js";
+import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";
 import {
   TaskSweeper,
@@ -28,18 +29,8 @@ import {
   type SweepResult,
   type SweepTarget,
 } from "./task-sweeper.js";
-import {
-  fromGetTask,
-  fromListedTask,
-  includesParts,
-  isFinal,
-  mergeSnapshots,
-  satisfies,
-  toKeyText,
-  type TaskKey,
-  type TaskParts,
-  type TaskSnapshot,
-} from "../task.js";
+import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskReader` is made of. */
 export interface TaskReaderOptions {
@@ -158,9 +149,9 @@ export class TaskReader {
     });
   }
 
-  /** One page of a project's tasks, each merged with what is known of it. */
-  async list(request: ListTasksRequest, options: ReadOptions = {}): Promise<SnapshotPage> {
-    return this.#readPage(request, toCallOptions(options), new Set());
+  /** A list of a project's tasks, page by page, each task merged with what is known of it. */
+  list(request: ListTasksRequest, options: ReadOptions, pages: PagesOptions): AsyncGenerator<SnapshotPage, void> {
+    return readPages(request, async (page) => this.#readPage(page, toCallOptions(options), new Set()), pages);
   }
 
   /** Takes in what a create has told of its task, and answers with all that is known of it now. */
@@ -171,11 +162,6 @@ export class TaskReader {
   /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when nobody knows. */
   immTimeAt(projectName: string, tick: number): number {
     return this.#sweeper.immTimeAt(projectName, tick);
-  }
-
-  /** One task: what `readEach` does for many. */
-  async read(key: TaskKey, parts: TaskParts, maxAgeMs?: number): Promise<TaskSnapshot> {
-    return this.#answer(this.#toQuestion({ key, parts, maxAgeMs }, {}));
   }
 
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {

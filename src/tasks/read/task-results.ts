@@ -9,7 +9,8 @@ import { LRUCache } from "lru-cache";
 import type { ImmClient, ImmTaskResult } from "../../imm/imm-client.js";
 import { resultOperationOf, toCamelCase } from "../../imm/operations/operations.js";
 import type { CallTally } from "../call-tally.js";
-import { toKeyText, type TaskSnapshot } from "../task.js";
+import { toKeyText } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 
 /** What `TaskResults` is made of. */
 export interface TaskResultsOptions {

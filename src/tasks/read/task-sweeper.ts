@@ -9,10 +9,12 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../../clock.js";
 import { GatewayError, toError } from "../../errors.js";
 import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
-import { pageAt, readPages, type Page } from "../list/pages.js";
+import { readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
 import { planSweep } from "./sweep-plan.js";
-import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { isFinal, type TaskSnapshot } from "../snapshot.js";
+import { toEpochMs } from "../instant.js";
 
 /** One task that has to be asked for, and what is known of it. */
 export interface SweepTarget {
@@ -83,9 +85,9 @@ export class TaskSweeper {
   }
 
   /** Learns what time it is at IMM from the instants that it shows. */
-  observe({ key, startTime, endTime, observedAt, observedTick }: TaskSnapshot): void {
+  observe({ key, facts, observedAt, observedTick }: TaskSnapshot): void {
     const lessons = this.#lessonsOf(key.projectName);
-    for (const instant of [toEpochMs(startTime), toEpochMs(endTime)]) {
+    for (const instant of [toEpochMs(facts.startTime), toEpochMs(facts.endTime)]) {
       if (instant === null || instant > observedAt + MAX_AHEAD_MS) continue;
       lessons.immAheadMs = Math.max(lessons.immAheadMs, instant - observedTick);
     }
@@ -193,12 +195,11 @@ export class TaskSweeper {
     { unseen, seen, wanted, options }: Sweep,
     isOpen: () => boolean,
   ): Promise<{ readonly met: number; readonly isComplete: boolean }> {
-    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
-      this.#options.list({ ...request, ...pageAt(nextToken) }, options, wanted);
+    const readPage = async (page: ListTasksRequest): Promise<SnapshotPage> => this.#options.list(page, options, wanted);
     const isWanted = (): boolean => isOpen() && options.isWanted?.() !== false;
     let met = 0;
     let isComplete = false;
-    for await (const { snapshots, nextToken } of readPages(readPage, { maxPages, isWanted })) {
+    for await (const { snapshots, nextToken } of readPages(request, readPage, { maxPages, isWanted })) {
       for (const snapshot of snapshots) {
         const keyText = toKeyText(snapshot.key);
         if (unseen.delete(keyText)) seen.set(keyText, snapshot);

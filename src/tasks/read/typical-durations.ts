@@ -5,7 +5,8 @@
  */
 
 import { LRUCache } from "lru-cache";
-import { toEpochMs, type TaskSnapshot } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
+import { toEpochMs } from "../instant.js";
 
 const MAX_TYPES = 1_000;
 /** The weight of the newest task: about the last ten count. */
@@ -16,9 +17,9 @@ export class TypicalDurations {
   readonly #byType = new LRUCache<string, number>({ max: MAX_TYPES });
 
   /** Takes in a task that has ended. */
-  learn({ key, startTime, endTime }: TaskSnapshot): void {
-    const startedAt = toEpochMs(startTime);
-    const endedAt = toEpochMs(endTime);
+  learn({ key, facts }: TaskSnapshot): void {
+    const startedAt = toEpochMs(facts.startTime);
+    const endedAt = toEpochMs(facts.endTime);
     if (startedAt === null || endedAt === null || endedAt < startedAt) return;
     const durationMs = endedAt - startedAt;
     const before = this.#byType.get(key.taskType) ?? durationMs;

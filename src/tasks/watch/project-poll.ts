@@ -4,12 +4,12 @@
  */
 
 import type { Clock } from "../../clock.js";
-import { toError, UpstreamInvalidResponseError } from "../../errors.js";
+import { toError } from "../../errors.js";
 import { CallPriority, type ListTasksRequest } from "../../imm/imm-client.js";
-import { pageAt, readPages } from "../list/pages.js";
-import { isFinal, toKeyText, type TaskSnapshot } from "../task.js";
+import { toKeyText } from "../task.js";
+import { isFinal, type TaskSnapshot } from "../snapshot.js";
 import type { TaskReader } from "../read/task-reader.js";
-import { MAX_AHEAD_MS, type SnapshotPage } from "../read/task-sweeper.js";
+import { MAX_AHEAD_MS } from "../read/task-sweeper.js";
 import type { TaskDiscovery } from "./task-discovery.js";
 import type { TaskWatch } from "./task-watch.js";
 
@@ -81,8 +81,8 @@ export class ProjectPoll {
     discovery.isPolled = true;
     try {
       if (!discovery.hasBegun) {
-        const { snapshots } = await reader.list(discovery.newestRequest, { priority: CallPriority.progress });
-        discovery.begin(snapshots, MAX_AHEAD_MS);
+        const newest = reader.list(discovery.newestRequest, { priority: CallPriority.progress }, { maxPages: 1 });
+        for await (const { snapshots } of newest) discovery.begin(snapshots, MAX_AHEAD_MS);
       }
       await this.#readToEnd(discovery.runningRequest, true, (snapshots) => {
         const running = snapshots.filter((snapshot) => !isFinal(snapshot));
@@ -117,12 +117,9 @@ export class ProjectPoll {
   ): Promise<void> {
     const { reader, maxPages } = this.#options;
     const onAttempt = isOfRunning ? (): void => void (this.#calls += 1) : undefined;
-    const readPage = async (nextToken: string | undefined): Promise<SnapshotPage> =>
-      reader.list({ ...request, ...pageAt(nextToken) }, { priority: CallPriority.progress, onAttempt });
-    for await (const { snapshots, nextToken } of readPages(readPage, { maxPages })) {
-      if (!onPage(snapshots) || nextToken === undefined) return;
-    }
-    throw new UpstreamInvalidResponseError(`IMM's list of the project's tasks does not end within ${maxPages} pages.`);
+    const endless = `IMM's list of the project's tasks does not end within ${maxPages} pages.`;
+    const pages = reader.list(request, { priority: CallPriority.progress, onAttempt }, { maxPages, endless });
+    for await (const { snapshots } of pages) if (!onPage(snapshots)) return;
   }
 }
 

@@ -10,7 +10,8 @@ import type { Clock, Timer } from "../../clock.js";
 import { GatewayError, UpstreamInvalidResponseError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 import { PAGE_SIZE } from "../list/requests.js";
-import { isFinal, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey } from "../task.js";
+import { isFinal, type TaskSnapshot } from "../snapshot.js";
 import type { TaskReader } from "../read/task-reader.js";
 import { addAsked, NOBODY_ASKS, pollIntervalMs, type AskedStaleness, type PollRate } from "./poll-plan.js";
 import { ProjectPoll } from "./project-poll.js";
@@ -107,6 +108,11 @@ export class ProjectWatch {
   /** Whether the task is watched. */
   has(keyText: string): boolean {
     return this.#watches.has(keyText);
+  }
+
+  /** The snapshot of a task, where the subscriber was sent an older one that looks the same. */
+  youngerThanSent(stream: WatchStream, keyText: string): TaskSnapshot | undefined {
+    return this.#watches.get(keyText)?.youngerThanSent(stream);
   }
 
   /** Lets a subscriber follow these tasks. */

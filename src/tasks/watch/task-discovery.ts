@@ -8,7 +8,9 @@
 import type { ListTasksRequest } from "../../imm/imm-client.js";
 import type { ListQuery } from "../list/list-query.js";
 import { PAGE_SIZE } from "../list/requests.js";
-import { isFinal, toEpochMs, toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey } from "../task.js";
+import { isFinal, type TaskSnapshot } from "../snapshot.js";
+import { toEpochMs } from "../instant.js";
 import type { FollowOptions } from "./task-watch.js";
 import type { WatchStream } from "./watch-stream.js";
 
@@ -111,10 +113,10 @@ export class TaskDiscovery {
   }
 }
 
-function startOf({ startTime }: TaskSnapshot): number {
-  return toEpochMs(startTime) ?? -Infinity;
+function startOf({ facts }: TaskSnapshot): number {
+  return toEpochMs(facts.startTime) ?? -Infinity;
 }
 
-function endOf({ endTime }: TaskSnapshot): number {
-  return toEpochMs(endTime) ?? -Infinity;
+function endOf({ facts }: TaskSnapshot): number {
+  return toEpochMs(facts.endTime) ?? -Infinity;
 }

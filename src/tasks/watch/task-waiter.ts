@@ -6,7 +6,8 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../../clock.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
-import type { TaskKey, TaskParts, TaskSnapshot } from "../task.js";
+import type { TaskKey, TaskParts } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 import { FULL_RETRY_MS } from "./project-watch.js";
 import type { WatchHub } from "./watch-hub.js";
 import type { WatchStream } from "./watch-stream.js";

@@ -5,17 +5,8 @@
  * timer and knows nothing of rhythm.
  */
 
-import {
-  hasChanged,
-  isFinal,
-  mergeParts,
-  mergeSnapshots,
-  NO_PARTS,
-  satisfies,
-  type TaskKey,
-  type TaskParts,
-  type TaskSnapshot,
-} from "../task.js";
+import { mergeParts, NO_PARTS, type TaskKey, type TaskParts } from "../task.js";
+import { hasChanged, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { WatchStream } from "./watch-stream.js";
 
 /** How one subscriber follows tasks. */
@@ -93,6 +84,12 @@ export class TaskWatch {
     if (this.#followers.size === 0) this.end();
   }
 
+  /** The present snapshot, where the subscriber was sent an older one that looks the same. */
+  youngerThanSent(stream: WatchStream): TaskSnapshot | undefined {
+    const lastSent = this.#followers.get(stream)?.lastSent;
+    return lastSent === undefined || lastSent === this.#snapshot ? undefined : this.#snapshot;
+  }
+
   /** Ends the watch without a word to its followers. */
   end(): void {
     this.#hasEnded = true;
@@ -120,10 +117,7 @@ export class TaskWatch {
     const { stream, parts, lastSent } = follower;
     if (!satisfies(snapshot, parts, -Infinity)) return;
     this.#waiting.delete(follower);
-    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, parts)) {
-      stream.renew(this.keyText, { kind: "snapshot", snapshot, isFirst: true });
-      return;
-    }
+    if (lastSent !== undefined && !hasChanged(lastSent, snapshot, parts)) return;
     follower.lastSent = snapshot;
     // Its stream no longer names this task when it leaves; it must not keep the watch.
     if (isFinal(snapshot)) this.#forget(follower);

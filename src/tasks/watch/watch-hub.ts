@@ -16,7 +16,8 @@ import type { TaskReader } from "../read/task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
-import { toKeyText, type TaskKey, type TaskParts, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 import { WatchStream, type WatchStreamOptions } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
@@ -166,7 +167,11 @@ export class WatchHub {
       this.#streams.delete(stream);
       for (const projectName of projectNames) this.#projects.get(projectName)?.leave(stream);
     };
-    const stream = new WatchStream(keyTexts, { ...options, onLeave });
+    const youngerThanSent = (keyText: string): TaskSnapshot | undefined => {
+      const projects = [...projectNames].map((projectName) => this.#projects.get(projectName));
+      return projects.find((project) => project?.has(keyText))?.youngerThanSent(stream, keyText);
+    };
+    const stream = new WatchStream(keyTexts, { ...options, onLeave, youngerThanSent });
     this.#streams.add(stream);
     return stream;
   }

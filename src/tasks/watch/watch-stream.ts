@@ -7,7 +7,8 @@
  */
 
 import type { GatewayError } from "../../errors.js";
-import { toKeyText, type TaskKey, type TaskSnapshot } from "../task.js";
+import { toKeyText, type TaskKey } from "../task.js";
+import type { TaskSnapshot } from "../snapshot.js";
 
 /** What happened. After a `failure`, or a final snapshot, nothing more comes for this task. */
 export type WatchEvent =
@@ -53,20 +54,21 @@ export interface WatchStreamOptions {
   readonly sendsPhases?: boolean | undefined;
   /** Whether the reader may see a task as it is now; else it gets no event of it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
+  /** The snapshot of a task, where it is younger than the last event of it and shows no change. @default none is */
+  readonly youngerThanSent?: (keyText: string) => TaskSnapshot | undefined;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** By key text, in the order in which a task first had news. */
   readonly #pending = new Map<string, WatchEvent>();
-  /** What looks without a change have shown since the last event of each task: nothing to tell, but younger. */
-  readonly #renewed = new Map<string, WatchEvent>();
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
   readonly #onLeave: () => void;
   readonly #sendsPhases: boolean;
   readonly #sees: (snapshot: TaskSnapshot) => boolean;
+  readonly #youngerThanSent: WatchStreamOptions["youngerThanSent"];
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -77,7 +79,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   constructor(
     keyTexts: Iterable<string>,
-    { onLeave, isEndless = false, sendsPhases = false, sees = () => true }: WatchStreamOptions,
+    { onLeave, isEndless = false, sendsPhases = false, sees = () => true, youngerThanSent }: WatchStreamOptions,
   ) {
     this.#open = new Set(keyTexts);
     this.#unsent = new Set(this.#open);
@@ -86,6 +88,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#isListed = !isEndless;
     this.#sendsPhases = sendsPhases;
     this.#sees = sees;
+    this.#youngerThanSent = youngerThanSent;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -107,7 +110,6 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
-    this.#renewed.delete(keyText);
     this.#unsent.delete(keyText);
     if (isLast) this.#open.delete(keyText);
     if (event.kind !== "snapshot" || this.#sees(event.snapshot)) this.#put(keyText, event);
@@ -146,14 +148,10 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#pending.set(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
   }
 
-  /** Keeps an event that shows no change, for whoever asks how the task stands. */
-  renew(keyText: string, event: WatchEvent): void {
-    if (this.#open.has(keyText)) this.#renewed.set(keyText, event);
-  }
-
-  /** The newest event of a task, where looks without a change have made it younger than the last that was told. */
+  /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
   renewedEvent(keyText: string): WatchEvent | undefined {
-    return this.#renewed.get(keyText);
+    const snapshot = this.#youngerThanSent?.(keyText);
+    return snapshot && { kind: "snapshot", snapshot, isFirst: true };
   }
 
   /** Ends the stream with the failure of all that it follows, after the events that are still unread. */
@@ -171,7 +169,6 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#pending.clear();
-    this.#renewed.clear();
     this.#settle({ done: true, value: undefined });
     this.#leave();
   }

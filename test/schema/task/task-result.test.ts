@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ImmClient } from "../../../src/imm/imm-client.js";
-import { fromCreatedTask, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { fromCreatedTask, type TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import { TaskResults } from "../../../src/tasks/read/task-results.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { withTimePassing } from "../../support/manual-clock.js";

@@ -12,7 +12,7 @@ import type { Outcome } from "../../../src/server/subscription/result-stream.js"
 import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
 import { createExecutor } from "../../../src/server/operation/executor.js";
 import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
-import type { TaskSnapshot } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchEvent } from "../../../src/tasks/watch/watch-stream.js";
 
 /** A source that the test moves by hand, and what was made of it. */

@@ -4,7 +4,8 @@ import { parseEndpoint } from "../../../src/imm/wire/endpoints.js";
 import { createOpenApi } from "../../../src/imm/wire/openapi-client.js";
 import type { GivenOptions } from "../../../src/options/options.js";
 import { createGateway, type Gateway } from "../../../src/server/gateway.js";
-import { readPages } from "../../../src/tasks/list/pages.js";
+import type { ListTasksRequest } from "../../../src/imm/imm-client.js";
+import { readPages, type Page } from "../../../src/tasks/list/pages.js";
 import { eventually } from "../../support/eventually.js";
 import { keyArguments, query } from "../../support/query.js";
 import { serveImm, type ImmServer } from "../../support/serve-imm.js";
@@ -314,11 +315,11 @@ describe("a sweep that is not wanted any more", () => {
 describe("the loop over pages", () => {
   const readAll = async (tokens: readonly (string | undefined)[], maxPages: number): Promise<unknown[]> => {
     const asked: unknown[] = [];
-    const readPage = async (nextToken: string | undefined): Promise<{ readonly nextToken: string | undefined }> => {
+    const readPage = async ({ nextToken }: ListTasksRequest): Promise<Page> => {
       asked.push(nextToken);
       return { nextToken: tokens[asked.length - 1] };
     };
-    for await (const _page of readPages(readPage, { maxPages }));
+    for await (const _page of readPages({ projectName: "p" }, readPage, { maxPages }));
     return asked;
   };
 

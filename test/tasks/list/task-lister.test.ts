@@ -5,9 +5,10 @@ import { ForbiddenError, UpstreamInvalidResponseError } from "../../../src/error
 import type { ImmTaskPage, ListTasksRequest } from "../../../src/imm/imm-client.js";
 import { parseListQuery, type TaskFilter, type TaskOrder } from "../../../src/tasks/list/list-query.js";
 import { TaskLister, type TaskListing } from "../../../src/tasks/list/task-lister.js";
-import { NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import { ManualClock } from "../../support/manual-clock.js";
-import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
 const SECOND_MS = 1_000;
@@ -211,11 +212,11 @@ describe("what a list has shown", () => {
     const { lister, reader, emulator } = await startLister();
     const [taskId = ""] = addTasks(emulator, 1);
     const key = { projectName: "immtest", taskType: "FileCompression", taskId };
-    const { eventId } = await reader.read(key, { ...NO_PARTS, eventId: true });
+    const { eventId } = await readOne(reader, key, { ...NO_PARTS, eventId: true });
     emulator.finishTask(taskId);
     const { items } = await lister.list(ALL, { first: 1, after: undefined, definition: false, signal });
     expect(items[0]?.snapshot).toMatchObject({ status: "SUCCEEDED", progress: 100, eventId });
-    expect(await reader.read(key, { ...NO_PARTS, progress: true, eventId: true })).toBe(items[0]?.snapshot);
+    expect(await readOne(reader, key, { ...NO_PARTS, progress: true, eventId: true })).toBe(items[0]?.snapshot);
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { planSweep } from "../../../src/tasks/read/sweep-plan.js";
-import { fromListedTask, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { fromListedTask, type TaskSnapshot } from "../../../src/tasks/snapshot.js";
 
 const T = Date.parse("2026-01-15T08:00:00Z");
 
@@ -48,7 +48,7 @@ describe("the lists of running tasks", () => {
   });
 
   it("are without a range where a task has no start, and without types where there are many", () => {
-    const unknown = { ...running(T), startTime: null };
+    const unknown = { ...running(T), facts: { ...running(T).facts, startTime: null } };
     expect(planSweep([unknown, running(T)], 5_000)).toMatchObject({ isWide: true, lists: [{ maxPages: Infinity }] });
     const [list] = planSweep([unknown], null).lists;
     expect(list?.request.startTimeRange).toBeUndefined();
@@ -64,7 +64,9 @@ describe("the lists of running tasks", () => {
         (starts, foreign) => {
           const tasks = starts.map((ms) => running(T + ms));
           const requests = planSweep(tasks, foreign).lists.map(({ request }) => request);
-          for (const { startTime } of tasks) {
+          for (const {
+            facts: { startTime },
+          } of tasks) {
             const covering = requests.filter(
               ({ startTimeRange }) =>
                 startTimeRange === undefined ||

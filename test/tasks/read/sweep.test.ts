@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { ForbiddenError, UpstreamUnavailableError } from "../../../src/errors.js";
-import { NO_PARTS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
-import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
 const PROGRESS = { ...NO_PARTS, progress: true };
@@ -294,7 +295,7 @@ describe("what a query learns", () => {
     await eventually(() => stream.snapshots.length === 1);
     emulator.finishTask("run");
     await clock.advance(2_000);
-    await reader.read(keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), NO_PARTS);
     await stream.ended;
     expect(stream.snapshots.at(-1)).toMatchObject({ status: "SUCCEEDED" });
     expect(emulator.calls).toHaveLength(2);

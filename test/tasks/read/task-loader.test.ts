@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { BadUserInputError, NotFoundError } from "../../../src/errors.js";
 import { TaskLoader, type ReadEach } from "../../../src/tasks/read/task-loader.js";
-import { fromGetTask, NO_PARTS, type TaskKey, type TaskParts, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey, type TaskParts } from "../../../src/tasks/task.js";
+import { fromGetTask, type TaskSnapshot } from "../../../src/tasks/snapshot.js";
 
 interface Read {
   readonly taskId: string;

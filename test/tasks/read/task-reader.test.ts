@@ -7,7 +7,7 @@ import {
 } from "../../../src/errors.js";
 import { TaskReader } from "../../../src/tasks/read/task-reader.js";
 import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
-import { actionsOf, startReader } from "../../support/start-reader.js";
+import { actionsOf, readOne, startReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
 const PROGRESS = { ...NO_PARTS, progress: true };
@@ -26,9 +26,9 @@ describe("reading a task that has ended", () => {
   it("asks IMM once and answers from memory for ever after", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
-    const first = await reader.read(keyOf("done"), PROGRESS);
+    const first = await readOne(reader, keyOf("done"), PROGRESS);
     await clock.advance(86_400_000);
-    const second = await reader.read(keyOf("done"), PROGRESS);
+    const second = await readOne(reader, keyOf("done"), PROGRESS);
     expect(first).toMatchObject({ status: "SUCCEEDED", progress: 100 });
     expect(second).toBe(first);
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
@@ -37,9 +37,9 @@ describe("reading a task that has ended", () => {
   it("asks again only for what it does not hold yet", async () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000, requestDefinition: "{}" });
-    await reader.read(keyOf("done"), NO_PARTS);
-    const withDefinition = await reader.read(keyOf("done"), DEFINITION);
-    await reader.read(keyOf("done"), DEFINITION);
+    await readOne(reader, keyOf("done"), NO_PARTS);
+    const withDefinition = await readOne(reader, keyOf("done"), DEFINITION);
+    await readOne(reader, keyOf("done"), DEFINITION);
     expect(withDefinition.definition).toBe("{}");
     expect(emulator.calls.map((call) => call.parameters["RequestDefinition"])).toEqual([undefined, "true"]);
   });
@@ -48,8 +48,11 @@ describe("reading a task that has ended", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "bad" });
     emulator.failTask("bad", "ResourceNotFound", "The object is gone.");
-    const snapshot = await reader.read(keyOf("bad"), NO_PARTS);
-    expect(snapshot).toMatchObject({ status: "FAILED", code: "ResourceNotFound", message: "The object is gone." });
+    const snapshot = await readOne(reader, keyOf("bad"), NO_PARTS);
+    expect(snapshot).toMatchObject({
+      status: "FAILED",
+      facts: { code: "ResourceNotFound", message: "The object is gone." },
+    });
   });
 });
 
@@ -57,19 +60,19 @@ describe("reading a running task", () => {
   it("reuses a snapshot within taskMaxAgeMs and asks after it", async () => {
     const { reader, emulator, clock } = await startReader({ taskMaxAgeMs: 1_000 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await reader.read(keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), NO_PARTS);
     await clock.advance(1_000);
-    await reader.read(keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), NO_PARTS);
     expect(emulator.calls).toHaveLength(1);
     await clock.advance(1);
-    await reader.read(keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), NO_PARTS);
     expect(emulator.calls).toHaveLength(2);
   });
 
   it("makes one call for everybody who asks at the same time", async () => {
     const { reader, emulator } = await startReader({ taskMaxAgeMs: 0 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await Promise.all(Array.from({ length: 30 }, async () => reader.read(keyOf("run"), NO_PARTS)));
+    await Promise.all(Array.from({ length: 30 }, async () => readOne(reader, keyOf("run"), NO_PARTS)));
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
   });
 
@@ -77,9 +80,9 @@ describe("reading a running task", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     const [, second, third] = await Promise.all([
-      reader.read(keyOf("run"), NO_PARTS),
-      reader.read(keyOf("run"), PROGRESS),
-      reader.read(keyOf("run"), PROGRESS),
+      readOne(reader, keyOf("run"), NO_PARTS),
+      readOne(reader, keyOf("run"), PROGRESS),
+      readOne(reader, keyOf("run"), PROGRESS),
     ]);
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
     expect(third).toBe(second);
@@ -88,25 +91,25 @@ describe("reading a running task", () => {
   it("does not ask for the definition unless somebody needs it, and then once", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", requestDefinition: '{"a":1}' });
-    await reader.read(keyOf("run"), NO_PARTS);
-    await reader.read(keyOf("run"), DEFINITION);
+    await readOne(reader, keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), DEFINITION);
     await clock.advance(5_000);
-    const later = await reader.read(keyOf("run"), DEFINITION);
+    const later = await readOne(reader, keyOf("run"), DEFINITION);
     expect(later.definition).toBe('{"a":1}');
     expect(emulator.calls.map((call) => call.parameters["RequestDefinition"])).toEqual([undefined, "true", undefined]);
   });
 
   it("looks for a task that IMM does not know every time, and says so", async () => {
     const { reader, emulator } = await startReader();
-    await expect(reader.read(keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
-    await expect(reader.read(keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
+    await expect(readOne(reader, keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
+    await expect(readOne(reader, keyOf("nobody"), NO_PARTS)).rejects.toThrow(NotFoundError);
     expect(emulator.calls).toHaveLength(2);
   });
 
   it("is not found under another type", async () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
-    await expect(reader.read(keyOf("run", "MediaConvert"), NO_PARTS)).rejects.toThrow(NotFoundError);
+    await expect(readOne(reader, keyOf("run", "MediaConvert"), NO_PARTS)).rejects.toThrow(NotFoundError);
   });
 });
 
@@ -115,7 +118,7 @@ describe("the progress of a running task", () => {
     const { reader, emulator } = await startReader();
     const { startedAt } = emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 42);
-    const snapshot = await reader.read(keyOf("run"), PROGRESS);
+    const snapshot = await readOne(reader, keyOf("run"), PROGRESS);
     expect(snapshot).toMatchObject({ status: "RUNNING", progress: 42, progressError: null });
     expect(snapshot.eventId).not.toBeNull();
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
@@ -134,10 +137,10 @@ describe("the progress of a running task", () => {
   it("costs one call once the start is known", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: 100_000 });
-    await reader.read(keyOf("run"), PROGRESS);
+    await readOne(reader, keyOf("run"), PROGRESS);
     emulator.clearCalls();
     await clock.advance(50_000);
-    const snapshot = await reader.read(keyOf("run"), PROGRESS);
+    const snapshot = await readOne(reader, keyOf("run"), PROGRESS);
     expect(snapshot.progress).toBeGreaterThan(30);
     expect(actionsOf(emulator)).toEqual(["ListTasks"]);
   });
@@ -145,11 +148,11 @@ describe("the progress of a running task", () => {
   it("is followed by GetTask when the list no longer shows the task: absence proves nothing", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: 100_000 });
-    await reader.read(keyOf("run"), PROGRESS);
+    await readOne(reader, keyOf("run"), PROGRESS);
     emulator.clearCalls();
     emulator.finishTask("run");
     await clock.advance(2_000);
-    const snapshot = await reader.read(keyOf("run"), PROGRESS);
+    const snapshot = await readOne(reader, keyOf("run"), PROGRESS);
     expect(snapshot).toMatchObject({ status: "SUCCEEDED", progress: 100 });
     expect(actionsOf(emulator)).toEqual(["ListTasks", "GetTask"]);
   });
@@ -158,7 +161,7 @@ describe("the progress of a running task", () => {
     const { reader, emulator } = await startReader({ emulator: { progressInGetTask: true } });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 42);
-    expect(await reader.read(keyOf("run"), PROGRESS)).toMatchObject({ progress: 42 });
+    expect(await readOne(reader, keyOf("run"), PROGRESS)).toMatchObject({ progress: 42 });
     expect(actionsOf(emulator)).toEqual(["GetTask"]);
   });
 
@@ -166,7 +169,7 @@ describe("the progress of a running task", () => {
     const { reader, emulator } = await startReader({ emulator: { progressInGetTask: true } });
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.setProgress("run", 0);
-    expect(await reader.read(keyOf("run"), PROGRESS)).toMatchObject({ progress: 0 });
+    expect(await readOne(reader, keyOf("run"), PROGRESS)).toMatchObject({ progress: 0 });
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
   });
 
@@ -177,7 +180,7 @@ describe("the progress of a running task", () => {
     }
     emulator.addTask({ taskType: "FileCompression", taskId: "z" });
     emulator.setProgress("z", 7);
-    expect(await reader.read(keyOf("z"), PROGRESS)).toMatchObject({ progress: 7 });
+    expect(await readOne(reader, keyOf("z"), PROGRESS)).toMatchObject({ progress: 7 });
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks", "ListTasks"]);
   });
 
@@ -185,32 +188,32 @@ describe("the progress of a running task", () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.injectFault({ kind: "serverError", action: "ListTasks" });
-    const snapshot = await reader.read(keyOf("run"), PROGRESS);
+    const snapshot = await readOne(reader, keyOf("run"), PROGRESS);
     expect(snapshot).toMatchObject({ status: "RUNNING", progress: null });
     expect(snapshot.progressError).toBeInstanceOf(UpstreamUnavailableError);
     emulator.clearFaults();
     await clock.advance(1);
-    expect((await reader.read(keyOf("run"), PROGRESS)).progressError).toBeNull();
+    expect((await readOne(reader, keyOf("run"), PROGRESS)).progressError).toBeNull();
   });
 
   it("does not hide a task that was read before when only the list fails", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await reader.read(keyOf("run"), PROGRESS);
+    await readOne(reader, keyOf("run"), PROGRESS);
     emulator.injectFault({ kind: "serverError", action: "ListTasks" });
     emulator.finishTask("run");
     await clock.advance(2_000);
-    expect(await reader.read(keyOf("run"), PROGRESS)).toMatchObject({ status: "SUCCEEDED", progress: 100 });
+    expect(await readOne(reader, keyOf("run"), PROGRESS)).toMatchObject({ status: "SUCCEEDED", progress: 100 });
   });
 
   it("makes no further call while IMM throttles", async () => {
     const { reader, emulator, clock } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await reader.read(keyOf("run"), PROGRESS);
+    await readOne(reader, keyOf("run"), PROGRESS);
     emulator.clearCalls();
     emulator.injectFault({ kind: "throttle" });
     await clock.advance(2_000);
-    await expect(reader.read(keyOf("run"), PROGRESS)).rejects.toThrow(UpstreamThrottledError);
+    await expect(readOne(reader, keyOf("run"), PROGRESS)).rejects.toThrow(UpstreamThrottledError);
     expect(actionsOf(emulator)).toEqual(["ListTasks"]);
   });
 
@@ -237,7 +240,7 @@ describe("the progress of a running task", () => {
       maxCachedTasks: 10,
     });
     for (const turn of [1, 2]) {
-      const snapshot = await reader.read(keyOf("run"), PROGRESS);
+      const snapshot = await readOne(reader, keyOf("run"), PROGRESS);
       expect(snapshot.status).toBe("RUNNING");
       expect(snapshot.progressError).toBeInstanceOf(ForbiddenError);
       expect(emulator.calls).toHaveLength(turn);
@@ -251,11 +254,11 @@ describe("the memory of the reader", () => {
     const { reader, emulator } = await startReader({ maxCachedTasks: 2 });
     for (const taskId of ["a", "b", "c"]) {
       emulator.addTask({ taskType: "FileCompression", taskId, startedAgoMs: 60_000 });
-      await reader.read(keyOf(taskId), NO_PARTS);
+      await readOne(reader, keyOf(taskId), NO_PARTS);
     }
-    await reader.read(keyOf("c"), NO_PARTS);
+    await readOne(reader, keyOf("c"), NO_PARTS);
     expect(emulator.calls).toHaveLength(3);
-    await reader.read(keyOf("a"), NO_PARTS);
+    await readOne(reader, keyOf("a"), NO_PARTS);
     expect(emulator.calls).toHaveLength(4);
   });
 
@@ -263,7 +266,7 @@ describe("the memory of the reader", () => {
     const { reader, emulator } = await startReader();
     emulator.addTask({ taskType: "FileCompression", taskId: "run" });
     emulator.injectFault({ kind: "serverError", times: 1 });
-    await expect(reader.read(keyOf("run"), NO_PARTS)).rejects.toThrow(UpstreamUnavailableError);
-    await expect(reader.read(keyOf("run"), NO_PARTS)).resolves.toMatchObject({ status: "RUNNING" });
+    await expect(readOne(reader, keyOf("run"), NO_PARTS)).rejects.toThrow(UpstreamUnavailableError);
+    await expect(readOne(reader, keyOf("run"), NO_PARTS)).resolves.toMatchObject({ status: "RUNNING" });
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
 import { letOthersRun } from "../../../src/clock.js";
 import { NotFoundError } from "../../../src/errors.js";
-import { NO_PARTS, type TaskKey, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
-import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
 
 const PROGRESS = { ...NO_PARTS, progress: true };
@@ -434,10 +435,10 @@ describe("a refusal of the gateway's account", () => {
   it("is told to a query at once", async () => {
     const { emulator, reader, clock } = await startReader({ taskMaxAgeMs: 0 });
     emulator.addTask({ taskType: "FileCompression", taskId: "run", durationMs: Infinity });
-    await reader.read(keyOf("run"), NO_PARTS);
+    await readOne(reader, keyOf("run"), NO_PARTS);
     await clock.advance(1);
     emulator.injectFault({ kind: "refuse", code: "InvalidSecurityToken.Expired" });
-    await expect(reader.read(keyOf("run"), NO_PARTS)).rejects.toMatchObject({ code: "UPSTREAM_MISCONFIGURED" });
+    await expect(readOne(reader, keyOf("run"), NO_PARTS)).rejects.toMatchObject({ code: "UPSTREAM_MISCONFIGURED" });
   });
 });
 

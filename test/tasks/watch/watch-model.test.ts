@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { TaskReader } from "../../../src/tasks/read/task-reader.js";
-import { isFinal, NO_PARTS, type TaskSnapshot } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
+import { isFinal, type TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import { WatchHub } from "../../../src/tasks/watch/watch-hub.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { countAttempts } from "../../support/count-attempts.js";

@@ -1,0 +1,68 @@
+/**
+ * What to ask IMM next about a task, by what is known of it and the parts that are wanted. Pure; for the `TaskReader`.
+ *
+ * A list answers for a running task at the price of one call for many; GetTask answers for one, and alone says what became of a
+ * task that the lists no longer show.
+ */
+
+import { UpstreamMisconfiguredError, UpstreamThrottledError, type GatewayError } from "../../errors.js";
+import { isFinal, satisfies, type TaskSnapshot } from "../snapshot.js";
+import type { TaskParts } from "../task.js";
+
+/** One task that is read: what is known of it, and what is wanted. */
+export interface WantedTask {
+  readonly known: TaskSnapshot | undefined;
+  readonly parts: TaskParts;
+}
+
+/** How far the read of one task has come. */
+export interface ReadState extends WantedTask {
+  /** The least tick at which a running task must have been asked about. */
+  readonly notBefore: number;
+  /** What the lists have come to: whether they show the task, or why they could not be had. Undefined where not asked. */
+  readonly listed: "seen" | "absent" | GatewayError | undefined;
+  /** Whether GetTask has answered. */
+  readonly hasAskedTask: boolean;
+  /** Whether a watch asks: what passes by itself is left to its next poll. */
+  readonly isOfWatch: boolean;
+  /** Whether the account may list the project, as far as is known. */
+  readonly mayList: boolean;
+}
+
+/** `confirm` is GetTask for a task that the lists no longer show; `give up` leaves it at the failure of the lists. */
+export type NextQuestion = "nothing" | "list" | "task" | "task with definition" | "confirm" | "give up";
+
+/** The next question; `nothing` also where no further one brings more. */
+export function nextQuestion(state: ReadState): NextQuestion {
+  const { known, parts, notBefore, listed, hasAskedTask } = state;
+  if (known !== undefined && satisfies(known, parts, notBefore)) return "nothing";
+  if (listed === undefined && parts.progress && isSeenRunning(known)) return "list";
+  if (hasAskedTask) return "nothing";
+  if (listed === "absent") return "confirm";
+  if (typeof listed === "object" && isHopeless(listed, state)) return "give up";
+  return parts.definition && known?.hasAskedDefinition !== true ? "task with definition" : "task";
+}
+
+/** Whether GetTask would fail like the lists, or what a watch asks for is better left to its next poll. */
+function isHopeless(failure: GatewayError, { isOfWatch, mayList }: ReadState): boolean {
+  if (failure instanceof UpstreamThrottledError || failure instanceof UpstreamMisconfiguredError) return true;
+  return isOfWatch && (failure.retryable || mayList);
+}
+
+/** The tasks of a project that lists answer in no more calls than it takes to ask for each. */
+export function chooseListed<T extends WantedTask>(tasks: readonly T[], isOfWatch: boolean): readonly T[] {
+  const listed = tasks.filter(({ parts, known }) => {
+    if (known !== undefined && isFinal(known)) return false;
+    if (parts.progress) return true;
+    const needsGetTask = parts.eventId && known?.hasAskedEventId !== true;
+    return !needsGetTask && (isOfWatch || isSeenRunning(known));
+  });
+  const [first, ...others] = listed;
+  if (first === undefined || others.length > 0) return listed;
+  return isSeenRunning(first.known) && first.parts.progress ? listed : [];
+}
+
+/** Whether a read has shown that the task runs. */
+export function isSeenRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
+  return known?.hasBeenRead === true && !isFinal(known);
+}

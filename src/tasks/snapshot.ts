@@ -1,0 +1,353 @@
+/**
+ * One task as it was seen, and the rules for merging what IMM's two reads say of it. Pure, no I/O.
+ *
+ * GetTask and ListTasks each know something the other does not. A snapshot is the sum of both, and a field that one lacks
+ * never erases what the other gave. What both give by itself lies in `facts`: read, merged and compared by key.
+ */
+
+import type { Moment } from "../clock.js";
+import { GatewayError, UpstreamInvalidResponseError } from "../errors.js";
+import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
+import { RETENTION_DAYS } from "../imm/operations/operations.js";
+import { parseInstant, toEpochMs } from "./instant.js";
+import type { TaskKey, TaskParts } from "./task.js";
+
+/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet: not finished, unless an end time says so. */
+export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
+
+/** The plain fields, as an answer of IMM gives each, or why it does not. A new one is a member here and a field of the schema. */
+const FACTS = {
+  code: ({ code }: ImmTaskFields) => textOf(code),
+  message: ({ message }: ImmTaskFields) => textOf(message),
+  /** RFC 3339 as IMM wrote it, nanoseconds included. */
+  startTime: ({ startTime }: ImmTaskFields) => instantOf("StartTime", startTime),
+  endTime: ({ endTime }: ImmTaskFields) => instantOf("EndTime", endTime),
+  userData: ({ userData }: ImmTaskFields) => textOf(userData),
+  tags: ({ tags }: ImmTaskFields) => tags,
+};
+type FactName = keyof typeof FACTS;
+const FACT_NAMES = Object.keys(FACTS) as readonly FactName[];
+
+/** The plain fields. What IMM left empty, and what does not fit, is null. */
+export type TaskFacts = {
+  readonly [Name in FactName]: Exclude<ReturnType<(typeof FACTS)[Name]>, undefined | GatewayError> | null;
+};
+
+const PART_NAMES = ["progress", "eventId", "definition"] as const;
+type PartName = (typeof PART_NAMES)[number];
+
+/** What changes while a task runs: where the later of two answers tells none, there is none any more. */
+const PASSING = { code: undefined, message: undefined };
+
+/** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
+export type Misfits = { readonly [Name in FactName | PartName]?: GatewayError | undefined };
+
+const NO_MISFITS: Misfits = {};
+
+/** One task as it was seen at one instant. Text that IMM left empty is null. */
+export interface TaskSnapshot {
+  readonly key: TaskKey;
+  readonly status: TaskStatus;
+  /** IMM's own word for the status; empty where it gave none. */
+  readonly statusText: string;
+  readonly facts: TaskFacts;
+  /** Percent, 0 to 100, of a task that runs; 100 once SUCCEEDED. Null when IMM does not say, and in every other state. */
+  readonly progress: number | null;
+  readonly eventId: string | null;
+  /** Of the answer this snapshot was last taken from. */
+  readonly requestId: string | null;
+  /** The request definition as IMM stored it, secrets included. Never leaves the gateway unredacted. */
+  readonly definition: string | null;
+  /** Whether the definition was asked for, so that null means "there is none". */
+  readonly hasAskedDefinition: boolean;
+  /** Whether a read has shown it. What only its create has said completes a snapshot, and never answers alone. */
+  readonly hasBeenRead: boolean;
+  /** Whether GetTask was asked, so that a null event id means "there is none". */
+  readonly hasAskedEventId: boolean;
+  /** When the progress was last asked for, or null. */
+  readonly progressAskedTick: number | null;
+  /** When IMM was last asked: as it is shown, in milliseconds since the epoch. */
+  readonly observedAt: number;
+  /** The same instant, as its age is counted. */
+  readonly observedTick: number;
+  /** Why the progress could not be had, when the rest could. Never cached. */
+  readonly progressError: GatewayError | null;
+  readonly misfits: Misfits;
+}
+
+/** A plain field as it is shown: its value, or why there is none. */
+export function factOf<Name extends FactName>(
+  { facts, misfits }: TaskSnapshot,
+  name: Name,
+): NonNullable<TaskFacts[Name]> | GatewayError | null {
+  return facts[name] ?? misfits[name] ?? null;
+}
+
+/** A part as it is shown: its value, or why there is none. */
+export function partOf<Name extends PartName>(
+  snapshot: TaskSnapshot,
+  name: Name,
+): NonNullable<TaskSnapshot[Name]> | GatewayError | null {
+  return snapshot[name] ?? snapshot.misfits[name] ?? null;
+}
+
+/**
+ * Whether the task has ended. Only IMM's word makes it so, never its absence from a list: a word that is known for final, or
+ * one that nobody knows together with an end time.
+ */
+export function isFinal({ status, statusText, facts }: TaskSnapshot): boolean {
+  if (status === "UNKNOWN") return statusText !== "" && toEpochMs(facts.endTime) !== null;
+  return status !== "RUNNING";
+}
+
+/**
+ * Whether a snapshot answers `parts` without asking IMM again. A final one is never too old; a running one must have
+ * been observed, and its progress asked for, at the tick `notBefore` or later.
+ */
+export function satisfies(snapshot: TaskSnapshot, parts: TaskParts, notBefore: number): boolean {
+  if (!snapshot.hasBeenRead) return false;
+  if (parts.definition && !snapshot.hasAskedDefinition) return false;
+  if (parts.eventId && !snapshot.hasAskedEventId) return false;
+  if (isFinal(snapshot)) return true;
+  if (snapshot.observedTick < notBefore) return false;
+  return !parts.progress || (snapshot.progressAskedTick !== null && snapshot.progressAskedTick >= notBefore);
+}
+
+/** Whether a reader of `parts` would see a difference. When IMM was asked, and in which call, is none. */
+export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, parts: TaskParts): boolean {
+  return (
+    before.status !== after.status ||
+    FACT_NAMES.some((name) => !isSame(before.facts[name], after.facts[name])) ||
+    PART_NAMES.some((name) => parts[name] && before[name] !== after[name]) ||
+    (parts.progress && before.progressError?.code !== after.progressError?.code) ||
+    misfitsText(before) !== misfitsText(after)
+  );
+}
+
+/** Tags are objects; each answer has its own. */
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
+}
+
+/** The fields that are errors, each with its reason, as one text. */
+function misfitsText(snapshot: TaskSnapshot): string {
+  const { misfits, facts } = snapshot;
+  if (misfits === NO_MISFITS) return "";
+  const names = [
+    ...FACT_NAMES.filter((name) => facts[name] === null),
+    ...PART_NAMES.filter((name) => snapshot[name] === null),
+  ];
+  return names.flatMap((name) => (misfits[name] === undefined ? [] : `${name}: ${misfits[name].message}`)).join("\n");
+}
+
+/** The snapshot that a GetTask answer gives. */
+export function fromGetTask(
+  key: TaskKey,
+  task: ImmTask,
+  { askedDefinition, observed }: { readonly askedDefinition: boolean; readonly observed: Moment },
+): TaskSnapshot {
+  const fields = fromFields(key, task, observed);
+  // GetTask may answer 0 for "not supported"; a real figure is a positive one.
+  const progress = fields.progress === 0 ? null : fields.progress;
+  return {
+    ...fields,
+    progress,
+    progressAskedTick: progress === null ? null : observed.tick,
+    eventId: valueOf(textOf(task.eventId)),
+    hasAskedEventId: true,
+    requestId: task.requestId || null,
+    hasAskedDefinition: askedDefinition,
+  };
+}
+
+/** The snapshot that an item of a ListTasks page gives. */
+export function fromListedTask(
+  projectName: string,
+  task: ImmTaskInfo,
+  { requestId, observed }: { readonly requestId: string | undefined; readonly observed: Moment },
+): TaskSnapshot {
+  const key = { projectName, taskType: task.taskType, taskId: task.taskId };
+  const fields = fromFields(key, task, observed);
+  return {
+    ...fields,
+    requestId: requestId || null,
+    progressAskedTick: observed.tick,
+    // A list that shows no definition proves nothing: GetTask may have one.
+    hasAskedDefinition: fields.definition !== null,
+  };
+}
+
+function fromFields(
+  key: TaskKey,
+  fields: ImmTaskFields & { readonly eventId?: Given<string> },
+  observed: Moment,
+): TaskSnapshot {
+  const status = toStatus(fields.status);
+  const given = FACT_NAMES.map((name) => [name, FACTS[name](fields)] as const);
+  const { progress, eventId, taskRequestDefinition: definition } = fields;
+  const misfits = [...given, ...Object.entries({ progress, eventId, definition })].filter(
+    ([, value]) => value instanceof GatewayError,
+  );
+  return {
+    key,
+    status,
+    statusText: fields.status,
+    facts: Object.fromEntries(given.map(([name, value]) => [name, valueOf<unknown>(value)])) as TaskFacts,
+    progress: toProgress(status, valueOf(progress)),
+    eventId: null,
+    requestId: null,
+    definition: valueOf(textOf(definition)),
+    hasBeenRead: true,
+    hasAskedDefinition: false,
+    hasAskedEventId: false,
+    progressAskedTick: null,
+    observedAt: observed.at,
+    observedTick: observed.tick,
+    progressError: null,
+    misfits: misfits.length === 0 ? NO_MISFITS : Object.fromEntries(misfits),
+  };
+}
+
+/** The snapshot of a task that was just started, as far as its create tells. */
+export function fromCreatedTask(
+  taskType: string,
+  input: CreateTaskInput,
+  { taskId, eventId, requestId }: CreatedTask,
+  observed: Moment,
+): TaskSnapshot {
+  const { ProjectName: projectName, UserData: userData, Tags: tags } = input;
+  const started: ImmTaskFields = {
+    ...NOTHING_KNOWN,
+    status: "Running",
+    userData: typeof userData === "string" ? userData : undefined,
+    tags: typeof tags === "object" && tags !== null ? { ...tags } : undefined,
+  };
+  return {
+    ...fromFields({ projectName, taskType, taskId }, started, observed),
+    eventId: eventId || null,
+    hasAskedEventId: Boolean(eventId),
+    requestId: requestId || null,
+    hasBeenRead: false,
+  };
+}
+
+const NOTHING_KNOWN: Omit<ImmTaskFields, "status"> = {
+  progress: undefined,
+  code: undefined,
+  message: undefined,
+  startTime: undefined,
+  endTime: undefined,
+  userData: undefined,
+  tags: undefined,
+  taskRequestDefinition: undefined,
+};
+
+/**
+ * One snapshot out of two of the same task. The later observation says how the task stands, but a final state is never
+ * taken back and progress never runs backwards; whatever only one of them knows is kept.
+ */
+export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
+  const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
+  return {
+    ...newer,
+    facts: withoutGaps({ ...older.facts, ...PASSING }, newer.facts),
+    progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
+    eventId: newer.eventId ?? older.eventId,
+    requestId: newer.requestId ?? older.requestId,
+    definition: newer.definition ?? older.definition,
+    hasBeenRead: newer.hasBeenRead || older.hasBeenRead,
+    hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
+    hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
+    progressAskedTick: further(newer.progressAskedTick, older.progressAskedTick),
+    ...lastObservation(newer, older),
+    misfits: mergeMisfits(older.misfits, newer.misfits),
+  };
+}
+
+/** The newer facts, and the older ones where those are null. */
+function withoutGaps(older: { readonly [Name in FactName]: unknown }, newer: TaskFacts): TaskFacts {
+  return Object.fromEntries(FACT_NAMES.map((name) => [name, newer[name] ?? older[name] ?? null])) as TaskFacts;
+}
+
+/** The misfits of both; of what changes while a task runs, only the newer's. */
+function mergeMisfits(older: Misfits, newer: Misfits): Misfits {
+  if (older === NO_MISFITS) return newer;
+  return { ...older, progress: undefined, ...PASSING, ...newer };
+}
+
+/** A final snapshot is newer than any that is not, however late the other arrived. Of equals, `b` is. */
+function isNewer(a: TaskSnapshot, b: TaskSnapshot): boolean {
+  if (isFinal(a) !== isFinal(b)) return isFinal(a);
+  return a.observedTick > b.observedTick;
+}
+
+/** A final snapshot may have been observed before one that is not. */
+function lastObservation(a: TaskSnapshot, b: TaskSnapshot): Pick<TaskSnapshot, "observedAt" | "observedTick"> {
+  const { observedAt, observedTick } = a.observedTick < b.observedTick ? b : a;
+  return { observedAt, observedTick };
+}
+
+/** The larger of two that may be missing. */
+function further(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+}
+
+/** IMM's word for the state, in any case. */
+function toStatus(word: string): TaskStatus {
+  switch (word.toLowerCase()) {
+    case "running":
+      return "RUNNING";
+    case "succeeded":
+      return "SUCCEEDED";
+    case "failed":
+      return "FAILED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+function toProgress(status: TaskStatus, progress: number | null): number | null {
+  if (status === "SUCCEEDED") return 100;
+  if (status !== "RUNNING" || progress === null) return null;
+  return Math.round(Math.min(100, Math.max(0, progress)));
+}
+
+/** The value, where there is one and it fits. */
+function valueOf<T>(given: Given<T>): T | null {
+  return given instanceof GatewayError ? null : (given ?? null);
+}
+
+/** Empty text is none. */
+function textOf(given: Given<string>): Given<string> {
+  return given === "" ? undefined : given;
+}
+
+/** What IMM gave for an instant, as it wrote it, or the error that stands in its place. */
+function instantOf(member: string, given: Given<string>): Given<string> {
+  const text = textOf(given);
+  if (typeof text !== "string" || parseInstant(text) !== null) return text;
+  return new UpstreamInvalidResponseError(`Expected ${member} of IMM's answer to be RFC 3339 text with a zone.`);
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** When IMM forgets the task, in milliseconds since the epoch: seven days after its start. Null without a start. */
+export function expiresAtMs(snapshot: TaskSnapshot): number | null {
+  const startedAt = toEpochMs(snapshot.facts.startTime);
+  return startedAt === null ? null : startedAt + RETENTION_DAYS * DAY_MS;
+}
+
+/** GraphQL's integers end there: 24 days, where IMM forgets a task after seven. */
+const MAX_ELAPSED_MS = 2 ** 31 - 1;
+
+/**
+ * How long the task has run: until its end, or until it was last observed. Whole milliseconds; null without a start, and
+ * where IMM's times make it longer than IMM knows any task.
+ */
+export function elapsedMs(snapshot: TaskSnapshot): number | null {
+  const startedAt = toEpochMs(snapshot.facts.startTime);
+  if (startedAt === null) return null;
+  const elapsed = Math.round(Math.max(0, (toEpochMs(snapshot.facts.endTime) ?? snapshot.observedAt) - startedAt));
+  return elapsed <= MAX_ELAPSED_MS ? elapsed : null;
+}
