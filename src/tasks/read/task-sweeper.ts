@@ -11,9 +11,10 @@ import { GatewayError, toError } from "../../errors.js";
 import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
 import { readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
+import { isSeenRunning } from "./read-plan.js";
 import { planSweep } from "./sweep-plan.js";
 import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
-import { isFinal, type TaskSnapshot } from "../snapshot.js";
+import type { TaskSnapshot } from "../snapshot.js";
 import { toEpochMs } from "../instant.js";
 
 /** One task that has to be asked for, and what is known of it. */
@@ -28,8 +29,6 @@ export interface SweepTarget {
 export interface SweepOptions extends CallOptions {
   /** Asked before each page: whether the caller still waits. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
-  /** Whether several unknown tasks are looked for in the lists whatever is needed of them. @default where progress is */
-  readonly isOfWatch?: boolean | undefined;
 }
 
 /** What became of the targets: the rest has to be asked for one by one. */
@@ -103,19 +102,6 @@ export class TaskSweeper {
     return this.#holds(this.#lessonsOf(projectName).listedTick);
   }
 
-  /** The targets that lists answer in no more calls than it takes to ask for each. */
-  choose(targets: readonly SweepTarget[], isOfWatch: boolean): readonly SweepTarget[] {
-    const listed = targets.filter(({ parts, known }) => {
-      if (known !== undefined && isFinal(known)) return false;
-      if (parts.progress) return true;
-      const needsGetTask = parts.eventId && known?.hasAskedEventId !== true;
-      return !needsGetTask && (isOfWatch || isRunning(known));
-    });
-    const [first, ...others] = listed;
-    if (first === undefined || others.length > 0) return listed;
-    return isRunning(first.known) && first.parts.progress ? listed : [];
-  }
-
   /** Looks for these tasks of one project, chosen before. */
   async sweep(projectName: string, targets: readonly SweepTarget[], options: SweepOptions): Promise<SweepResult> {
     const unseen = new Map(targets.map((target) => [target.keyText, target]));
@@ -135,7 +121,7 @@ export class TaskSweeper {
   /** @returns the targets that have run, and that complete lists do not show. */
   async #findRunning(projectName: string, sweep: Sweep): Promise<readonly SweepTarget[]> {
     for (;;) {
-      const targets = [...sweep.unseen.values()].filter(({ known }) => isRunning(known));
+      const targets = [...sweep.unseen.values()].filter(({ known }) => isSeenRunning(known));
       if (targets.length === 0) return [];
       const running = targets.flatMap(({ known }) => known ?? []);
       const lessons = this.#lessonsOf(projectName);
@@ -161,7 +147,7 @@ export class TaskSweeper {
 
   /** Tasks of which nothing is known may run: a quarter of the calls that they cost otherwise is tried. */
   async #findUnknown(projectName: string, sweep: Sweep): Promise<void> {
-    const targets = [...sweep.unseen.values()].filter(({ known }) => !isRunning(known));
+    const targets = [...sweep.unseen.values()].filter(({ known }) => !isSeenRunning(known));
     const maxPages = Math.ceil(targets.length / 4);
     const { foreignRunning, learntTick } = this.#lessonsOf(projectName);
     const isBusy = this.#holds(learntTick) && (targets.length + foreignRunning) / PAGE_SIZE > maxPages;
@@ -235,10 +221,6 @@ interface Sweep {
   readonly seen: Map<string, TaskSnapshot>;
   readonly wanted: ReadonlySet<string>;
   readonly options: SweepOptions;
-}
-
-function isRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
-  return known?.hasBeenRead === true && !isFinal(known);
 }
 
 function withDefinition(targets: readonly SweepTarget[]): Pick<ListTasksRequest, "requestDefinition"> {
