@@ -1,13 +1,13 @@
 /** One call at a time for each key: what comes while it is under way shares it. No answer is kept, and no failure. */
 
 /** A call that is under way. */
-export interface Flight<T, Purpose = unknown> {
+export interface Flight<T, Purpose> {
   readonly answer: Promise<T>;
-  readonly purpose: Purpose | undefined;
+  readonly purpose: Purpose;
 }
 
 /** The calls under way, by key. */
-export class SingleFlight<T, Purpose = unknown> {
+export class SingleFlight<T, Purpose = void> {
   readonly #flights = new Map<string, Flight<T, Purpose>>();
 
   /** The call that is under way. */
@@ -16,7 +16,7 @@ export class SingleFlight<T, Purpose = unknown> {
   }
 
   /** Begins a call; none of the key may be under way. */
-  begin(key: string, call: () => Promise<T>, purpose?: Purpose): Promise<T> {
+  begin(key: string, call: () => Promise<T>, purpose: Purpose): Promise<T> {
     const answer = call().finally(() => this.#flights.delete(key));
     this.#flights.set(key, { answer, purpose });
     return answer;

@@ -246,7 +246,8 @@ const NOTHING_KNOWN: Omit<ImmTaskFields, "status"> = {
  * One snapshot out of two of the same task. The later observation says how the task stands, but a final state is never
  * taken back and progress never runs backwards; whatever only one of them knows is kept.
  */
-export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
+export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): TaskSnapshot {
+  if (a === undefined) return b;
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
   return {
     ...newer,

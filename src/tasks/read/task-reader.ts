@@ -3,8 +3,8 @@
  *
  * The loaders and the watches call it, it calls the `ImmClient`. The same task wanted twice at the same time is one
  * flight; a final snapshot is kept and never fetched again for what it holds; a running one is reused for
- * `taskMaxAgeMs`. Many tasks at once are swept where `sweep-plan` says so; the rest are asked for by GetTask and a narrow
- * page of ListTasks. It sets no timer.
+ * `taskMaxAgeMs`. Many tasks at once are swept by the lists of their project; `read-plan` says which, and what the rest is asked
+ * for. It sets no timer.
  */
 
 import { LRUCache } from "lru-cache";
@@ -18,7 +18,7 @@ import { TypicalDurations } from "./typical-durations.js";
 import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
 import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import { SingleFlight } from "../single-flight.js";
-import { includesParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskReader` is made of. */
@@ -188,7 +188,7 @@ export class TaskReader {
         if (options.isWanted?.() === false) throw notWanted();
         return this.#flights.begin(keyText, async () => this.#fetch(question, options, swept), parts);
       }
-      if (includesParts(flight.purpose ?? NO_PARTS, parts)) {
+      if (includesParts(flight.purpose, parts)) {
         options.tally?.countShared(1);
         return flight.answer;
       }
@@ -216,7 +216,8 @@ export class TaskReader {
         case "list": {
           const target = { key, keyText, parts, known };
           const swept = await this.#sweeper.sweep(key.projectName, [target], { ...calls, isWanted: undefined });
-          known = merge(known, swept.seen.get(keyText));
+          const seen = swept.seen.get(keyText);
+          if (seen !== undefined) known = mergeSnapshots(known, seen);
           listed = outcomeOf(swept, keyText) ?? "absent";
           break;
         }
@@ -224,7 +225,7 @@ export class TaskReader {
         case "confirm": {
           const isConfirmation = next.ask === "confirm";
           const snapshot = await this.#getTask(key, next.definition, isConfirmation ? confirming(options) : calls);
-          known = merge(known, snapshot);
+          known = mergeSnapshots(known, snapshot);
           hasAskedTask = true;
           // What goes on after all is no end, and the next poll asks for it in the same way.
           if (isConfirmation && !isFinal(snapshot)) options.onAttempt?.();
@@ -255,7 +256,7 @@ export class TaskReader {
   #keep(snapshot: TaskSnapshot): TaskSnapshot {
     const keyText = toKeyText(snapshot.key);
     const known = this.#snapshots.get(keyText);
-    const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
+    const merged = mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
     this.#notify(keyText, merged);
@@ -269,7 +270,8 @@ export class TaskReader {
 
   /** What is known of a task: by memory, or what has just been shown of it and what the asker knows. */
   #knownOf({ keyText, snapshot }: Question, swept = NOTHING_SWEPT): TaskSnapshot | undefined {
-    return this.#snapshots.get(keyText) ?? merge(snapshot, swept.seen.get(keyText));
+    const seen = swept.seen.get(keyText);
+    return this.#snapshots.get(keyText) ?? (seen === undefined ? snapshot : mergeSnapshots(snapshot, seen));
   }
 
   /** The same, where it answers the question. */
@@ -281,12 +283,6 @@ export class TaskReader {
   #toQuestion({ key, parts, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest): Question {
     return { key, parts, snapshot, keyText: toKeyText(key), notBefore: this.#clock.tick() - maxAgeMs };
   }
-}
-
-function merge(before: TaskSnapshot | undefined, after: TaskSnapshot): TaskSnapshot;
-function merge(before: TaskSnapshot | undefined, after: TaskSnapshot | undefined): TaskSnapshot | undefined;
-function merge(before: TaskSnapshot | undefined, after: TaskSnapshot | undefined): TaskSnapshot | undefined {
-  return before && after ? mergeSnapshots(before, after) : (before ?? after);
 }
 
 /** What lists have come to for one task; undefined where they say nothing of it. */
