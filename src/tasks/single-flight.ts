@@ -1,10 +1,7 @@
 /** One call at a time for each key: what comes while it is under way shares it. No answer is kept, and no failure. */
 
-/** A call that is under way. */
-export interface Flight<T, Purpose> {
-  readonly answer: Promise<T>;
-  readonly purpose: Purpose;
-}
+/** A call that is under way, and what it was begun for. */
+type Flight<T, Purpose> = { readonly answer: Promise<T>; readonly purpose: Purpose };
 
 /** The calls under way, by key. */
 export class SingleFlight<T, Purpose = void> {

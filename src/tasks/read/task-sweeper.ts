@@ -127,13 +127,12 @@ export class TaskSweeper {
       const lessons = this.#lessonsOf(projectName);
       const { lists, isWide } = planSweep(running, this.#holds(lessons.learntTick) ? lessons.foreignRunning : null);
       let met = 0;
-      const isOpen = (): boolean => targets.some(({ keyText }) => sweep.unseen.has(keyText));
       const reads = lists.map(async ({ request, maxPages }) => {
-        const read = await this.#read({ ...request, ...withDefinition(targets) }, maxPages, sweep, isOpen);
+        const read = await this.#read({ ...request, ...withDefinition(targets) }, maxPages, sweep, targets);
         met += read.met;
         return read.isComplete;
       });
-      const isComplete = (await settleAll(reads)).every(Boolean) || !isOpen();
+      const isComplete = (await settleAll(reads)).every(Boolean);
       // What was given up for want of a caller says nothing of the project.
       if (sweep.options.isWanted?.() === false) return [];
       if (isWide) {
@@ -153,8 +152,7 @@ export class TaskSweeper {
     const isBusy = this.#holds(learntTick) && (targets.length + foreignRunning) / PAGE_SIZE > maxPages;
     if (targets.length < 2 || isBusy) return;
     const request = { ...toRunningRequest(targets.map(({ key }) => key)), ...withDefinition(targets) };
-    const isOpen = (): boolean => targets.some(({ keyText }) => sweep.unseen.has(keyText));
-    await this.#read(request, maxPages, sweep, isOpen);
+    await this.#read(request, maxPages, sweep, targets);
   }
 
   /** What has ended since these were seen running, where that is fewer calls than to ask for each. */
@@ -168,20 +166,20 @@ export class TaskSweeper {
       absent.map(({ key }) => key),
       sinceMs,
     );
-    const isOpen = (): boolean => absent.some(({ keyText }) => sweep.unseen.has(keyText));
     // What confirms an end is not what runs.
     const options = { ...sweep.options, onAttempt: undefined };
-    await this.#read(request, Math.ceil(absent.length / 2), { ...sweep, options }, isOpen);
+    await this.#read(request, Math.ceil(absent.length / 2), { ...sweep, options }, absent);
   }
 
-  /** Reads a list until it ends, is no longer open, or has too many pages; takes what it shows off the unseen. */
+  /** Reads a list until it ends, has shown all targets, or has too many pages; takes what it shows off the unseen. */
   async #read(
     request: ListTasksRequest,
     maxPages: number,
     { unseen, seen, wanted, options }: Sweep,
-    isOpen: () => boolean,
+    targets: readonly SweepTarget[],
   ): Promise<{ readonly met: number; readonly isComplete: boolean }> {
     const readPage = async (page: ListTasksRequest): Promise<SnapshotPage> => this.#options.list(page, options, wanted);
+    const isOpen = (): boolean => targets.some(({ keyText }) => unseen.has(keyText));
     const isWanted = (): boolean => isOpen() && options.isWanted?.() !== false;
     let met = 0;
     let isComplete = false;
@@ -194,7 +192,7 @@ export class TaskSweeper {
       isComplete = nextToken === undefined;
       this.#lessonsOf(request.projectName).listedTick = this.#options.clock.tick();
     }
-    return { met, isComplete };
+    return { met, isComplete: isComplete || !isOpen() };
   }
 
   #holds(tick: number): boolean {

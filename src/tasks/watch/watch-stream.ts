@@ -63,9 +63,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
-  readonly #onLeave: () => void;
-  readonly #sendsPhases: boolean;
-  readonly #youngerThanSent: WatchStreamOptions["youngerThanSent"];
+  readonly #options: WatchStreamOptions;
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -74,17 +72,12 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  constructor(
-    keyTexts: Iterable<string>,
-    { onLeave, isEndless = false, sendsPhases = false, youngerThanSent }: WatchStreamOptions,
-  ) {
+  constructor(keyTexts: Iterable<string>, options: WatchStreamOptions) {
     this.#open = new Set(keyTexts);
     this.#unsent = new Set(this.#open);
-    this.#onLeave = onLeave;
-    this.#isEndless = isEndless;
-    this.#isListed = !isEndless;
-    this.#sendsPhases = sendsPhases;
-    this.#youngerThanSent = youngerThanSent;
+    this.#options = options;
+    this.#isEndless = options.isEndless ?? false;
+    this.#isListed = !this.#isEndless;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -120,14 +113,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** IMM cannot be asked at the moment. Told once, until the stream has caught up again. */
   delay(error: GatewayError): void {
-    if (!this.#sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
+    if (!this.#options.sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
     this.#pending.delete(CAUGHT_UP);
     this.#put(DELAYED, { kind: "delayed", error });
   }
 
   #catchUp(): void {
-    if (!this.#sendsPhases || this.#phase === "closed" || !this.#isListed || this.#unsent.size > 0) return;
+    if (!this.#options.sendsPhases || this.#phase === "closed" || !this.#isListed || this.#unsent.size > 0) return;
     this.#course = "caught up";
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }
@@ -145,7 +138,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
   renewedEvent(keyText: string): WatchEvent | undefined {
-    const snapshot = this.#youngerThanSent?.(keyText);
+    const snapshot = this.#options.youngerThanSent?.(keyText);
     return snapshot && { kind: "snapshot", snapshot, isFirst: true };
   }
 
@@ -207,7 +200,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#onLeave();
+    this.#options.onLeave();
   }
 
   #settle(result: IteratorResult<WatchEvent>): void {
