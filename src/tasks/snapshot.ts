@@ -15,15 +15,18 @@ import type { TaskKey, TaskParts } from "./task.js";
 /** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet: not finished, unless an end time says so. */
 export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
 
+/** What an answer tells of a task. */
+type Answer = Partial<ImmTaskFields>;
+
 /** The plain fields, as an answer of IMM gives each, or why it does not. A new one is a member here and a field of the schema. */
 const FACTS = {
-  code: ({ code }: ImmTaskFields) => textOf(code),
-  message: ({ message }: ImmTaskFields) => textOf(message),
+  code: ({ code }: Answer) => textOf(code),
+  message: ({ message }: Answer) => textOf(message),
   /** RFC 3339 as IMM wrote it, nanoseconds included. */
-  startTime: ({ startTime }: ImmTaskFields) => instantOf("StartTime", startTime),
-  endTime: ({ endTime }: ImmTaskFields) => instantOf("EndTime", endTime),
-  userData: ({ userData }: ImmTaskFields) => textOf(userData),
-  tags: ({ tags }: ImmTaskFields) => tags,
+  startTime: ({ startTime }: Answer) => instantOf("StartTime", startTime),
+  endTime: ({ endTime }: Answer) => instantOf("EndTime", endTime),
+  userData: ({ userData }: Answer) => textOf(userData),
+  tags: ({ tags }: Answer) => tags,
 };
 type FactName = keyof typeof FACTS;
 const FACT_NAMES = Object.keys(FACTS) as readonly FactName[];
@@ -179,10 +182,10 @@ export function fromListedTask(
 
 function fromFields(
   key: TaskKey,
-  fields: ImmTaskFields & { readonly eventId?: Given<string> },
+  fields: Answer & { readonly status: string; readonly eventId?: Given<string> },
   observed: Moment,
 ): TaskSnapshot {
-  const status = toStatus(fields.status);
+  const status = STATUSES.get(fields.status.toLowerCase()) ?? "UNKNOWN";
   const given = FACT_NAMES.map((name) => [name, FACTS[name](fields)] as const);
   const { progress, eventId, taskRequestDefinition: definition } = fields;
   const misfits = [...given, ...Object.entries({ progress, eventId, definition })].filter(
@@ -216,8 +219,7 @@ export function fromCreatedTask(
   observed: Moment,
 ): TaskSnapshot {
   const { ProjectName: projectName, UserData: userData, Tags: tags } = input;
-  const started: ImmTaskFields = {
-    ...NOTHING_KNOWN,
+  const started = {
     status: "Running",
     userData: typeof userData === "string" ? userData : undefined,
     tags: typeof tags === "object" && tags !== null ? { ...tags } : undefined,
@@ -231,22 +233,12 @@ export function fromCreatedTask(
   };
 }
 
-const NOTHING_KNOWN: Omit<ImmTaskFields, "status"> = {
-  progress: undefined,
-  code: undefined,
-  message: undefined,
-  startTime: undefined,
-  endTime: undefined,
-  userData: undefined,
-  tags: undefined,
-  taskRequestDefinition: undefined,
-};
-
 /**
  * One snapshot out of two of the same task. The later observation says how the task stands, but a final state is never
  * taken back and progress never runs backwards; whatever only one of them knows is kept.
  */
-export function mergeSnapshots(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
+export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): TaskSnapshot {
+  if (a === undefined) return b;
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
   return {
     ...newer,
@@ -293,19 +285,12 @@ function further(a: number | null, b: number | null): number | null {
   return Math.max(a, b);
 }
 
-/** IMM's word for the state, in any case. */
-function toStatus(word: string): TaskStatus {
-  switch (word.toLowerCase()) {
-    case "running":
-      return "RUNNING";
-    case "succeeded":
-      return "SUCCEEDED";
-    case "failed":
-      return "FAILED";
-    default:
-      return "UNKNOWN";
-  }
-}
+/** IMM's words for the state, in lower case. */
+const STATUSES: ReadonlyMap<string, TaskStatus> = new Map([
+  ["running", "RUNNING"],
+  ["succeeded", "SUCCEEDED"],
+  ["failed", "FAILED"],
+]);
 
 function toProgress(status: TaskStatus, progress: number | null): number | null {
   if (status === "SUCCEEDED") return 100;

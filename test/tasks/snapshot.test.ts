@@ -177,6 +177,20 @@ describe("merging two snapshots", () => {
     );
   });
 
+  it("keeps every plain field that the later one lacks, but for what changes while a task runs", () => {
+    const { facts } = got({
+      code: "E",
+      message: "m",
+      startTime: "2026-01-01T00:00:00Z",
+      endTime: "2026-01-01T00:00:01Z",
+      userData: "u",
+      tags: { a: "b" },
+    });
+    expect(Object.values(facts)).not.toContain(null);
+    const merged = mergeSnapshots({ ...got({}, 1), facts }, listed({}, 2));
+    expect(merged.facts).toEqual({ ...facts, code: null, message: null });
+  });
+
   it("believes the later observation of two that are not final", () => {
     const [early, late] = [got({ status: "Odd" }, 1), got({ status: "Running" }, 2)];
     expect([mergeSnapshots(early, late).status, mergeSnapshots(late, early).status]).toEqual(["RUNNING", "RUNNING"]);

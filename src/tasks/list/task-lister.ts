@@ -14,6 +14,7 @@ import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace
 import type { ListQuery } from "./list-query.js";
 import { readPages, type Page } from "./pages.js";
 import { PAGE_SIZE } from "./requests.js";
+import { SingleFlight } from "../single-flight.js";
 import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 
 /** What a `TaskLister` is made of. */
@@ -79,7 +80,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
 export class TaskLister {
   readonly #options: TaskListerOptions;
   /** Pages that are being read, by what was asked. */
-  readonly #flights = new Map<string, Promise<ReadPage>>();
+  readonly #flights = new SingleFlight<ReadPage>();
 
   constructor(options: TaskListerOptions) {
     this.#options = options;
@@ -121,12 +122,8 @@ export class TaskLister {
   /** One page, shared by all who ask for it while it is being read. */
   async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
     const text = JSON.stringify(request);
-    const underWay = this.#flights.get(text);
     tally?.countOwnCall();
-    if (underWay !== undefined) return underWay;
-    const page = this.#read(request, tally).finally(() => this.#flights.delete(text));
-    this.#flights.set(text, page);
-    return page;
+    return this.#flights.get(text)?.answer ?? this.#flights.begin(text, async () => this.#read(request, tally));
   }
 
   async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {

@@ -26,27 +26,41 @@ export interface ReadState extends WantedTask {
   /** Whether a watch asks: what passes by itself is left to its next poll. */
   readonly isOfWatch: boolean;
   /** Whether the account may list the project, as far as is known. */
-  readonly mayList: boolean;
+  readonly mayList: () => boolean;
 }
 
 /** `confirm` is GetTask for a task that the lists no longer show; `give up` leaves it at the failure of the lists. */
-export type NextQuestion = "nothing" | "list" | "task" | "task with definition" | "confirm" | "give up";
+export type NextQuestion =
+  | { readonly ask: "list" }
+  | { readonly ask: "task" | "confirm"; readonly definition: boolean }
+  | { readonly ask: "nothing"; readonly answer: TaskSnapshot }
+  | { readonly ask: "give up"; readonly failure: GatewayError };
 
-/** The next question; `nothing` also where no further one brings more. */
+/** The next question, until the task is known or none is left that could bring more. */
 export function nextQuestion(state: ReadState): NextQuestion {
   const { known, parts, notBefore, listed, hasAskedTask } = state;
-  if (known !== undefined && satisfies(known, parts, notBefore)) return "nothing";
-  if (listed === undefined && parts.progress && isSeenRunning(known)) return "list";
-  if (hasAskedTask) return "nothing";
-  if (listed === "absent") return "confirm";
-  if (typeof listed === "object" && isHopeless(listed, state)) return "give up";
-  return parts.definition && known?.hasAskedDefinition !== true ? "task with definition" : "task";
+  if (known !== undefined && satisfies(known, parts, notBefore)) {
+    return { ask: "nothing", answer: listed === "absent" ? withNoProgress(known) : known };
+  }
+  if (listed === undefined && parts.progress && isSeenRunning(known)) return { ask: "list" };
+  if (known !== undefined && hasAskedTask) {
+    const answer = typeof listed === "object" ? { ...known, progressError: listed } : withNoProgress(known);
+    return { ask: "nothing", answer };
+  }
+  if (typeof listed === "object" && isHopeless(listed, state)) return { ask: "give up", failure: listed };
+  const definition = parts.definition && known?.hasAskedDefinition !== true;
+  return { ask: listed === "absent" ? "confirm" : "task", definition };
+}
+
+/** What goes on without being listed has no progress to tell. */
+function withNoProgress(known: TaskSnapshot): TaskSnapshot {
+  return isFinal(known) ? known : { ...known, progressAskedTick: known.observedTick };
 }
 
 /** Whether GetTask would fail like the lists, or what a watch asks for is better left to its next poll. */
 function isHopeless(failure: GatewayError, { isOfWatch, mayList }: ReadState): boolean {
   if (failure instanceof UpstreamThrottledError || failure instanceof UpstreamMisconfiguredError) return true;
-  return isOfWatch && (failure.retryable || mayList);
+  return isOfWatch && (failure.retryable || mayList());
 }
 
 /** The tasks of a project that lists answer in no more calls than it takes to ask for each. */

@@ -3,32 +3,21 @@
  *
  * The loaders and the watches call it, it calls the `ImmClient`. The same task wanted twice at the same time is one
  * flight; a final snapshot is kept and never fetched again for what it holds; a running one is reused for
- * `taskMaxAgeMs`. Many tasks at once are swept where `sweep-plan` says so; the rest are asked for by GetTask and a narrow
- * page of ListTasks. It sets no timer.
+ * `taskMaxAgeMs`. Many tasks at once are swept by the lists of their project; `read-plan` says which, and what the rest is asked
+ * for. It sets no timer.
  */
 
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../../clock.js";
-import {
-  BadUserInputError,
-  GatewayError,
-  NotFoundError,
-  UpstreamMisconfiguredError,
-  UpstreamThrottledError,
-  UpstreamUnavailableError,
-} from "../../errors.js";
+import { BadUserInputError, GatewayError, NotFoundError, UpstreamUnavailableError } from "../../errors.js";
 import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../../imm/imm-client.js";
 import { hintAtTaskType } from "../../imm/wire/task-type-hint.js";
 import type { CallTally } from "../call-tally.js";
 import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";
-import {
-  TaskSweeper,
-  type SnapshotPage,
-  type SweepOptions,
-  type SweepResult,
-  type SweepTarget,
-} from "./task-sweeper.js";
+import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
+import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
+import { SingleFlight } from "../single-flight.js";
 import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
@@ -75,23 +64,10 @@ export interface ReadOptions {
 /** Is told of every snapshot that is newly known, merged with what the memory holds of its task. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
-/** One question on its way to IMM. */
-interface Question {
-  readonly key: TaskKey;
-  readonly parts: TaskParts;
+/** One task that is wanted. */
+interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
   readonly keyText: string;
   readonly notBefore: number;
-  readonly options: ReadOptions;
-  /** What the asker knows of the task. */
-  readonly given: TaskSnapshot | undefined;
-  /** What the lists of the project have just shown of many; undefined where they were not asked. */
-  readonly sweep?: SweepResult | undefined;
-}
-
-/** A read that is under way. */
-interface Flight {
-  readonly parts: TaskParts;
-  readonly answer: Promise<TaskSnapshot>;
 }
 
 /** Reads tasks for the whole process. */
@@ -101,9 +77,10 @@ export class TaskReader {
   readonly #taskMaxAgeMs: number;
   readonly #maxCachedTasks: number;
   readonly #snapshots: LRUCache<string, TaskSnapshot>;
-  readonly #flights = new Map<string, Flight>();
+  /** By key text, each for the parts that it brings. */
+  readonly #flights = new SingleFlight<TaskSnapshot, TaskParts>();
   /** By project name. */
-  readonly #sweeps = new Map<string, Promise<SweepResult>>();
+  readonly #sweeps = new SingleFlight<SweepResult>();
   readonly #sweeper: TaskSweeper;
   readonly #listeners = new Set<SnapshotListener>();
   /** How long the tasks that were seen to end had taken. */
@@ -139,14 +116,14 @@ export class TaskReader {
    * task cannot be read. A progress that alone cannot be had is no failure: the snapshot carries it as `progressError`.
    */
   readEach(requests: readonly ReadRequest[], options: ReadOptions = {}): readonly Promise<TaskSnapshot>[] {
-    const questions = requests.map((request) => this.#toQuestion(request, options));
-    const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
-    options.tally?.countCached(questions.length - unknown.length);
-    const sweeps = this.#sweepMany(unknown, options);
-    return questions.map(async (question) => {
-      const known = this.#knownAnswer(question);
-      return known ?? this.#answer({ ...question, sweep: await sweeps.get(question.keyText) });
-    });
+    const questions = requests.map((request) => this.#toQuestion(request));
+    const open = questions.filter((question) => this.#answerOf(question) === undefined);
+    options.tally?.countCached(questions.length - open.length);
+    const sweeps = this.#sweepEach(open, options);
+    return questions.map(
+      async (question) =>
+        this.#answerOf(question) ?? this.#answer(question, options, await sweeps.get(question.key.projectName)),
+    );
   }
 
   /** A list of a project's tasks, page by page, each task merged with what is known of it. */
@@ -171,14 +148,12 @@ export class TaskReader {
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, wanted)), nextToken };
   }
 
-  /** By key text: the sweep of several questions of the same project. A single one is asked for in a flight of its own. */
-  #sweepMany(questions: readonly Question[], options: ReadOptions): ReadonlyMap<string, Promise<SweepResult>> {
+  /** By project name: the sweep of several questions. A single one is asked for in a flight of its own. */
+  #sweepEach(questions: readonly Question[], options: ReadOptions): ReadonlyMap<string, Promise<SweepResult>> {
     const sweeps = new Map<string, Promise<SweepResult>>();
     for (const projectName of new Set(questions.map(({ key }) => key.projectName))) {
       const ofProject = questions.filter(({ key }) => key.projectName === projectName);
-      if (ofProject.length < 2) continue;
-      const sweep = this.#sweepProject(projectName, ofProject, options);
-      for (const { keyText } of ofProject) sweeps.set(keyText, sweep);
+      if (ofProject.length > 1) sweeps.set(projectName, this.#sweepProject(projectName, ofProject, options));
     }
     return sweeps;
   }
@@ -186,39 +161,35 @@ export class TaskReader {
   /** One sweep of a project at a time: what the one under way brings is not asked for again. */
   async #sweepProject(projectName: string, questions: readonly Question[], options: ReadOptions): Promise<SweepResult> {
     for (;;) {
-      const unknown = questions.filter((question) => this.#knownAnswer(question) === undefined);
-      const targets = this.#sweeper.choose(
-        unknown.map((question) => this.#toTarget(question)),
+      const open = questions.filter((question) => this.#answerOf(question) === undefined);
+      const targets = chooseListed(
+        open.map((question) => ({ ...question, known: this.#knownOf(question) })),
         options.isOfWatch === true,
       );
       if (targets.length === 0) return NOTHING_SWEPT;
       const underWay = this.#sweeps.get(projectName);
       if (underWay === undefined) {
-        const sweep = this.#sweeper
-          .sweep(projectName, targets, toCallOptions(options))
-          .finally(() => this.#sweeps.delete(projectName));
-        this.#sweeps.set(projectName, sweep);
-        return sweep;
+        const calls = toCallOptions(options);
+        return this.#sweeps.begin(projectName, async () => this.#sweeper.sweep(projectName, targets, calls));
       }
-      await underWay;
-      const answered = unknown.filter((question) => this.#knownAnswer(question) !== undefined);
-      options.tally?.countShared(answered.length);
+      await underWay.answer;
+      options.tally?.countShared(open.filter((question) => this.#answerOf(question) !== undefined).length);
     }
   }
 
-  #toTarget({ key, keyText, parts, given }: Question): SweepTarget {
-    return { key, keyText, parts, known: this.#snapshots.get(keyText) ?? given };
-  }
-
-  async #answer(question: Question): Promise<TaskSnapshot> {
+  /** @param swept - what the lists of the project have just shown of many. */
+  async #answer(question: Question, options: ReadOptions, swept: SweepResult = NOTHING_SWEPT): Promise<TaskSnapshot> {
+    const { keyText, parts } = question;
     for (;;) {
-      const known = this.#knownAnswer(question);
+      const known = this.#answerOf(question, swept);
       if (known !== undefined) return known;
-      const flight = this.#flights.get(question.keyText);
-      if (flight === undefined && question.options.isWanted?.() === false) throw notWanted();
-      if (flight === undefined) return this.#fly(question);
-      if (includesParts(flight.parts, question.parts)) {
-        question.options.tally?.countShared(1);
+      const flight = this.#flights.get(keyText);
+      if (flight === undefined) {
+        if (options.isWanted?.() === false) throw notWanted();
+        return this.#flights.begin(keyText, async () => this.#fetch(question, options, swept), parts);
+      }
+      if (includesParts(flight.purpose, parts)) {
+        options.tally?.countShared(1);
         return flight.answer;
       }
       // What that flight brings may spare a part of this question. Its failure is its own askers' to report.
@@ -226,82 +197,47 @@ export class TaskReader {
     }
   }
 
-  #knownAnswer({ keyText, parts, notBefore, given, sweep }: Question): TaskSnapshot | undefined {
-    const seen = sweep?.seen.get(keyText);
-    const known = this.#snapshots.get(keyText) ?? (seen && given ? mergeSnapshots(given, seen) : (seen ?? given));
-    return known !== undefined && satisfies(known, parts, notBefore) ? known : undefined;
+  /** Asks one question after the other, as `read-plan` says. Others may share it: it goes on without the first of them. */
+  async #fetch(question: Question, options: ReadOptions, sweptBefore: SweepResult): Promise<TaskSnapshot> {
+    const { key, keyText, parts, notBefore } = question;
+    const { isOfWatch = false } = options;
+    const calls = toCallOptions(options);
+    let known = this.#knownOf(question, sweptBefore);
+    let listed = outcomeOf(sweptBefore, keyText);
+    let hasAskedTask = false;
+    const mayList = (): boolean => this.#sweeper.hasListed(key.projectName);
+    for (;;) {
+      const next = nextQuestion({ known, parts, notBefore, listed, hasAskedTask, isOfWatch, mayList });
+      switch (next.ask) {
+        case "nothing":
+          return listed === "absent" ? this.#keep(next.answer) : next.answer;
+        case "give up":
+          throw next.failure;
+        case "list": {
+          const target = { key, keyText, parts, known };
+          const swept = await this.#sweeper.sweep(key.projectName, [target], { ...calls, isWanted: undefined });
+          const seen = swept.seen.get(keyText);
+          if (seen !== undefined) known = mergeSnapshots(known, seen);
+          listed = outcomeOf(swept, keyText) ?? "absent";
+          break;
+        }
+        case "task":
+        case "confirm": {
+          const isConfirmation = next.ask === "confirm";
+          const snapshot = await this.#getTask(key, next.definition, isConfirmation ? confirming(options) : calls);
+          known = mergeSnapshots(known, snapshot);
+          hasAskedTask = true;
+          // What goes on after all is no end, and the next poll asks for it in the same way.
+          if (isConfirmation && !isFinal(snapshot)) options.onAttempt?.();
+        }
+      }
+    }
   }
 
-  #fly(question: Question): Promise<TaskSnapshot> {
-    const { keyText, parts } = question;
-    const answer = this.#fetch(question).finally(() => this.#flights.delete(keyText));
-    this.#flights.set(keyText, { parts, answer });
-    return answer;
-  }
-
-  async #fetch(question: Question): Promise<TaskSnapshot> {
-    const { keyText, key, options } = question;
-    const target = this.#toTarget(question);
-    const isListed = question.sweep === undefined && this.#sweeper.choose([target], false).length > 0;
-    // Other callers share what is begun here: it goes on without the first of them.
-    const swept = isListed
-      ? await this.#sweeper.sweep(key.projectName, [target], { ...toCallOptions(options), isWanted: undefined })
-      : question.sweep;
-    const known = this.#knownAnswer({ ...question, sweep: swept });
-    if (known !== undefined) return known;
-    // Absent from the running ones is no proof of anything: GetTask says what became of it.
-    return swept?.absent.has(keyText) === true
-      ? this.#confirm(question)
-      : this.#fetchByGetTask(question, swept?.failed.get(keyText));
-  }
-
-  /**
-   * GetTask, and the list as well when the task runs and somebody wants its progress.
-   *
-   * @param listError - why the lists could not be had before.
-   */
-  async #fetchByGetTask(question: Question, listError?: GatewayError): Promise<TaskSnapshot> {
-    const { key, keyText, parts, notBefore, options } = question;
-    if (listError !== undefined && this.#isHopeless(question, listError)) throw listError;
-    const snapshot = await this.#getTask(question);
-    if (!parts.progress || isFinal(snapshot) || satisfies(snapshot, parts, notBefore)) return snapshot;
-    if (listError !== undefined) return { ...snapshot, progressError: listError };
-    const target = { key, keyText, parts, known: snapshot };
-    const { seen, failed } = await this.#sweeper.sweep(key.projectName, [target], {
-      ...toCallOptions(options),
-      isWanted: undefined,
-    });
-    const [failure] = failed.values();
-    if (failure !== undefined) return { ...snapshot, progressError: failure };
-    const listed = seen.get(keyText);
-    return listed === undefined
-      ? this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick })
-      : mergeSnapshots(snapshot, listed);
-  }
-
-  /** Whether GetTask would fail like the lists: or what a watch asks for is better left to its next poll. */
-  #isHopeless({ key, options }: Question, listError: GatewayError): boolean {
-    if (listError instanceof UpstreamThrottledError || listError instanceof UpstreamMisconfiguredError) return true;
-    return options.isOfWatch === true && (listError.retryable || this.#sweeper.hasListed(key.projectName));
-  }
-
-  /** GetTask after a list did not show the task: it has ended, or the list lags behind. */
-  async #confirm(question: Question): Promise<TaskSnapshot> {
-    const { priority = CallPriority.query, onAttempt, ...options } = question.options;
-    const confirming = { ...options, priority: Math.max(priority, CallPriority.confirmation) };
-    const snapshot = await this.#getTask({ ...question, options: confirming });
-    if (isFinal(snapshot)) return snapshot;
-    // What goes on after all is no end, and the next poll asks for it in the same way.
-    onAttempt?.();
-    return this.#keep({ ...snapshot, progressAskedTick: snapshot.observedTick });
-  }
-
-  async #getTask({ key, keyText, parts, options }: Question): Promise<TaskSnapshot> {
-    const isDefinitionKnown = this.#snapshots.get(keyText)?.hasAskedDefinition === true;
-    const askedDefinition = parts.definition && !isDefinitionKnown;
+  async #getTask(key: TaskKey, askedDefinition: boolean, options: CallOptions): Promise<TaskSnapshot> {
     const observed = momentOf(this.#clock);
     const task = await this.#client
-      .getTask({ ...key, requestDefinition: askedDefinition }, toCallOptions(options))
+      .getTask({ ...key, requestDefinition: askedDefinition }, options)
       .catch((thrown: unknown) => {
         throw withTaskTypeHint(thrown, key.taskType);
       });
@@ -320,7 +256,7 @@ export class TaskReader {
   #keep(snapshot: TaskSnapshot): TaskSnapshot {
     const keyText = toKeyText(snapshot.key);
     const known = this.#snapshots.get(keyText);
-    const merged = known === undefined ? snapshot : mergeSnapshots(known, snapshot);
+    const merged = mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
     if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
     this.#notify(keyText, merged);
@@ -332,23 +268,39 @@ export class TaskReader {
     for (const listener of this.#listeners) listener(keyText, snapshot);
   }
 
-  #toQuestion({ key, parts, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest, options: ReadOptions): Question {
-    const notBefore = this.#clock.tick() - maxAgeMs;
-    return { key, parts, keyText: toKeyText(key), notBefore, options, given: snapshot };
+  /** What is known of a task: by memory, or what has just been shown of it and what the asker knows. */
+  #knownOf({ keyText, snapshot }: Question, swept = NOTHING_SWEPT): TaskSnapshot | undefined {
+    const seen = swept.seen.get(keyText);
+    return this.#snapshots.get(keyText) ?? (seen === undefined ? snapshot : mergeSnapshots(snapshot, seen));
   }
+
+  /** The same, where it answers the question. */
+  #answerOf(question: Question, swept = NOTHING_SWEPT): TaskSnapshot | undefined {
+    const known = this.#knownOf(question, swept);
+    return known !== undefined && satisfies(known, question.parts, question.notBefore) ? known : undefined;
+  }
+
+  #toQuestion({ key, parts, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest): Question {
+    return { key, parts, snapshot, keyText: toKeyText(key), notBefore: this.#clock.tick() - maxAgeMs };
+  }
+}
+
+/** What lists have come to for one task; undefined where they say nothing of it. */
+function outcomeOf({ seen, absent, failed }: SweepResult, keyText: string): ReadState["listed"] {
+  if (seen.has(keyText)) return "seen";
+  return absent.has(keyText) ? "absent" : failed.get(keyText);
+}
+
+/** For GetTask after a list did not show the task: it has ended, or the list lags behind. It is not what runs. */
+function confirming({ priority = CallPriority.query, tally }: ReadOptions): CallOptions {
+  return toCallOptions({ tally, priority: Math.max(priority, CallPriority.confirmation) });
 }
 
 /** Of questions that lists do not answer. */
 const NOTHING_SWEPT: SweepResult = { seen: new Map(), absent: new Set(), failed: new Map() };
 
-function toCallOptions({
-  priority,
-  tally,
-  onAttempt = tally?.countCall,
-  isWanted,
-  isOfWatch,
-}: ReadOptions): SweepOptions {
-  return { priority, onAttempt, isWanted, isOfWatch };
+function toCallOptions({ priority, tally, onAttempt = tally?.countCall, isWanted }: ReadOptions): SweepOptions {
+  return { priority, onAttempt, isWanted };
 }
 
 function notWanted(): GatewayError {

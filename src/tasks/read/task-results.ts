@@ -9,6 +9,7 @@ import { LRUCache } from "lru-cache";
 import type { ImmClient, ImmTaskResult } from "../../imm/imm-client.js";
 import { resultOperationOf, toCamelCase } from "../../imm/operations/operations.js";
 import type { CallTally } from "../call-tally.js";
+import { SingleFlight } from "../single-flight.js";
 import { toKeyText } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
 
@@ -22,12 +23,12 @@ export interface TaskResultsOptions {
 /** Reads results. */
 export class TaskResults {
   readonly #client: ImmClient;
-  /** Under way, or kept. */
-  readonly #reads: LRUCache<string, Promise<ImmTaskResult>>;
+  readonly #kept: LRUCache<string, ImmTaskResult>;
+  readonly #flights = new SingleFlight<ImmTaskResult>();
 
   constructor({ client, maxCachedResults }: TaskResultsOptions) {
     this.#client = client;
-    this.#reads = new LRUCache({ max: maxCachedResults });
+    this.#kept = new LRUCache({ max: maxCachedResults });
   }
 
   /**
@@ -40,18 +41,12 @@ export class TaskResults {
     if (!hasResult(snapshot)) return null;
     tally?.countOwnCall();
     const keyText = toKeyText(key);
-    const known = this.#reads.get(keyText);
-    if (known !== undefined) return known;
-    const read = this.#client.getResult(key, { onAttempt: tally?.countCall });
-    this.#reads.set(keyText, read);
-    try {
-      const result = await read;
-      if (!isSettled(key.taskType, result)) this.#reads.delete(keyText);
+    const read = async (): Promise<ImmTaskResult> => {
+      const result = await this.#client.getResult(key, { onAttempt: tally?.countCall });
+      if (isSettled(key.taskType, result)) this.#kept.set(keyText, result);
       return result;
-    } catch (thrown) {
-      this.#reads.delete(keyText);
-      throw thrown;
-    }
+    };
+    return this.#kept.get(keyText) ?? this.#flights.get(keyText)?.answer ?? this.#flights.begin(keyText, read);
   }
 }
 

@@ -11,9 +11,10 @@ import { GatewayError, toError } from "../../errors.js";
 import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
 import { readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
+import { isSeenRunning } from "./read-plan.js";
 import { planSweep } from "./sweep-plan.js";
 import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
-import { isFinal, type TaskSnapshot } from "../snapshot.js";
+import type { TaskSnapshot } from "../snapshot.js";
 import { toEpochMs } from "../instant.js";
 
 /** One task that has to be asked for, and what is known of it. */
@@ -28,8 +29,6 @@ export interface SweepTarget {
 export interface SweepOptions extends CallOptions {
   /** Asked before each page: whether the caller still waits. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
-  /** Whether several unknown tasks are looked for in the lists whatever is needed of them. @default where progress is */
-  readonly isOfWatch?: boolean | undefined;
 }
 
 /** What became of the targets: the rest has to be asked for one by one. */
@@ -103,19 +102,6 @@ export class TaskSweeper {
     return this.#holds(this.#lessonsOf(projectName).listedTick);
   }
 
-  /** The targets that lists answer in no more calls than it takes to ask for each. */
-  choose(targets: readonly SweepTarget[], isOfWatch: boolean): readonly SweepTarget[] {
-    const listed = targets.filter(({ parts, known }) => {
-      if (known !== undefined && isFinal(known)) return false;
-      if (parts.progress) return true;
-      const needsGetTask = parts.eventId && known?.hasAskedEventId !== true;
-      return !needsGetTask && (isOfWatch || isRunning(known));
-    });
-    const [first, ...others] = listed;
-    if (first === undefined || others.length > 0) return listed;
-    return isRunning(first.known) && first.parts.progress ? listed : [];
-  }
-
   /** Looks for these tasks of one project, chosen before. */
   async sweep(projectName: string, targets: readonly SweepTarget[], options: SweepOptions): Promise<SweepResult> {
     const unseen = new Map(targets.map((target) => [target.keyText, target]));
@@ -135,19 +121,18 @@ export class TaskSweeper {
   /** @returns the targets that have run, and that complete lists do not show. */
   async #findRunning(projectName: string, sweep: Sweep): Promise<readonly SweepTarget[]> {
     for (;;) {
-      const targets = [...sweep.unseen.values()].filter(({ known }) => isRunning(known));
+      const targets = [...sweep.unseen.values()].filter(({ known }) => isSeenRunning(known));
       if (targets.length === 0) return [];
       const running = targets.flatMap(({ known }) => known ?? []);
       const lessons = this.#lessonsOf(projectName);
       const { lists, isWide } = planSweep(running, this.#holds(lessons.learntTick) ? lessons.foreignRunning : null);
       let met = 0;
-      const isOpen = (): boolean => targets.some(({ keyText }) => sweep.unseen.has(keyText));
       const reads = lists.map(async ({ request, maxPages }) => {
-        const read = await this.#read({ ...request, ...withDefinition(targets) }, maxPages, sweep, isOpen);
+        const read = await this.#read({ ...request, ...withDefinition(targets) }, maxPages, sweep, targets);
         met += read.met;
         return read.isComplete;
       });
-      const isComplete = (await settleAll(reads)).every(Boolean) || !isOpen();
+      const isComplete = (await settleAll(reads)).every(Boolean);
       // What was given up for want of a caller says nothing of the project.
       if (sweep.options.isWanted?.() === false) return [];
       if (isWide) {
@@ -161,14 +146,13 @@ export class TaskSweeper {
 
   /** Tasks of which nothing is known may run: a quarter of the calls that they cost otherwise is tried. */
   async #findUnknown(projectName: string, sweep: Sweep): Promise<void> {
-    const targets = [...sweep.unseen.values()].filter(({ known }) => !isRunning(known));
+    const targets = [...sweep.unseen.values()].filter(({ known }) => !isSeenRunning(known));
     const maxPages = Math.ceil(targets.length / 4);
     const { foreignRunning, learntTick } = this.#lessonsOf(projectName);
     const isBusy = this.#holds(learntTick) && (targets.length + foreignRunning) / PAGE_SIZE > maxPages;
     if (targets.length < 2 || isBusy) return;
     const request = { ...toRunningRequest(targets.map(({ key }) => key)), ...withDefinition(targets) };
-    const isOpen = (): boolean => targets.some(({ keyText }) => sweep.unseen.has(keyText));
-    await this.#read(request, maxPages, sweep, isOpen);
+    await this.#read(request, maxPages, sweep, targets);
   }
 
   /** What has ended since these were seen running, where that is fewer calls than to ask for each. */
@@ -182,20 +166,20 @@ export class TaskSweeper {
       absent.map(({ key }) => key),
       sinceMs,
     );
-    const isOpen = (): boolean => absent.some(({ keyText }) => sweep.unseen.has(keyText));
     // What confirms an end is not what runs.
     const options = { ...sweep.options, onAttempt: undefined };
-    await this.#read(request, Math.ceil(absent.length / 2), { ...sweep, options }, isOpen);
+    await this.#read(request, Math.ceil(absent.length / 2), { ...sweep, options }, absent);
   }
 
-  /** Reads a list until it ends, is no longer open, or has too many pages; takes what it shows off the unseen. */
+  /** Reads a list until it ends, has shown all targets, or has too many pages; takes what it shows off the unseen. */
   async #read(
     request: ListTasksRequest,
     maxPages: number,
     { unseen, seen, wanted, options }: Sweep,
-    isOpen: () => boolean,
+    targets: readonly SweepTarget[],
   ): Promise<{ readonly met: number; readonly isComplete: boolean }> {
     const readPage = async (page: ListTasksRequest): Promise<SnapshotPage> => this.#options.list(page, options, wanted);
+    const isOpen = (): boolean => targets.some(({ keyText }) => unseen.has(keyText));
     const isWanted = (): boolean => isOpen() && options.isWanted?.() !== false;
     let met = 0;
     let isComplete = false;
@@ -208,7 +192,7 @@ export class TaskSweeper {
       isComplete = nextToken === undefined;
       this.#lessonsOf(request.projectName).listedTick = this.#options.clock.tick();
     }
-    return { met, isComplete };
+    return { met, isComplete: isComplete || !isOpen() };
   }
 
   #holds(tick: number): boolean {
@@ -235,10 +219,6 @@ interface Sweep {
   readonly seen: Map<string, TaskSnapshot>;
   readonly wanted: ReadonlySet<string>;
   readonly options: SweepOptions;
-}
-
-function isRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
-  return known?.hasBeenRead === true && !isFinal(known);
 }
 
 function withDefinition(targets: readonly SweepTarget[]): Pick<ListTasksRequest, "requestDefinition"> {

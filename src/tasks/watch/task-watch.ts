@@ -98,7 +98,7 @@ export class TaskWatch {
   /** Takes in what a poll or a query has brought. */
   observe(snapshot: TaskSnapshot): void {
     if (this.#hasEnded) return;
-    const merged = this.#snapshot === undefined ? snapshot : mergeSnapshots(this.#snapshot, snapshot);
+    const merged = mergeSnapshots(this.#snapshot, snapshot);
     this.#snapshot = merged;
     for (const follower of Array.from(this.#followers.values())) this.#send(follower, merged);
     if (isFinal(merged) && this.#followers.size === 0) this.end();

@@ -65,10 +65,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
-  readonly #onLeave: () => void;
-  readonly #sendsPhases: boolean;
-  readonly #sees: (snapshot: TaskSnapshot) => boolean;
-  readonly #youngerThanSent: WatchStreamOptions["youngerThanSent"];
+  readonly #options: WatchStreamOptions;
   #isEndless: boolean;
   /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
   #isListed: boolean;
@@ -77,18 +74,12 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #phase: "reading" | "closed" = "reading";
   #wake: ((result: IteratorResult<WatchEvent>) => void) | undefined;
 
-  constructor(
-    keyTexts: Iterable<string>,
-    { onLeave, isEndless = false, sendsPhases = false, sees = () => true, youngerThanSent }: WatchStreamOptions,
-  ) {
+  constructor(keyTexts: Iterable<string>, options: WatchStreamOptions) {
     this.#open = new Set(keyTexts);
     this.#unsent = new Set(this.#open);
-    this.#onLeave = onLeave;
-    this.#isEndless = isEndless;
-    this.#isListed = !isEndless;
-    this.#sendsPhases = sendsPhases;
-    this.#sees = sees;
-    this.#youngerThanSent = youngerThanSent;
+    this.#options = options;
+    this.#isEndless = options.isEndless ?? false;
+    this.#isListed = !this.#isEndless;
   }
 
   /** Whether it goes on when all its tasks have ended. */
@@ -112,7 +103,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;
     this.#unsent.delete(keyText);
     if (isLast) this.#open.delete(keyText);
-    if (event.kind !== "snapshot" || this.#sees(event.snapshot)) this.#put(keyText, event);
+    if (event.kind !== "snapshot" || this.#options.sees?.(event.snapshot) !== false) this.#put(keyText, event);
     else if (this.#isOver) this.close();
     if (this.#course === "catching up") this.#catchUp();
   }
@@ -125,14 +116,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** IMM cannot be asked at the moment. Told once, until the stream has caught up again. */
   delay(error: GatewayError): void {
-    if (!this.#sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
+    if (!this.#options.sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
     this.#pending.delete(CAUGHT_UP);
     this.#put(DELAYED, { kind: "delayed", error });
   }
 
   #catchUp(): void {
-    if (!this.#sendsPhases || this.#phase === "closed" || !this.#isListed || this.#unsent.size > 0) return;
+    if (!this.#options.sendsPhases || this.#phase === "closed" || !this.#isListed || this.#unsent.size > 0) return;
     this.#course = "caught up";
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }
@@ -150,7 +141,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
   renewedEvent(keyText: string): WatchEvent | undefined {
-    const snapshot = this.#youngerThanSent?.(keyText);
+    const snapshot = this.#options.youngerThanSent?.(keyText);
     return snapshot && { kind: "snapshot", snapshot, isFirst: true };
   }
 
@@ -217,7 +208,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   #leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#onLeave();
+    this.#options.onLeave();
   }
 
   #settle(result: IteratorResult<WatchEvent>): void {

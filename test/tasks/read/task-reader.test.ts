@@ -270,3 +270,33 @@ describe("the memory of the reader", () => {
     await expect(readOne(reader, keyOf("run"), NO_PARTS)).resolves.toMatchObject({ status: "RUNNING" });
   });
 });
+
+describe("an answer from memory", () => {
+  it("does not wait for the lists that other tasks of the same question need", async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { reader, emulator, clock } = await startReader({
+      wrapClient: (client) => ({
+        getTask: async (...call) => client.getTask(...call),
+        getResult: async (...call) => client.getResult(...call),
+        createTask: async (...call) => client.createTask(...call),
+        listTasks: async (...call) => held.then(async () => client.listTasks(...call)),
+      }),
+    });
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
+    for (const taskId of ["a", "b"]) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
+    for (const taskId of ["done", "a", "b"]) await readOne(reader, keyOf(taskId), NO_PARTS);
+    emulator.clearCalls();
+    await clock.advance(2_000);
+    const order: string[] = [];
+    const answers = reader.readEach(["a", "done", "b"].map((taskId) => ({ key: keyOf(taskId), parts: PROGRESS })));
+    const all = Promise.all(answers.map(async (answer) => answer.then(({ key }) => order.push(key.taskId))));
+    await answers[1];
+    expect([order, actionsOf(emulator)]).toEqual([["done"], []]);
+    release();
+    await all;
+    expect([order[0], actionsOf(emulator)]).toEqual(["done", ["ListTasks"]]);
+  });
+});
