@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import { ConfigurationError } from "../src/errors.js";
 import type { ImmClient } from "../src/imm/imm-client.js";
@@ -42,7 +42,7 @@ const numbers = settings.flatMap(({ name, range, expected }) =>
 );
 
 describe("a number", () => {
-  test.each<[value: unknown, shown: string]>([
+  it.each<[value: unknown, shown: string]>([
     [0, "`0` (number)"],
     [-1, "`-1` (number)"],
     [1.5, "`1.5` (number)"],
@@ -66,7 +66,7 @@ describe("a number", () => {
     );
   });
 
-  test.each<[value: unknown, shown: string]>([
+  it.each<[value: unknown, shown: string]>([
     [{ accessKeySecret: "hunter2" }, "an object"],
     [Object.create(null), "an object"],
     [() => "hunter2", "a function"],
@@ -78,7 +78,7 @@ describe("a number", () => {
     );
   });
 
-  test.each(numbers)("named $name is refused below and above its range", ({ name, min, max, expected }) => {
+  it.each(numbers)("named $name is refused below and above its range", ({ name, min, max, expected }) => {
     for (const value of [min - 1, max + 1]) {
       expect(refusalOf(() => completeOptions({ [name]: value }, false))).toBe(
         `Expected \`${name}\` to be ${expected}, got \`${value}\` (number).`,
@@ -86,7 +86,7 @@ describe("a number", () => {
     }
   });
 
-  test.each(numbers)("named $name is accepted at both ends of its range, and has a default", ({ name, min, max }) => {
+  it.each(numbers)("named $name is accepted at both ends of its range, and has a default", ({ name, min, max }) => {
     const wide = { minPollIntervalMs: 100, maxPollIntervalMs: 3_600_000 };
     for (const value of [min, max]) {
       expect(Reflect.get(completeOptions({ ...wide, [name]: value }, false), name)).toBe(value);
@@ -96,7 +96,7 @@ describe("a number", () => {
     expect(Reflect.get(completeOptions({ [name]: undefined }, false), name)).toBe(fallback);
   });
 
-  test("that contradicts another is refused with both", () => {
+  it("that contradicts another is refused with both", () => {
     const sentence = "Expected `minPollIntervalMs` to be at most `maxPollIntervalMs` (1000), got `1001`.";
     const contradiction = { minPollIntervalMs: 1_001, maxPollIntervalMs: 1_000 };
     expect(refusalOf(() => createGateway({ region: EMULATOR_REGION, client, ...contradiction }))).toBe(sentence);
@@ -108,13 +108,13 @@ const HOSTS =
   'than ASCII\'s in the form xn--, or "*" for every name';
 
 describe("a gateway", () => {
-  test("names an option that is wrong before what is missing", () => {
+  it("names an option that is wrong before what is missing", () => {
     expect(refusalOf(() => createGateway({ port: -1 } as GatewayOptions))).toBe(
       "Expected `port` to be an integer from 0 to 65535, got `-1` (number).",
     );
   });
 
-  test("needs somebody to talk to", () => {
+  it("needs somebody to talk to", () => {
     const refusalWith = (upstream: Readonly<Record<string, unknown>>): string =>
       refusalOf(() => createGateway(given(upstream) as GatewayOptions));
     const openApi = { callApi: () => undefined };
@@ -132,7 +132,7 @@ describe("a gateway", () => {
     expect(refusalWith({ openApi, client })).toBe("Expected one of `openApi` and `client`, got both.");
   });
 
-  test("needs to know the region that it asks", () => {
+  it("needs to know the region that it asks", () => {
     expect(refusalOf(() => createGateway({ client } as unknown as GatewayOptions))).toBe(
       "Expected `region` to be the region that is asked, such as cn-hangzhou, got `undefined` (undefined).",
     );
@@ -141,7 +141,7 @@ describe("a gateway", () => {
     );
   });
 
-  test.each([
+  it.each([
     [undefined, "`undefined` (undefined)"],
     [null, "`null` (null)"],
     ["cn-hangzhou", "`cn-hangzhou` (string)"],
@@ -150,7 +150,7 @@ describe("a gateway", () => {
     expect(refusalOf(() => createGateway(options as unknown as GatewayOptions))).toBe(sentence);
   });
 
-  test.each([
+  it.each([
     [{ port: 70_000 }, "Expected `port` to be an integer from 0 to 65535, got `70000` (number)."],
     [{ host: 5 }, "Expected `host` to be a text that is not empty, got `5` (number)."],
     [{ explorer: "no" }, "Expected `explorer` to be true or false, got `no` (string)."],
@@ -199,7 +199,7 @@ describe("a gateway", () => {
     ).toBe(sentence);
   });
 
-  test.each([
+  it.each([
     ["does not parse", "{", "Syntax Error: Expected Name, found <EOF>."],
     ["does not fit the schema", "{ nothing }", 'Cannot query field "nothing" on type "Query".'],
     ["asks for the schema", "{ __schema { description } }", "Introspection is off"],
@@ -210,26 +210,26 @@ describe("a gateway", () => {
     await expect(gateway.start()).rejects.toThrow(`m.json: the document "bad" cannot be executed: ${reason}`);
   });
 
-  test("starts only once", async () => {
+  it("starts only once", async () => {
     const gateway = create();
     await gateway.start();
     await expect(gateway.start()).rejects.toThrow(new ConfigurationError("A gateway can be started only once."));
   });
 
-  test("starts only once even when the first start is still under way", async () => {
+  it("starts only once even when the first start is still under way", async () => {
     const gateway = create();
     const starts = await Promise.allSettled([gateway.start(), gateway.start()]);
     expect(starts.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
     expect(starts[1]).toMatchObject({ reason: new ConfigurationError("A gateway can be started only once.") });
   });
 
-  test("does not start after it was stopped", async () => {
+  it("does not start after it was stopped", async () => {
     const gateway = create();
     await gateway.stop();
     await expect(gateway.start()).rejects.toThrow(new ConfigurationError("A gateway can be started only once."));
   });
 
-  test("stops as often as one likes, started or not", async () => {
+  it("stops as often as one likes, started or not", async () => {
     const idle = create();
     await idle.stop();
     await expect(idle.stop()).resolves.toBeUndefined();
@@ -239,7 +239,7 @@ describe("a gateway", () => {
     await expect(running.stop()).resolves.toBeUndefined();
   });
 
-  test("names the port that is taken, and the address that is not this machine's", async () => {
+  it("names the port that is taken, and the address that is not this machine's", async () => {
     const { port } = await create().start();
     await expect(create({ port }).start()).rejects.toThrow(
       new ConfigurationError(`Cannot listen on 127.0.0.1:${port}: it is in use by another program.`),
@@ -249,7 +249,7 @@ describe("a gateway", () => {
     );
   });
 
-  test("may be started again when its port was taken", async () => {
+  it("may be started again when its port was taken", async () => {
     const taken = create();
     const { port } = await taken.start();
     const gateway = create({ port });

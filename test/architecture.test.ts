@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { parseSync } from "oxc-parser";
 
 // The rules of the house, as CONTRIBUTING describes them. Paths are relative to src/, without a leading dot.
@@ -297,11 +297,11 @@ describe("the source", () => {
   const paths = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
   const files = new Map(paths.map((path) => [path, readFileSync(new URL(path, root), "utf8")]));
 
-  test("keeps the rules of the house", () => {
+  it("keeps the rules of the house", () => {
     expect(violations(files)).toEqual([]);
   });
 
-  test("has been read: every place that a rule names is there", () => {
+  it("has been read: every place that a rule names is there", () => {
     const places = [
       ...ranks.flat(),
       ...Object.entries(onlyImporter).flat(),
@@ -313,7 +313,7 @@ describe("the source", () => {
 });
 
 describe("the checker", () => {
-  test("finds nothing in a house that keeps the rules", () => {
+  it("finds nothing in a house that keeps the rules", () => {
     const good = {
       "imm/client.ts":
         'import { a } from "../errors.js"; import type { B } from "./operations/operations.js"; new Date(0);',
@@ -331,7 +331,7 @@ describe("the checker", () => {
     expect(violationsOf(good)).toEqual([]);
   });
 
-  test.each([
+  it.each([
     ["imm/a.ts", 'import { a } from "../tasks/b.js";'],
     ["imm/wire/c.ts", 'import { a } from "../policy/b.js";'],
     ["tasks/watch/c.ts", 'import { a } from "../create/b.js";'],
@@ -353,7 +353,7 @@ describe("the checker", () => {
     expect(found).toEqual([expect.stringMatching(new RegExp(`^${path} imports \\w+[/.]`))]);
   });
 
-  test.each([
+  it.each([
     ["tasks/task.ts", "@alicloud/openapi-core"],
     ["imm/wire.ts", "@alicloud/credentials"],
     ["tasks/task-reader.ts", "dataloader"],
@@ -386,11 +386,11 @@ describe("the checker", () => {
     expect(violationsOf({ [path]: `type X = import("${name}").X;` })).toEqual([`${path} imports ${name}`]);
   });
 
-  test("lets a package pass whose name only begins like a fenced one", () => {
+  it("lets a package pass whose name only begins like a fenced one", () => {
     expect(violationsOf({ "tasks/a.ts": 'import "wsx"; import "zod-like"; import "fastify-like";' })).toEqual([]);
   });
 
-  test.each([
+  it.each([
     ["setTimeout(f, 1);", "setTimeout"],
     ["globalThis.setTimeout(f, 1);", "setTimeout"],
     ["const later = setInterval;", "setInterval"],
@@ -407,14 +407,14 @@ describe("the checker", () => {
     expect(violationsOf({ "tasks/a.ts": text })).toEqual([`tasks/a.ts uses ${name}`]);
   });
 
-  test("sees who reads the wall clock", () => {
+  it("sees who reads the wall clock", () => {
     const text = "const age = clock.now() - before; this.#clock.tick();";
     expect(violationsOf({ "tasks/a.ts": text, "tasks/create/task-starter.ts": text })).toEqual([
       "tasks/a.ts reads the wall clock",
     ]);
   });
 
-  test("sees cycles, those of types among them", () => {
+  it("sees cycles, those of types among them", () => {
     const found = violationsOf({
       "imm/a.ts": 'import type { B } from "./b.js";',
       "imm/b.ts": 'import type { C } from "./c.js";',
@@ -427,7 +427,7 @@ describe("the checker", () => {
     ]);
   });
 
-  test("sees what a file looks like", () => {
+  it("sees what a file looks like", () => {
     expect(violations(new Map([["imm/a.ts", "export const a = 1;"]]))).toEqual([
       "imm/a.ts does not begin with a head comment",
     ]);
@@ -438,7 +438,7 @@ describe("the checker", () => {
     expect(violations(new Map([["imm/a.ts", `/** Head. */${"\n//".repeat(399)}\n`]]))).toEqual([]);
   });
 
-  test("sees what hides from the other rules", () => {
+  it("sees what hides from the other rules", () => {
     expect(violationsOf({ "imm/a.ts": 'export * from "./operations/operations.js";' })).toEqual(["imm/a.ts exports *"]);
     expect(violationsOf({ "imm/a.ts": 'export * as o from "./operations/operations.js";' })).toEqual([
       "imm/a.ts exports *",

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { chooseUpstream, type Upstream } from "../../src/commands/upstream.js";
 import { ConfigurationError } from "../../src/errors.js";
 import { completeOptions, parseOptions, settings, type CommandOptions } from "../../src/options/options.js";
@@ -30,7 +30,7 @@ const HOSTS =
   'than ASCII\'s in the form xn--, or "*" for every name';
 
 describe("without any setting", () => {
-  test("the gateway serves made-up data to this machine, with the explorers", () => {
+  it("the gateway serves made-up data to this machine, with the explorers", () => {
     expect(parse({})).toMatchObject({
       host: "127.0.0.1",
       port: 4_000,
@@ -46,7 +46,7 @@ describe("without any setting", () => {
     });
   });
 
-  test("numbers are the library's defaults", () => {
+  it("numbers are the library's defaults", () => {
     for (const { name, range } of settings) {
       if (range === undefined) continue;
       expect(Reflect.get(parse({}), name)).toBe(Reflect.get(completeOptions({}, false), name));
@@ -55,7 +55,7 @@ describe("without any setting", () => {
 });
 
 describe("each setting", () => {
-  test("is read from its text", () => {
+  it("is read from its text", () => {
     const given = {
       PORT: "0",
       HOST: "0.0.0.0",
@@ -87,7 +87,7 @@ describe("each setting", () => {
     });
   });
 
-  test.each([
+  it.each([
     ["true", true],
     ["1", true],
     ["false", false],
@@ -96,7 +96,7 @@ describe("each setting", () => {
     expect(parse({ EXPLORER: text }).explorer).toBe(expected);
   });
 
-  test.each([
+  it.each([
     ["*", ["*"]],
     ["localhost", ["localhost"]],
     ["localhost,https://a.example", ["localhost", "https://a.example"]],
@@ -105,7 +105,7 @@ describe("each setting", () => {
     expect(parse({ CORS_ORIGINS: text }).corsOrigins).toEqual(expected);
   });
 
-  test.each([
+  it.each([
     ["*", ["*"]],
     ["api.example.com, [2001:db8::1],localhost", ["api.example.com", "[2001:db8::1]", "localhost"]],
     ["xn--bcher-kva.example", ["xn--bcher-kva.example"]],
@@ -113,7 +113,7 @@ describe("each setting", () => {
     expect(parse({ ALLOWED_HOSTS: text }).allowedHosts).toEqual(expected);
   });
 
-  test.each([
+  it.each([
     ["PORT", "abc", "an integer from 0 to 65535"],
     ["PORT", "65536", "an integer from 0 to 65535"],
     ["PORT", "-1", "an integer from 0 to 65535"],
@@ -140,7 +140,7 @@ describe("each setting", () => {
     expect(refusalOf({ [env]: text })).toBe(`${env}: expected ${expected}, got "${text}".`);
   });
 
-  test("that allows persisted operations only turns the explorers off unless they are asked for", () => {
+  it("that allows persisted operations only turns the explorers off unless they are asked for", () => {
     const only = { PERSISTED_OPERATIONS: "manifest.json", ONLY_PERSISTED_OPERATIONS: "true" };
     expect(parse(only).explorer).toBe(false);
     expect(parse({ ONLY_PERSISTED_OPERATIONS: "false" }).explorer).toBe(true);
@@ -152,17 +152,17 @@ describe("each setting", () => {
     );
   });
 
-  test("is repeated no further than a hundred characters", () => {
+  it("is repeated no further than a hundred characters", () => {
     expect(refusalOf({ PORT: "x".repeat(500) })).toBe(
       `PORT: expected an integer from 0 to 65535, got "${"x".repeat(100)}".`,
     );
   });
 
-  test("is refused one at a time", () => {
+  it("is refused one at a time", () => {
     expect(refusalOf({ PORT: "abc", LOG_LEVEL: "verbose" })).toMatch(/^PORT: [^.]*\.$/);
   });
 
-  test("has a name, an effect and a fallback of its own", () => {
+  it("has a name, an effect and a fallback of its own", () => {
     const names = settings.map(({ env }) => env);
     expect(new Set(names).size).toBe(names.length);
     const flags = settings.flatMap(({ flag }) => flag ?? []);
@@ -177,7 +177,7 @@ describe("a number", () => {
   const numbers = settings.flatMap(({ range, ...setting }) => (range === undefined ? [] : [{ ...setting, range }]));
   const wide = { MIN_POLL_INTERVAL_MS: "100", MAX_POLL_INTERVAL_MS: "3600000" };
 
-  test.each(numbers)("that is $env is read at both ends of its range, and refused beyond", (setting) => {
+  it.each(numbers)("that is $env is read at both ends of its range, and refused beyond", (setting) => {
     const { name, env, range, expected } = setting;
     for (const value of [range.min, range.max]) {
       expect(Reflect.get(parse({ ...wide, [env]: String(value) }), name)).toBe(value);
@@ -185,14 +185,14 @@ describe("a number", () => {
     expect(refusalOf({ [env]: String(range.max + 1) })).toBe(`${env}: expected ${expected}, got "${range.max + 1}".`);
   });
 
-  test("has names such as these", () => {
+  it("has names such as these", () => {
     const ofName = new Map(settings.map(({ name, env, flag }) => [name, [env, flag]]));
     expect(ofName.get("minPollIntervalMs")).toEqual(["MIN_POLL_INTERVAL_MS", "min-poll-interval-ms"]);
     expect(ofName.get("breakerThreshold")).toEqual(["BREAKER_THRESHOLD", "breaker-threshold"]);
     expect(ofName.get("projects")).toEqual(["IMM_PROJECTS", "imm-projects"]);
   });
 
-  test("that is the shortest poll interval may not be above the longest", () => {
+  it("that is the shortest poll interval may not be above the longest", () => {
     expect(refusalOf({ MIN_POLL_INTERVAL_MS: "5000", MAX_POLL_INTERVAL_MS: "4000" })).toBe(
       "Expected MIN_POLL_INTERVAL_MS to be at most MAX_POLL_INTERVAL_MS (4000), got `5000`.",
     );
@@ -205,7 +205,7 @@ describe("a number", () => {
 });
 
 describe("a flag", () => {
-  test("wins over its variable, and is named where it does not parse", () => {
+  it("wins over its variable, and is named where it does not parse", () => {
     expect(parseOptions({ environment: { PORT: "abc" }, flags: { port: "80" } }).port).toBe(80);
     expect(() => parseOptions({ flags: { "max-keys": "0" } })).toThrow(
       new ConfigurationError('--max-keys: expected an integer from 1 to 100000, got "0".'),
@@ -215,7 +215,7 @@ describe("a flag", () => {
 });
 
 describe("the upstream", () => {
-  test("is IMM's public endpoint when a region is set", () => {
+  it("is IMM's public endpoint when a region is set", () => {
     expect(parse({ IMM_REGION: "cn-shanghai" }).upstream).toEqual({
       kind: "imm",
       region: "cn-shanghai",
@@ -224,7 +224,7 @@ describe("the upstream", () => {
     });
   });
 
-  test("is the endpoint that is set, whatever the region, and may be plain HTTP", () => {
+  it("is the endpoint that is set, whatever the region, and may be plain HTTP", () => {
     const given = { IMM_REGION: "cn-shanghai", IMM_ENDPOINT: "http://127.0.0.1:4010", ...key };
     expect(parse(given).upstream).toEqual({
       kind: "imm",
@@ -241,7 +241,7 @@ describe("the upstream", () => {
     });
   });
 
-  test("is of the region that the endpoint names, and asks for it where it names none", () => {
+  it("is of the region that the endpoint names, and asks for it where it names none", () => {
     const vpc = "https://imm-vpc.cn-hangzhou.aliyuncs.com";
     expect(parse({ IMM_ENDPOINT: vpc }).upstream).toMatchObject({ region: "cn-hangzhou" });
     expect(refusalOf({ IMM_ENDPOINT: vpc, IMM_REGION: "cn-shanghai" })).toBe(
@@ -256,31 +256,31 @@ describe("the upstream", () => {
     expect(parse({}).upstream).toEqual({ kind: "emulator", region: "emulator" });
   });
 
-  test("is called with a temporary key when a token is set", () => {
+  it("is called with a temporary key when a token is set", () => {
     const given = { IMM_REGION: "cn-hangzhou", ...key, ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token" };
     expect(parse(given).upstream).toMatchObject({ accessKey: { securityToken: "hunter2-token" } });
   });
 
-  test("is refused when the region is not on the map", () => {
+  it("is refused when the region is not on the map", () => {
     expect(refusalOf({ IMM_REGION: "cn-nowhere" })).toMatch(
       /^IMM_REGION: expected one of .*cn-hangzhou.*, got "cn-nowhere"; for another region set IMM_ENDPOINT\.$/,
     );
   });
 
-  test("is refused when the endpoint is no bare URL", () => {
+  it("is refused when the endpoint is no bare URL", () => {
     expect(refusalOf({ IMM_ENDPOINT: "imm.example" })).toBe(
       'IMM_ENDPOINT: expected a URL such as https://imm-vpc.cn-hangzhou.aliyuncs.com, without a path, got "imm.example".',
     );
   });
 
-  test("is refused when both the emulator and IMM are asked for", () => {
+  it("is refused when both the emulator and IMM are asked for", () => {
     const sentence = "IMM_EMULATOR=true contradicts IMM_REGION and IMM_ENDPOINT: unset one of them.";
     expect(refusalOf({ IMM_EMULATOR: "true", IMM_REGION: "cn-hangzhou" })).toBe(sentence);
     expect(refusalOf({ IMM_EMULATOR: "true", IMM_ENDPOINT: "https://imm.example" })).toBe(sentence);
     expect(parse({ IMM_EMULATOR: "false", IMM_REGION: "cn-hangzhou" }).upstream.kind).toBe("imm");
   });
 
-  test("is refused when the emulator is turned off and nothing stands in its place", () => {
+  it("is refused when the emulator is turned off and nothing stands in its place", () => {
     expect(refusalOf({ IMM_EMULATOR: "false" })).toBe(
       "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
     );
@@ -288,14 +288,14 @@ describe("the upstream", () => {
 });
 
 describe("in production", () => {
-  test("made-up data has to be asked for", () => {
+  it("made-up data has to be asked for", () => {
     expect(refusalOf(production)).toBe(
       "IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead.",
     );
     expect(parse({ ...production, IMM_EMULATOR: "true" }).upstream).toEqual({ kind: "emulator", region: "emulator" });
   });
 
-  test("the explorers are off and no web page may call, unless told", () => {
+  it("the explorers are off and no web page may call, unless told", () => {
     const given = { ...production, IMM_REGION: "cn-hangzhou" };
     expect(parse(given)).toMatchObject({ explorer: false, corsOrigins: [] });
     expect(parse({ ...given, EXPLORER: "true", CORS_ORIGINS: "https://a.example" })).toMatchObject({
@@ -304,13 +304,13 @@ describe("in production", () => {
     });
   });
 
-  test.each(["development", "test", "staging", "Production"])("is not meant by NODE_ENV=%s", (name) => {
+  it.each(["development", "test", "staging", "Production"])("is not meant by NODE_ENV=%s", (name) => {
     expect(parse({ NODE_ENV: name })).toMatchObject({ explorer: true, upstream: { kind: "emulator" } });
   });
 });
 
 describe("secrets", () => {
-  test("need their other half", () => {
+  it("need their other half", () => {
     const sentence =
       "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither, and a security token only beside them.";
     for (const [env, value] of Object.entries(key)) {
@@ -320,7 +320,7 @@ describe("secrets", () => {
     }
   });
 
-  test("have no flag, since flags can be seen by everybody on the machine", () => {
+  it("have no flag, since flags can be seen by everybody on the machine", () => {
     const unflagged = settings.filter(({ flag }) => flag === null).map(({ env }) => env);
     expect(unflagged).toEqual([
       "ALIBABA_CLOUD_ACCESS_KEY_ID",
@@ -330,7 +330,7 @@ describe("secrets", () => {
     ]);
   });
 
-  test.each<Environment>([
+  it.each<Environment>([
     { PORT: "abc" },
     { IMM_REGION: "cn-nowhere" },
     { IMM_ENDPOINT: "nowhere" },
@@ -342,7 +342,7 @@ describe("secrets", () => {
     expect(refusalOf({ ...key, ALIBABA_CLOUD_SECURITY_TOKEN: "hunter2-token", ...given })).not.toMatch(/hunter2/i);
   });
 
-  test("in an endpoint are not repeated", () => {
+  it("in an endpoint are not repeated", () => {
     expect(refusalOf({ IMM_ENDPOINT: "https://user:hunter2@imm.example" })).not.toContain("hunter2");
     expect(refusalOf({ IMM_ENDPOINT: "https://imm.example/?AccessKeySecret=hunter2" })).not.toContain("hunter2");
   });

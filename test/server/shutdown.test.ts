@@ -7,9 +7,9 @@ import { eventually } from "../support/eventually.js";
 import { keyArguments, query } from "../support/query.js";
 import { disposeAfterTest, startGateway } from "../support/start-gateway.js";
 import { connect, subscribe } from "../support/subscribe.js";
+import { RUN } from "../support/tasks.js";
 import { uncalled } from "../support/uncalled.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
 
 describe("stopping", () => {

@@ -6,8 +6,8 @@ import { keyArguments, query } from "../support/query.js";
 import type { ManualClock } from "../support/manual-clock.js";
 import { manualClockNow, startGateway, type RunningGateway } from "../support/start-gateway.js";
 import { connect, subscribe, type Subscription } from "../support/subscribe.js";
+import { RUN } from "../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const ASK = `{ task(${keyArguments(RUN)}) { progress observedAt elapsedMs } }`;
 const CREATE = `mutation {
   createFileCompressionTask(

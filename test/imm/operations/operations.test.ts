@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   API_VERSION,
   createOperations,
@@ -103,42 +103,42 @@ const facts = existsSync(factsFile) ? (JSON.parse(readFileSync(factsFile, "utf8"
 
 if (facts !== null) {
   describe("the table against the facts of the SDK", () => {
-    test("names the API's version", () => {
+    it("names the API's version", () => {
       expect(API_VERSION).toBe(facts.meta.apiVersion);
     });
 
-    test("has every operation and every model, and no other", () => {
+    it("has every operation and every model, and no other", () => {
       expect(Object.keys(table).toSorted()).toEqual(Object.keys(facts.operations).toSorted());
       expect(Object.keys(table)).toHaveLength(25);
       expect(Object.keys(modelTable).toSorted()).toEqual(Object.keys(facts.models).toSorted());
       expect(Object.keys(modelTable)).toHaveLength(60);
     });
 
-    test.each(Object.keys(facts.operations))("has each parameter of %s with its shape, place and bounds", (action) => {
+    it.each(Object.keys(facts.operations))("has each parameter of %s with its shape, place and bounds", (action) => {
       expect(mapMembers(table[action]?.request ?? {}, parameterFacts)).toEqual(
         mapMembers(facts.operations[action]?.request ?? {}, documentedParameterFacts),
       );
     });
 
-    test.each(Object.keys(facts.operations))("has each member of the answer of %s", (action) => {
+    it.each(Object.keys(facts.operations))("has each member of the answer of %s", (action) => {
       expect(mapMembers<Member>(table[action]?.response ?? {}, memberFacts)).toEqual(
         mapMembers(facts.operations[action]?.response ?? {}, memberFacts),
       );
     });
 
-    test.each(Object.keys(facts.operations))("has %s under its own action, of its kind and stage", (action) => {
+    it.each(Object.keys(facts.operations))("has %s under its own action, of its kind and stage", (action) => {
       const { action: factsAction, kind, stage } = facts.operations[action] ?? {};
       expect(table[action]).toMatchObject({ action: factsAction, kind, stage });
       expect(table[action]?.action).toBe(action);
     });
 
-    test.each(Object.keys(facts.models))("has each member of the model %s", (name) => {
+    it.each(Object.keys(facts.models))("has each member of the model %s", (name) => {
       expect(mapMembers<Member>(modelTable[name]?.members ?? {}, memberFacts)).toEqual(
         mapMembers(facts.models[name] ?? {}, memberFacts),
       );
     });
 
-    test("has what the tasks of each create operation are called, how sure that is, and how long they are kept", () => {
+    it("has what the tasks of each create operation are called, how sure that is, and how long they are kept", () => {
       const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
       expect(Object.keys(creates).toSorted()).toEqual(documented.map(({ action }) => action).toSorted());
       for (const create of documented) {
@@ -152,7 +152,7 @@ if (facts !== null) {
       }
     });
 
-    test("has each task type with what its create operation takes", () => {
+    it("has each task type with what its create operation takes", () => {
       const documented = Object.values(facts.operations).filter(({ kind }) => kind === "create");
       const expected = documented.map((create) => ({
         name: create.taskType ?? "",
@@ -169,7 +169,7 @@ if (facts !== null) {
       expect(byName<{ readonly name: string }>(taskTypes)).toEqual(byName(expected));
     });
 
-    test("forgets a task after the days that the create operations state", () => {
+    it("forgets a task after the days that the create operations state", () => {
       const stated = Object.values(facts.operations).flatMap(({ retentionDays }) => retentionDays ?? []);
       expect(new Set(stated)).toEqual(new Set([RETENTION_DAYS]));
     });
@@ -182,7 +182,7 @@ function byName<T extends { readonly name: string }>(rows: readonly T[]): readon
 
 describe("the task types", () => {
   // Section 1.1 of the facts: type, operation, whether it has a definition, T(ags) U(serData) C(redentialConfig).
-  test.each([
+  it.each([
     ["ArchiveFileInspection", "CreateArchiveFileInspectionTask", true, "-UC"],
     ["PointCloudCompress", "CreateCompressPointCloudTask", true, "TUC"],
     ["FacesSearching", "CreateFacesSearchingTask", true, "-U-"],
@@ -212,18 +212,18 @@ describe("the task types", () => {
     });
   });
 
-  test("are nineteen, each once", () => {
+  it("are nineteen, each once", () => {
     expect(taskTypes).toHaveLength(19);
     expect(new Set(taskTypes.map(({ name }) => name)).size).toBe(19);
     expect(new Set(taskTypes.map(({ operation }) => operation)).size).toBe(19);
     expect(new Set(taskTypes.map(({ mutation }) => mutation)).size).toBe(19);
   });
 
-  test("have a request definition in GetTask for exactly twelve", () => {
+  it("have a request definition in GetTask for exactly twelve", () => {
     expect(taskTypes.filter(({ hasRequestDefinition }) => hasRequestDefinition)).toHaveLength(12);
   });
 
-  test("keep the event vocabulary apart from the type's name", () => {
+  it("keep the event vocabulary apart from the type's name", () => {
     const unlike = taskTypes.filter(({ name, eventType }) => eventType !== `imm:Task:${name}`);
     expect(Object.fromEntries(unlike.map(({ name, eventType }) => [name, eventType]))).toEqual({
       FaceClustering: "imm:Task:FigureClustering",
@@ -232,7 +232,7 @@ describe("the task types", () => {
     });
   });
 
-  test("say which spellings are not printed in the docs", () => {
+  it("say which spellings are not printed in the docs", () => {
     const unsure = taskTypes.filter(({ evidence }) => evidence !== "docs");
     expect(Object.fromEntries(unsure.map(({ name, evidence }) => [name, evidence]))).toEqual({
       DecodeBlindWatermark: "sdk",
@@ -242,7 +242,7 @@ describe("the task types", () => {
     });
   });
 
-  test("say which operations are previews", () => {
+  it("say which operations are previews", () => {
     const previews = taskTypes.filter(({ stage }) => stage !== "general");
     expect(Object.fromEntries(previews.map(({ name, stage }) => [name, stage]))).toEqual({
       ArchiveFileInspection: "public-preview",
@@ -254,7 +254,7 @@ describe("the task types", () => {
 });
 
 describe("the operations", () => {
-  test("refer to models that the table has, and to each of them", () => {
+  it("refer to models that the table has, and to each of them", () => {
     const named = memberSets.flatMap(([, members]) =>
       Object.values(members).flatMap((member) => [member.model ?? [], member.items?.model ?? []].flat()),
     );
@@ -262,7 +262,7 @@ describe("the operations", () => {
     expect(() => modelOf({ model: "Unknown" })).toThrow("The table has no model Unknown.");
   });
 
-  test("need three names to find a task and one to list", () => {
+  it("need three names to find a task and one to list", () => {
     const requiredOf = (operation: Operation): string[] =>
       Object.keys(operation.request).filter((name) => operation.request[name]?.required === true);
     expect(requiredOf(operations.GetTask)).toEqual(["ProjectName", "TaskType", "TaskId"]);
@@ -271,7 +271,7 @@ describe("the operations", () => {
       expect(requiredOf(result)).toEqual(["ProjectName", "TaskType", "TaskId"]);
   });
 
-  test("travel in the query but for three operations", () => {
+  it("travel in the query but for three operations", () => {
     const inBody = Object.values(table).map(({ action, request }) => [
       action,
       Object.keys(request).filter((name) => request[name]?.in === "body"),
@@ -285,16 +285,16 @@ describe("the operations", () => {
     });
   });
 
-  test("take a page of one to a hundred tasks, and answer its size as text", () => {
+  it("take a page of one to a hundred tasks, and answer its size as text", () => {
     expect(operations.ListTasks.request.MaxResults.range).toEqual({ min: 0, max: 100, exclusiveMin: true });
     expect(operations.ListTasks.response.MaxResults.type).toBe("string");
   });
 
-  test("have no filter by task id", () => {
+  it("have no filter by task id", () => {
     expect(operations.ListTasks.request).not.toHaveProperty("TaskId");
   });
 
-  test("say which member of a result's answer is the outcome: the one that GetTask does not have", () => {
+  it("say which member of a result's answer is the outcome: the one that GetTask does not have", () => {
     const outcomes = Object.values(results).map(({ outcome }) => outcome);
     expect(outcomes).toEqual(["ModerationResult", "ModerationResult", "Labels", "Content"]);
     for (const { outcome, response } of Object.values(results)) {
@@ -310,7 +310,7 @@ describe("the operations", () => {
     );
   });
 
-  test("bound the lists that the docs bound", () => {
+  it("bound the lists that the docs bound", () => {
     const bounds = memberSets.flatMap(([owner, members]) =>
       Object.entries(members).flatMap(([name, { maxItems, maxLength }]) =>
         maxItems === undefined && maxLength === undefined ? [] : [[`${owner} ${name}`, maxItems ?? maxLength]],
@@ -349,7 +349,7 @@ describe("the rules between members", () => {
     ...Object.entries(modelTable).map(([name, model]) => [name, model, model.members] as const),
   ];
 
-  test("speak of members that are there, and do not make a choice of what is required anyway", () => {
+  it("speak of members that are there, and do not make a choice of what is required anyway", () => {
     const wrong = owners.flatMap(([owner, { rules, inputRules = [] }, members]) =>
       [...rules, ...inputRules].flatMap((rule) => {
         const names = namesOfRule(rule);
@@ -361,7 +361,7 @@ describe("the rules between members", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("are those of the operations that the docs state in prose", () => {
+  it("are those of the operations that the docs state in prose", () => {
     const ofOperations = Object.values(table).filter(({ rules }) => rules.length > 0);
     expect(Object.fromEntries(ofOperations.map(({ action, rules }) => [action, rules]))).toEqual({
       CreateFileCompressionTask: [{ kind: "exactlyOneOf", members: ["Sources", "SourceManifestURI"] }],
@@ -373,7 +373,7 @@ describe("the rules between members", () => {
 });
 
 describe("the names of the schema", () => {
-  test.each([
+  it.each([
     ["TargetURI", "targetUri"],
     ["TargetURIPrefix", "targetUriPrefix"],
     ["SourceManifestURI", "sourceManifestUri"],
@@ -394,7 +394,7 @@ describe("the names of the schema", () => {
     expect(toCamelCase(wireName)).toBe(schemaName);
   });
 
-  test("of results say units and do not repeat what they are in", () => {
+  it("of results say units and do not repeat what they are in", () => {
     const renamed = Object.values<Model>(resultModels).flatMap(({ members }) =>
       Object.entries(members).flatMap(([name, { schemaName }]) =>
         schemaName === undefined ? [] : [[name, schemaName]],
@@ -415,18 +415,15 @@ describe("the names of the schema", () => {
     structuresBelow(schemaInputOf(createOperations[action]), action),
   );
 
-  test.each(structures)(
-    "are names of GraphQL, each once, and lead back to the wire: %s",
-    (_owner, { fields, ways }) => {
-      const names = fields.map(({ name }) => name);
-      expect(new Set(names).size).toBe(names.length);
-      for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
-      const inner = fields.flatMap((field) => (field.wireName === null ? (field.inner?.fields ?? []) : [field]));
-      expect([...ways.keys()].toSorted()).toEqual(inner.map(({ wireName }) => wireName ?? "").toSorted());
-    },
-  );
+  it.each(structures)("are names of GraphQL, each once, and lead back to the wire: %s", (_owner, { fields, ways }) => {
+    const names = fields.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z0-9]*$/);
+    const inner = fields.flatMap((field) => (field.wireName === null ? (field.inner?.fields ?? []) : [field]));
+    expect([...ways.keys()].toSorted()).toEqual(inner.map(({ wireName }) => wireName ?? "").toSorted());
+  });
 
-  test("do not repeat the name of what they stand in, nor say a thing twice in the negative", () => {
+  it("do not repeat the name of what they stand in, nor say a thing twice in the negative", () => {
     const names = structures.flatMap(([path, { fields }]) => fields.map(({ name }) => `${path}.${name}`));
     const repeating = names.filter((path) => {
       const [parent = "", name = ""] = path.split(".").slice(-2);
@@ -437,7 +434,7 @@ describe("the names of the schema", () => {
     expect(negative.filter((path) => !path.endsWith(".disabled"))).toEqual([]);
   });
 
-  test("give a closed choice the words that the documents know, and no other", () => {
+  it("give a closed choice the words that the documents know, and no other", () => {
     const choices = structures.flatMap(([path, { fields }]) =>
       fields.flatMap(({ name, member, form }) =>
         typeof form === "object" ? [[`${path}.${name}`, Object.values(form.words), member.values] as const] : [],
@@ -449,7 +446,7 @@ describe("the names of the schema", () => {
     }
   });
 
-  test("say the unit of a time", () => {
+  it("say the unit of a time", () => {
     const timed = structures.flatMap(([path, { fields }]) =>
       fields
         .filter(({ member }) => /second|millisecond/i.test(member.description) && member.type !== "boolean")
@@ -458,7 +455,7 @@ describe("the names of the schema", () => {
     expect(timed.filter((path) => !/Seconds$|Bps$|PerSecond$|Hz$/.test(path))).toEqual([]);
   });
 
-  test("call each model and result by a noun of its own, that the schema does not have already", () => {
+  it("call each model and result by a noun of its own, that the schema does not have already", () => {
     const nouns = [...Object.values(modelTable), ...Object.values(results)].map(({ schemaName }) => schemaName);
     expect(new Set(nouns).size).toBe(nouns.length);
     for (const noun of nouns) expect(noun).toMatch(/^[A-Z][A-Za-z0-9]*$/);
@@ -467,7 +464,7 @@ describe("the names of the schema", () => {
     expect(nouns.filter((noun) => /(Input|Payload|Connection|Edge)$/.test(noun))).toEqual([]);
   });
 
-  test("call each create operation by a field of its own", () => {
+  it("call each create operation by a field of its own", () => {
     expect(new Set(Object.keys(creates).map(toCamelCase)).size).toBe(19);
   });
 });
@@ -481,13 +478,13 @@ describe("the descriptions", () => {
     ),
   ];
 
-  test("are sentences: of everything that has a name", () => {
+  it("are sentences: of everything that has a name", () => {
     expect(described.length).toBeGreaterThan(500);
     const odd = described.filter(([, description]) => !/^[A-Z0-9][^\n]*[^.\s]\.$/.test(description));
     expect(odd).toEqual([]);
   });
 
-  test("do not repeat the default, which is told from the row", () => {
+  it("do not repeat the default, which is told from the row", () => {
     expect(described.filter(([, description]) => /default/i.test(description))).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import {
   BadUserInputError,
   ForbiddenError,
@@ -171,7 +171,7 @@ beforeEach(() => {
   held = new HeldClient();
 });
 
-test("passes the request on and the answer back", async () => {
+it("passes the request on and the answer back", async () => {
   const client = guard();
   held.answer = () => "succeed";
   expect(await client.getTask(request)).toBe(task);
@@ -182,7 +182,7 @@ test("passes the request on and the answer back", async () => {
 });
 
 describe("calls in flight", () => {
-  test("are never more than maxConcurrentCalls, over all projects", async () => {
+  it("are never more than maxConcurrentCalls, over all projects", async () => {
     const client = guard({ maxConcurrentCalls: 3, maxCallsPerSecond: 1_000 });
     const outcomes = follow([...getTasks(client, 4, "p"), ...getTasks(client, 4, "q")]);
     await pass(0);
@@ -197,7 +197,7 @@ describe("calls in flight", () => {
     expect(countOf(outcomes, "done")).toBe(8);
   });
 
-  test("give their place up when they fail, and when their deadline passes", async () => {
+  it("give their place up when they fail, and when their deadline passes", async () => {
     const client = guard({ maxConcurrentCalls: 1, maxRetries: 0, callTimeoutMs: 100 });
     const outcomes = follow(getTasks(client, 3));
     await pass(0);
@@ -213,7 +213,7 @@ describe("calls in flight", () => {
 });
 
 describe("the budget of a project", () => {
-  test("starts never more than maxCallsPerSecond calls in any rolling second", async () => {
+  it("starts never more than maxCallsPerSecond calls in any rolling second", async () => {
     const client = guard({ maxCallsPerSecond: 5, maxConcurrentCalls: 100 });
     held.answer = () => "succeed";
     // Bursts that straddle whole seconds: a window that begins anew every second would let twice as many through.
@@ -235,7 +235,7 @@ describe("the budget of a project", () => {
     expect(mostWithin(1_000, held.startsOf("p"))).toBe(5);
   });
 
-  test("lets a burst of its own size through at once, and one more call a second later", async () => {
+  it("lets a burst of its own size through at once, and one more call a second later", async () => {
     const client = guard({ maxCallsPerSecond: 4 });
     held.answer = () => "succeed";
     const outcomes = follow(getTasks(client, 5));
@@ -248,7 +248,7 @@ describe("the budget of a project", () => {
     expect(countOf(outcomes, "done")).toBe(5);
   });
 
-  test("is its own: another project's calls do not wait for it", async () => {
+  it("is its own: another project's calls do not wait for it", async () => {
     const client = guard({ maxCallsPerSecond: 2 });
     held.answer = () => "succeed";
     const outcomes = follow([...getTasks(client, 6, "p"), ...getTasks(client, 2, "q")]);
@@ -259,7 +259,7 @@ describe("the budget of a project", () => {
     expect(countOf(outcomes, "done")).toBe(8);
   });
 
-  test("counts both operations and every retry", async () => {
+  it("counts both operations and every retry", async () => {
     const client = guard({ maxCallsPerSecond: 2, retryDelayMs: 1, maxRetries: 3 });
     held.answer = (call) => (call < 2 ? new UpstreamUnavailableError("down") : "succeed");
     const outcomes = follow([client.getTask(request), client.listTasks({ projectName: "p" })]);
@@ -272,7 +272,7 @@ describe("the budget of a project", () => {
     expect(mostWithin(1_000, held.startsOf("p"))).toBe(2);
   });
 
-  test("holds for the calls that start, not for those that begin to wait for a place", async () => {
+  it("holds for the calls that start, not for those that begin to wait for a place", async () => {
     const client = guard({ maxCallsPerSecond: 5, maxConcurrentCalls: 20, callTimeoutMs: 60_000 });
     follow([...getTasks(client, 5, "a"), ...getTasks(client, 5, "b"), ...getTasks(client, 5, "c")]);
     follow(getTasks(client, 5, "d"));
@@ -290,7 +290,7 @@ describe("the budget of a project", () => {
     expect(mostWithin(1_000, held.startsOf("p"))).toBeLessThanOrEqual(5);
   });
 
-  test("refuses the call after maxQueuedCalls at once, and says when to come back", async () => {
+  it("refuses the call after maxQueuedCalls at once, and says when to come back", async () => {
     const client = guard({ maxCallsPerSecond: 2, maxQueuedCalls: 3 });
     held.answer = () => "succeed";
     const waiting = follow(getTasks(client, 5));
@@ -309,7 +309,7 @@ describe("the budget of a project", () => {
     expect(held.startsOf("p")).toHaveLength(5);
   });
 
-  test("counts the calls of each urgency by themselves: those that watch keep no query out, nor the other way round", async () => {
+  it("counts the calls of each urgency by themselves: those that watch keep no query out, nor the other way round", async () => {
     const client = guard({ maxCallsPerSecond: 2, maxQueuedCalls: 3 });
     held.answer = () => "succeed";
     const ofUrgency = (priority: number): Outcome[] =>
@@ -325,7 +325,7 @@ describe("the budget of a project", () => {
     ]);
   });
 
-  test("bounds the calls that wait for a place in flight as well", async () => {
+  it("bounds the calls that wait for a place in flight as well", async () => {
     const client = guard({ maxCallsPerSecond: 1_000, maxConcurrentCalls: 1, maxQueuedCalls: 3, callTimeoutMs: 60_000 });
     const outcomes = follow(getTasks(client, 10));
     await pass(0);
@@ -338,7 +338,7 @@ describe("the budget of a project", () => {
 });
 
 describe("an IMM that throttles", () => {
-  test("is asked no more in that second, and half as often in the next ones", async () => {
+  it("is asked no more in that second, and half as often in the next ones", async () => {
     const client = guard({ maxCallsPerSecond: 10, maxRetries: 0 });
     held.answer = (call) => (call === 3 ? new UpstreamThrottledError("slow down") : "succeed");
     follow(getTasks(client, 4));
@@ -354,7 +354,7 @@ describe("an IMM that throttles", () => {
 });
 
 describe("the deadline", () => {
-  test("ends a silent call with UPSTREAM_TIMEOUT", async () => {
+  it("ends a silent call with UPSTREAM_TIMEOUT", async () => {
     const outcomes = follow(getTasks(guard({ callTimeoutMs: 5_000, maxRetries: 0 }), 1));
     await pass(4_999);
     expect(countOf(outcomes, "pending")).toBe(1);
@@ -364,7 +364,7 @@ describe("the deadline", () => {
     expect(held.started).toHaveLength(1);
   });
 
-  test("is followed by a retry", async () => {
+  it("is followed by a retry", async () => {
     const outcomes = follow(getTasks(guard({ callTimeoutMs: 5_000, maxRetries: 1, retryDelayMs: 200 }), 1));
     await pass(5_000);
     expect(held.started).toHaveLength(1);
@@ -375,7 +375,7 @@ describe("the deadline", () => {
     expect(countOf(outcomes, "done")).toBe(1);
   });
 
-  test("begins when the call is sent, not while it waits for its turn", async () => {
+  it("begins when the call is sent, not while it waits for its turn", async () => {
     const client = guard({ callTimeoutMs: 1_000, maxConcurrentCalls: 1, maxRetries: 0 });
     const outcomes = follow(getTasks(client, 2));
     await pass(900);
@@ -387,7 +387,7 @@ describe("the deadline", () => {
     expect(countOf(outcomes, "done")).toBe(2);
   });
 
-  test("leaves no timer behind a call that is over", async () => {
+  it("leaves no timer behind a call that is over", async () => {
     const client = guard();
     const outcomes = follow(getTasks(client, 1));
     await pass(0);
@@ -400,7 +400,7 @@ describe("the deadline", () => {
 });
 
 describe("retries", () => {
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["throttling", new UpstreamThrottledError("slow down")],
     ["an outage", new UpstreamUnavailableError("down")],
     ["a timeout", new UpstreamTimeoutError("late")],
@@ -414,7 +414,7 @@ describe("retries", () => {
     expect(held.started).toHaveLength(3);
   });
 
-  test.each<[name: string, error: Error]>([
+  it.each<[name: string, error: Error]>([
     ["a missing task", new NotFoundError("gone")],
     ["a bad argument", new BadUserInputError("taskId", "malformed")],
     ["a denial", new ForbiddenError("denied")],
@@ -431,7 +431,7 @@ describe("retries", () => {
     expect(held.started).toHaveLength(1);
   });
 
-  test("are maxRetries further attempts, and the last error is the call's", async () => {
+  it("are maxRetries further attempts, and the last error is the call's", async () => {
     const client = guard({ maxRetries: 2 });
     held.answer = (call) => new UpstreamUnavailableError(`failure ${call}`);
     const outcomes = follow(getTasks(client, 1));
@@ -440,7 +440,7 @@ describe("retries", () => {
     expect(errorOf(outcomes).message).toBe("failure 2");
   });
 
-  test("are none when maxRetries is 0", async () => {
+  it("are none when maxRetries is 0", async () => {
     held.answer = () => new UpstreamUnavailableError("down");
     const outcomes = follow(getTasks(guard({ maxRetries: 0 }), 1));
     await pass(60_000);
@@ -448,7 +448,7 @@ describe("retries", () => {
     expect(countOf(outcomes, "failed")).toBe(1);
   });
 
-  test("come at once when chance draws 0", async () => {
+  it("come at once when chance draws 0", async () => {
     clock.nextRandom = 0;
     held.answer = (call) => (call < 3 ? new UpstreamUnavailableError("down") : "succeed");
     const outcomes = follow(getTasks(guard({ maxRetries: 3, retryDelayMs: 1_000, maxRetryDelayMs: 5_000 }), 1));
@@ -457,7 +457,7 @@ describe("retries", () => {
     expect(held.started).toHaveLength(4);
   });
 
-  test("wait up to a bound that doubles and is capped when chance draws almost 1", async () => {
+  it("wait up to a bound that doubles and is capped when chance draws almost 1", async () => {
     clock.nextRandom = 0.999_999;
     held.answer = () => new UpstreamUnavailableError("down");
     follow(getTasks(guard({ maxRetries: 5, retryDelayMs: 200, maxRetryDelayMs: 1_000 }), 1));
@@ -471,7 +471,7 @@ describe("retries", () => {
     }
   });
 
-  test("draw their wait evenly between nothing and the bound", async () => {
+  it("draw their wait evenly between nothing and the bound", async () => {
     clock.nextRandom = 0.25;
     held.answer = (call) => (call < 2 ? new UpstreamUnavailableError("down") : "succeed");
     follow(getTasks(guard({ maxRetries: 3, retryDelayMs: 400, maxRetryDelayMs: 5_000 }), 1));
@@ -480,7 +480,7 @@ describe("retries", () => {
     expect([second - first, third - second]).toEqual([100, 200]);
   });
 
-  test("wait at least as long as IMM asks", async () => {
+  it("wait at least as long as IMM asks", async () => {
     clock.nextRandom = 0;
     held.answer = (call) => (call === 0 ? new UpstreamThrottledError("slow", { retryAfterMs: 2_000 }) : "succeed");
     const outcomes = follow(getTasks(guard({ maxRetryDelayMs: 2_000 }), 1));
@@ -491,7 +491,7 @@ describe("retries", () => {
     expect(countOf(outcomes, "done")).toBe(1);
   });
 
-  test("are given up at once when IMM asks for a longer wait than allowed", async () => {
+  it("are given up at once when IMM asks for a longer wait than allowed", async () => {
     held.answer = () => new UpstreamThrottledError("slow", { retryAfterMs: 2_001 });
     const outcomes = follow(getTasks(guard({ maxRetryDelayMs: 2_000 }), 1));
     await pass(0);
@@ -504,7 +504,7 @@ describe("retries", () => {
 describe("creates", () => {
   const later = { retryAfterMs: 700 };
 
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["throttling", new UpstreamThrottledError("slow down")],
     ["throttling that asks for a wait", new UpstreamThrottledError("slow down", later)],
     ["a request that never left", new UpstreamUnavailableError("refused", { mayHaveArrived: false })],
@@ -517,7 +517,7 @@ describe("creates", () => {
     expect(error.mayHaveArrived).toBe(false);
   });
 
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["a timeout", new UpstreamTimeoutError("late")],
     ["a lost connection", new UpstreamUnavailableError("reset")],
     ["5xx", new UpstreamUnavailableError("down", { imm: { code: "InternalError", requestId: "R" } })],
@@ -531,14 +531,14 @@ describe("creates", () => {
     expect(error.mayHaveArrived).toBe(true);
   });
 
-  test("are never tried again after the deadline", async () => {
+  it("are never tried again after the deadline", async () => {
     const outcomes = follow([guard({ callTimeoutMs: 100 }).createTask(createRequest)]);
     await pass(60_000);
     expect(held.started).toHaveLength(1);
     expect(errorOf(outcomes)).toMatchObject({ code: "UPSTREAM_TIMEOUT", mayHaveArrived: true });
   });
 
-  test("are not tried again after a failure that is no error of the house", async () => {
+  it("are not tried again after a failure that is no error of the house", async () => {
     held.answer = () => new Error("a defect");
     const outcomes = follow([guard().createTask(createRequest)]);
     await pass(60_000);
@@ -546,7 +546,7 @@ describe("creates", () => {
     expect(held.started).toHaveLength(1);
   });
 
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["a wrong input", new BadUserInputError("input", "wrong")],
     ["a missing project", new NotFoundError("gone")],
     ["a denial", new ForbiddenError("no")],
@@ -560,7 +560,7 @@ describe("creates", () => {
     expect(errorOf(outcomes).mayHaveArrived).toBe(false);
   });
 
-  test("that wait when the gateway stops have not arrived; those in flight may have", async () => {
+  it("that wait when the gateway stops have not arrived; those in flight may have", async () => {
     const client = guard({ maxConcurrentCalls: 1 });
     const outcomes = follow([client.createTask(createRequest), client.createTask(createRequest)]);
     await pass(0);
@@ -575,7 +575,7 @@ describe("creates", () => {
 });
 
 describe("results", () => {
-  test("are tried again as reads are", async () => {
+  it("are tried again as reads are", async () => {
     held.answer = (call) => (call === 0 ? new UpstreamTimeoutError("late") : "succeed");
     const outcomes = follow([guard().getResult(request)]);
     await pass(10_000);
@@ -598,7 +598,7 @@ describe("the breaker", () => {
     held.answer = () => "succeed";
   }
 
-  test("opens after so many outages in a row: calls fail at once, without a call, and say when to come back", async () => {
+  it("opens after so many outages in a row: calls fail at once, without a call, and say when to come back", async () => {
     const client = guard(limits);
     await fail(client, 3);
     const outcomes = follow(getTasks(client, 2, "q"));
@@ -613,7 +613,7 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(3);
   });
 
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["timeouts", new UpstreamTimeoutError("late")],
     ["unreadable answers", new UpstreamInvalidResponseError("not JSON")],
   ])("opens after %s too", async (_name, error) => {
@@ -623,7 +623,7 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(3);
   });
 
-  test.each<[name: string, error: GatewayError]>([
+  it.each<[name: string, error: GatewayError]>([
     ["throttling", new UpstreamThrottledError("slow")],
     ["missing tasks", new NotFoundError("gone")],
     ["bad arguments", new BadUserInputError(null, "malformed")],
@@ -637,7 +637,7 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(11);
   });
 
-  test("stays closed when a success comes between the outages", async () => {
+  it("stays closed when a success comes between the outages", async () => {
     const client = guard(limits);
     await fail(client, 2);
     expect(countOf(await settled(client), "done")).toBe(1);
@@ -646,7 +646,7 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(6);
   });
 
-  test("takes a refusal for what it is: proof that IMM is there", async () => {
+  it("takes a refusal for what it is: proof that IMM is there", async () => {
     const client = guard(limits);
     await fail(client, 2);
     held.answer = () => new NotFoundError("nothing there");
@@ -656,7 +656,7 @@ describe("the breaker", () => {
     expect(countOf(await settled(client), "done")).toBe(1);
   });
 
-  test("lets one call through after breakerResetMs, and closes when it succeeds", async () => {
+  it("lets one call through after breakerResetMs, and closes when it succeeds", async () => {
     const client = guard(limits);
     await fail(client, 3);
     await pass(4_999);
@@ -674,7 +674,7 @@ describe("the breaker", () => {
     expect(held.started).toHaveLength(7);
   });
 
-  test.each([-7_200_000, 7_200_000])("counts by no wall clock: it may be set by %i ms", async (stepMs) => {
+  it.each([-7_200_000, 7_200_000])("counts by no wall clock: it may be set by %i ms", async (stepMs) => {
     const client = guard(limits);
     await fail(client, 3);
     clock.stepWall(stepMs);
@@ -684,7 +684,7 @@ describe("the breaker", () => {
     expect(countOf(await settled(client), "done")).toBe(1);
   });
 
-  test("opens again when the call that it lets through fails", async () => {
+  it("opens again when the call that it lets through fails", async () => {
     const client = guard(limits);
     await fail(client, 3);
     await pass(5_000);
@@ -696,7 +696,7 @@ describe("the breaker", () => {
     expect(countOf(await settled(client), "done")).toBe(1);
   });
 
-  test("is asked when a call is sent: those that waited when it opened fail at once, and none of them leaves", async () => {
+  it("is asked when a call is sent: those that waited when it opened fail at once, and none of them leaves", async () => {
     const client = guard({ ...limits, maxConcurrentCalls: 2, maxCallsPerSecond: 50 });
     held.answer = () => outage;
     const outcomes = follow(getTasks(client, 300));
@@ -712,7 +712,7 @@ describe("the breaker", () => {
     expect(countOf(later, "done")).toBe(50);
   });
 
-  test("refuses what waits for a trial that fails, of whatever project, without a call", async () => {
+  it("refuses what waits for a trial that fails, of whatever project, without a call", async () => {
     const client = guard(limits);
     await fail(client, 3);
     await pass(5_000);
@@ -726,7 +726,7 @@ describe("the breaker", () => {
     expect(countOf(outcomes, "failed")).toBe(200);
   });
 
-  test("has its opening and closing in the log, and what opened it", async () => {
+  it("has its opening and closing in the log, and what opened it", async () => {
     const logger = new RecordingLogger();
     guarded = new GuardedImmClient(held, { limits: completeOptions(limits, false), clock, logger });
     await fail(guarded, 3);
@@ -740,7 +740,7 @@ describe("the breaker", () => {
     ]);
   });
 
-  test("ends the retries of a call: they would be pointless", async () => {
+  it("ends the retries of a call: they would be pointless", async () => {
     const client = guard({ ...limits, maxRetries: 10, retryDelayMs: 1 });
     held.answer = () => outage;
     const outcomes = follow(getTasks(client, 1));
@@ -758,7 +758,7 @@ describe("the breaker", () => {
 });
 
 describe("dispose", () => {
-  test("leaves no timer of the calls that wait for their turn, and starts none of them", async () => {
+  it("leaves no timer of the calls that wait for their turn, and starts none of them", async () => {
     const client = guard({ maxCallsPerSecond: 2, maxConcurrentCalls: 2 });
     held.answer = () => "succeed";
     follow([...getTasks(client, 6, "p"), ...getTasks(client, 6, "q")]);
@@ -770,7 +770,7 @@ describe("dispose", () => {
     expect(held.started).toHaveLength(4);
   });
 
-  test("fails the calls in flight, and every further one", async () => {
+  it("fails the calls in flight, and every further one", async () => {
     const client = guard({ maxConcurrentCalls: 1 });
     const outcomes = follow(getTasks(client, 2));
     await pass(0);
@@ -789,7 +789,7 @@ describe("dispose", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test("ends the waits before a retry", async () => {
+  it("ends the waits before a retry", async () => {
     const client = guard({ retryDelayMs: 1_000 });
     held.answer = () => new UpstreamUnavailableError("down");
     const outcomes = follow(getTasks(client, 1));
@@ -803,7 +803,7 @@ describe("dispose", () => {
   });
 });
 
-test("remembers the budgets of no more projects than it needs", async () => {
+it("remembers the budgets of no more projects than it needs", async () => {
   const client = guard({ maxCallsPerSecond: 1 });
   held.answer = () => "succeed";
   const outcomes = follow(
@@ -819,7 +819,7 @@ describe("calls under way over all projects", () => {
   const listOf = async (client: ImmClient, index: number, priority?: number): Promise<unknown> =>
     client.listTasks({ projectName: `p${index}` }, { priority });
 
-  test("are bounded for each urgency, however many projects a client names", async () => {
+  it("are bounded for each urgency, however many projects a client names", async () => {
     const client = guard(limits);
     const queries = follow(Array.from({ length: 40 }, async (_, index) => listOf(client, index)));
     const polls = follow(Array.from({ length: 40 }, async (_, index) => listOf(client, index, CallPriority.progress)));
@@ -835,7 +835,7 @@ describe("calls under way over all projects", () => {
     expect(held.started).toHaveLength(2);
   });
 
-  test("give their places back when they are answered, when they fail, and when they wait for a retry in vain", async () => {
+  it("give their places back when they are answered, when they fail, and when they wait for a retry in vain", async () => {
     const client = guard({ ...limits, maxRetries: 2, retryDelayMs: 1_000, breakerThreshold: 1_000 });
     for (const answer of ["succeed", new NotFoundError("gone"), new UpstreamUnavailableError("down")] as const) {
       held.answer = () => answer;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import {
   ForbiddenError,
   NotFoundError,
@@ -29,7 +29,7 @@ function newLines(): Record<string, unknown>[] {
 const imm = { code: "Throttling.User", requestId: "R-1" };
 
 describe("a kind of failure", () => {
-  test.each([
+  it.each([
     ["warn", "UPSTREAM_UNAVAILABLE", new UpstreamUnavailableError("IMM is not available.", { imm })],
     ["warn", "UPSTREAM_TIMEOUT", new UpstreamTimeoutError("late", { imm })],
     ["warn", "UPSTREAM_THROTTLED", new UpstreamThrottledError("slow", { imm })],
@@ -42,7 +42,7 @@ describe("a kind of failure", () => {
     ]);
   });
 
-  test("is told at most once a minute while it lasts, with the calls since the last line and IMM's newest request id", async () => {
+  it("is told at most once a minute while it lasts, with the calls since the last line and IMM's newest request id", async () => {
     journal.failed("p", new UpstreamThrottledError("slow", { imm }));
     newLines();
     for (let second = 1; second < 60; second += 1) {
@@ -56,7 +56,7 @@ describe("a kind of failure", () => {
     expect(newLines()).toMatchObject([{ failures: 60, projectName: "q", imm: { requestId: "R-60" } }]);
   });
 
-  test("is over when a minute has gone by without it, which the next answer tells", async () => {
+  it("is over when a minute has gone by without it, which the next answer tells", async () => {
     journal.failed("p", new UpstreamTimeoutError("late"));
     await clock.advance(30_000);
     journal.failed("p", new UpstreamTimeoutError("late"));
@@ -72,14 +72,14 @@ describe("a kind of failure", () => {
     expect(newLines()).toMatchObject([{ level: "warn", failures: 1 }]);
   });
 
-  test("has a minute of its own", () => {
+  it("has a minute of its own", () => {
     journal.failed("p", new UpstreamTimeoutError("late"));
     journal.failed("p", new UpstreamThrottledError("slow"));
     journal.failed("p", new UpstreamTimeoutError("late"));
     expect(newLines()).toHaveLength(2);
   });
 
-  test("is none of IMM's where one request alone is at fault", () => {
+  it("is none of IMM's where one request alone is at fault", () => {
     journal.failed("p", new NotFoundError("gone"));
     journal.failed("p", new Error("odd"));
     expect(newLines()).toEqual([]);
@@ -87,7 +87,7 @@ describe("a kind of failure", () => {
 });
 
 describe("the breaker", () => {
-  test("is told when it opens and when it closes, and once a minute between, with the calls that it refused", async () => {
+  it("is told when it opens and when it closes, and once a minute between, with the calls that it refused", async () => {
     journal.breakerOpened(20);
     expect(newLines()).toMatchObject([{ level: "error", failuresInARow: 20 }]);
     for (let second = 0; second < 60; second += 1) {

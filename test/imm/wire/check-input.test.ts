@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { checkInput, type Violation } from "../../../src/imm/wire/check-input.js";
 import { schemaInputOf, wireInputOf, type InputStructure } from "../../../src/imm/wire/create-inputs.js";
 import {
@@ -38,17 +38,17 @@ function transcoding(transcode: Input): Input {
 describe("a full input", () => {
   const inputs = createActions.flatMap((action) => EXAMPLE_VARIANTS.map((variant) => [action, variant] as const));
 
-  test.each(inputs)("of %s (variant %d) is right", (action, variant) => {
+  it.each(inputs)("of %s (variant %d) is right", (action, variant) => {
     expect(check(action, exampleInput(action, variant))).toBeNull();
   });
 
-  test.each(createActions)("of %s sets every member, however deep, in one of the variants", (action) => {
+  it.each(createActions)("of %s sets every member, however deep, in one of the variants", (action) => {
     const structure = schemaInputOf(createOperations[action]);
     const set = new Set(EXAMPLE_VARIANTS.flatMap((variant) => pathsOf(structure, exampleInput(action, variant), "")));
     expect(pathsOfStructure(structure, "").filter((path) => !set.has(path))).toEqual([]);
   });
 
-  test.each(inputs)("of %s (variant %d) is wrong without any one of what is required", (action, variant) => {
+  it.each(inputs)("of %s (variant %d) is wrong without any one of what is required", (action, variant) => {
     for (const { name, isRequired } of schemaInputOf(createOperations[action]).fields) {
       if (!isRequired) continue;
       for (const missing of [undefined, null]) {
@@ -57,7 +57,7 @@ describe("a full input", () => {
     }
   });
 
-  test.each(inputs)("of %s (variant %d) is right in IMM's spelling, too", (action, variant) => {
+  it.each(inputs)("of %s (variant %d) is right in IMM's spelling, too", (action, variant) => {
     expect(
       checkInput(wireInputOf(createOperations[action]), toImmInput(action, exampleInput(action, variant))),
     ).toBeNull();
@@ -71,7 +71,7 @@ describe("what is an OSS URI by its document", () => {
       .map((path) => [action, path] as const),
   );
 
-  test.each(uris)("%s: %s begins with oss:// and a bucket", (action, path) => {
+  it.each(uris)("%s: %s begins with oss:// and a bucket", (action, path) => {
     const variant = EXAMPLE_VARIANTS.find((candidate) =>
       pathsOf(schemaInputOf(createOperations[action]), exampleInput(action, candidate), "").includes(path),
     );
@@ -93,11 +93,11 @@ describe("what is an OSS URI by its document", () => {
 describe("what is empty", () => {
   const { sources: _sources, ...without } = compression;
 
-  test("counts as omitted between members that exclude or replace each other", () => {
+  it("counts as omitted between members that exclude or replace each other", () => {
     expect(check("CreateFileCompressionTask", { ...without, sources: [] })?.path).toBe("sources");
   });
 
-  test.each<[action: CreateAction, input: Input, path: string]>([
+  it.each<[action: CreateAction, input: Input, path: string]>([
     ["CreateFileCompressionTask", { ...compression, sources: [] }, "sources"],
     ["CreateFigureClustersMergingTask", { projectName: "p", datasetName: "d", to: "b", froms: [] }, "froms"],
     ["CreateFacesSearchingTask", { projectName: "p", datasetName: "d", sources: [] }, "sources"],
@@ -110,11 +110,11 @@ describe("what is empty", () => {
     expect(check(action, input)?.path).toBe(path);
   });
 
-  test("may be a list that the documents do not ask for", () => {
+  it("may be a list that the documents do not ask for", () => {
     expect(check("CreateMediaConvertTask", { ...convert, targets: [medium], targetGroups: [] })).toBeNull();
   });
 
-  test("is no list that is required", () => {
+  it("is no list that is required", () => {
     expect(check("CreateImageSplicingTask", { ...splicing, sources: [] })).toEqual({
       path: "sources",
       expected: "a non-empty list",
@@ -123,7 +123,7 @@ describe("what is empty", () => {
 });
 
 describe("what is required", () => {
-  test.each<[action: CreateAction, input: Input, violation: Violation]>([
+  it.each<[action: CreateAction, input: Input, violation: Violation]>([
     [
       "CreateFileCompressionTask",
       { ...compression, targetUri: "" },
@@ -155,14 +155,14 @@ describe("what is required", () => {
     expect(check(action, input)).toEqual(violation);
   });
 
-  test("is not asked for below what is omitted, and null is omitted", () => {
+  it("is not asked for below what is omitted, and null is omitted", () => {
     expect(check("CreateHighlightTask", { ...highlight, edit: null, highlight: undefined })).toBeNull();
     expect(check("CreateFileCompressionTask", { ...compression, userData: null, sourceManifestUri: null })).toBeNull();
   });
 });
 
 describe("types and ranges", () => {
-  test.each<[input: Input, violation: Violation]>([
+  it.each<[input: Input, violation: Violation]>([
     [{ projectName: 7 }, { path: "projectName", expected: "a non-empty string" }],
     [{ sourceUri: ["s"] }, { path: "sourceUri", expected: "a string" }],
     [{ images: { joinPages: "true" } }, { path: "images.joinPages", expected: "true or false" }],
@@ -192,11 +192,11 @@ describe("types and ranges", () => {
     expect(check("CreateOfficeConversionTask", { ...conversion, ...input })).toEqual(violation);
   });
 
-  test.each([0, 100])("take %d, a bound that belongs to its range", (quality) => {
+  it.each([0, 100])("take %d, a bound that belongs to its range", (quality) => {
     expect(check("CreateOfficeConversionTask", { ...conversion, quality })).toBeNull();
   });
 
-  test.each([
+  it.each([
     [4, false],
     [5, true],
     [119, true],
@@ -216,7 +216,7 @@ describe("types and ranges", () => {
     );
   });
 
-  test.each([
+  it.each([
     [0, "a number above 0 and up to 1"],
     [Number.NaN, "a number above 0 and up to 1"],
     [Infinity, "a number above 0 and up to 1"],
@@ -230,7 +230,7 @@ describe("types and ranges", () => {
     expect(violation?.expected ?? null).toBe(expected);
   });
 
-  test("know that some integers have 32 bits", () => {
+  it("know that some integers have 32 bits", () => {
     const violation = { path: "targets[0].video.transcode.bitrateBps", expected: "an integer of at least 0" };
     expect(check("CreateMediaConvertTask", transcoding({ bitrateBps: 2 ** 31 - 1 }))).toBeNull();
     expect(check("CreateMediaConvertTask", transcoding({ bitrateBps: 2 ** 31 }))).toEqual(violation);
@@ -238,7 +238,7 @@ describe("types and ranges", () => {
     expect(check("CreateOfficeConversionTask", { ...conversion, startPage: 2 ** 31 })).toBeNull();
   });
 
-  test("count the bytes of user data, not its characters", () => {
+  it("count the bytes of user data, not its characters", () => {
     const expected = { path: "userData", expected: "a string of at most 2048 bytes" };
     expect(check("CreateFileCompressionTask", { ...compression, userData: "a".repeat(2048) })).toBeNull();
     expect(check("CreateFileCompressionTask", { ...compression, userData: "ü".repeat(1024) })).toBeNull();
@@ -247,7 +247,7 @@ describe("types and ranges", () => {
     expect(check("CreateHighlightTask", { ...highlight, userData: "a".repeat(5_000) })).toBeNull();
   });
 
-  test("count the characters of a subject, not its bytes", () => {
+  it("count the characters of a subject, not its bytes", () => {
     expect(check("CreateHighlightTask", { ...highlight, highlight: { content: "😀".repeat(100) } })).toBeNull();
     expect(check("CreateHighlightTask", { ...highlight, highlight: { content: "a".repeat(101) } })).toEqual({
       path: "highlight.content",
@@ -255,7 +255,7 @@ describe("types and ranges", () => {
     });
   });
 
-  test("bound lists", () => {
+  it("bound lists", () => {
     const sources = (length: number): Input[] => Array.from({ length }, () => ({ uri: "oss://b/a" }));
     expect(check("CreateFileCompressionTask", { ...compression, sources: sources(100) })).toBeNull();
     expect(check("CreateFileCompressionTask", { ...compression, sources: sources(101) })).toEqual({
@@ -269,7 +269,7 @@ describe("types and ranges", () => {
 });
 
 describe("vocabularies", () => {
-  test.each<[action: CreateAction, input: Input]>([
+  it.each<[action: CreateAction, input: Input]>([
     ["CreateFileCompressionTask", { ...compression, compressedFormat: "7z" }],
     ["CreateMediaConvertTask", transcoding({ codec: "av1" })],
     ["CreateOfficeConversionTask", { ...conversion, sourceType: "odt" }],
@@ -278,7 +278,7 @@ describe("vocabularies", () => {
     expect(check(action, input)).toBeNull();
   });
 
-  test.each<[action: CreateAction, input: Input, violation: Violation]>([
+  it.each<[action: CreateAction, input: Input, violation: Violation]>([
     [
       "CreateImageSplicingTask",
       { ...splicing, sources: [{ uri: "oss://b/a", rotateDegrees: 45 }] },
@@ -298,7 +298,7 @@ describe("vocabularies", () => {
     expect(check(action, input)).toEqual(violation);
   });
 
-  test("are those of IMM in a recorded definition, and open there", () => {
+  it("are those of IMM in a recorded definition, and open there", () => {
     const recorded = { ProjectName: "p", Type: "Remix", Sources: [{ URI: "oss://b/a" }], Output: { URI: "oss://b/t" } };
     expect(checkInput(wireInputOf(createOperations.CreateHighlightTask), recorded)).toBeNull();
   });
@@ -310,14 +310,14 @@ describe("a length", () => {
     return check("CreateMediaConvertTask", { ...convert, targets: [{ image: { snapshots } }] });
   }
 
-  test.each([{ pixels: 0 }, { pixels: 1 }, { ratio: 1 }, { ratio: 0.5 }, { pixels: 1, ratio: null }])(
+  it.each([{ pixels: 0 }, { pixels: 1 }, { ratio: 1 }, { ratio: 0.5 }, { pixels: 1, ratio: null }])(
     "may be %j",
     (width) => {
       expect(sized(width)).toBeNull();
     },
   );
 
-  test.each([
+  it.each([
     {},
     { pixels: 1, ratio: 1 },
     { pixels: 1.5 },
@@ -337,7 +337,7 @@ describe("a length", () => {
 describe("members that the table does not have", () => {
   const expected = "omitted, since there is no such member";
 
-  test.each<[input: Input, path: string]>([
+  it.each<[input: Input, path: string]>([
     [{ ...compression, colour: "red" }, "colour"],
     [{ ...compression, TargetURI: "t" }, "TargetURI"],
     [{ ...compression, tags: {} }, "tags"],
@@ -349,12 +349,12 @@ describe("members that the table does not have", () => {
     expect(check("CreateFileCompressionTask", input)).toEqual({ path, expected });
   });
 
-  test("may be undefined, and the keys of a map are free", () => {
+  it("may be undefined, and the keys of a map are free", () => {
     expect(check("CreateFileCompressionTask", { ...compression, colour: undefined })).toBeNull();
     expect(check("CreateFigureClustersMergingTask", { ...merging, tags: { any: { thing: 1 } } })).toBeNull();
   });
 
-  test("are known by the schema's name only where the wire's is mended", () => {
+  it("are known by the schema's name only where the wire's is mended", () => {
     const filter = (mark: Input): Input => ({
       ...convert,
       targets: [{ ...medium, video: { filter: { watermarks: [{ ...text, ...mark }] } } }],
@@ -365,7 +365,7 @@ describe("members that the table does not have", () => {
 });
 
 describe("rules between members", () => {
-  test.each<[action: CreateAction, input: Input, violation: Violation | null]>([
+  it.each<[action: CreateAction, input: Input, violation: Violation | null]>([
     [
       "CreateFileCompressionTask",
       { ...compression, sources: undefined },
@@ -472,7 +472,7 @@ function pathsOf({ fields }: InputStructure, input: Input, prefix: string): stri
   });
 }
 
-test("the models that inputs are made of are checked as the requests are: none is out of reach", () => {
+it("the models that inputs are made of are checked as the requests are: none is out of reach", () => {
   const reached = new Set(createActions.flatMap((action) => modelsBelow(createOperations[action].request)));
   const outcomes = Object.keys(models).filter((name) => !reached.has(name));
   expect(outcomes.toSorted()).toEqual(

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   BadUserInputError,
   NotFoundError,
@@ -63,7 +63,7 @@ const compression = {
 } as const;
 
 describe("createTask", () => {
-  test("answers what IMM calls the task", async () => {
+  it("answers what IMM calls the task", async () => {
     const { client } = await serveBody(200, created);
     expect(await client.createTask(compression)).toEqual({
       taskId: "FileCompression-1",
@@ -72,7 +72,7 @@ describe("createTask", () => {
     });
   });
 
-  test.each([{ RequestId: "R-1" }, { ...created, TaskId: "" }, { ...created, TaskId: null }, [], "created"])(
+  it.each([{ RequestId: "R-1" }, { ...created, TaskId: "" }, { ...created, TaskId: null }, [], "created"])(
     "takes %j for no answer: it names no task, and one may run",
     async (body) => {
       const { client } = await serveBody(200, body);
@@ -82,7 +82,7 @@ describe("createTask", () => {
     },
   );
 
-  test.each([
+  it.each([
     [400, "Throttling.User", UpstreamThrottledError, false],
     [400, "ResourceNotFound", NotFoundError, false],
     [400, "InvalidTargetURI", BadUserInputError, false],
@@ -94,20 +94,20 @@ describe("createTask", () => {
     await expect(call).rejects.toMatchObject({ mayHaveArrived });
   });
 
-  test("says that a task may run when the connection broke, and that none runs when there was none", async () => {
+  it("says that a task may run when the connection broke, and that none runs when there was none", async () => {
     const { client, server } = await serve((response) => response.socket?.resetAndDestroy());
     await expect(client.createTask(compression)).rejects.toMatchObject({ mayHaveArrived: true });
     await server.close();
     await expect(client.createTask(compression)).rejects.toMatchObject({ mayHaveArrived: false });
   });
 
-  test("sends once, whatever comes of it", async () => {
+  it("sends once, whatever comes of it", async () => {
     const { client, server } = await serveBody(500, { Code: "InternalError" });
     await expect(client.createTask(compression)).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
     expect(server.requests).toHaveLength(1);
   });
 
-  test("sends the query in the URL, lists as JSON text, and no body", async () => {
+  it("sends the query in the URL, lists as JSON text, and no body", async () => {
     const { client, server } = await serveBody(200, created);
     await client.createTask(compression);
     expect(server.requests).toEqual([
@@ -122,7 +122,7 @@ describe("createTask", () => {
     ]);
   });
 
-  test("sends all of a highlight but its project in the body", async () => {
+  it("sends all of a highlight but its project in the body", async () => {
     const { client, server } = await serveBody(200, created);
     await client.createTask({
       action: "CreateHighlightTask",
@@ -148,7 +148,7 @@ describe("createTask", () => {
     ]);
   });
 
-  test("sends a story in the body, but what all tasks have in the query", async () => {
+  it("sends a story in the body, but what all tasks have in the query", async () => {
     const { client, server } = await serveBody(200, created);
     await client.createTask({
       action: "CreateStory",
@@ -181,7 +181,7 @@ describe("createTask", () => {
   if (facts !== null) {
     const { operations } = facts;
 
-    test.each(createActions)("sends each parameter of %s as documented, and no other", async (action) => {
+    it.each(createActions)("sends each parameter of %s as documented, and no other", async (action) => {
       const { client, server } = await serveBody(200, created);
       const documented = operations[action]?.request ?? {};
       const sent = new Set<string>();
@@ -217,7 +217,7 @@ const results = [
 describe("getResult", () => {
   const key = { projectName: "p", taskId: "t-1" };
 
-  test.each(results)("asks for the result of a task of %s by %s", async (taskType, action) => {
+  it.each(results)("asks for the result of a task of %s by %s", async (taskType, action) => {
     const { client, server } = await serveBody(200, { RequestId: "R-1", Status: "Succeeded", TaskId: "t-1" });
     expect(await client.getResult({ ...key, taskType })).toEqual({
       requestId: "R-1",
@@ -229,7 +229,7 @@ describe("getResult", () => {
     ]);
   });
 
-  test("spells the outcome as the schema does, and drops what is not documented", async () => {
+  it("spells the outcome as the schema does, and drops what is not documented", async () => {
     const Frames = { TotalCount: "2", BlockFrames: [{ Offset: 1, Rate: 99.5, Label: "l", Secret: 1 }] };
     const { client } = await serveBody(200, {
       ModerationResult: { URI: "oss://b/o", Suggestion: "block", Categories: ["c"], Frames },
@@ -246,27 +246,27 @@ describe("getResult", () => {
     });
   });
 
-  test("reads labels with where the video shows them", async () => {
+  it("reads labels with where the video shows them", async () => {
     const { client } = await serveBody(200, { Labels: [{ LabelName: "cat", Clips: [{ TimeRange: [0, 1500] }] }] });
     expect(await client.getResult({ ...key, taskType: "VideoLabelClassification" })).toEqual({
       labels: [{ name: "cat", clips: [{ startMs: 0, endMs: 1500 }] }],
     });
   });
 
-  test("takes the answer about another task for none", async () => {
+  it("takes the answer about another task for none", async () => {
     const { client } = await serveBody(200, { TaskId: "t-2" });
     const call = client.getResult({ ...key, taskType: "ImageModeration" });
     await expect(call).rejects.toBeInstanceOf(UpstreamInvalidResponseError);
   });
 
-  test("refuses a type whose tasks have no result, without a call", async () => {
+  it("refuses a type whose tasks have no result, without a call", async () => {
     const { client, server } = await serveBody(200, {});
     const call = client.getResult({ ...key, taskType: "FileCompression" });
     await expect(call).rejects.toMatchObject({ code: "BAD_USER_INPUT", argument: "taskType" });
     expect(server.requests).toEqual([]);
   });
 
-  test("tells a task that IMM does not know", async () => {
+  it("tells a task that IMM does not know", async () => {
     const { client } = await serveBody(400, { Code: "ResourceNotFound", Message: "TaskId is not found." });
     await expect(client.getResult({ ...key, taskType: "ImageModeration" })).rejects.toBeInstanceOf(NotFoundError);
   });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { ConfigurationError } from "../../../src/errors.js";
 import { endpointOfRegion, parseEndpoint, regionOfEndpoint } from "../../../src/imm/wire/endpoints.js";
 
@@ -26,18 +26,18 @@ const publicRegions = [
 ];
 
 describe("endpointOfRegion", () => {
-  test.each(publicRegions)("has the public host of %s, over HTTPS", (region) => {
+  it.each(publicRegions)("has the public host of %s, over HTTPS", (region) => {
     expect(endpointOfRegion(region)).toEqual({ protocol: "https", host: `imm.${region}.aliyuncs.com` });
   });
 
-  test("has the VPC host of the one region without a public one", () => {
+  it("has the VPC host of the one region without a public one", () => {
     expect(endpointOfRegion("cn-beijing-gov-1")).toEqual({
       protocol: "https",
       host: "imm-vpc.cn-beijing-gov-1.aliyuncs.com",
     });
   });
 
-  test.each(["cn-nowhere", "", "CN-HANGZHOU", "cn-hangzhou ", "evil.example/", "toString"])(
+  it.each(["cn-nowhere", "", "CN-HANGZHOU", "cn-hangzhou ", "evil.example/", "toString"])(
     "refuses %j, listing what is known and the way out",
     (region) => {
       const refusal = new ConfigurationError(
@@ -50,7 +50,7 @@ describe("endpointOfRegion", () => {
   // dist/test/imm/ lies three folders below the repository, and the facts beside the repository.
   const factsFile = new URL("../../../../../shared/imm/operations.json", import.meta.url);
   if (existsSync(factsFile)) {
-    test("agrees with the SDK's map", () => {
+    it("agrees with the SDK's map", () => {
       const { meta } = JSON.parse(readFileSync(factsFile, "utf8")) as { meta: { endpoints: Record<string, string> } };
       const hosts = Object.keys(meta.endpoints).map((region) => [region, endpointOfRegion(region).host]);
       expect(Object.fromEntries(hosts)).toEqual(meta.endpoints);
@@ -60,7 +60,7 @@ describe("endpointOfRegion", () => {
 });
 
 describe("regionOfEndpoint", () => {
-  test.each([
+  it.each([
     ["https://imm.cn-hangzhou.aliyuncs.com", "cn-hangzhou"],
     ["https://imm-vpc.cn-beijing-gov-1.aliyuncs.com", "cn-beijing-gov-1"],
     ["http://127.0.0.1:4010", undefined],
@@ -72,7 +72,7 @@ describe("regionOfEndpoint", () => {
 });
 
 describe("parseEndpoint", () => {
-  test.each([
+  it.each([
     ["https://imm-vpc.cn-hangzhou.aliyuncs.com", "https", "imm-vpc.cn-hangzhou.aliyuncs.com"],
     ["https://imm.cn-hangzhou.aliyuncs.com/", "https", "imm.cn-hangzhou.aliyuncs.com"],
     ["http://127.0.0.1:4010", "http", "127.0.0.1:4010"],
@@ -82,7 +82,7 @@ describe("parseEndpoint", () => {
     expect(parseEndpoint(text)).toEqual({ protocol, host });
   });
 
-  test.each([
+  it.each([
     "imm.cn-hangzhou.aliyuncs.com",
     "localhost:4010",
     "ftp://imm.example",
@@ -99,7 +99,7 @@ describe("parseEndpoint", () => {
     expect(() => parseEndpoint(text)).toThrow(refusal);
   });
 
-  test.each([
+  it.each([
     "https://user:hunter2@imm.example",
     "https://:hunter2@imm.example",
     "https://hunter2@imm.example",
@@ -109,7 +109,7 @@ describe("parseEndpoint", () => {
     expect(() => parseEndpoint(text)).toThrow(/^IMM_ENDPOINT: expected a URL such as (?!.*hunter2)/);
   });
 
-  test("repeats at most a hundred characters of what was given", () => {
+  it("repeats at most a hundred characters of what was given", () => {
     const text = `ftp://${"a".repeat(300)}`;
     expect(() => parseEndpoint(text)).toThrow(`got "${text.slice(0, 100)}".`);
   });

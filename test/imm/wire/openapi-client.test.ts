@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import OpenApiCore from "@alicloud/openapi-core";
-import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { EMULATOR_REGION, startEmulator, type Emulator, type EmulatorOptions } from "../../../src/emulator/emulator.js";
 import {
   BadUserInputError,
@@ -152,7 +152,7 @@ describe("against the emulator", () => {
     client = await clientOf(emulator.url);
   });
 
-  test("reads a task with everything that GetTask has", async () => {
+  it("reads a task with everything that GetTask has", async () => {
     emulator.addTask({ ...request, userData: '{"é":1}', tags: { team: "video" }, requestDefinition: "{}" });
     emulator.failTask(request.taskId, "InvalidSource", "No such object.");
     expect(await client.getTask({ ...request, requestDefinition: true })).toEqual({
@@ -170,7 +170,7 @@ describe("against the emulator", () => {
     });
   });
 
-  test("asks for the request definition only when it is wanted", async () => {
+  it("asks for the request definition only when it is wanted", async () => {
     emulator.addTask({ ...request });
     await client.getTask(request);
     await client.getTask({ ...request, requestDefinition: false });
@@ -190,7 +190,7 @@ describe("against the emulator", () => {
     ]);
   });
 
-  test("sends every filter of ListTasks in its wire form", async () => {
+  it("sends every filter of ListTasks in its wire form", async () => {
     await client.listTasks({
       projectName: request.projectName,
       taskTypes: ["FileCompression", "MediaConvert"],
@@ -218,7 +218,7 @@ describe("against the emulator", () => {
     expect(emulator.calls.map(({ status }) => status)).toEqual([200]);
   });
 
-  test("pages through the tasks, and has no token after the last page", async () => {
+  it("pages through the tasks, and has no token after the last page", async () => {
     for (const taskId of ["a", "b", "c"]) emulator.addTask({ ...request, taskId });
     const first = await client.listTasks({ projectName: request.projectName, maxResults: 2 });
     expect(first.tasks.map(({ taskId, taskType, progress }) => [taskId, taskType, progress])).toEqual([
@@ -233,14 +233,14 @@ describe("against the emulator", () => {
     expect(emulator.calls.map(({ parameters }) => parameters["NextToken"])).toEqual([undefined, nextToken]);
   });
 
-  test("carries any text in a parameter unchanged", async () => {
+  it("carries any text in a parameter unchanged", async () => {
     const taskId = "1*a(b)!'~+ %&=é\n日本";
     emulator.addTask({ ...request, taskId });
     expect(await client.getTask({ ...request, taskId })).toMatchObject({ status: "Running" });
     expect(emulator.calls.map(({ parameters }) => parameters["TaskId"])).toEqual([taskId]);
   });
 
-  test("signs with a temporary key and its token", async () => {
+  it("signs with a temporary key and its token", async () => {
     const guarded = await emulate({ securityToken: "tok+en/==" });
     guarded.addTask({ ...request });
     const temporary = await clientOf(guarded.url, { accessKey: { ...accessKey, securityToken: "tok+en/==" } });
@@ -248,7 +248,7 @@ describe("against the emulator", () => {
     expect(guarded.calls.map(({ accessKeyId }) => accessKeyId)).toEqual([accessKey.accessKeyId]);
   });
 
-  test("tells an unknown task from an unknown project", async () => {
+  it("tells an unknown task from an unknown project", async () => {
     const noTask = await errorOf(client.getTask(request));
     const noProject = await errorOf(client.getTask({ ...request, projectName: "nowhere" }));
     expect([noTask, noProject].map((error) => error.constructor)).toEqual([NotFoundError, NotFoundError]);
@@ -262,7 +262,7 @@ describe("against the emulator", () => {
     expect(emulator.calls).toHaveLength(2);
   });
 
-  test.each<[argument: string, code: string, call: (client: ImmClient) => Promise<unknown>]>([
+  it.each<[argument: string, code: string, call: (client: ImmClient) => Promise<unknown>]>([
     ["taskId", "MissingTaskId", async (imm) => imm.getTask({ ...request, taskId: "" })],
     ["projectName", "MissingProjectName", async (imm) => imm.listTasks({ projectName: "" })],
     ["maxResults", "InvalidMaxResults", async (imm) => imm.listTasks({ ...request, maxResults: 101 })],
@@ -279,7 +279,7 @@ describe("against the emulator", () => {
     expect(emulator.calls).toHaveLength(1);
   });
 
-  test("takes a wrong secret for its own misconfiguration, and shows nothing of what was signed", async () => {
+  it("takes a wrong secret for its own misconfiguration, and shows nothing of what was signed", async () => {
     const wrong = await clientOf(emulator.url, { accessKey: { ...accessKey, accessKeySecret: "hunter2" } });
     const error = await errorOf(wrong.getTask(request));
     expect(error).toBeInstanceOf(UpstreamMisconfiguredError);
@@ -288,7 +288,7 @@ describe("against the emulator", () => {
     expectNoLeak(error);
   });
 
-  test("takes an unknown key for its own misconfiguration, without naming it", async () => {
+  it("takes an unknown key for its own misconfiguration, without naming it", async () => {
     const wrong = await clientOf(emulator.url, { accessKey: { ...accessKey, accessKeyId: "LTAI5thunter2" } });
     const error = await errorOf(wrong.getTask(request));
     expect(error).toBeInstanceOf(UpstreamMisconfiguredError);
@@ -296,7 +296,7 @@ describe("against the emulator", () => {
     expectNoLeak(error);
   });
 
-  test("takes a clock that is off for its own misconfiguration", async () => {
+  it("takes a clock that is off for its own misconfiguration", async () => {
     const strict = await emulate({ maxClockSkewMs: 0, clock: { ...stoppedClock, now: () => 0 } });
     const error = await errorOf((await clientOf(strict.url)).getTask(request));
     expect(error).toBeInstanceOf(UpstreamMisconfiguredError);
@@ -305,7 +305,7 @@ describe("against the emulator", () => {
     expectNoLeak(error);
   });
 
-  test("passes on how long IMM wants it to wait, which is throttling although it comes as HTTP 400", async () => {
+  it("passes on how long IMM wants it to wait, which is throttling although it comes as HTTP 400", async () => {
     emulator.injectFault({ kind: "throttle", retryAfterMs: 1_500 });
     const error = await errorOf(client.getTask(request));
     expect(error).toBeInstanceOf(UpstreamThrottledError);
@@ -319,7 +319,7 @@ describe("against the emulator", () => {
     expectNoLeak(error);
   });
 
-  test.each<["reset" | "serverError" | "notJson" | "truncated" | "emptyBody", string, ErrorClass, string]>([
+  it.each<["reset" | "serverError" | "notJson" | "truncated" | "emptyBody", string, ErrorClass, string]>([
     ["reset", "UPSTREAM_UNAVAILABLE", UpstreamUnavailableError, "The connection to IMM failed (ECONNRESET)."],
     ["serverError", "UPSTREAM_UNAVAILABLE", UpstreamUnavailableError, "IMM is not available."],
     ["notJson", "UPSTREAM_INVALID_RESPONSE", UpstreamInvalidResponseError, "IMM's answer is not JSON."],
@@ -335,7 +335,7 @@ describe("against the emulator", () => {
     expectNoLeak(error);
   });
 
-  test("gives a silent upstream up by itself", async () => {
+  it("gives a silent upstream up by itself", async () => {
     emulator.injectFault({ kind: "stall" });
     const impatient = await clientOf(emulator.url, { callTimeoutMs: 20 });
     const error = await errorOf(impatient.getTask(request));
@@ -354,7 +354,7 @@ const stoppedClock = {
 };
 
 describe("the request", () => {
-  test("is a signed POST of version 2020-09-30 that names the gateway", async () => {
+  it("is a signed POST of version 2020-09-30 that names the gateway", async () => {
     const { url, requests } = await serveBody(200, task);
     await (await clientOf(url)).getTask(request);
     expect(requests).toHaveLength(1);
@@ -369,7 +369,7 @@ describe("the request", () => {
 });
 
 describe("answers of another shape", () => {
-  test.each([
+  it.each([
     ["a page of a proxy", 200, "<html>hunter2</html>"],
     ["an empty body", 200, ""],
     ["half a JSON text", 200, '{"UserData":"hunter2'],
@@ -383,7 +383,7 @@ describe("answers of another shape", () => {
     expectNoLeak(error);
   });
 
-  test.each<[title: string, status: number, body: string, expected: ErrorClass, retryable: boolean]>([
+  it.each<[title: string, status: number, body: string, expected: ErrorClass, retryable: boolean]>([
     ["a page of a proxy", 500, "<html>hunter2</html>", UpstreamUnavailableError, true],
     ["a page of a proxy", 502, "<html>hunter2</html>", UpstreamUnavailableError, true],
     ["no body", 503, "", UpstreamUnavailableError, true],
@@ -417,7 +417,7 @@ describe("answers of another shape", () => {
       ],
     ];
 
-    test.each(calls)("is a refusal of %s", async (_title, call) => {
+    it.each(calls)("is a refusal of %s", async (_title, call) => {
       const { url } = await serveBody(200, refused);
       const error = await errorOf(call(await clientOf(url)));
       expect(error).toBeInstanceOf(UpstreamUnavailableError);
@@ -425,7 +425,7 @@ describe("answers of another shape", () => {
       expectNoLeak(error);
     });
 
-    test.each<[body: object, expected: ErrorClass]>([
+    it.each<[body: object, expected: ErrorClass]>([
       [{ ...refused, Tasks: [] }, UpstreamUnavailableError],
       [{ ...refused, Tasks: null, ProjectName: "p" }, UpstreamUnavailableError],
       [{ Code: "Throttling.User" }, UpstreamThrottledError],
@@ -436,7 +436,7 @@ describe("answers of another shape", () => {
       expect(await errorOf((await clientOf(url)).listTasks({ projectName: "p" }))).toBeInstanceOf(expected);
     });
 
-    test.each([{ Code: "", Tasks: [] }, { Code: "OK" }, { Code: "200", Tasks: [] }, { Tasks: [] }, {}])(
+    it.each([{ Code: "", Tasks: [] }, { Code: "OK" }, { Code: "200", Tasks: [] }, { Tasks: [] }, {}])(
       "is none where the code names no fault: %j",
       async (body) => {
         const { url } = await serveBody(200, body);
@@ -444,7 +444,7 @@ describe("answers of another shape", () => {
       },
     );
 
-    test.each<[code: string, expected: ErrorClass]>([
+    it.each<[code: string, expected: ErrorClass]>([
       ["InternalError", UpstreamUnavailableError],
       ["Throttling.User", UpstreamThrottledError],
       ["InvalidSecurityToken.Expired", UpstreamMisconfiguredError],
@@ -458,13 +458,13 @@ describe("answers of another shape", () => {
       expect(error.imm).toEqual({ code, requestId: "R-7" });
     });
 
-    test("is none where the task is there: the code is the task's own", async () => {
+    it("is none where the task is there: the code is the task's own", async () => {
       const { url } = await serveBody(200, { ...task, Code: "InternalError", Message: "failed" });
       expect(await (await clientOf(url)).getTask(request)).toMatchObject({ code: "InternalError" });
     });
   });
 
-  test("does not follow a redirect", async () => {
+  it("does not follow a redirect", async () => {
     const elsewhere = await serveBody(200, task);
     const { url, requests } = await serveBody(302, "moved", { location: elsewhere.url });
     const error = await errorOf((await clientOf(url)).getTask(request));
@@ -473,7 +473,7 @@ describe("answers of another shape", () => {
     expectNoLeak(error);
   });
 
-  test.each([
+  it.each([
     ["null", null, "Expected answer to be an object."],
     ["a list", [task], "Expected answer to be an object."],
     ["a text", '"hunter2"', "Expected answer to be an object."],
@@ -492,7 +492,7 @@ describe("answers of another shape", () => {
     for (const secret of secrets.slice(0, -1)) expect(visibleText(error)).not.toContain(secret);
   });
 
-  test.each([
+  it.each([
     ["progress", { Progress: "abc" }, "Expected answer.Progress to be of type integer."],
     ["code", { Code: {} }, "Expected answer.Code to be of type string."],
     ["message", { Message: ["hunter2"] }, "Expected answer.Message to be of type string."],
@@ -519,7 +519,7 @@ describe("answers of another shape", () => {
     expect(read).toMatchObject({ status: "Running", requestId: "R-1" });
   });
 
-  test("does without what it only passes on, and what it does not ask for", async () => {
+  it("does without what it only passes on, and what it does not ask for", async () => {
     const { url } = await serveBody(200, { ...task, RequestId: {}, EventId: {}, ProjectName: [], MaxResults: {} });
     const client = await clientOf(url);
     expect(await client.getTask(request)).toMatchObject({ requestId: undefined, status: "Running" });
@@ -528,7 +528,7 @@ describe("answers of another shape", () => {
     expect(await created).toEqual({ taskId: task.TaskId, eventId: undefined, requestId: undefined });
   });
 
-  test("leaves out of a page what does not say which task it is, and keeps the others", async () => {
+  it("leaves out of a page what does not say which task it is, and keeps the others", async () => {
     const odd = [
       null,
       "hunter2",
@@ -552,7 +552,7 @@ describe("answers of another shape", () => {
     ]);
   });
 
-  test.each([
+  it.each([
     ["tasks that are no list", { Tasks: "hunter2" }, "Expected answer.Tasks to be of type array."],
     [
       "a longer page",
@@ -568,14 +568,14 @@ describe("answers of another shape", () => {
     expectNoLeak(error);
   });
 
-  test("accepts numbers as text, unknown members, and a page without tasks", async () => {
+  it("accepts numbers as text, unknown members, and a page without tasks", async () => {
     const { url } = await serveBody(200, { ...task, Progress: "42", Status: "Suspended", Unknown: {}, Tags: null });
     const client = await clientOf(url);
     expect(await client.getTask(request)).toMatchObject({ progress: 42, status: "Suspended", tags: undefined });
     expect(await client.listTasks(request)).toEqual({ requestId: "R-1", tasks: [], nextToken: undefined });
   });
 
-  test("takes an empty token for none", async () => {
+  it("takes an empty token for none", async () => {
     const { url } = await serveBody(200, { NextToken: "", MaxResults: 100 });
     expect(await (await clientOf(url)).listTasks(request)).toMatchObject({ nextToken: undefined });
   });
@@ -593,7 +593,7 @@ describe("refusals", () => {
 
   const echo = `The query is ?ProjectName=${request.projectName}&UserData=hunter2 of http://127.0.0.1/ by LTAI5tUnitTestKeyId`;
 
-  test.each<Row>([
+  it.each<Row>([
     {
       code: "SignatureDoesNotMatch",
       message: `Server string to sign is [ACS3-HMAC-SHA256 ${echo}]`,
@@ -720,13 +720,13 @@ describe("refusals", () => {
     expectNoLeak(error);
   });
 
-  test("finds the wait that IMM asks for in the header", async () => {
+  it("finds the wait that IMM asks for in the header", async () => {
     const body = { RequestId: "R-7", Code: "Throttling.User", Message: "Denied." };
     const { url } = await serveBody(400, body, { "x-acs-retry-after": "2500" });
     expect((await errorOf((await clientOf(url)).getTask(request))).retryAfterMs).toBe(2_500);
   });
 
-  test.each([
+  it.each([
     [400, UpstreamRejectedError],
     [429, UpstreamThrottledError],
     [503, UpstreamUnavailableError],
@@ -740,7 +740,7 @@ describe("refusals", () => {
 });
 
 describe("the network", () => {
-  test("knows that a refused connection carried nothing", async () => {
+  it("knows that a refused connection carried nothing", async () => {
     const { url } = await serveBody(200, task);
     const client = await clientOf(url);
     for (const dispose of disposals.splice(0)) await dispose();
@@ -754,14 +754,14 @@ describe("the network", () => {
     expectNoLeak(error);
   });
 
-  test("knows that a reset connection may have carried the request", async () => {
+  it("knows that a reset connection may have carried the request", async () => {
     const { url } = await serveRaw((response) => response.socket?.resetAndDestroy());
     const error = await errorOf((await clientOf(url)).getTask(request));
     expect(error).toMatchObject({ code: "UPSTREAM_UNAVAILABLE", mayHaveArrived: true, retryable: true });
     expectNoLeak(error);
   });
 
-  test("takes an answer that breaks off for an outage", async () => {
+  it("takes an answer that breaks off for an outage", async () => {
     const { url } = await serveRaw((response) => {
       response.writeHead(200, { "content-length": "1000" });
       response.write('{"UserData":"hunter2"', () => response.destroy());
@@ -788,7 +788,7 @@ describe("createOpenApi", () => {
   const endpoint = { protocol: "https", host: "imm.example" } as const;
   const options = { endpoint, accessKey, userAgent: "test" };
 
-  test.each([
+  it.each([
     ["the default of the default, as Node imports CommonJS", { default: { default: SdkClient } }],
     ["the default", { default: SdkClient }],
   ])("uses the installed SDK when the class is %s, and says so", async (_title, exported) => {
@@ -814,13 +814,13 @@ describe("createOpenApi", () => {
     ]);
   });
 
-  test("falls back to the core, and says so, when the SDK is not installed", async () => {
+  it("falls back to the core, and says so, when the SDK is not installed", async () => {
     const { openApi, packageName } = await createOpenApi(options, notInstalled);
     expect(packageName).toBe("@alicloud/openapi-core");
     expect(openApi).toBeInstanceOf(OpenApiCore.default);
   });
 
-  test.each([{}, { default: {} }, { default: null }, { default: { default: "x" } }, { default: Map }])(
+  it.each([{}, { default: {} }, { default: null }, { default: { default: "x" } }, { default: Map }])(
     "refuses an installed package that exports %p",
     async (exported) => {
       await expect(createOpenApi(options, () => Promise.resolve(exported))).rejects.toThrow(
@@ -829,7 +829,7 @@ describe("createOpenApi", () => {
     },
   );
 
-  test.each([new SyntaxError("hunter2"), moduleNotFound("@darabonba/typescript")])(
+  it.each([new SyntaxError("hunter2"), moduleNotFound("@darabonba/typescript")])(
     "refuses an installed package that fails to load with %p, without its message",
     async (failure) => {
       await expect(createOpenApi(options, () => Promise.reject(failure))).rejects.toThrow(
@@ -838,7 +838,7 @@ describe("createOpenApi", () => {
     },
   );
 
-  test("finds the key in the environment when none is given", async () => {
+  it("finds the key in the environment when none is given", async () => {
     jest.replaceProperty(process, "env", {
       ALIBABA_CLOUD_ACCESS_KEY_ID: accessKey.accessKeyId,
       ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKey.accessKeySecret,
@@ -851,7 +851,7 @@ describe("createOpenApi", () => {
     expect(emulator.calls.map(({ accessKeyId }) => accessKeyId)).toEqual([accessKey.accessKeyId]);
   });
 
-  test("calls a refresh that fails a failure in passing, which never left", async () => {
+  it("calls a refresh that fails a failure in passing, which never left", async () => {
     jest.replaceProperty(process, "env", {
       ALIBABA_CLOUD_ACCESS_KEY_ID: accessKey.accessKeyId,
       ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKey.accessKeySecret,
@@ -869,7 +869,7 @@ describe("createOpenApi", () => {
     expect(await client.getTask(request)).toMatchObject({ status: "Running" });
   });
 
-  test("says in one sentence how to give credentials when there are none", async () => {
+  it("says in one sentence how to give credentials when there are none", async () => {
     jest.replaceProperty(process, "env", {
       ALIBABA_CLOUD_ECS_METADATA_DISABLED: "true",
       ALIBABA_CLOUD_CLI_PROFILE_DISABLED: "true",
@@ -902,7 +902,7 @@ describe("any instance with callApi", () => {
     return { openApi, seen };
   }
 
-  test("serves as a client, and is told both of the vendor's timeouts", async () => {
+  it("serves as a client, and is told both of the vendor's timeouts", async () => {
     const { openApi, seen } = plainClient(task);
     const client = new OpenApiImmClient({ openApi, callTimeoutMs: 1_234 });
     expect(await client.getTask(request)).toMatchObject({ status: "Running", requestId: "R-1" });
@@ -916,7 +916,7 @@ describe("any instance with callApi", () => {
     ]);
   });
 
-  test("serves a whole gateway", async () => {
+  it("serves a whole gateway", async () => {
     const { openApi, seen } = plainClient({ ...task, Status: "Succeeded" });
     const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0 });
     disposals.push(async () => gateway.stop());
@@ -926,7 +926,7 @@ describe("any instance with callApi", () => {
     expect(seen.map(({ action }) => action)).toEqual(["GetTask"]);
   });
 
-  test("may answer without a body", async () => {
+  it("may answer without a body", async () => {
     const client = new OpenApiImmClient({ openApi: plainClient(undefined).openApi, callTimeoutMs: 1_000 });
     expect(await errorOf(client.getTask(request))).toBeInstanceOf(UpstreamInvalidResponseError);
   });

@@ -1,13 +1,13 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { taskTypes } from "../../../src/imm/operations/operations.js";
 import { hintAtTaskType } from "../../../src/imm/wire/task-type-hint.js";
 
 describe("the hint at a task type", () => {
-  test.each(taskTypes.map(({ name }) => name))("is none for %s, which is known", (name) => {
+  it.each(taskTypes.map(({ name }) => name))("is none for %s, which is known", (name) => {
     expect(hintAtTaskType(name)).toBeNull();
   });
 
-  test.each([
+  it.each([
     ["the name of the event", "FigureClustering", "FaceClustering"],
     ["the name of the event", "PointCloudCompression", "PointCloudCompress"],
     ["the name of the operation", "CreateFigureClusteringTask", "FaceClustering"],
@@ -19,7 +19,7 @@ describe("the hint at a task type", () => {
     expect(hintAtTaskType(given)).toBe(`The gateway knows no task type \`${given}\`; did you mean \`${meant}\`?`);
   });
 
-  test.each(["x", "Transcription", "z".repeat(512)])("repeats nothing where no name is near: %s", (given) => {
+  it.each(["x", "Transcription", "z".repeat(512)])("repeats nothing where no name is near: %s", (given) => {
     expect(hintAtTaskType(given)).toBe(
       "The gateway knows no task type of this name; the query `taskTypes` lists those that it knows.",
     );

@@ -2,7 +2,7 @@
 
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { systemClock } from "../../../src/clock.js";
 import { GatewayError } from "../../../src/errors.js";
 import { GuardedImmClient } from "../../../src/imm/policy/call-policy.js";
@@ -83,7 +83,7 @@ async function errorOf(call: Promise<unknown>): Promise<GatewayError> {
 }
 
 describe("a body", () => {
-  test.each([
+  it.each([
     ["without end", " ".repeat(65_536), Infinity],
     ["of 300 MB", " ".repeat(65_536), 300 * MIB],
   ])("%s is cut at the bound, and its connection is closed", async (_title, piece, maxBytes) => {
@@ -97,7 +97,7 @@ describe("a body", () => {
     expect(process.memoryUsage.rss() - residentBytes).toBeLessThan(150 * MIB);
   });
 
-  test("in pieces of one byte costs no more memory than its bytes", async () => {
+  it("in pieces of one byte costs no more memory than its bytes", async () => {
     const { upstream, client } = await startUpstream((response) => {
       // Two million pieces as they travel, each with a head of its own.
       response.write("{");
@@ -110,14 +110,14 @@ describe("a body", () => {
     expect(upstream.openConnections).toBe(1);
   });
 
-  test("of just the bound is read", async () => {
+  it("of just the bound is read", async () => {
     const { client } = await startUpstream((response) =>
       response.end(ANSWER + " ".repeat(MAX_BODY_BYTES - ANSWER.length)),
     );
     expect(await client.getTask(TASK)).toMatchObject({ status: "Running" });
   });
 
-  test("that was read to its end leaves the connection to the next call, its signal being spent", async () => {
+  it("that was read to its end leaves the connection to the next call, its signal being spent", async () => {
     const { upstream, client } = await startUpstream((response) => response.end(ANSWER));
     for (let call = 0; call < 3; call += 1) {
       const controller = new AbortController();
@@ -127,7 +127,7 @@ describe("a body", () => {
     expect(upstream.connections).toHaveLength(1);
   });
 
-  test.each([
+  it.each([
     ["nothing", ""],
     ["white space", "  "],
     ["a byte order tag before the JSON", `\uFEFF${ANSWER}`],
@@ -140,7 +140,7 @@ describe("a body", () => {
 });
 
 describe("a refusal's body", () => {
-  test.each([400, 404, 429, 500, 502])("with %i and without end is cut as well", async (status) => {
+  it.each([400, 404, 429, 500, 502])("with %i and without end is cut as well", async (status) => {
     const { upstream, client } = await startUpstream((response, self) => {
       response.writeHead(status);
       self.pour(response, " ".repeat(65_536));
@@ -152,7 +152,7 @@ describe("a refusal's body", () => {
     expect(upstream.bytesTaken).toBeLessThan(MAX_REFUSAL_BYTES + SOCKET_BUFFERS_BYTES);
   });
 
-  test("within the bound is read, and leaves the connection to the next call", async () => {
+  it("within the bound is read, and leaves the connection to the next call", async () => {
     const { upstream, client } = await startUpstream((response) => {
       response.writeHead(400).end(JSON.stringify({ Code: "ResourceNotFound", Message: "m".repeat(900_000) }));
     });
@@ -170,7 +170,7 @@ describe("a call that is given up", () => {
     ["within a refusal", (response) => void response.writeHead(503).write("{")],
   ];
 
-  test.each(answers)("%s closes its connection", async (_title, answer) => {
+  it.each(answers)("%s closes its connection", async (_title, answer) => {
     const { upstream, client } = await startUpstream(answer);
     const controller = new AbortController();
     const call = errorOf(client.getTask(TASK, { signal: controller.signal }));
@@ -201,13 +201,13 @@ describe("a call that is given up", () => {
     });
   }
 
-  test.each(answers)("by the deadline %s closes its connection", async (_title, answer) => {
+  it.each(answers)("by the deadline %s closes its connection", async (_title, answer) => {
     const { upstream, client } = await startUpstream(answer);
     expect((await errorOf(guard(client, 50).getTask(TASK))).code).toBe("UPSTREAM_TIMEOUT");
     await eventually(() => upstream.connections.length === 1 && upstream.openConnections === 0);
   });
 
-  test("since the gateway stops closes its connection", async () => {
+  it("since the gateway stops closes its connection", async () => {
     const { upstream, client } = await startUpstream((response) => void response.write("{"));
     const guarded = guard(client, NEVER_MS);
     const call = errorOf(guarded.getTask(TASK));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   BadUserInputError,
   ForbiddenError,
@@ -25,7 +25,7 @@ function vendorError(members: Readonly<Record<string, unknown>>, message = "comp
 }
 
 describe("fromRefusal", () => {
-  test.each<[code: string, errorCode: string, expected: ErrorClass]>([
+  it.each<[code: string, errorCode: string, expected: ErrorClass]>([
     ["Throttling", "UPSTREAM_THROTTLED", UpstreamThrottledError],
     ["Throttling.User", "UPSTREAM_THROTTLED", UpstreamThrottledError],
     ["Throttling.Api", "UPSTREAM_THROTTLED", UpstreamThrottledError],
@@ -67,7 +67,7 @@ describe("fromRefusal", () => {
     }
   });
 
-  test.each<[httpStatus: number, expected: ErrorClass]>([
+  it.each<[httpStatus: number, expected: ErrorClass]>([
     [429, UpstreamThrottledError],
     [500, UpstreamUnavailableError],
     [502, UpstreamUnavailableError],
@@ -79,14 +79,14 @@ describe("fromRefusal", () => {
     expect(refuse(null, { httpStatus })).toBeInstanceOf(expected);
   });
 
-  test("retries what may pass, and nothing else", () => {
+  it("retries what may pass, and nothing else", () => {
     const retryable = ["Throttling.User", "SignatureNonceUsed", "InternalError", "ServiceUnavailable"];
     const final = ["ResourceNotFound", "AccessDenied", "InvalidArgument", "SignatureDoesNotMatch", "SomethingNew"];
     expect(retryable.map((code) => refuse(code).retryable)).toEqual([true, true, true, true]);
     expect(final.map((code) => refuse(code).retryable)).toEqual([false, false, false, false, false]);
   });
 
-  test.each([
+  it.each([
     ["MissingTaskId", "taskId"],
     ["InvalidMaxResults", "maxResults"],
     ["InvalidProjectName", "projectName"],
@@ -101,14 +101,14 @@ describe("fromRefusal", () => {
     expect(refuse(code).toExtensions()["argument"]).toBe(argument);
   });
 
-  test("names the argument and IMM's code, and repeats nothing of IMM's sentence: it may hold the value", () => {
+  it("names the argument and IMM's code, and repeats nothing of IMM's sentence: it may hold the value", () => {
     const message =
       'The value "hunter2" of ProjectName=p&UserData=hunter2 is not valid, see https://imm.example/?a=hunter2.';
     expect(refuse("InvalidTaskId", { message }).message).toBe("IMM refused `taskId` (InvalidTaskId).");
     expect(refuse("InvalidArgument", { message }).message).toBe("IMM refused an argument (InvalidArgument).");
   });
 
-  test("tells a missing project from a missing task by IMM's sentence", () => {
+  it("tells a missing project from a missing task by IMM's sentence", () => {
     const project = refuse("ResourceNotFound", { message: "The specified resource project is not found." });
     const task = refuse("ResourceNotFound", { message: "The specified resource TaskId is not found." });
     expect(project.message).toBe("IMM knows no such project in this region.");
@@ -117,13 +117,13 @@ describe("fromRefusal", () => {
     );
   });
 
-  test("takes the text of a refusal for a denial where its code says nothing", () => {
+  it("takes the text of a refusal for a denial where its code says nothing", () => {
     const message = "User not authorized to operate on the specified APIs.";
     expect(refuse("SomethingNew", { message })).toBeInstanceOf(ForbiddenError);
     expect(refuse(null, { message })).toBeInstanceOf(ForbiddenError);
   });
 
-  test("passes on when IMM wants to be asked again", () => {
+  it("passes on when IMM wants to be asked again", () => {
     expect(refuse("Throttling.User", { retryAfterMs: 750 }).toExtensions()).toMatchObject({ retryAfterMs: 750 });
     expect(refuse(null, { httpStatus: 429, retryAfterMs: 750 }).toExtensions()).toMatchObject({ retryAfterMs: 750 });
     expect(refuse("Throttling.User").toExtensions()).not.toHaveProperty("retryAfterMs");
@@ -131,7 +131,7 @@ describe("fromRefusal", () => {
 });
 
 describe("fromCallFailure", () => {
-  test("reads IMM's own JSON before the vendor's members", () => {
+  it("reads IMM's own JSON before the vendor's members", () => {
     const data = {
       Code: "ResourceNotFound",
       Message: "The specified resource project is not found.",
@@ -142,24 +142,24 @@ describe("fromCallFailure", () => {
     expect(error.imm).toEqual({ code: "ResourceNotFound", requestId: "R-2" });
   });
 
-  test('takes the word "undefined" and empty text for nothing', () => {
+  it('takes the word "undefined" and empty text for nothing', () => {
     const members = { statusCode: 400, code: "undefined", requestId: "undefined", data: { Code: "", RequestId: "" } };
     expect(fromCallFailure(vendorError(members)).imm).toEqual({ code: null, requestId: null });
   });
 
-  test.each([undefined, null, "text", 7])("reads a refusal whose data is %j", (data) => {
+  it.each([undefined, null, "text", 7])("reads a refusal whose data is %j", (data) => {
     const error = fromCallFailure(vendorError({ statusCode: 400, code: "AccessDenied", requestId: "R-3", data }));
     expect(error).toBeInstanceOf(ForbiddenError);
     expect(error.imm).toEqual({ code: "AccessDenied", requestId: "R-3" });
   });
 
-  test.each([Number.NaN, -1, "5", null])("ignores %p as a time to wait", (retryAfter) => {
+  it.each([Number.NaN, -1, "5", null])("ignores %p as a time to wait", (retryAfter) => {
     const error = fromCallFailure(vendorError({ statusCode: 400, code: "Throttling.User", retryAfter }));
     expect(error).toBeInstanceOf(UpstreamThrottledError);
     expect(error.retryAfterMs).toBeUndefined();
   });
 
-  test.each([
+  it.each([
     ["ECONNREFUSED", false],
     ["ENOTFOUND", false],
     ["EAI_AGAIN", false],
@@ -173,7 +173,7 @@ describe("fromCallFailure", () => {
     expect(error).toMatchObject({ message: `The connection to IMM failed (${code}).`, mayHaveArrived });
   });
 
-  test.each([{ name: "RequestTimeoutError" }, { name: "ConnectTimeout" }, { code: "ETIMEDOUT" }])(
+  it.each([{ name: "RequestTimeoutError" }, { name: "ConnectTimeout" }, { code: "ETIMEDOUT" }])(
     "turns %j into a timeout",
     (members) => {
       const error = fromCallFailure(vendorError(members));
@@ -182,7 +182,7 @@ describe("fromCallFailure", () => {
     },
   );
 
-  test.each([new SyntaxError("Unexpected token h in hunter2"), new TypeError("Cannot read null")])(
+  it.each([new SyntaxError("Unexpected token h in hunter2"), new TypeError("Cannot read null")])(
     "turns %p into an answer that is not JSON",
     (thrown) => {
       const error = fromCallFailure(thrown);
@@ -191,22 +191,22 @@ describe("fromCallFailure", () => {
     },
   );
 
-  test("takes the vendor's failure to find credentials for the gateway's own fault", () => {
+  it("takes the vendor's failure to find credentials for the gateway's own fault", () => {
     expect(fromCallFailure(vendorError({ code: "InvalidCredentials" }))).toBeInstanceOf(UpstreamMisconfiguredError);
   });
 
-  test("passes an error of the house through", () => {
+  it("passes an error of the house through", () => {
     const error = new NotFoundError("gone");
     expect(fromCallFailure(error)).toBe(error);
   });
 
-  test.each([undefined, null, "hunter2", { message: "hunter2" }])("shows nothing of a thrown %j", (thrown) => {
+  it.each([undefined, null, "hunter2", { message: "hunter2" }])("shows nothing of a thrown %j", (thrown) => {
     const error = fromCallFailure(thrown);
     expect(error).toBeInstanceOf(UpstreamUnavailableError);
     expect(error.message).toBe("The call to IMM failed.");
   });
 
-  test("shows nothing of an error that it does not know", () => {
+  it("shows nothing of an error that it does not know", () => {
     const error = fromCallFailure(new Error("hunter2"));
     expect(error).toBeInstanceOf(UpstreamUnavailableError);
     expect(error.message).toBe("The call to IMM failed for a reason the gateway does not know.");

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { schemaInputOf, toWireInput } from "../../../src/imm/wire/create-inputs.js";
 import { models, operations } from "../../../src/imm/operations/operations.js";
@@ -78,32 +78,32 @@ function nested(levels: number): unknown {
 }
 
 describe("encodeParameters", () => {
-  test("leaves undefined out and keeps empty text, zero, false and empty lists", () => {
+  it("leaves undefined out and keeps empty text, zero, false and empty lists", () => {
     expect(encodeParameters(operation, { Name: "", Flag: false, Count: 0, List: [], Note: undefined })).toEqual({
       query: { Name: "", Flag: "false", Count: "0", List: "[]" },
       body: {},
     });
   });
 
-  test("puts each parameter in its place", () => {
+  it("puts each parameter in its place", () => {
     expect(encodeParameters(operation, { Name: "n", Note: "m", Range: { Start: "s" } })).toEqual({
       query: { Name: "n" },
       body: { Note: "m", Range: '{"Start":"s"}' },
     });
   });
 
-  test("writes text as it is, and as JSON inside of what travels as JSON", () => {
+  it("writes text as it is, and as JSON inside of what travels as JSON", () => {
     expect(encodeParameters(operation, { Name: '"quoted"', List: ['"quoted"'] }).query).toEqual({
       Name: '"quoted"',
       List: '["\\"quoted\\""]',
     });
   });
 
-  test("refuses a parameter that the operation does not have", () => {
+  it("refuses a parameter that the operation does not have", () => {
     expect(() => encodeParameters(operation, { Nmae: "n" })).toThrow("Probe has no parameter Nmae.");
   });
 
-  test("carries any text unchanged, and any list so that JSON gives it back", () => {
+  it("carries any text unchanged, and any list so that JSON gives it back", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.array(fc.string({ unit: "binary" })), (text, list) => {
         const { query } = encodeParameters(operation, { Name: text, List: list });
@@ -115,7 +115,7 @@ describe("encodeParameters", () => {
 });
 
 describe("an input of the schema", () => {
-  test("spells every member as the wire does, however deep", () => {
+  it("spells every member as the wire does, however deep", () => {
     const marks = [
       { fontAlpha: 0.5, uri: "oss://b/o" },
       { dx: { pixels: 1 }, dy: { ratio: 1 }, width: { ratio: 0.5 }, type: "FILE" },
@@ -129,7 +129,7 @@ describe("an input of the schema", () => {
     });
   });
 
-  test("leaves undefined and null out, and keeps empty text, zero, false and empty lists", () => {
+  it("leaves undefined and null out, and keeps empty text, zero, false and empty lists", () => {
     expect(
       encodeInput(operation, {
         name: "",
@@ -143,12 +143,12 @@ describe("an input of the schema", () => {
     ).toEqual({ query: { Name: "", Flag: "false", Count: "0", List: "[]" }, body: { Range: '{"Start":""}' } });
   });
 
-  test("keeps the keys of maps, whatever they are", () => {
+  it("keeps the keys of maps, whatever they are", () => {
     const labels = { targetUri: 1, TargetURI: 2, "a b": { c: null } };
     expect(JSON.parse(encodeInput(operation, { labels }).query["Labels"] ?? "")).toEqual(labels);
   });
 
-  test.each([{ nmae: "n" }, { Name: "n" }, { range: { begin: "s" } }, { marks: [{ fontApha: 1 }] }])(
+  it.each([{ nmae: "n" }, { Name: "n" }, { range: { begin: "s" } }, { marks: [{ fontApha: 1 }] }])(
     "refuses a member that the table does not have: %j",
     (input) => {
       expect(() => encodeInput(operation, input)).toThrow(/^The table has no member \w+\.$/);
@@ -157,7 +157,7 @@ describe("an input of the schema", () => {
 });
 
 describe("toSchemaMembers", () => {
-  test("spells every member as the schema does, however deep, and adds none", () => {
+  it("spells every member as the schema does, however deep, and adds none", () => {
     const { response } = operations.GetVideoModerationResult;
     const frames = { TotalCount: 2, BlockFrames: [{ Label: "l", Rate: 0.5 }] };
     const decoded = decodeMembers(response, {
@@ -174,7 +174,7 @@ describe("toSchemaMembers", () => {
     });
   });
 
-  test("keeps the errors that stand in the places of what did not fit", () => {
+  it("keeps the errors that stand in the places of what did not fit", () => {
     const { response } = operations.GetVideoModerationResult;
     const frames = { TotalCount: "x", BlockFrames: [null, { Label: "l" }] };
     const schema = toSchemaMembers(response, decodeMembers(response, { ModerationResult: { Frames: frames } }));
@@ -185,7 +185,7 @@ describe("toSchemaMembers", () => {
     });
   });
 
-  test("gives back what was encoded, but for what IMM leaves out", () => {
+  it("gives back what was encoded, but for what IMM leaves out", () => {
     const input = { range: { start: "s" }, marks: [{ fontAlpha: 0.5 }], labels: { aB: 1 }, list: ["x"] };
     const { query, body } = encodeInput(operation, input);
     const sent = Object.entries({ ...query, ...body }).map(([name, value]) => [name, JSON.parse(value) as unknown]);
@@ -196,7 +196,7 @@ describe("toSchemaMembers", () => {
 });
 
 describe("decodeMembers", () => {
-  test("reads what the table documents, drops the rest, and leaves null out", () => {
+  it("reads what the table documents, drops the rest, and leaves null out", () => {
     const answer = { Text: "t", Flag: false, Count: 0, Texts: [], Free: { any: [1] }, Ratio: null, Unknown: "u" };
     const decoded = decodeMembers(members, answer);
     expect(decoded).toEqual({ Text: "t", Flag: false, Count: 0, Texts: [], Free: { any: [1] } });
@@ -204,11 +204,11 @@ describe("decodeMembers", () => {
     expect(Object.keys(decoded)).not.toContain("Unknown");
   });
 
-  test("keeps empty text", () => {
+  it("keeps empty text", () => {
     expect(decodeMembers(members, { Text: "" })).toEqual({ Text: "" });
   });
 
-  test("takes numbers written as text, text written as numbers, and booleans written as text", () => {
+  it("takes numbers written as text, text written as numbers, and booleans written as text", () => {
     expect(decodeMembers(members, { Text: 100, Count: "42", Ratio: "0.5", Flag: "true", Texts: [1, "2"] })).toEqual({
       Text: "100",
       Count: 42,
@@ -219,17 +219,17 @@ describe("decodeMembers", () => {
     expect(decodeMembers(members, { Flag: "false" })).toEqual({ Flag: false });
   });
 
-  test("reads nested models by their own table", () => {
+  it("reads nested models by their own table", () => {
     expect(decodeMembers(members, { Range: { Start: "s", End: null, Zone: "z" } })).toEqual({ Range: { Start: "s" } });
     const page = { Tasks: [{ TaskId: "a", Progress: "7", Owner: "o" }, {}] };
     expect(decodeMembers(operations.ListTasks.response, page)).toEqual({ Tasks: [{ TaskId: "a", Progress: 7 }, {}] });
   });
 
-  test.each([null, undefined, "text", 7, true, [], [{}]])("refuses %j as an answer", (answer) => {
+  it.each([null, undefined, "text", 7, true, [], [{}]])("refuses %j as an answer", (answer) => {
     expect(() => decodeMembers(members, answer)).toThrow(new WireShapeError("Expected answer to be an object."));
   });
 
-  test.each([
+  it.each([
     ["Text", true, "string"],
     ["Text", {}, "string"],
     ["Text", [], "string"],
@@ -254,7 +254,7 @@ describe("decodeMembers", () => {
     expect(Other).toBe("o");
   });
 
-  test("reads a map that is nested too deep as an error in its place", () => {
+  it("reads a map that is nested too deep as an error in its place", () => {
     expect(decodeMembers(members, { Free: nested(64) })).toEqual({ Free: nested(64) });
     for (const levels of [65, 6_000, 1_000_000]) {
       expect(shapeErrorOf({ Free: nested(levels) }).message).toBe(
@@ -263,7 +263,7 @@ describe("decodeMembers", () => {
     }
   });
 
-  test("believes no longer list than is documented", () => {
+  it("believes no longer list than is documented", () => {
     const page = (length: number): object => ({ Tasks: Array.from({ length }, () => ({ TaskId: "t" })) });
     const { response } = operations.ListTasks;
     expect(decodeMembers(response, page(100))).toEqual(page(100));
@@ -271,7 +271,7 @@ describe("decodeMembers", () => {
     expect(errorsIn(decodeMembers(response, page(1_000_000)))).toHaveLength(1);
   });
 
-  test("makes no more errors than a thousand of one answer, or than the caller allows", () => {
+  it("makes no more errors than a thousand of one answer, or than the caller allows", () => {
     expect(errorsIn(decodeMembers(members, { Texts: Array(1_000).fill(true) }))).toHaveLength(1_000);
     expect(() => decodeMembers(members, { Texts: Array(1_000_000).fill(true) })).toThrow(WireShapeError);
     expect(() => decodeMembers(members, { Texts: ["a", {}] }, { path: "definition", maxMisfits: 0 })).toThrow(
@@ -279,7 +279,7 @@ describe("decodeMembers", () => {
     );
   });
 
-  test("names the path of what is nested", () => {
+  it("names the path of what is nested", () => {
     expect(shapeErrorOf({ Range: "x" }).message).toBe(`${PREFIX}Expected answer.Range to be of type object.`);
     expect(shapeErrorOf({ Range: { Start: {}, End: "e" } }).message).toBe(
       `${PREFIX}Expected answer.Range.Start to be of type string.`,
@@ -292,7 +292,7 @@ describe("decodeMembers", () => {
     });
   });
 
-  test("never repeats a value, whatever it is", () => {
+  it("never repeats a value, whatever it is", () => {
     const secret = "s3cr3t-5b0e7a";
     const wrong = fc.constantFrom([secret], { [secret]: secret }, [[secret]], { Start: secret });
     fc.assert(
@@ -305,7 +305,7 @@ describe("decodeMembers", () => {
     }
   });
 
-  test("gives back any text that was encoded", () => {
+  it("gives back any text that was encoded", () => {
     const text = fc.string({ unit: "binary" });
     fc.assert(
       fc.property(text, text, (start, end) => {
@@ -319,7 +319,7 @@ describe("decodeMembers", () => {
     );
   });
 
-  test("reads every finite number back from its decimal text", () => {
+  it("reads every finite number back from its decimal text", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger(), (ratio, count) => {
         expect(decodeMembers(members, { Ratio: String(ratio), Count: String(count) })).toEqual({

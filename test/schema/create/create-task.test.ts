@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { EMULATOR_REGION, type ReceivedCall } from "../../../src/emulator/emulator.js";
 import {
   createOperations,
@@ -69,49 +69,44 @@ function callsOf(calls: readonly ReceivedCall[], action: string): readonly Recei
 const everyInput = createActions.flatMap((action) => TWO_VARIANTS.map((variant) => [action, variant] as const));
 
 describe("each create", () => {
-  test.each(everyInput)(
-    "%s, example %i: arrives in full, in its place, and runs to its end",
-    async (action, variant) => {
-      const running = await start();
-      const { url, emulator } = running;
-      const operation: CreateOperation = createOperations[action];
-      const input = exampleInput(action, variant);
-      const { data, errors } = await create(running, action, input);
-      expect(errors).toEqual([]);
-      const payload = data?.payload;
-      expect(payload).toEqual({
-        task: {
-          id: expect.any(String),
-          projectName: "example-project",
-          taskType: operation.taskType,
-          taskId: expect.any(String),
-          status: "RUNNING",
-        },
-        requestId: expect.any(String),
-        eventId: expect.any(String),
-        isNew: true,
-        userErrors: [],
-      });
-      // The emulator refuses a parameter that travels in the other place.
-      const { query: inQuery, body } = encodeInput(action, input);
-      expect(emulator.calls).toMatchObject([{ action, parameters: { ...inQuery, ...body }, status: 200 }]);
-      expect(Object.keys(emulator.calls[0]?.parameters ?? {})).toHaveLength(
-        Object.keys({ ...inQuery, ...body }).length,
-      );
+  it.each(everyInput)("%s, example %i: arrives in full, in its place, and runs to its end", async (action, variant) => {
+    const running = await start();
+    const { url, emulator } = running;
+    const operation: CreateOperation = createOperations[action];
+    const input = exampleInput(action, variant);
+    const { data, errors } = await create(running, action, input);
+    expect(errors).toEqual([]);
+    const payload = data?.payload;
+    expect(payload).toEqual({
+      task: {
+        id: expect.any(String),
+        projectName: "example-project",
+        taskType: operation.taskType,
+        taskId: expect.any(String),
+        status: "RUNNING",
+      },
+      requestId: expect.any(String),
+      eventId: expect.any(String),
+      isNew: true,
+      userErrors: [],
+    });
+    // The emulator refuses a parameter that travels in the other place.
+    const { query: inQuery, body } = encodeInput(action, input);
+    expect(emulator.calls).toMatchObject([{ action, parameters: { ...inQuery, ...body }, status: 200 }]);
+    expect(Object.keys(emulator.calls[0]?.parameters ?? {})).toHaveLength(Object.keys({ ...inQuery, ...body }).length);
 
-      const { taskId = "" } = payload?.task ?? {};
-      const stream = subscribe<{ taskProgress: { id: string; status: string } }>(
-        connect(url),
-        `subscription { taskProgress(${keyArguments({ projectName: "example-project", taskType: operation.taskType, taskId })}) { id status } }`,
-      );
-      expect(await stream.next()).toEqual({ data: { taskProgress: { id: payload?.task.id, status: "RUNNING" } } });
-      emulator.finishTask(taskId);
-      await nextPoll(running);
-      expect(await stream.rest()).toEqual([{ data: { taskProgress: { id: payload?.task.id, status: "SUCCEEDED" } } }]);
-    },
-  );
+    const { taskId = "" } = payload?.task ?? {};
+    const stream = subscribe<{ taskProgress: { id: string; status: string } }>(
+      connect(url),
+      `subscription { taskProgress(${keyArguments({ projectName: "example-project", taskType: operation.taskType, taskId })}) { id status } }`,
+    );
+    expect(await stream.next()).toEqual({ data: { taskProgress: { id: payload?.task.id, status: "RUNNING" } } });
+    emulator.finishTask(taskId);
+    await nextPoll(running);
+    expect(await stream.rest()).toEqual([{ data: { taskProgress: { id: payload?.task.id, status: "SUCCEEDED" } } }]);
+  });
 
-  test.each(createActions)("%s names each required member that is missing, and asks nothing of IMM", async (action) => {
+  it.each(createActions)("%s names each required member that is missing, and asks nothing of IMM", async (action) => {
     const running = await start();
     const full = exampleInput(action, 0);
     const required = schemaInputOf(createOperations[action]).fields.filter(({ isRequired }) => isRequired);
@@ -129,7 +124,7 @@ describe("each create", () => {
     expect(running.emulator.calls).toEqual([]);
   });
 
-  test.each(createActions)(
+  it.each(createActions)(
     "%s names each member that is out of its range, however deep, and asks nothing",
     async (action) => {
       const running = await start();
@@ -265,7 +260,7 @@ describe("an input that asks for nothing sensible is refused before any call", (
   const medium = { uri: "oss://b/t.mp4", container: "mp4" };
   const converted = { projectName: "immtest", sources: [{ uri: "oss://b/a.mov" }], targets: [medium] };
 
-  test.each<[action: CreateAction, input: object, argument: string]>([
+  it.each<[action: CreateAction, input: object, argument: string]>([
     ["CreateFileCompressionTask", { ...target, sources: [{}] }, "input.sources[0].uri"],
     ["CreateMediaConvertTask", { ...converted, sources: [{}] }, "input.sources[0].uri"],
     ["CreateMediaConvertTask", { ...converted, targets: [{}] }, "input.targets[0].uri"],

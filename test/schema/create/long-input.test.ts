@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import { query, refusalsOf, USER_ERRORS } from "../../support/query.js";
 import { startGatewayBefore } from "../../support/start-before.js";
 import { startGateway } from "../../support/start-gateway.js";
@@ -12,7 +12,7 @@ function inputOf(length: number, character: string): Record<string, unknown> {
   return { input: { projectName: "immtest", sources, targetUri: "oss://b/t.zip" } };
 }
 
-test.each([
+it.each([
   ["20 KB", 20_000, "a"],
   ["100 KB", 100_000, "a"],
   ["180 KB that triple in a URL", 60_000, "ü"],
@@ -26,14 +26,14 @@ test.each([
   expect(emulator.calls.map(({ status }) => status)).toEqual([200]);
 });
 
-test("an input that is too long for the emulator is refused, and has certainly started nothing", async () => {
+it("an input that is too long for the emulator is refused, and has certainly started nothing", async () => {
   const { url, emulator } = await startGateway({ gateway: { maxRequestBytes: 4_000_000 } });
   expect(refusalsOf(await query(url, CREATE, inputOf(250_000, "ü")))).toMatchObject([{ code: "INVALID_INPUT" }]);
   expect(emulator.calls).toEqual([]);
   expect(refusalsOf(await query(url, CREATE, inputOf(10, "a")))).toEqual([]);
 });
 
-test.each([413, 414, 431])(
+it.each([413, 414, 431])(
   "a create that is answered %i without a word has certainly started nothing",
   async (status) => {
     for (const body of ["", "<html>too large</html>", '{"Code":"X"}']) {

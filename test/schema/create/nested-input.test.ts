@@ -1,6 +1,6 @@
 /** JSON of clients is nested at most 64 deep, however it is sent, and nothing breaks on what is deeper. */
 
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { query, refusalsOf, USER_ERRORS, type QueryAnswer } from "../../support/query.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
 
@@ -61,7 +61,7 @@ function expectRefusal(answer: QueryAnswer<object>, member: string): void {
 describe.each(CREATES)("%s with %s", (...create) => {
   const [, member] = create;
 
-  test.each([65, 5_000, 60_000])("nested %i deep in a variable is refused before any call", async (levels) => {
+  it.each([65, 5_000, 60_000])("nested %i deep in a variable is refused before any call", async (levels) => {
     const { url, emulator } = await start();
     const document = documentOf(create, "$value", "($value: JSONObject)");
     // By the variable's name where it is the whole of the member, else by the member's.
@@ -77,21 +77,21 @@ describe.each(CREATES)("%s with %s", (...create) => {
     expect(emulator.calls).toEqual([]);
   });
 
-  test.each([65, 200, 900])("nested %i deep in the document is refused before any call", async (levels) => {
+  it.each([65, 200, 900])("nested %i deep in the document is refused before any call", async (levels) => {
     const { url, emulator } = await start();
     expectRefusal(await query(url, documentOf(create, literal(levels))), member);
     expectRefusal(await query(url, documentOf(create, `{ b: [[${literal(levels - 2)}]] }`)), member);
     expect(emulator.calls).toEqual([]);
   });
 
-  test("nested too deep where a variable stands in a literal is refused before any call", async () => {
+  it("nested too deep where a variable stands in a literal is refused before any call", async () => {
     const { url, emulator } = await start();
     const document = documentOf(create, "{ b: $value }", "($value: JSONObject)");
     expectRefusal(await queryWith(url, document, nested(64)), member);
     expect(emulator.calls).toEqual([]);
   });
 
-  test("nested 64 deep arrives as it was sent", async () => {
+  it("nested 64 deep arrives as it was sent", async () => {
     const { url, emulator } = await start();
     expect(refusalsOf(await query(url, documentOf(create, literal(64))))).toEqual([]);
     const sent = emulator.calls.find(({ action }) => action.startsWith("Create"));
@@ -100,7 +100,7 @@ describe.each(CREATES)("%s with %s", (...create) => {
   });
 });
 
-test("tags that are no object are refused without a word of them, however deep", async () => {
+it("tags that are no object are refused without a word of them, however deep", async () => {
   const { url, emulator } = await start();
   const [create] = CREATES;
   if (create === undefined) throw new Error("Expected a create.");
@@ -115,7 +115,7 @@ test("tags that are no object are refused without a word of them, however deep",
   expect(emulator.calls).toEqual([]);
 });
 
-test("an input that repeats a variable until it is a thousand times as long is refused before any call", async () => {
+it("an input that repeats a variable until it is a thousand times as long is refused before any call", async () => {
   const { url, emulator } = await startGateway();
   const value = JSON.stringify({ list: Array.from({ length: 50_000 }, () => []) });
   for (const tags of [`{ ${names(700)} }`, `{ a: [${"$value ".repeat(700)}] }`]) {

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { EMULATOR_REGION } from "../../../src/emulator/emulator.js";
 import { DEMO_PROJECT, demoTasks, startDemo } from "../../../src/emulator/demo.js";
 import { createOperations, type CreateOperation } from "../../../src/imm/operations/operations.js";
@@ -59,7 +59,7 @@ function definitionOf(action: (typeof createActions)[number], variant: ExampleVa
 }
 
 describe("a task that is run again", () => {
-  test.each(rerunnable)("%s, example %i: is created with what the first was created with", async (action, variant) => {
+  it.each(rerunnable)("%s, example %i: is created with what the first was created with", async (action, variant) => {
     const { url, emulator } = await start();
     const operation: CreateOperation = createOperations[action];
     const definition = definitionOf(action, variant);
@@ -167,7 +167,7 @@ describe("the tasks of the demo", () => {
     requestDefinition === undefined || taskId.endsWith("not-json") ? [] : [[taskType, taskId] as const],
   );
 
-  test.each([...definitions, ["MediaConvert", "MediaConvert-demo-1"] as const])(
+  it.each([...definitions, ["MediaConvert", "MediaConvert-demo-1"] as const])(
     "can be run again: %s %s",
     async (taskType, taskId) => {
       const { url, emulator, clock } = await startGateway();

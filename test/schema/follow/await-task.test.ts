@@ -6,8 +6,7 @@ import { keyArguments, query } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { startReader } from "../../support/start-reader.js";
 import { connect, subscribe } from "../../support/subscribe.js";
-
-const RUN = { taskType: "FileCompression", taskId: "run" };
+import { RUN } from "../../support/tasks.js";
 
 function awaiting(timeoutMs?: number): string {
   const timeout = timeoutMs === undefined ? "" : `, timeoutMs: ${timeoutMs}`;

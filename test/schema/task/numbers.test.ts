@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { keyArguments, query } from "../../support/query.js";
 import { startGatewayBefore } from "../../support/start-before.js";
 
@@ -21,7 +21,7 @@ const INVALID = expect.objectContaining({
 const NO_INT32 = ["1.5", "2147483648", "-2147483649", "12345678901234567890", "1e400", '"x"', '"0x10"', '""', "true"];
 
 describe("a number of IMM's answers", () => {
-  test.each(NO_INT32)("of 32 bits is an error of IMM's where it is %s", async (odd) => {
+  it.each(NO_INT32)("of 32 bits is an error of IMM's where it is %s", async (odd) => {
     const { url } = await startGatewayBefore(({ action }) =>
       action === "GetTask"
         ? taskText("VideoModeration")
@@ -36,7 +36,7 @@ describe("a number of IMM's answers", () => {
     expect(errors).toEqual([INVALID, INVALID]);
   });
 
-  test.each(NO_INT32)("that is a running task's progress is an error of IMM's where it is %s", async (odd) => {
+  it.each(NO_INT32)("that is a running task's progress is an error of IMM's where it is %s", async (odd) => {
     const task = taskText("FileCompression", odd);
     const { url } = await startGatewayBefore(({ action }) => (action === "GetTask" ? task : `{"Tasks":[${task}]}`));
     const { data, errors } = await query(
@@ -47,7 +47,7 @@ describe("a number of IMM's answers", () => {
     expect(errors).toEqual([INVALID]);
   });
 
-  test.each([
+  it.each([
     ["7", 7],
     ["7.0", 7],
     ['"7"', 7],
@@ -71,7 +71,7 @@ describe("a number of IMM's answers", () => {
     expect(data).toEqual({ task: { result: { labels } } });
   });
 
-  test.each([["[]"], ["[1]"], ["[1,2,3]"], ["7"]])(
+  it.each([["[]"], ["[1]"], ["[1,2,3]"], ["7"]])(
     "that begins or ends a clip is there twice, not in %s",
     async (odd) => {
       const { url } = await startGatewayBefore(({ action }) =>
@@ -86,7 +86,7 @@ describe("a number of IMM's answers", () => {
     },
   );
 
-  test.each(["1.5", "9223372036854775808", "12345678901234567890", "1e30", '"x"'])(
+  it.each(["1.5", "9223372036854775808", "12345678901234567890", "1e30", '"x"'])(
     "of 64 bits is an error of IMM's where it is %s",
     async (odd) => {
       const { url } = await startGatewayBefore(({ action }) =>
@@ -124,7 +124,7 @@ describe("a number of 64 bits in an input", () => {
   const variable = (value: string): string =>
     `{"query":${JSON.stringify(`mutation ($n: Long) { ${CREATE} $n }) { task { taskId } } }`)},"variables":{"n":${value}}}`;
 
-  test.each([
+  it.each([
     ["a small one", literal("7"), "7"],
     ["a long one", literal("9007199254740993"), "9007199254740993"],
     ["text", literal('"9223372036854775807"'), "9223372036854775807"],
@@ -134,7 +134,7 @@ describe("a number of 64 bits in an input", () => {
     expect(await send(body)).toEqual({ codes: [], sent: [sent] });
   });
 
-  test.each([
+  it.each([
     ["a number that JSON has rounded", variable("9007199254740993")],
     ["a fraction", variable("1.5")],
     ["text that is none", variable('"7 pages"')],

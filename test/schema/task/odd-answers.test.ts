@@ -1,6 +1,6 @@
 /** What IMM gives in another shape than documented costs its own field, and nothing beside it. */
 
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import type { FormattedExecutionResult } from "graphql";
 import { keyArguments, query, refusalsOf, USER_ERRORS } from "../../support/query.js";
 import type { WireRequest } from "../../support/serve-imm.js";
@@ -49,7 +49,7 @@ describe("tags that are nested too deep", () => {
     taskText("c", { Tags: '{"team":"video"}' }),
   );
 
-  test("are an error at their field in a list, and the rest of the page is there", async () => {
+  it("are an error at their field in a list, and the rest of the page is there", async () => {
     const { url, upstream } = await before("", PAGE);
     const answer = await query(url, `{ tasks(projectName: "immtest") { nodes { taskId status tags } } }`);
     expect(answer.status).toBe(200);
@@ -66,7 +66,7 @@ describe("tags that are nested too deep", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  test("are an error at their field of one task, and cost no second call", async () => {
+  it("are an error at their field of one task, and cost no second call", async () => {
     const { url, upstream } = await before(taskText("a", { Tags: DEEP }));
     const answer = await query(url, `{ task(${KEY}) { taskId status tags } }`);
     expect(answer.data).toEqual({ task: { taskId: "a", status: "RUNNING", tags: null } });
@@ -74,7 +74,7 @@ describe("tags that are nested too deep", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  test("are an error at their field in a stream, on each transport, and the other tasks' events come", async () => {
+  it("are an error at their field in a stream, on each transport, and the other tasks' events come", async () => {
     const { url } = await before("", PAGE);
     const document = `subscription { projectEvents(projectName: "immtest") { task { taskId tags } } }`;
     const [bySse, byMultipart] = [await subscribeBySse(url, document), await subscribeByMultipart(url, document)];
@@ -96,7 +96,7 @@ describe("tags that are nested too deep", () => {
     }
   });
 
-  test("do not keep a task's changes from its followers", async () => {
+  it("do not keep a task's changes from its followers", async () => {
     let progress = 1;
     const { url, clock } = await startGatewayBefore(({ action }) => {
       const task = taskText("a", { Tags: DEEP, Progress: String(progress), StartTime: '"2026-01-01T00:00:00Z"' });
@@ -115,7 +115,7 @@ describe("tags that are nested too deep", () => {
 });
 
 describe("texts that hold JSON nested too deep", () => {
-  test("are an error where the JSON is asked for; user data stays as text", async () => {
+  it("are an error where the JSON is asked for; user data stays as text", async () => {
     const { url } = await before(
       taskText("a", { TaskRequestDefinition: JSON.stringify(DEEP), UserData: JSON.stringify(DEEP) }),
     );
@@ -140,7 +140,7 @@ describe("texts that hold JSON nested too deep", () => {
 });
 
 describe("members of another shape", () => {
-  test.each([
+  it.each([
     ["a truth", "true"],
     ["an object", "{}"],
     ["a list", '["x"]'],
@@ -165,7 +165,7 @@ describe("members of another shape", () => {
     expect(await query(url, `{ task(${KEY}) { elapsedMs expiresAt pollAfterMs } }`)).toMatchObject({ errors: [] });
   });
 
-  test.each([
+  it.each([
     "5",
     '"2026-11-26"',
     '"2026-11-26 10:00:00"',
@@ -187,7 +187,7 @@ describe("members of another shape", () => {
     expect(list.errors).toEqual(["startTime", "endTime"].map((name) => refusalAt("tasks", "nodes", 0, name)));
   });
 
-  test("are a start that is none, and the cursor of a list that is ordered by it is good", async () => {
+  it("are a start that is none, and the cursor of a list that is ordered by it is good", async () => {
     const { url } = await before("", page(taskText("a", { StartTime: '"soon"' }), taskText("b")));
     const list = (after: string): string =>
       `{ tasks(projectName: "immtest", first: 1, ${BY_START}, ${after}) { nodes { taskId } pageInfo { endCursor } } }`;
@@ -197,7 +197,7 @@ describe("members of another shape", () => {
     expect(second).toMatchObject({ data: { tasks: { nodes: [{ taskId: "b" }] } }, errors: [] });
   });
 
-  test("do not take the page of a list with them", async () => {
+  it("do not take the page of a list with them", async () => {
     const odd = ["null", "7", "{}", taskText("", {}), taskText("x", { TaskType: "null" })];
     const { url } = await before("", page(...odd, taskText("b", { Status: "null" }), taskText("c", { Tags: '"x"' })));
     const answer = await query(url, `{ tasks(projectName: "immtest") { nodes { taskId status } } }`);
@@ -212,7 +212,7 @@ describe("members of another shape", () => {
     });
   });
 
-  test("are no outage, however many tasks have them", async () => {
+  it("are no outage, however many tasks have them", async () => {
     const { url, upstream } = await before(taskText("a", { Tags: DEEP }), page(taskText("a", { Tags: "7" })));
     for (let time = 0; time < 30; time += 1) {
       await query(url, `{ tasks(projectName: "immtest") { nodes { taskId tags } } }`);
@@ -222,7 +222,7 @@ describe("members of another shape", () => {
     expect(answer.data).toEqual({ tasks: { nodes: [{ taskId: "a" }] } });
   });
 
-  test("of a result are errors at their fields, and a result without an outcome is read again", async () => {
+  it("of a result are errors at their fields, and a result without an outcome is read again", async () => {
     const outcome = `{"URI":{},"Frames":{"TotalCount":2,"BlockFrames":[null,{"Label":"l","Rate":[]}]}}`;
     let result = "[]";
     const { url, upstream } = await startGatewayBefore(({ action }) =>
@@ -272,7 +272,7 @@ describe("a rerun", () => {
     };
   }
 
-  test("starts no task without what it cannot read of the pattern", async () => {
+  it("starts no task without what it cannot read of the pattern", async () => {
     expect(await rerun({ Tags: DEEP })).toEqual({ codes: ["UPSTREAM_INVALID_RESPONSE"], creates: [] });
     expect(await rerun({ UserData: "{}" })).toEqual({ codes: ["UPSTREAM_INVALID_RESPONSE"], creates: [] });
     expect(await rerun({ TaskRequestDefinition: JSON.stringify(DEEP) })).toEqual({
@@ -283,7 +283,7 @@ describe("a rerun", () => {
     expect(await rerun({ TaskRequestDefinition: tagsInText })).toEqual({ codes: ["INVALID_INPUT"], creates: [] });
   });
 
-  test("is made of what it can read", async () => {
+  it("is made of what it can read", async () => {
     expect(await rerun({ Tags: nested(60), Code: "{}" })).toEqual({
       codes: [],
       creates: ["CreateFigureClusteringTask"],
@@ -294,7 +294,7 @@ describe("a rerun", () => {
 describe("a word of status that nobody knows", () => {
   const document = `subscription { taskProgress(${KEY}) { status isDone progress error { code } endTime pollAfterMs } }`;
 
-  test("ends a task together with an end time: its stream completes, and it is kept like a final one", async () => {
+  it("ends a task together with an end time: its stream completes, and it is kept like a final one", async () => {
     let members: Record<string, string> = {};
     const { url, clock, upstream } = await startGatewayBefore(({ action }) => {
       const task = taskText("a", members);
@@ -324,7 +324,7 @@ describe("a word of status that nobody knows", () => {
     expect(upstream.requests).toHaveLength(calls);
   });
 
-  test.each([
+  it.each([
     ["a word without an end time", { Status: '"Canceled"' }],
     ["a word with an end time that is none", { Status: '"Canceled"', EndTime: '"later"' }],
     ["no word", { Status: "null", EndTime: '"2026-01-15T08:00:00Z"' }],

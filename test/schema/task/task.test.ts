@@ -5,8 +5,7 @@ import { keyArguments, query } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
 import { connect, subscribe } from "../../support/subscribe.js";
-
-const RUN = { taskType: "FileCompression", taskId: "run" };
+import { RUN } from "../../support/tasks.js";
 
 describe("Query.task", () => {
   it("answers every field of a task that has ended", async () => {

@@ -6,8 +6,8 @@ import { keyArguments, query } from "../../support/query.js";
 import { withTimePassing } from "../../support/manual-clock.js";
 import { RawSocket, subscribeMessage } from "../../support/raw-socket.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
+import { RUN } from "../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const KEY = keyArguments(RUN);
 const FOLLOW = `subscription { taskProgress(${KEY}) { status progress } }`;
 

@@ -17,8 +17,8 @@ import { disposeAfterTest, startGateway, type RunningGateway, type StartOptions 
 import { actionsOf } from "../../support/start-reader.js";
 import { MULTIPART, openStream, SseStream, subscribeBySse } from "../../support/stream-request.js";
 import { connect } from "../../support/subscribe.js";
+import { RUN } from "../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const LOOK = `query Look { task(${keyArguments(RUN)}) { status } }`;
 const FOLLOW = `subscription Follow { taskProgress(${keyArguments(RUN)}) { status } }`;
 const OTHER = "{ taskTypes { name } }";

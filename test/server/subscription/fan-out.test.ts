@@ -6,8 +6,8 @@ import { keyArguments, keyLiteral } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { subscribeByMultipart, subscribeBySse } from "../../support/stream-request.js";
 import { connect, subscribe } from "../../support/subscribe.js";
+import { RUN } from "../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { taskId status progress } }`;
 const FOLLOW_BOTH = `subscription { taskEvents(keys: [${["a", "b"]
   .map((taskId) => keyLiteral({ ...RUN, taskId }))

@@ -7,8 +7,8 @@ import { keyArguments } from "../../support/query.js";
 import { askRaw, RawHttp } from "../../support/raw-http.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { MULTIPART } from "../../support/stream-request.js";
+import { RUN } from "../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { status } }`;
 /** Lacks its variable. */
 const MISFIT = `subscription ($id: String!) { taskProgress(${keyArguments(RUN).replace('"run"', "$id")}) { status } }`;

@@ -1,4 +1,4 @@
-import { describe, expect, it, jest, test } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { InvalidDefinitionError } from "../../../src/errors.js";
 import { parseDefinition, showDefinition } from "../../../src/tasks/definition/request-definition.js";
 
@@ -147,7 +147,7 @@ it("is searched for JSON in a thousand texts that are none, and no more", () => 
 });
 
 describe("names of secrets", () => {
-  test.each([
+  it.each([
     "Password",
     "PASSWORD",
     "userPassword",
@@ -188,7 +188,7 @@ describe("names of secrets", () => {
     expect(shownValue(text)).toEqual({ [name]: "[redacted]", Sources: [{ [name]: "[redacted]" }] });
   });
 
-  test.each([
+  it.each([
     "KeyFrame",
     "keyframes",
     "Key",
@@ -246,7 +246,7 @@ describe("names of secrets", () => {
 });
 
 describe("secrets beside their name", () => {
-  test.each([
+  it.each([
     [
       { Name: "Password", Value: "hunter2" },
       { Name: "Password", Value: "[redacted]" },
@@ -293,7 +293,7 @@ describe("secrets beside their name", () => {
     expect(shownValue(JSON.stringify({ Headers: headers }))).toEqual({ Headers: shown });
   });
 
-  test.each([
+  it.each([
     ["oss://b/o?Signature=hunter2&Expires=1", "oss://b/o?Signature=[redacted]&Expires=1"],
     ["https://h/o?x-oss-security-token=hunter2&a=b", "https://h/o?x-oss-security-token=[redacted]&a=b"],
     ["https://h/o?x-oss-credential=hunter2#access_token=hunter2", "https://h/o?x-oss-credential=[redacted]"],
@@ -317,7 +317,7 @@ describe("secrets beside their name", () => {
     expect(shownValue(JSON.stringify({ URI: url }))).toEqual({ URI: shown });
   });
 
-  test.each([
+  it.each([
     JSON.stringify(JSON.stringify({ Password: "hunter2" })),
     JSON.stringify([JSON.stringify({ a: [{ name: "Password", value: "hunter2" }] })]),
     'data: {"Password":"hunter2"}',

@@ -1,6 +1,6 @@
 /** What is read out of a task's texts is read once, whatever asks for it. */
 
-import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { MAX_BODY_BYTES } from "../../../src/imm/wire/response-body.js";
 import { TaskTexts } from "../../../src/tasks/definition/task-texts.js";
 import { query } from "../../support/query.js";
@@ -39,7 +39,7 @@ describe("60 tasks under many aliases", () => {
   const texts = tasks.flatMap(({ TaskRequestDefinition, UserData }) => [TaskRequestDefinition, UserData]);
   const DOCUMENT = `{ tasks(projectName: "immtest") { nodes { ...All } } } ${aliases(75)}`;
 
-  test("have their texts parsed once, in all operations together", async () => {
+  it("have their texts parsed once, in all operations together", async () => {
     const { url } = await startGatewayBefore(() => JSON.stringify({ Tasks: tasks }), { maxOperationCost: 1_000_000 });
     const parsesOf = countParses(texts);
     const first = await query<{ tasks: { nodes: Record<string, unknown>[] } }>(url, DOCUMENT);
@@ -57,7 +57,7 @@ describe("60 tasks under many aliases", () => {
     expect(parsesOf()).toEqual(texts.map(() => 1));
   });
 
-  test("have texts that cannot be read tried once as well", async () => {
+  it("have texts that cannot be read tried once as well", async () => {
     const bad = { ...tasks[0], UserData: "{no", TaskRequestDefinition: '{"Mode":"prefix","Pass' };
     const { url } = await startGatewayBefore(() => JSON.stringify({ Tasks: [bad] }), { maxOperationCost: 1_000_000 });
     const parsesOf = countParses([bad.UserData, bad.TaskRequestDefinition]);
@@ -67,7 +67,7 @@ describe("60 tasks under many aliases", () => {
     expect(parsesOf()).toEqual([1, 1]);
   });
 
-  test("have them parsed once in a stream too, while only their progress changes", async () => {
+  it("have them parsed once in a stream too, while only their progress changes", async () => {
     let progress = 1;
     const [task] = tasks;
     const { url, clock } = await startGatewayBefore(({ action }) => {
@@ -90,7 +90,7 @@ describe("60 tasks under many aliases", () => {
 });
 
 describe("TaskTexts", () => {
-  test("forgets what was least recently asked for, beyond the bound", () => {
+  it("forgets what was least recently asked for, beyond the bound", () => {
     const texts = new TaskTexts({ isRedacted: true });
     const textOf = (name: string): string => JSON.stringify({ [name]: "x".repeat(MAX_BODY_BYTES / 4) });
     const names = ["a", "b", "c", "d", "e"];
@@ -99,13 +99,13 @@ describe("TaskTexts", () => {
     expect(texts.definitionOf(textOf("a"))).not.toBe(first[0]);
   });
 
-  test("keeps the longest text that an answer has room for", () => {
+  it("keeps the longest text that an answer has room for", () => {
     const texts = new TaskTexts({ isRedacted: true });
     const text = JSON.stringify("x".repeat(MAX_BODY_BYTES - 100));
     expect(texts.definitionOf(text)).toBe(texts.definitionOf(text));
   });
 
-  test("shows secrets only where it may", () => {
+  it("shows secrets only where it may", () => {
     const text = '{"Password":"hunter2"}';
     expect(new TaskTexts({ isRedacted: true }).definitionOf(text).text).not.toContain("hunter2");
     expect(new TaskTexts({ isRedacted: false }).definitionOf(text).text).toBe(text);

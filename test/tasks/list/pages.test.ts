@@ -13,8 +13,7 @@ import { disposeAfterTest, manualClockNow, QUICK_LIMITS } from "../../support/st
 import { EVERY_SECOND } from "../../support/next-poll.js";
 import { connect, subscribe } from "../../support/subscribe.js";
 import type { ManualClock } from "../../support/manual-clock.js";
-
-const RUN = { taskType: "FileCompression", taskId: "run" };
+import { RUN } from "../../support/tasks.js";
 
 /** An IMM whose lists go on and on; its GetTask knows a task that runs. */
 type NextToken = (page: number) => string;

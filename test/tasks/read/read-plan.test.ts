@@ -8,8 +8,8 @@ import {
 import { chooseListed, nextQuestion, type ReadState, type WantedTask } from "../../../src/tasks/read/read-plan.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import { NO_PARTS } from "../../../src/tasks/task.js";
+import { PROGRESS } from "../../support/tasks.js";
 
-const PROGRESS = { ...NO_PARTS, progress: true };
 const DEFINITION = { ...NO_PARTS, definition: true };
 const EVENT_ID = { ...NO_PARTS, eventId: true };
 

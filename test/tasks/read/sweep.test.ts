@@ -1,17 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { ForbiddenError, UpstreamUnavailableError } from "../../../src/errors.js";
-import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
+import { keyOf, PROGRESS } from "../../support/tasks.js";
 import { uncalled } from "../../support/uncalled.js";
-
-const PROGRESS = { ...NO_PARTS, progress: true };
-
-function keyOf(taskId: string, taskType = "FileCompression"): TaskKey {
-  return { projectName: "immtest", taskType, taskId };
-}
 
 function ids(count: number, prefix = "task"): readonly string[] {
   return Array.from({ length: count }, (_value, index) => `${prefix}-${String(index).padStart(5, "0")}`);

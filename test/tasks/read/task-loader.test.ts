@@ -3,6 +3,7 @@ import { BadUserInputError, NotFoundError } from "../../../src/errors.js";
 import { TaskLoader, type ReadEach } from "../../../src/tasks/read/task-loader.js";
 import { NO_PARTS, type TaskKey, type TaskParts } from "../../../src/tasks/task.js";
 import { fromGetTask, type TaskSnapshot } from "../../../src/tasks/snapshot.js";
+import { PROGRESS } from "../../support/tasks.js";
 
 interface Read {
   readonly taskId: string;
@@ -10,7 +11,6 @@ interface Read {
 }
 
 const DEFINITION = { ...NO_PARTS, definition: true };
-const PROGRESS = { ...NO_PARTS, progress: true };
 
 function keyOf(taskId: string): TaskKey {
   return { projectName: "p", taskType: "FileCompression", taskId };

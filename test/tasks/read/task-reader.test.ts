@@ -6,16 +6,12 @@ import {
   UpstreamUnavailableError,
 } from "../../../src/errors.js";
 import { TaskReader } from "../../../src/tasks/read/task-reader.js";
-import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
 import { actionsOf, readOne, startReader } from "../../support/start-reader.js";
+import { keyOf, PROGRESS } from "../../support/tasks.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_PARTS, progress: true };
 const DEFINITION = { ...NO_PARTS, definition: true };
-
-function keyOf(taskId: string, taskType = "FileCompression"): TaskKey {
-  return { projectName: "immtest", taskType, taskId };
-}
 
 /** What an account gets that may read tasks but not list them. */
 async function listTasks(): Promise<never> {

@@ -9,9 +9,9 @@ import { NO_PARTS, toKeyText, type TaskKey } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, startReader, type RunningReader } from "../../support/start-reader.js";
+import { PROGRESS } from "../../support/tasks.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_PARTS, progress: true };
 const MINUTE_MS = 60_000;
 
 function keysOf(count: number, projectName = "immtest"): readonly TaskKey[] {

@@ -5,9 +5,9 @@ import { NO_PARTS } from "../../../src/tasks/task.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { startReader, type RunningReader } from "../../support/start-reader.js";
+import { PROGRESS } from "../../support/tasks.js";
 import { uncalled } from "../../support/uncalled.js";
 
-const PROGRESS = { ...NO_PARTS, progress: true };
 const PROJECT = { projectName: "immtest", parts: PROGRESS };
 
 /** The next `count` events as texts, in the order of the task ids. */

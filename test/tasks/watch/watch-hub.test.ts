@@ -1,18 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { letOthersRun } from "../../../src/clock.js";
 import { NotFoundError } from "../../../src/errors.js";
-import { NO_PARTS, type TaskKey } from "../../../src/tasks/task.js";
+import { NO_PARTS } from "../../../src/tasks/task.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { eventually } from "../../support/eventually.js";
 import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
+import { keyOf, PROGRESS } from "../../support/tasks.js";
 import { uncalled } from "../../support/uncalled.js";
-
-const PROGRESS = { ...NO_PARTS, progress: true };
-
-function keyOf(taskId: string): TaskKey {
-  return { projectName: "immtest", taskType: "FileCompression", taskId };
-}
 
 /** The next event, once what brought it is over. */
 async function nextSnapshot(stream: WatchStream): Promise<TaskSnapshot> {
@@ -391,7 +386,7 @@ describe("a refusal of the gateway's account", () => {
     const { emulator, hub, clock } = running;
     const ids = Array.from({ length: 30 }, (_, index) => `run-${index}`);
     for (const taskId of ids) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
-    const stream = hub.watch({ keys: ids.map(keyOf), parts: PROGRESS });
+    const stream = hub.watch({ keys: ids.map((taskId) => keyOf(taskId)), parts: PROGRESS });
     for (const _ of ids) await nextSnapshot(stream);
     const remove = emulator.injectFault({ kind: "refuse", code });
     await pollAgain(running);
@@ -448,7 +443,7 @@ describe("following several tasks", () => {
     const { emulator, hub, clock } = running;
     emulator.addTask({ taskType: "FileCompression", taskId: "a", startedAgoMs: 60_000 });
     emulator.addTask({ taskType: "FileCompression", taskId: "b" });
-    const stream = hub.watch({ keys: ["a", "b", "nobody", "a"].map(keyOf), parts: NO_PARTS });
+    const stream = hub.watch({ keys: ["a", "b", "nobody", "a"].map((taskId) => keyOf(taskId)), parts: NO_PARTS });
     const events = [await stream.next(), await stream.next(), await stream.next()].map(({ value }) =>
       value?.kind === "snapshot"
         ? `${value.snapshot.key.taskId} ${value.snapshot.status}`

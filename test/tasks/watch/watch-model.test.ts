@@ -8,8 +8,9 @@ import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { countAttempts } from "../../support/count-attempts.js";
 import { HISTORIES } from "../../support/histories.js";
 import { ManualClock } from "../../support/manual-clock.js";
-import { EmulatedImmClient, PROJECT, TASK_TYPE, type InjectedFailure } from "../../support/emulated-client.js";
+import { EmulatedImmClient, PROJECT, type InjectedFailure } from "../../support/emulated-client.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
+import { keyOf } from "../../support/tasks.js";
 
 /** Tasks that run from the beginning; further ones start on the way. */
 const TASKS = 12;
@@ -189,7 +190,10 @@ class World {
         const ids = step.tasks.map(idOf);
         const parts = { ...NO_PARTS, progress: step.progress };
         this.subscribers.push(
-          new Subscriber(ids, this.hub.watch({ keys: ids.map(keyOf), parts, maxStalenessMs: step.staleness })),
+          new Subscriber(
+            ids,
+            this.hub.watch({ keys: ids.map((taskId) => keyOf(taskId)), parts, maxStalenessMs: step.staleness }),
+          ),
         );
         return;
       }
@@ -238,10 +242,6 @@ class World {
 
 function idOf(task: number): string {
   return `task-${String(task).padStart(2, "0")}`;
-}
-
-function keyOf(taskId: string): { projectName: string; taskType: string; taskId: string } {
-  return { projectName: PROJECT, taskType: TASK_TYPE, taskId };
 }
 
 describe("whatever happens", () => {

@@ -12,8 +12,8 @@ import { createGateway } from "../../../../src/server/gateway.js";
 import { keyArguments, query, type QueryError } from "../../../support/query.js";
 import { withTimePassing } from "../../../support/manual-clock.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const ASKED = "/graphql?query=%7B__typename%7D";
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
 

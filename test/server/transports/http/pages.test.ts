@@ -6,8 +6,8 @@ import { askRaw } from "../../../support/raw-http.js";
 import { keyArguments } from "../../../support/query.js";
 import { startGateway } from "../../../support/start-gateway.js";
 import { MULTIPART } from "../../../support/stream-request.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const DOCUMENT = `{ task(${keyArguments(RUN)}) { status } }`;
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { status } }`;
 const APP = "https://app.example.com";

@@ -6,8 +6,8 @@ import { keyArguments, type QueryError } from "../../../support/query.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
 import { actionsOf } from "../../../support/start-reader.js";
 import { MULTIPART, openStream, subscribeByMultipart } from "../../../support/stream-request.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { id status progress } }`;
 const STOPPING = { message: "The gateway is shutting down.", extensions: { code: "UPSTREAM_UNAVAILABLE" } };
 

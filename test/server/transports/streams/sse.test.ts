@@ -7,8 +7,8 @@ import { disposeAfterTest, startGateway } from "../../../support/start-gateway.j
 import { actionsOf } from "../../../support/start-reader.js";
 import { openStream, SseStream, subscribeByMultipart, subscribeBySse } from "../../../support/stream-request.js";
 import { connect, subscribe } from "../../../support/subscribe.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { status progress } }`;
 interface Progress {
   readonly taskProgress: { readonly status: string; readonly progress: number };

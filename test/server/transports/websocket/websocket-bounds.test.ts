@@ -12,8 +12,8 @@ import {
   type StartOptions,
 } from "../../../support/start-gateway.js";
 import { connect, subscribe } from "../../../support/subscribe.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const BIG = { taskType: "FileCompression", taskId: "big" };
 const HELLO = "{ __typename }";
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { progress } }`;

@@ -13,8 +13,8 @@ import { completeMessage, RawSocket, subscribeMessage } from "../../../support/r
 import { RecordingLogger } from "../../../support/recording-logger.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
 import { connect, subscribe } from "../../../support/subscribe.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const HELLO = "{ __typename }";
 const HELLO_ANSWER = { data: { __typename: "Query" } };
 

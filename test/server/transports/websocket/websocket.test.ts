@@ -8,8 +8,8 @@ import { keyArguments, query } from "../../../support/query.js";
 import { disposeAfterTest, startGateway, type RunningGateway } from "../../../support/start-gateway.js";
 import { actionsOf } from "../../../support/start-reader.js";
 import { connect, subscribe } from "../../../support/subscribe.js";
+import { RUN } from "../../../support/tasks.js";
 
-const RUN = { taskType: "FileCompression", taskId: "run" };
 const FOLLOW = `subscription { taskProgress(${keyArguments(RUN)}) { id status progress } }`;
 
 interface Progress {
