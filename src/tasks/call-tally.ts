@@ -6,7 +6,7 @@
 import type { TaskParts } from "./task.js";
 import { isFinal, type TaskSnapshot } from "./snapshot.js";
 
-/** The tally as it is told. */
+/** The tally as it is reported. */
 export interface CallReport {
   /** Calls to IMM that were made for this operation, every attempt counted. */
   readonly calls: number;
@@ -43,7 +43,7 @@ export class CallTally {
     this.#cachedTasks += tasks;
   }
 
-  /** Tasks were answered by a call that somebody else had caused. */
+  /** Tasks were answered by a call that another operation had caused. */
   countShared(tasks: number): void {
     this.#sharedTasks += tasks;
   }

@@ -12,10 +12,10 @@ import { RETENTION_DAYS } from "../imm/operations/operations.js";
 import { parseInstant, toEpochMs } from "./instant.js";
 import type { TaskKey, TaskParts } from "./task.js";
 
-/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that nobody knows yet: not finished, unless an end time says so. */
+/** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that is not known yet: not finished, unless an end time says so. */
 export type TaskStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "UNKNOWN";
 
-/** What an answer tells of a task. */
+/** What an answer says of a task. */
 type Answer = Partial<ImmTaskFields>;
 
 /** The plain fields, as an answer of IMM gives each, or why it does not. A new one is a member here and a field of the schema. */
@@ -39,7 +39,7 @@ export type TaskFacts = {
 const PART_NAMES = ["progress", "eventId", "definition"] as const;
 type PartName = (typeof PART_NAMES)[number];
 
-/** What changes while a task runs: where the later of two answers tells none, there is none any more. */
+/** What changes while a task runs: where the later of two answers has none, there is none any more. */
 const PASSING = { code: undefined, message: undefined };
 
 /** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
@@ -96,7 +96,7 @@ export function partOf<Name extends PartName>(
 
 /**
  * Whether the task has ended. Only IMM's word makes it so, never its absence from a list: a word that is known for final, or
- * one that nobody knows together with an end time.
+ * one that is not known together with an end time.
  */
 export function isFinal({ status, statusText, facts }: TaskSnapshot): boolean {
   if (status === "UNKNOWN") return statusText !== "" && toEpochMs(facts.endTime) !== null;
@@ -211,7 +211,7 @@ function fromFields(
   };
 }
 
-/** The snapshot of a task that was just started, as far as its create tells. */
+/** The snapshot of a task that was just started, as far as its create says it. */
 export function fromCreatedTask(
   taskType: string,
   input: CreateTaskInput,

@@ -16,7 +16,7 @@ export const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 export interface KeyUse<T> {
   readonly input: string;
   readonly expiresTick: number;
-  /** The create that is under way or was answered: whoever comes with the same key shares it. */
+  /** The create that is under way or was answered: a request with the same key shares it. */
   attempt: Promise<T> | undefined;
   /** When a create's answer was lost; null when none was. */
   lostTick: number | null;

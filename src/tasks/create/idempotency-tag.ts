@@ -33,7 +33,7 @@ export interface TaggedRequest {
 /** The mark of a create. */
 export function tagOf({ action, input, idempotencyKey, caller }: TaggedRequest): IdempotencyTag {
   const scope = JSON.stringify([caller, input.ProjectName, action, idempotencyKey]);
-  // Keyed, since everybody who may list the tasks sees the tag: an input can hold a password, which a bare digest would
+  // Keyed, since each client that may list the tasks sees the tag: an input can hold a password, which a bare digest would
   // let them try out.
   const digest = createHmac("sha256", idempotencyKey).update(toCanonicalJson(input));
   return {

@@ -141,7 +141,7 @@ const HEADED = /(?<![\w.-]|:\/\/)([\w.-]{1,100})\s*:[=:]?\s*/g;
 const OPTION = /(?<![\w.-])--?(\w[\w.-]{0,100})\s+/g;
 /** `<name>`, with attributes or without. */
 const ELEMENT = /<([\w.:-]{1,100})(?:\s[^<>]*)?>/g;
-/** A name in quotes before a colon: JSON within other text, whose end cannot be told. */
+/** A name in quotes before a colon: JSON within other text, whose end cannot be known. */
 const QUOTED_NAME = /["']([\w .-]{1,100})\\{0,32}["']\s*:/g;
 
 /** Where a value ends: where the next parameter or another word begins, with the parameters of the line, with the line. */

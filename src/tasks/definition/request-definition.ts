@@ -26,7 +26,7 @@ export interface ShownDefinition {
  * The definition without its secrets, or as it is where `isRedacted` is false.
  *
  * Text that holds no secret keeps its own spacing; JSON that holds one is written anew, with the digits that it had. Text
- * that is not JSON ends before the first word that may name a secret: what follows cannot be told apart.
+ * that is not JSON ends before the first word that may name a secret: what follows cannot be distinguished.
  */
 export function showDefinition(text: string, isRedacted = true): ShownDefinition {
   try {

@@ -24,12 +24,12 @@ const SHORT_WORD = /^(?:aksk|ak|sk|sig|pw)$/;
 /** Within the whole name: which RAM role is assumed, and the pass that stands alone. */
 const WHOLE_NAME = /^pass$|(?:assume|execution|iam|ram|service|session)role|role(?:arn|name|session)/;
 
-/** What is told of a secret and is none: by the last word, or by the first. */
+/** What describes a secret and is none: by the last word, or by the first. */
 const HARMLESS_END =
   /^(?:algorithm|bucket|count|cutter|date|duration|enabled|encoding|expiration|expires|expiry|format|frames?|length|limit|method|mode|required|size|time|timestamp|ttl|type|version)$/;
 const HARMLESS_START = /^(?:max|min|num|total)$/;
 
-/** What is in every such name, without what stands between its words: most names are told apart by it, in no time. */
+/** What is in every such name, without what stands between its words: most names are decided by it, in no time. */
 const HINT = /ak|sk|sig|pw|pass|secret|token|authorization|cookie|bearer|jwt|credential|key|role|policy/i;
 
 /** Longer ones are no names, but text. */

@@ -21,7 +21,7 @@ export interface InstantRange {
 /** Which tasks; absent and null do not filter. */
 export interface TaskFilter {
   readonly taskTypes?: readonly string[] | null;
-  /** IMM takes one of these three: it finds nothing by a word that nobody knows. */
+  /** IMM takes one of these three: it finds nothing by another word. */
   readonly status?: Exclude<TaskStatus, "UNKNOWN"> | null;
   readonly tag?: { readonly key: string; readonly value: string } | null;
   readonly startTime?: InstantRange | null;
@@ -75,7 +75,7 @@ export function parseFirst(value: number | null | undefined, max: number): numbe
   throw new BadUserInputError("first", `Expected \`first\` to be from 1 to ${max}, got ${first}.`);
 }
 
-/** In one order and once each: whoever asks for the same types asks the same. */
+/** In one order and once each: two lists of the same types are the same question. */
 function parseTaskTypes(taskTypes: readonly string[]): readonly string[] {
   if (taskTypes.length < 1 || taskTypes.length > MAX_TASK_TYPES) {
     throw new BadUserInputError(

@@ -1,7 +1,7 @@
 /**
  * Lists the tasks of a project, over as many pages of IMM as are asked for.
  *
- * The resolver calls it, it calls the `ImmClient`, and the reader learns every task it meets. One per process: those who
+ * The resolver calls it, it calls the `ImmClient`, and the reader learns every task it meets. One per process: operations that
  * ask for the same page at the same time share it. It never counts, never reads backwards and keeps no page.
  */
 
@@ -21,7 +21,7 @@ import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 export interface TaskListerOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
-  /** Is told of every task on every page, and answers with all that is known of it. */
+  /** Called with each task on each page; answers with all that is known of it. */
   readonly learn: (snapshot: TaskSnapshot) => TaskSnapshot;
 }
 
@@ -33,9 +33,9 @@ export interface ListPart {
   readonly after: string | undefined;
   /** Whether the request definitions are wanted. */
   readonly definition: boolean;
-  /** Aborted when nobody wants the rest. */
+  /** Aborted when the rest is not wanted. */
   readonly signal: AbortSignal;
-  /** Counts what the list costs. @default nobody counts */
+  /** Counts what the list costs. @default it is not counted */
   readonly tally?: CallTally | undefined;
 }
 

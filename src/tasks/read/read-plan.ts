@@ -52,7 +52,7 @@ export function nextQuestion(state: ReadState): NextQuestion {
   return { ask: listed === "absent" ? "confirm" : "task", definition };
 }
 
-/** What goes on without being listed has no progress to tell. */
+/** What goes on without being listed has no progress to show. */
 function withNoProgress(known: TaskSnapshot): TaskSnapshot {
   return isFinal(known) ? known : { ...known, progressAskedTick: known.observedTick };
 }

@@ -1,7 +1,7 @@
 /**
  * Which lists show the running tasks that are wanted, in the fewest calls. Pure.
  *
- * A page carries up to a hundred tasks, but also those of everybody else. So many tasks are looked for on the pages since the
+ * A page carries up to a hundred tasks, but also those of all others. So many tasks are looked for on the pages since the
  * first of them started; where those would carry mostly tasks of others, in narrow lists around the start of each.
  */
 
@@ -29,7 +29,7 @@ const MIN_NARROW_PAGES = 5;
 
 /**
  * @param running - snapshots of running tasks of one project, at least one.
- * @param foreignRunning - how many tasks of others the wide list carries along; null while nobody knows.
+ * @param foreignRunning - how many tasks of others the wide list carries along; null while that is not known.
  */
 export function planSweep(running: readonly TaskSnapshot[], foreignRunning: number | null): SweepPlan {
   const groups = groupByStart(running);

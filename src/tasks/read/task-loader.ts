@@ -23,7 +23,7 @@ export interface TaskLoaderOptions {
   readonly readEach: ReadEach;
   /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
   readonly maxTasksPerOperation: number;
-  /** Counts what the operation costs, when somebody wants to know. */
+  /** Counts what the operation costs, when that is asked for. */
   readonly tally?: CallTally | undefined;
   /** Whether the client still waits. @default it does */
   readonly isWanted?: (() => boolean) | undefined;

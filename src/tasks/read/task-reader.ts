@@ -48,9 +48,9 @@ export interface ReadRequest {
 export interface ReadOptions {
   /** Whose turn it is when calls have to wait. @default CallPriority.query */
   readonly priority?: number | undefined;
-  /** Counts what is done for the operation. @default nobody counts */
+  /** Counts what is done for the operation. @default it is not counted */
   readonly tally?: CallTally | undefined;
-  /** Called with each attempt of a call. @default nobody wants to know */
+  /** Called with each attempt of a call. @default nothing is called */
   readonly onAttempt?: (() => void) | undefined;
   /** Whether the caller still waits: what it alone would cause is not begun once it does not. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
@@ -61,7 +61,7 @@ export interface ReadOptions {
   readonly isOfWatch?: boolean | undefined;
 }
 
-/** Is told of every snapshot that is newly known, merged with what the memory holds of its task. */
+/** Called with each snapshot that is newly known, merged with what the memory holds of its task. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
 /** One task that is wanted. */
@@ -131,12 +131,12 @@ export class TaskReader {
     return readPages(request, async (page) => this.#readPage(page, toCallOptions(options), new Set()), pages);
   }
 
-  /** Takes in what a create has told of its task, and answers with all that is known of it now. */
+  /** Takes in what a create has answered about its task, and answers with all that is known of it now. */
   learnCreated(snapshot: TaskSnapshot): TaskSnapshot {
     return this.#keep(snapshot);
   }
 
-  /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when nobody knows. */
+  /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when that is not known. */
   immTimeAt(projectName: string, tick: number): number {
     return this.#sweeper.immTimeAt(projectName, tick);
   }
@@ -244,7 +244,7 @@ export class TaskReader {
     return this.#keep(fromGetTask(key, task, { askedDefinition, observed }));
   }
 
-  /** Keeps what a list shows, unless nobody has asked for it and the memory is needed for what somebody has. */
+  /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #keepListed(snapshot: TaskSnapshot, wanted: ReadonlySet<string>): TaskSnapshot {
     const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
     const keyText = toKeyText(snapshot.key);

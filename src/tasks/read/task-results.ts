@@ -50,12 +50,12 @@ export class TaskResults {
   }
 }
 
-/** Whether IMM tells what the task came to. */
+/** Whether IMM has an action that says what the task came to. */
 export function hasResult({ key, status }: TaskSnapshot): boolean {
   return status === "SUCCEEDED" && resultOperationOf(key.taskType) !== undefined;
 }
 
-/** Whether the outcome is there, and nobody will decide otherwise. */
+/** Whether the outcome is there, and will not change. */
 function isSettled(taskType: string, result: ImmTaskResult): boolean {
   const outcome = result[toCamelCase(resultOperationOf(taskType)?.outcome ?? "")];
   if (outcome === undefined || outcome instanceof Error) return false;

@@ -92,7 +92,7 @@ export class TaskSweeper {
     }
   }
 
-  /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when nobody knows. */
+  /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when that is not known. */
   immTimeAt(projectName: string, tick: number): number {
     return this.#lessonsOf(projectName).immAheadMs + tick;
   }

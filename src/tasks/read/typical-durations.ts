@@ -1,5 +1,5 @@
 /**
- * How long tasks take: a guess at the rest of a running one, by its pace once that tells something, before that by what
+ * How long tasks take: a guess at the rest of a running one, by its pace once that says something, before that by what
  * tasks of its type have taken here. The reader lets it learn from every task that it sees ended; kept in memory, bounded,
  * and gone with the process.
  */
@@ -41,11 +41,11 @@ export interface RunningView {
   readonly ageMs: number;
   /** Percent, or null when IMM does not say. */
   readonly progress: number | null;
-  /** How long tasks of the type have taken here, in milliseconds, or null when nobody knows. */
+  /** How long tasks of the type have taken here, in milliseconds, or null when that is not known. */
   readonly typicalDurationMs: number | null;
 }
 
-/** Milliseconds until the task should be over; null when there is nothing to tell from, or that time has passed. */
+/** Milliseconds until the task should be over; null when there is nothing to go by, or that time has passed. */
 export function estimatedRestMs({ ageMs, progress, typicalDurationMs }: RunningView): number | null {
   const restMs =
     progress !== null && progress >= MIN_TELLING_PROGRESS

@@ -11,19 +11,19 @@ export interface PollRate {
   readonly watchCallsPerSecond: number;
   /** Milliseconds from one poll to the next at least. */
   readonly minPollIntervalMs: number;
-  /** Milliseconds from one poll to the next at most, unless everybody who watches accepts more. */
+  /** Milliseconds from one poll to the next at most, unless all followers accept more. */
   readonly maxPollIntervalMs: number;
 }
 
-/** How old what they see may be, by the word of those who watch. */
+/** How old what followers see may be, as they ask. */
 export interface AskedStaleness {
-  /** The least number of milliseconds that anybody asks for; `Infinity` when nobody asks. */
+  /** The least number of milliseconds that a follower asks for; `Infinity` when none does. */
   readonly leastMs: number;
-  /** Whether everybody asks for one. */
+  /** Whether all of them ask for one. */
   readonly isAskedByAll: boolean;
 }
 
-/** Nobody watches. */
+/** There is no follower. */
 export const NOBODY_ASKS: AskedStaleness = { leastMs: Infinity, isAskedByAll: true };
 
 /** The same with one more who watches. */

@@ -1,5 +1,5 @@
 /**
- * The calls of a watched project: for tasks through the reader, which finds the fewest; for those who follow the whole
+ * The calls of a watched project: for tasks through the reader, which finds the fewest; for the followers of the whole
  * project by lists of all that runs, and of what has ended since. The `ProjectWatch` says when.
  */
 
@@ -22,9 +22,9 @@ export interface ProjectPollOptions {
   readonly maxPages: number;
   /** Milliseconds after which what has ended is listed again for a discovery, whether one of its tasks is missing or not. */
   readonly maxPollIntervalMs: number;
-  /** Lets those who follow the project follow these tasks too; false when nobody wants the next page. */
+  /** Lets the followers of the project follow these tasks too; false when the next page is not wanted. */
   readonly onFound: (discovery: TaskDiscovery, tasks: readonly TaskSnapshot[]) => boolean;
-  /** Told of what could not be asked for. */
+  /** Called with what could not be asked for. */
   readonly onFailure: (of: TaskWatch | TaskDiscovery, error: Error) => void;
 }
 

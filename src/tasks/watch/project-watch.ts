@@ -33,7 +33,7 @@ export interface ProjectWatchOptions {
   readonly room: () => number;
   /** Pages that one list of the project may have. */
   readonly maxPages: number;
-  /** Called once, when nobody follows the project or a task of it any more. */
+  /** Called once, when neither the project nor a task of it has a follower any more. */
   readonly onEnd: () => void;
 }
 
@@ -51,9 +51,9 @@ export class ProjectWatch {
   readonly #discoveries = new Map<string, TaskDiscovery>();
   /** What each subscriber asks for, in milliseconds. */
   readonly #staleness = new Map<WatchStream, number | undefined>();
-  /** What all of them ask for; undefined until somebody wants to know after one has left. */
+  /** What all of them ask for; undefined until it is asked for after one has left. */
   #asked: AskedStaleness | undefined = NOBODY_ASKS;
-  /** The watches that somebody waits for, and nobody asks for yet. */
+  /** The watches that a follower waits for, and that are not asked for yet. */
   readonly #newcomers = new Set<TaskWatch>();
   /** Those that are asked for. */
   readonly #asking = new Set<TaskWatch>();
@@ -132,7 +132,7 @@ export class ProjectWatch {
     const discovery = known ?? new TaskDiscovery(projectName, filter, clock.tick());
     this.#discoveries.set(filterText, discovery);
     discovery.followers.set(stream, options);
-    // Lists tell its fellows only what is new.
+    // Lists bring the others only what is new.
     for (const key of discovery.running.values()) this.#follow(stream, options, key);
     if (discovery.answeredTick > -Infinity) stream.catchUp();
     if (this.#delay !== undefined) stream.delay(this.#delay);

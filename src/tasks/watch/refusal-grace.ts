@@ -1,5 +1,5 @@
 /**
- * Which failures those who follow tasks outlive. Pure.
+ * Which failures the followers of tasks outlive. Pure.
  *
  * What may succeed later by itself is outlived. So is a refusal for a while after IMM has answered the same question: keys are
  * rotated, clocks and policies mended, while thousands follow.
@@ -18,7 +18,7 @@ import type { PollRate } from "./poll-plan.js";
 const REFUSALS = [UpstreamMisconfiguredError, ForbiddenError, UpstreamRejectedError, BadUserInputError];
 
 /**
- * Whether whoever follows outlives the failure.
+ * Whether the followers outlive the failure.
  *
  * @param hasAnswered - whether IMM has answered the same question within the grace.
  */

@@ -14,7 +14,7 @@ import { toEpochMs } from "../instant.js";
 import type { FollowOptions } from "./task-watch.js";
 import type { WatchStream } from "./watch-stream.js";
 
-/** Which tasks of a project somebody follows; what is left out does not filter. */
+/** Which tasks of a project are followed; what is omitted does not filter. */
 export type DiscoveryFilter = Pick<ListQuery, "taskTypes" | "tagSelector">;
 
 /** The same text for filters that let the same tasks through. */
@@ -70,7 +70,7 @@ export class TaskDiscovery {
     return { ...this.#list, status: "Running" };
   }
 
-  /** What has ended since then, by IMM's clock; all there is where IMM has shown nothing to tell the time by. */
+  /** What has ended since then, by IMM's clock; all there is where IMM has not shown its time. */
   endedRequest(sinceMs: number): ListTasksRequest {
     if (sinceMs === -Infinity) return this.#list;
     return { ...this.#list, endTimeRange: { start: new Date(sinceMs - LIST_LAG_MS).toISOString() } };

@@ -27,9 +27,9 @@ export class TaskWatch {
   readonly key: TaskKey;
   readonly keyText: string;
   readonly #followers = new Map<WatchStream, Follower>();
-  /** Those who wait for an answer: their first one, or what the present snapshot lacks for them. */
+  /** Followers that wait for an answer: their first one, or what the present snapshot lacks for them. */
   readonly #waiting = new Set<Follower>();
-  /** What all followers need together; undefined until somebody asks after one has left. */
+  /** What all followers need together; undefined until it is asked for after one has left. */
   #parts: TaskParts | undefined = NO_PARTS;
   #snapshot: TaskSnapshot | undefined;
   #hasEnded = false;
@@ -50,12 +50,12 @@ export class TaskWatch {
     return this.#snapshot?.observedTick ?? -Infinity;
   }
 
-  /** Whether it is over: nobody follows, or the task has ended, or it cannot be followed. */
+  /** Whether it is over: it has no follower, or the task has ended, or it cannot be followed. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Whether somebody waits for an answer. */
+  /** Whether a follower waits for an answer. */
   get isAwaited(): boolean {
     return !this.#hasEnded && this.#waiting.size > 0;
   }
@@ -70,7 +70,7 @@ export class TaskWatch {
   join(stream: WatchStream, { parts }: FollowOptions): void {
     const follower: Follower = { stream, parts };
     this.#followers.set(stream, follower);
-    // Thousands may join: those who are there already are not asked again.
+    // Thousands may join: those that are there already are not asked again.
     if (this.#parts !== undefined) this.#parts = mergeParts(this.#parts, parts);
     this.#waiting.add(follower);
     if (this.#snapshot !== undefined) this.#send(follower, this.#snapshot);
@@ -104,7 +104,7 @@ export class TaskWatch {
     if (isFinal(merged) && this.#followers.size === 0) this.end();
   }
 
-  /** Ends the watch, and tells its followers why. */
+  /** Ends the watch, with the reason for its followers. */
   fail(error: Error): void {
     if (this.#hasEnded) return;
     for (const stream of this.#followers.keys()) {

@@ -47,7 +47,7 @@ export interface FollowRequest {
    * @default the schedule's own rhythm
    */
   readonly maxStalenessMs?: number | undefined;
-  /** Whether the stream tells that it has caught up, and of delays. @default false */
+  /** Whether the stream says that it has caught up, and that there is a delay. @default false */
   readonly sendsPhases?: boolean | undefined;
   /** Whether the subscriber may see a task, asked for each event: others are not given to it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
@@ -142,7 +142,7 @@ export class WatchHub {
     for (const project of this.#projects.values()) project.dispose();
   }
 
-  /** How many of these tasks nobody watches yet. */
+  /** How many of these tasks are not watched yet. */
   #countNew(byText: ReadonlyMap<string, TaskKey>): number {
     return [...byText].filter(([keyText, { projectName }]) => this.#projects.get(projectName)?.has(keyText) !== true)
       .length;

@@ -20,7 +20,7 @@ export type WatchEvent =
     }
   /** Of a task, or where `key` is null of all that is followed: then it is the last event. */
   | { readonly kind: "failure"; readonly key: TaskKey | null; readonly error: Error }
-  /** What there is has been told: after the first snapshots, and after each delay. */
+  /** What there is has been sent: after the first snapshots, and after each delay. */
   | { readonly kind: "caughtUp" }
   /** IMM cannot be asked at the moment. */
   | { readonly kind: "delayed"; readonly error: GatewayError };
@@ -50,7 +50,7 @@ export interface WatchStreamOptions {
   readonly onLeave: () => void;
   /** Whether the stream goes on when all its tasks have ended, since others may be opened. @default false */
   readonly isEndless?: boolean;
-  /** Whether it tells that it has caught up, and of delays. @default false */
+  /** Whether it says that it has caught up, and that there is a delay. @default false */
   readonly sendsPhases?: boolean | undefined;
   /** Whether the reader may see a task as it is now; else it gets no event of it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
@@ -67,7 +67,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   readonly #unsent: Set<string>;
   readonly #options: WatchStreamOptions;
   #isEndless: boolean;
-  /** Whether all that is to be followed is known; of an endless one, a list has to tell. */
+  /** Whether all that is to be followed is known; of an endless one, a list says it. */
   #isListed: boolean;
   #course: "catching up" | "caught up" | "delayed" = "catching up";
   #hasLeft = false;
@@ -114,7 +114,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     if (this.#course !== "caught up") this.#catchUp();
   }
 
-  /** IMM cannot be asked at the moment. Told once, until the stream has caught up again. */
+  /** IMM cannot be asked at the moment. Sent once, until the stream has caught up again. */
   delay(error: GatewayError): void {
     if (!this.#options.sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
@@ -128,7 +128,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }
 
-  /** Gives an event to whoever reads, or keeps it in the place of an older one. What was unread as the first stays that. */
+  /** Gives an event to the reader, or keeps it in the place of an older one. What was unread as the first stays that. */
   #put(keyText: string, event: WatchEvent): void {
     if (this.#wake !== undefined) {
       this.#settle({ done: false, value: event });
