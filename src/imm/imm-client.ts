@@ -8,7 +8,7 @@
  */
 
 import type { GatewayError } from "../errors.js";
-import type { CreateAction } from "./operations/operations.js";
+import type { CreateAction, models } from "./operations/operations.js";
 
 /** What GetTask asks for. All three names are needed to find a task. */
 export interface GetTaskRequest {
@@ -47,24 +47,30 @@ export interface ListTasksRequest {
 /** A member of an answer: undefined where IMM left it out, an error where it is not of the documented shape. */
 export type Given<T> = T | undefined | GatewayError;
 
-/** What GetTask and the items of ListTasks have in common. */
-export interface ImmTaskFields {
+/** What the table says of an item of ListTasks. GetTask answers the same. */
+type ListedMembers = typeof models.TaskInfo.members;
+
+/** The type of a member, by its row. */
+type TypeOf<Row> = Row extends { readonly type: "string" }
+  ? string
+  : Row extends { readonly type: "integer" }
+    ? number
+    : Readonly<Record<string, unknown>>;
+
+/**
+ * What GetTask and the items of ListTasks have in common: each member of the row `TaskInfo` in `operations/`, so `startTime`
+ * is IMM's `StartTime`. Of `progress` only ListTasks gives a real value; `code` and `message` are the task's own error, not
+ * the request's, and may be empty; times are RFC 3339 with up to nine digits of seconds; `tags` are nested at most
+ * `MAX_JSON_DEPTH` deep; `taskRequestDefinition` is text that is normally JSON.
+ */
+export type ImmTaskFields = {
+  readonly [Name in Exclude<keyof ListedMembers, "TaskId" | "TaskType" | "Status"> as Uncapitalize<Name>]: Given<
+    TypeOf<ListedMembers[Name]>
+  >;
+} & {
   /** `Running`, `Succeeded`, `Failed`, in any case, or a word that is not known yet. Empty where a list says nothing. */
   readonly status: string;
-  /** Percent. Only ListTasks gives a real value. */
-  readonly progress: Given<number>;
-  /** The task's own error, not the request's. May be empty text. */
-  readonly code: Given<string>;
-  readonly message: Given<string>;
-  /** RFC 3339, up to nine digits of seconds. */
-  readonly startTime: Given<string>;
-  readonly endTime: Given<string>;
-  readonly userData: Given<string>;
-  /** Nested at most `MAX_JSON_DEPTH` deep. */
-  readonly tags: Given<Readonly<Record<string, unknown>>>;
-  /** The parameters the task was created with, as text that is normally JSON. */
-  readonly taskRequestDefinition: Given<string>;
-}
+};
 
 /** A task as GetTask answers it. */
 export interface ImmTask extends ImmTaskFields {

@@ -37,7 +37,7 @@ import {
   operations,
   resultOperationOf,
   type CreateOperation,
-  type models,
+  models,
   type Operation,
 } from "../operations/operations.js";
 import { readJsonBody } from "./response-body.js";
@@ -325,17 +325,15 @@ function toTaskInfos(item: Fitting<Decoded<typeof models.TaskInfo.members>>): Im
   return [{ ...toTaskFields(item), status: fittingOf(item.Status) ?? "", taskType, taskId }];
 }
 
+/** The members that describe a task, by IMM's name and by ours. */
+const TASK_FIELDS = Object.keys(models.TaskInfo.members)
+  .filter((name) => !["TaskId", "TaskType", "Status"].includes(name))
+  .map((name) => [name, name.slice(0, 1).toLowerCase() + name.slice(1)] as const);
+
 function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
-  return {
-    progress: source.Progress,
-    code: source.Code,
-    message: source.Message,
-    startTime: source.StartTime,
-    endTime: source.EndTime,
-    userData: source.UserData,
-    tags: source.Tags,
-    taskRequestDefinition: source.TaskRequestDefinition,
-  };
+  const members = source as Readonly<Record<string, unknown>>;
+  // The cast: the type is made of the same rows.
+  return Object.fromEntries(TASK_FIELDS.map(([wireName, name]) => [name, members[wireName]])) as ImmTaskFields;
 }
 
 /** IMM may leave the id out of its answer; another id than the one asked for is not this task. */
