@@ -64,7 +64,7 @@ type TypeOf<Row> = Row extends { readonly type: "string" }
  * `MAX_JSON_DEPTH` deep; `taskRequestDefinition` is text that is normally JSON.
  */
 export type ImmTaskFields = {
-  readonly [Name in Exclude<keyof ListedMembers, "TaskId" | "TaskType" | "Status"> as Uncapitalize<Name>]: Given<
+  readonly [Name in Exclude<keyof ListedMembers, "TaskId" | "TaskType" | "Status"> as Uncapitalize<Name>]?: Given<
     TypeOf<ListedMembers[Name]>
   >;
 } & {

@@ -20,14 +20,6 @@ const ALL_NEEDS = { definition: true, progress: true, eventId: true };
 
 const NOTHING: ImmTask = {
   status: "Running",
-  progress: undefined,
-  code: undefined,
-  message: undefined,
-  startTime: undefined,
-  endTime: undefined,
-  userData: undefined,
-  tags: undefined,
-  taskRequestDefinition: undefined,
   requestId: undefined,
   eventId: undefined,
 };

@@ -33,14 +33,6 @@ const request: GetTaskRequest = { projectName: "p", taskType: "FileCompression",
 
 const task: ImmTask = {
   status: "Running",
-  progress: undefined,
-  code: undefined,
-  message: undefined,
-  startTime: undefined,
-  endTime: undefined,
-  userData: undefined,
-  tags: undefined,
-  taskRequestDefinition: undefined,
   requestId: "R",
   eventId: undefined,
 };

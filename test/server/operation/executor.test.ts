@@ -112,16 +112,8 @@ describe("an answer that is too large", () => {
 function createClient(tags: Readonly<Record<string, unknown>>): ImmClient {
   const task: ImmTask = {
     status: "Succeeded",
-    progress: undefined,
-    code: undefined,
-    message: undefined,
-    startTime: undefined,
-    endTime: undefined,
-    userData: undefined,
-    taskRequestDefinition: undefined,
     requestId: undefined,
     eventId: undefined,
-    tags: undefined,
   };
   return { ...uncalled, getTask: async ({ taskId }) => ({ ...task, ...(taskId === "odd" && { tags }) }) };
 }

@@ -16,16 +16,7 @@ const ALL = parseListQuery("immtest", null, null);
 const { signal } = new AbortController();
 
 /** What a client may leave out of a task. */
-const UNSENT = {
-  progress: undefined,
-  code: undefined,
-  message: undefined,
-  startTime: undefined,
-  endTime: undefined,
-  userData: undefined,
-  tags: undefined,
-  taskRequestDefinition: undefined,
-};
+const UNSENT = {};
 
 interface RunningLister extends RunningReader {
   readonly lister: TaskLister;

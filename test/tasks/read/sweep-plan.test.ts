@@ -13,13 +13,7 @@ function running(startedAt: number, taskType = "FileCompression"): TaskSnapshot 
       taskId: `${taskType}-${startedAt}`,
       status: "Running",
       progress: 1,
-      code: undefined,
-      message: undefined,
       startTime: new Date(startedAt).toISOString(),
-      endTime: undefined,
-      userData: undefined,
-      tags: undefined,
-      taskRequestDefinition: undefined,
     },
     { requestId: undefined, observed: { at: T, tick: 0 } },
   );
