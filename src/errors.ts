@@ -59,6 +59,8 @@ export interface GatewayErrorDetails {
   readonly imm?: ImmFault | undefined;
   /** Milliseconds after which trying again makes sense, when that is known. */
   readonly retryAfterMs?: number | undefined;
+  /** What was thrown before it. No client sees it; of the vendor's stack it holds the class, the code and the place. */
+  readonly cause?: unknown;
 }
 
 /** The base of every error that a client may see as it is. */
@@ -72,7 +74,7 @@ export abstract class GatewayError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: GatewayErrorDetails = {}) {
-    super(message);
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.imm = details.imm;
     this.retryAfterMs = details.retryAfterMs;
@@ -213,12 +215,13 @@ const LISTEN_FAILURES: Readonly<Record<string, string>> = {
 export function toListenError(thrown: unknown, host: string, port: number): Error {
   const error = toError(thrown);
   const reason = "code" in error ? LISTEN_FAILURES[String(error.code)] : undefined;
-  return reason === undefined ? error : new ConfigurationError(`Cannot listen on ${host}:${port}: it ${reason}.`);
+  if (reason === undefined) return error;
+  return new ConfigurationError(`Cannot listen on ${host}:${port}: it ${reason}.`, { cause: error });
 }
 
 /** Anything thrown, as an `Error`. */
 export function toError(thrown: unknown): Error {
-  return isNativeError(thrown) ? thrown : new Error(String(thrown));
+  return isNativeError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
 }
 
 /** Marks a branch that the types rule out. */

@@ -11,8 +11,10 @@ export type { ApolloManifest, OperationManifest } from "./server/operation/opera
 export { createOpenApi, OpenApiImmClient } from "./imm/wire/openapi-client.js";
 export type {
   AccessKey,
+  ModuleLoader,
   OpenApi,
   OpenApiHandle,
+  OpenApiImmClientOptions,
   OpenApiOptions,
   OpenApiParams,
   OpenApiRequest,
@@ -21,11 +23,13 @@ export type {
 export { endpointOfRegion, parseEndpoint } from "./imm/wire/endpoints.js";
 export type { Endpoint } from "./imm/wire/endpoints.js";
 export type {
+  CallOptions,
   CreatedTask,
   CreateTaskInput,
   CreateTaskRequest,
   GetResultRequest,
   GetTaskRequest,
+  Given,
   ImmClient,
   ImmTask,
   ImmTaskFields,
@@ -36,7 +40,7 @@ export type {
   TimeRange,
 } from "./imm/imm-client.js";
 export { taskTypes } from "./imm/operations/operations.js";
-export type { CreateAction, TaskTypeFacts } from "./imm/operations/operations.js";
+export type { CreateAction, Evidence, Stage, TaskTypeFacts } from "./imm/operations/operations.js";
 
 export { EMULATOR_REGION, startEmulator } from "./emulator/emulator.js";
 export type {
@@ -52,9 +56,12 @@ export type {
   TaskLife,
   TaskOutcome,
 } from "./emulator/emulator.js";
+export type { Pace, TaskIdentity } from "./emulator/task-life.js";
 export { demoTasks, startDemo } from "./emulator/demo.js";
+export type { DemoOptions, DemoTask } from "./emulator/demo.js";
 
-export { createSchema, printGatewaySchema } from "./schema/build-schema.js";
+export { printGatewaySchema } from "./schema/build-schema.js";
+export type { SchemaOptions } from "./schema/build-schema.js";
 export { parseGlobalTaskId, toGlobalTaskId } from "./tasks/task-id.js";
 export type { RegionalTaskKey } from "./tasks/task-id.js";
 export type { TaskKey } from "./tasks/task.js";
@@ -62,11 +69,15 @@ export type { TaskKey } from "./tasks/task.js";
 export {
   BadUserInputError,
   ConfigurationError,
+  CredentialsUnavailableError,
   ForbiddenError,
   GatewayError,
+  IdempotencyKeyReusedError,
   InvalidDefinitionError,
   NotFoundError,
+  OutcomeUnknownError,
   RateLimitedError,
+  UnauthenticatedError,
   UpstreamInvalidResponseError,
   UpstreamMisconfiguredError,
   UpstreamRejectedError,
@@ -74,7 +85,7 @@ export {
   UpstreamTimeoutError,
   UpstreamUnavailableError,
 } from "./errors.js";
-export type { ErrorCode, ImmFault } from "./errors.js";
+export type { ErrorCode, GatewayErrorDetails, ImmFault } from "./errors.js";
 export { systemClock } from "./clock.js";
 export type { Clock, Timer } from "./clock.js";
-export type { Logger } from "./log.js";
+export type { Logger, LogMethod } from "./log.js";

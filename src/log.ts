@@ -5,7 +5,8 @@
  * credential: the error border in `imm/openapi-client` has removed them before an error reaches any caller.
  */
 
-type LogMethod = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+/** Writes one line: facts as fields, and a fixed sentence. */
+export type LogMethod = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 /** A structured logger; a pino logger is one. */
 export interface Logger {

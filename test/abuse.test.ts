@@ -241,12 +241,15 @@ describe("a gateway", () => {
 
   it("names the port that is taken, and the address that is not this machine's", async () => {
     const { port } = await create().start();
-    await expect(create({ port }).start()).rejects.toThrow(
-      new ConfigurationError(`Cannot listen on 127.0.0.1:${port}: it is in use by another program.`),
-    );
-    await expect(create({ host: "192.0.2.1" }).start()).rejects.toThrow(
-      new ConfigurationError("Cannot listen on 192.0.2.1:0: it is not an address of this machine."),
-    );
+    await expect(create({ port }).start()).rejects.toMatchObject({
+      name: "ConfigurationError",
+      message: `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
+      cause: { code: "EADDRINUSE" },
+    });
+    await expect(create({ host: "192.0.2.1" }).start()).rejects.toMatchObject({
+      name: "ConfigurationError",
+      message: "Cannot listen on 192.0.2.1:0: it is not an address of this machine.",
+    });
   });
 
   it("may be started again when its port was taken", async () => {

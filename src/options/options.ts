@@ -44,7 +44,15 @@ export type GivenOptions = { readonly [Name in keyof Options]?: Options[Name] | 
 export type CommandOptions = Options & ValuesOf<typeof commandRows>;
 
 /** One option, as the help and the manual show it. */
-export interface Setting extends Pick<Option, "placeholder" | "expected" | "range" | "effect"> {
+export interface Setting {
+  /** What a flag's value looks like, for example `<integer>`. */
+  readonly placeholder: string;
+  /** What is expected, as a refusal says it. */
+  readonly expected: string;
+  /** Of a number: its bounds, both included. */
+  readonly range?: { readonly min: number; readonly max: number };
+  /** What it does, and what happens at a bound. */
+  readonly effect: string;
   /** For example `maxKeys`: what `createGateway` calls it, unless it is of the command alone. */
   readonly name: string;
   readonly section: string;

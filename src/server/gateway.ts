@@ -33,7 +33,6 @@ import { createRefuseHost, isLoopback } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
-import { SerializedResults } from "./subscription/serialized-results.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
@@ -176,7 +175,6 @@ class ApolloGateway implements Gateway {
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
-    const formatError = createFormatError(this.#logger);
     const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -193,14 +191,12 @@ class ApolloGateway implements Gateway {
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
-      formatError,
+      formatError: createFormatError(this.#logger),
     });
     const shared = {
       ...this.#options,
       schema,
       pipeline,
-      formatError,
-      serialized: new SerializedResults((result) => pipeline.format(result)),
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),

@@ -41,7 +41,7 @@ import {
   type Operation,
 } from "../operations/operations.js";
 import { readJsonBody } from "./response-body.js";
-import { fromAnswer, fromCallFailure } from "./upstream-errors.js";
+import { fromAnswer, fromCallFailure, withoutWords } from "./upstream-errors.js";
 import { makeCall, MAX_REFUSAL_BYTES } from "./upstream-request.js";
 import {
   decodeMembers,
@@ -150,7 +150,7 @@ async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null>
     const isAbsent =
       toError(thrown).message.startsWith(`Cannot find`) && toError(thrown).message.includes(`'${IMM_SDK}'`);
     if (isAbsent) return null;
-    throw new ConfigurationError(`${IMM_SDK} is installed but does not load.`);
+    throw new ConfigurationError(`${IMM_SDK} is installed but does not load.`, { cause: withoutWords(thrown) });
   }
   const exported = (loaded as { default?: { default?: unknown } }).default;
   const client = exported?.default ?? exported;
@@ -166,16 +166,18 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
   const find = credential.getCredential.bind(credential);
   try {
     await find();
-  } catch {
+  } catch (thrown) {
     throw new ConfigurationError(
       "No Alibaba Cloud credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or provide a profile file, an OIDC role or an ECS role.",
+      { cause: withoutWords(thrown) },
     );
   }
   credential.getCredential = async () => {
     try {
       return await find();
-    } catch {
-      throw new CredentialsUnavailableError("The gateway's own credentials could not be refreshed.");
+    } catch (thrown) {
+      const cause = withoutWords(thrown);
+      throw new CredentialsUnavailableError("The gateway's own credentials could not be refreshed.", { cause });
     }
   };
   return credential;

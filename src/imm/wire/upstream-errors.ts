@@ -20,7 +20,7 @@ import {
   UpstreamThrottledError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
-  type ImmFault,
+  type GatewayErrorDetails,
 } from "../../errors.js";
 import type { Operation } from "../operations/operations.js";
 
@@ -33,80 +33,87 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
-type RefusalRule = readonly [pattern: RegExp, toError: (refusal: Refusal, imm: ImmFault) => GatewayError];
+type RefusalRule = readonly [
+  pattern: RegExp,
+  toError: (refusal: Refusal, details: GatewayErrorDetails) => GatewayError,
+];
 
 /** The first rule that matches the code wins: credential faults begin with `Invalid…` too, so they come first. */
 const RULES: readonly RefusalRule[] = [
   [
     /Throttling|^ServiceBusy|^FlowLimit/i,
-    (refusal, imm) =>
+    (refusal, details) =>
       new UpstreamThrottledError("IMM is throttling this project's requests.", {
-        imm,
+        ...details,
         retryAfterMs: refusal.retryAfterMs,
       }),
   ],
   [
     // Every attempt is signed with a new nonce, so the next one passes.
     /^SignatureNonceUsed/i,
-    (_refusal, imm) => new UpstreamUnavailableError("IMM took the request for a repeated one.", { imm }),
+    (_refusal, details) => new UpstreamUnavailableError("IMM took the request for a repeated one.", details),
   ],
   [
     /^InvalidTimeStamp|^Timestamp/i,
-    (_refusal, imm) =>
-      new UpstreamMisconfiguredError("IMM refused the gateway's clock: it is off by more than 15 minutes.", { imm }),
+    (_refusal, details) =>
+      new UpstreamMisconfiguredError("IMM refused the gateway's clock: it is off by more than 15 minutes.", details),
   ],
   [
     /AccessKey|Signature|SecurityToken|^InvalidCredentials|^Missing(Authorization|Timestamp)/i,
-    (_refusal, imm) => new UpstreamMisconfiguredError("IMM refused the gateway's own credentials.", { imm }),
+    (_refusal, details) => new UpstreamMisconfiguredError("IMM refused the gateway's own credentials.", details),
   ],
   [
     /^InvalidAction|^InvalidVersion|^InvalidProduct|^UnsupportedHTTPMethod/i,
-    (_refusal, imm) => new UpstreamMisconfiguredError("The endpoint does not serve the IMM 2020-09-30 API.", { imm }),
+    (_refusal, details) =>
+      new UpstreamMisconfiguredError("The endpoint does not serve the IMM 2020-09-30 API.", details),
   ],
   [
     /^ResourceNotFound|^(Project|Task)\w*NotFound/i,
-    (refusal, imm) => {
+    (refusal, details) => {
       const isOfProject = /project/i.test(refusal.message ?? "");
       return new NotFoundError(
         isOfProject
           ? "IMM knows no such project in this region."
           : "IMM knows no such task: the project, type or id is wrong, or the task started more than 7 days ago.",
-        { imm, isOfProject },
+        { ...details, isOfProject },
       );
     },
   ],
   [
     /AccessDenied|^Forbidden|^NoPermission|Unauthorized|not authorized/i,
-    (_refusal, imm) => new ForbiddenError("IMM denies the gateway's account this operation or project.", { imm }),
+    (_refusal, details) => new ForbiddenError("IMM denies the gateway's account this operation or project.", details),
   ],
   [
     /^Invalid|^Missing|^LimitExceeded|^ResourceAlreadyExists/i,
-    (refusal, imm) => {
+    (refusal, details) => {
       const argument = argumentOf(refusal.code ?? "");
       const what = argument === null ? "an argument" : `\`${argument}\``;
       // IMM's own sentence may repeat the value, so the code has to do.
-      return new BadUserInputError(argument, `IMM refused ${what} (${String(refusal.code)}).`, { imm });
+      return new BadUserInputError(argument, `IMM refused ${what} (${String(refusal.code)}).`, details);
     },
   ],
   [
     /^InternalError|^ServiceUnavailable|^InternalServer|^SystemError/i,
-    (_refusal, imm) => new UpstreamUnavailableError("IMM is not available.", { imm }),
+    (_refusal, details) => new UpstreamUnavailableError("IMM is not available.", details),
   ],
 ];
 
-/** The error that a refusal stands for. Never holds the vendor's text unredacted. */
-export function fromRefusal(refusal: Refusal): GatewayError {
-  const imm: ImmFault = { code: refusal.code, requestId: refusal.requestId };
+/** The error that a refusal stands for. Its message never holds the vendor's text unredacted. */
+export function fromRefusal(refusal: Refusal, cause?: unknown): GatewayError {
+  const details = { imm: { code: refusal.code, requestId: refusal.requestId }, cause };
   const rule = RULES.find(([pattern]) => pattern.test(refusal.code ?? ""));
-  if (rule !== undefined) return rule[1](refusal, imm);
+  if (rule !== undefined) return rule[1](refusal, details);
   if (refusal.httpStatus === 429) {
-    return new UpstreamThrottledError("IMM is throttling requests.", { imm, retryAfterMs: refusal.retryAfterMs });
+    return new UpstreamThrottledError("IMM is throttling requests.", {
+      ...details,
+      retryAfterMs: refusal.retryAfterMs,
+    });
   }
-  if (refusal.httpStatus >= 500) return new UpstreamUnavailableError("IMM is not available.", { imm });
+  if (refusal.httpStatus >= 500) return new UpstreamUnavailableError("IMM is not available.", details);
   if (/not authorized/i.test(refusal.message ?? "")) {
-    return new ForbiddenError("IMM denies the gateway's account this operation or project.", { imm });
+    return new ForbiddenError("IMM denies the gateway's account this operation or project.", details);
   }
-  return new UpstreamRejectedError("IMM refused the request for a reason the gateway does not know.", { imm });
+  return new UpstreamRejectedError("IMM refused the request for a reason the gateway does not know.", details);
 }
 
 /** HTTP says with these that the request was too long to be read: of the body, the URL, the head. Some answer without a body. */
@@ -144,31 +151,49 @@ function isEmpty(value: unknown): boolean {
  */
 export function fromCallFailure(thrown: unknown, httpStatus = 0): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
+  const cause = withoutWords(thrown);
+  const details = { cause };
   if (TOO_LONG.has(httpStatus)) {
-    return new BadUserInputError(null, "Expected the arguments to be shorter: IMM takes no request that is so long.");
+    return new BadUserInputError(
+      null,
+      "Expected the arguments to be shorter: IMM takes no request that is so long.",
+      details,
+    );
   }
-  if (!isNativeError(thrown)) return new UpstreamUnavailableError("The call to IMM failed.");
+  if (!isNativeError(thrown)) return new UpstreamUnavailableError("The call to IMM failed.", details);
   const fields = thrown as Error & Readonly<Record<string, unknown>>;
-  if (typeof fields["statusCode"] === "number") return fromRefusal(readRefusal(fields, fields["statusCode"]));
+  if (typeof fields["statusCode"] === "number") return fromRefusal(readRefusal(fields, fields["statusCode"]), cause);
   const code = readText(fields["code"]);
-  if (code === "InvalidCredentials") return fromRefusal({ ...NO_REFUSAL, code });
+  if (code === "InvalidCredentials") return fromRefusal({ ...NO_REFUSAL, code }, cause);
   if (/Timeout/.test(thrown.name) || code === "ETIMEDOUT") {
-    return new UpstreamTimeoutError("IMM did not answer in time.");
+    return new UpstreamTimeoutError("IMM did not answer in time.", details);
   }
   if (code !== null) {
     return new UpstreamUnavailableError(`The connection to IMM failed (${code}).`, {
+      ...details,
       mayHaveArrived: !NEVER_LEFT.has(code),
     });
   }
   if (thrown.name === "URIError") {
-    return new BadUserInputError(null, "Expected the arguments to hold whole characters only.");
+    return new BadUserInputError(null, "Expected the arguments to hold whole characters only.", details);
   }
   if (thrown.name === "SyntaxError" || thrown.name === "TypeError") {
     // A page of whatever stands between: its status has to do.
-    if (httpStatus >= 400) return fromRefusal({ ...NO_REFUSAL, httpStatus });
-    return new UpstreamInvalidResponseError("IMM's answer is not JSON.");
+    if (httpStatus >= 400) return fromRefusal({ ...NO_REFUSAL, httpStatus }, cause);
+    return new UpstreamInvalidResponseError("IMM's answer is not JSON.", details);
   }
-  return new UpstreamUnavailableError("The call to IMM failed for a reason the gateway does not know.");
+  return new UpstreamUnavailableError("The call to IMM failed for a reason the gateway does not know.", details);
+}
+
+/** What the vendor's stack threw, as a cause to look at: its class, its code and where it was thrown, but not what it says. */
+export function withoutWords(thrown: unknown): Error {
+  if (!isNativeError(thrown)) return new Error(typeof thrown);
+  const { name, message, stack = "" } = thrown;
+  const code = readShort(/^\w{1,64}$/, (thrown as NodeJS.ErrnoException).code);
+  const cause = new Error(`${readShort(/^\w{1,64}$/, name) ?? "Error"}${code === null ? "" : ` (${code})`}`);
+  const frames = stack.includes(message) ? stack.slice(stack.lastIndexOf(message) + message.length) : "";
+  cause.stack = `${cause.name}: ${cause.message}${frames}`;
+  return cause;
 }
 
 /** No wish to wait is believed beyond ten minutes. */

@@ -6,6 +6,7 @@
  * throws, whatever the text.
  */
 
+import { createHash } from "node:crypto";
 import {
   GraphQLError,
   Kind,
@@ -53,10 +54,15 @@ export class Documents {
   readonly #rules: DocumentRules;
   readonly #recent: LRUCache<string, CheckedDocument>;
   readonly #kept = new Map<string, CheckedDocument>();
+  readonly #byHash = new Map<string, DocumentNode>();
 
   constructor({ maxDocumentCacheBytes, ...rules }: DocumentsOptions) {
     this.#rules = rules;
-    this.#recent = new LRUCache({ maxSize: maxDocumentCacheBytes, sizeCalculation: estimateBytes });
+    this.#recent = new LRUCache({
+      maxSize: maxDocumentCacheBytes,
+      sizeCalculation: estimateBytes,
+      dispose: (_checked, text) => this.#byHash.delete(hashOf(text)),
+    });
   }
 
   /** The document of this text, and whether it may be executed. */
@@ -64,16 +70,33 @@ export class Documents {
     const known = this.#kept.get(text) ?? this.#recent.get(text);
     if (known !== undefined) return known;
     const checked = checkDocument(text, this.#rules);
-    if (checked.errors.length === 0) this.#recent.set(text, checked);
+    if (checked.errors.length > 0) return checked;
+    this.#recent.set(text, checked);
+    if (this.#recent.has(text)) this.#remember(checked);
     return checked;
   }
 
   /** Checks a document of the manifest; it is kept for good when it may be executed. */
   keep(text: string): CheckedDocument {
     const checked = checkDocument(text, this.#rules);
-    if (checked.errors.length === 0) this.#kept.set(text, checked);
+    if (checked.errors.length > 0) return checked;
+    this.#kept.set(text, checked);
+    this.#remember(checked);
     return checked;
   }
+
+  /** The document whose text has this SHA-256, in hexadecimal; undefined when it is not kept. */
+  byHash(hash: string): DocumentNode | undefined {
+    return this.#byHash.get(hash);
+  }
+
+  #remember({ text, document }: CheckedDocument): void {
+    if (document !== undefined) this.#byHash.set(hashOf(text), document);
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /**

@@ -58,7 +58,13 @@ function originalOf(thrown: unknown): unknown {
   return inner;
 }
 
-function describe(thrown: unknown): Record<string, unknown> {
+/** How many causes under a defect are logged: they may go in a circle. */
+const MAX_CAUSES = 3;
+
+/** What is logged of a defect and its causes. */
+function describe(thrown: unknown, maxCauses = MAX_CAUSES): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { type: typeof thrown };
-  return { name: thrown.name, message: thrown.message, stack: thrown.stack };
+  const { name, message, stack, cause } = thrown;
+  const hasCause = cause !== undefined && maxCauses > 0;
+  return { name, message, stack, ...(hasCause && { cause: describe(cause, maxCauses - 1) }) };
 }

@@ -30,8 +30,8 @@ export function parseManifest(text: string, source: string): ReadonlyMap<string,
   let manifest: unknown;
   try {
     manifest = JSON.parse(text);
-  } catch {
-    throw new ConfigurationError(`${source}: expected JSON.`);
+  } catch (cause) {
+    throw new ConfigurationError(`${source}: expected JSON.`, { cause });
   }
   const documents = toDocuments(manifest, source);
   // Of two members with one name JSON keeps the last. In a flat object of texts, every second text is a name.

@@ -99,7 +99,9 @@ function keepAll(documents: ReadonlyMap<string, string>, source: string, checked
   for (const [id, text] of documents) {
     const [error] = checked.keep(text).errors;
     if (error === undefined) continue;
-    throw new ConfigurationError(`${source}: the document "${id}" cannot be executed: ${error.message}`);
+    throw new ConfigurationError(`${source}: the document "${id}" cannot be executed: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -11,6 +11,7 @@ import {
   getOperationAST,
   GraphQLError,
   OperationTypeNode,
+  type DocumentNode,
   type ExecutionResult,
   type FormattedExecutionResult,
   type GraphQLFormattedError,
@@ -21,6 +22,7 @@ import { UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
 import type { Outcome } from "../subscription/result-stream.js";
+import { SerializedResults } from "../subscription/serialized-results.js";
 import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { withCallReport } from "./call-report.js";
 import { withCode, type Documents } from "./documents.js";
@@ -56,6 +58,8 @@ export interface PipelineOptions extends CostLimits {
 
 /** Where an operation comes from. */
 export interface Client extends Credentials {
+  /** False for a GET, which any page can cause: nothing is started by one. */
+  readonly isPosted: boolean;
   /** Aborted when the client has gone or has lost interest. */
   readonly signal: AbortSignal;
   /** Who it is, where that is known already: a socket says it once. */
@@ -87,19 +91,25 @@ export type Preparation =
       readonly operation: OperationTypeNode | undefined;
       readonly errors: readonly GraphQLError[];
     }
-  | {
-      readonly kind: "ready";
-      readonly text: string;
-      readonly operation: OperationTypeNode;
-      readonly args: ReadyArguments;
-    };
+  | ReadyOperation;
+
+/** An operation that may be executed. */
+export interface ReadyOperation {
+  readonly kind: "ready";
+  /** The document. */
+  readonly text: string;
+  readonly operation: OperationTypeNode;
+  readonly args: ReadyArguments;
+}
 
 /** The pipeline of one gateway. */
 export class Pipeline {
   readonly #options: PipelineOptions;
+  readonly #texts: SerializedResults;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#texts = new SerializedResults((result) => this.format(result));
   }
 
   /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
@@ -114,7 +124,7 @@ export class Pipeline {
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
-      return this.#check(text, request, { headers: client.headers, signal: client.signal, principal });
+      return this.#check(text, request, { ...client, principal });
     } catch (thrown) {
       return reject(thrown instanceof UnauthenticatedError ? unauthenticated(thrown) : toOperationError(thrown));
     }
@@ -132,6 +142,7 @@ export class Pipeline {
     if (document === undefined) return refuse(undefined, ...errors);
     const operationName = request.operationName ?? null;
     const root = getOperationAST(document, operationName);
+    if (root?.operation === OperationTypeNode.MUTATION && !caller.isPosted) return refuse(root.operation, notPosted());
     if (errors.length > 0) return refuse(root?.operation, ...errors);
     if (!root) {
       const error = new GraphQLError("Expected `operationName` to name one of the operations of the document.");
@@ -175,13 +186,28 @@ export class Pipeline {
   format(result: ExecutionResult): FormattedExecutionResult {
     return result.errors === undefined
       ? (result as FormattedExecutionResult)
-      : { ...result, errors: this.formatErrors(result.errors) };
+      : { ...result, errors: result.errors.map(this.#options.formatError) };
   }
 
-  /** Errors as they leave. */
-  formatErrors(errors: readonly unknown[]): GraphQLFormattedError[] {
-    return errors.map(this.#options.formatError);
+  /** An error as it leaves. */
+  formatError(error: unknown): GraphQLFormattedError {
+    return this.#options.formatError(error);
   }
+
+  /** The JSON text of a result as it leaves, in one line: made once, however many clients and transports it leaves by. */
+  textOf(result: ExecutionResult): string {
+    return this.#texts.of(result);
+  }
+
+  /** The document that was prepared lately, by the SHA-256 of its text in hexadecimal; undefined when it is not kept. */
+  documentOf(hash: string): DocumentNode | undefined {
+    return this.#options.documents.byHash(hash);
+  }
+}
+
+function notPosted(): GraphQLError {
+  const extensions = { code: "BAD_REQUEST", http: { status: 405 } };
+  return new GraphQLError("Expected a mutation to be posted.", { extensions });
 }
 
 function reject(error: GraphQLError): Preparation {

@@ -1,10 +1,11 @@
 /**
- * Reads the operation of an HTTP request: from its body by POST, from its URL by GET. What a URL leaves empty is omitted:
- * forms, and clients that fill a URL in, send what they have nothing for. The transports refuse what is no operation.
+ * Reads what the pipeline is given of an HTTP request: its client, and its operation, from the body by POST, from the URL by
+ * GET. What a URL leaves empty is omitted: forms, and clients that fill a URL in, send what they have nothing for. The
+ * transports refuse what is no operation.
  */
 
-import type { FastifyRequest } from "fastify";
-import type { OperationRequest } from "../operation/pipeline.js";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Client, OperationRequest } from "../operation/pipeline.js";
 import { searchParametersOf } from "./request-target.js";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -23,6 +24,22 @@ export function readOperation(request: FastifyRequest): OperationRequest | null 
   if (!hasForm || (isAbsent(query) && !namesDocument)) return null;
   // The cast: that is what has been checked.
   return { query, documentId, operationName, variables, extensions } as OperationRequest;
+}
+
+/** Where the operation comes from. */
+export function clientOf({ method, headers }: FastifyRequest, reply: FastifyReply): Client {
+  return { headers, isPosted: method === "POST", signal: clientSignal(reply) };
+}
+
+/** Aborted when the connection is closed before the answer is out, or was closed before that began. */
+function clientSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  // There will be no event of what has happened.
+  if (reply.raw.destroyed) controller.abort();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
 }
 
 /** The parameters; null when one is there twice, or is not the JSON that it should be. */

@@ -4,7 +4,7 @@
 
 import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { GraphQLError } from "graphql";
+import type { GraphQLError, GraphQLFormattedError } from "graphql";
 import Negotiator from "negotiator";
 import { clip } from "../../options/refusal.js";
 
@@ -47,9 +47,23 @@ export function sendErrors(
   return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
 }
 
-/** The status that the error of an operation asks for; undefined where it asks for none. */
-export function statusOf(error: GraphQLError | undefined): number | undefined {
-  return (Object(error?.extensions["http"]) as { readonly status?: number }).status;
+/** The status of an operation without data: what its error asks for, else whose fault it is. */
+export function statusOf(error: GraphQLError | undefined, formatted?: GraphQLFormattedError): number {
+  const { status } = Object(error?.extensions["http"]) as { readonly status?: number };
+  return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
+}
+
+/** Answers an operation that is not executed. */
+export function sendUnexecuted(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  errors: readonly GraphQLError[],
+  formatError: (error: GraphQLError) => GraphQLFormattedError,
+): FastifyReply {
+  const formatted = errors.map(formatError);
+  const status = statusOf(errors[0], formatted[0]);
+  if (status === 405) reply.header("allow", "POST");
+  return sendErrors(request, reply, status, { errors: formatted });
 }
 
 /** Answers with a refusal. */

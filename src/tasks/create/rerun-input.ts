@@ -109,12 +109,12 @@ function decode(request: Members, wire: Readonly<Record<string, unknown>>): Read
     return decodeMembers(request, wire, { path: "definition", maxMisfits: 0, keepsDigits: true });
   } catch (thrown) {
     if (!(thrown instanceof WireShapeError)) throw thrown;
-    throw unfit("whose definition has its members in the documented types");
+    throw unfit("whose definition has its members in the documented types", thrown);
   }
 }
 
-function unfit(expected: string): BadUserInputError {
-  return new BadUserInputError("input.id", `Expected \`input.id\` to be that of a task ${expected}.`);
+function unfit(expected: string, cause?: unknown): BadUserInputError {
+  return new BadUserInputError("input.id", `Expected \`input.id\` to be that of a task ${expected}.`, { cause });
 }
 
 function parseOrKeep(text: string): unknown {

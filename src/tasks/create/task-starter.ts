@@ -135,7 +135,7 @@ export class TaskStarter {
       if (!(thrown instanceof GatewayError) || !thrown.mayHaveArrived) throw thrown;
       throw new OutcomeUnknownError(
         "IMM's answer was lost: a task may have been started, and it is not known which. List the project's tasks before starting it again.",
-        { imm: thrown.imm },
+        { imm: thrown.imm, cause: thrown },
       );
     }
   }

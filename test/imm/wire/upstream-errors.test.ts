@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import {
   BadUserInputError,
@@ -210,6 +211,31 @@ describe("fromCallFailure", () => {
     const error = fromCallFailure(new Error("hunter2"));
     expect(error).toBeInstanceOf(UpstreamUnavailableError);
     expect(error.message).toBe("The call to IMM failed for a reason the gateway does not know.");
-    expect(error.cause).toBeUndefined();
+  });
+
+  it.each<[thrown: unknown, httpStatus: number, cause: string]>([
+    [vendorError({ statusCode: 400, name: "ClientError", data: { Code: "Throttling" } }, "hunter2"), 0, "ClientError"],
+    [vendorError({ statusCode: 400, code: "ResourceNotFound" }, "hunter2"), 0, "Error (ResourceNotFound)"],
+    [vendorError({ statusCode: 400, code: "not a code: hunter2" }, "hunter2"), 0, "Error"],
+    [vendorError({ statusCode: 429, name: "hunter2 of the vendor" }, "hunter2"), 0, "Error"],
+    [vendorError({ code: "InvalidCredentials" }, "hunter2"), 0, "Error (InvalidCredentials)"],
+    [vendorError({ code: "ECONNRESET" }, "a\n    at hunter2 (file.js:1:1)"), 0, "Error (ECONNRESET)"],
+    [vendorError({ name: "RequestTimeoutError" }, "hunter2"), 0, "RequestTimeoutError"],
+    [vendorError({ name: "URIError" }, "hunter2"), 0, "URIError"],
+    [new SyntaxError("hunter2"), 0, "SyntaxError"],
+    [new SyntaxError("hunter2"), 502, "SyntaxError"],
+    [new Error("hunter2"), 0, "Error"],
+    [new Error("hunter2"), 413, "Error"],
+    [Object.assign(new Error("hunter2"), { message: "another" }), 0, "Error"],
+    ["hunter2", 0, "string"],
+  ])("keeps %p as the cause, without its words", (thrown, httpStatus, message) => {
+    const error = fromCallFailure(thrown, httpStatus);
+    expect(error.cause).toMatchObject({ name: "Error", message });
+    expect(inspect(error, { depth: 5, showHidden: true })).not.toContain("hunter2");
+  });
+
+  it("tells by the cause where it was thrown", () => {
+    const { stack } = fromCallFailure(vendorError({ code: "ECONNRESET" }, "hunter2")).cause as Error;
+    expect(stack).toMatch(/^Error: Error \(ECONNRESET\)\n +at vendorError \(/);
   });
 });

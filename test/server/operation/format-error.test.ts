@@ -71,4 +71,21 @@ describe("the outward error border", () => {
     expect(logger.lines).toHaveLength(1);
     expect(logger.lines[0]).toContain(String(shown.extensions?.["errorId"]));
   });
+
+  it("logs the causes of a defect, and shows none", () => {
+    const logger = new RecordingLogger();
+    const circle = new Error("outermost");
+    circle.cause = new TypeError("middle", { cause: new Error("innermost", { cause: circle }) });
+    expect(JSON.stringify(createFormatError(logger)(circle))).not.toMatch(/outermost|middle|innermost/);
+    expect(JSON.parse(logger.lines[0] ?? "")).toMatchObject({
+      error: { message: "outermost", cause: { name: "TypeError", message: "middle", cause: { message: "innermost" } } },
+    });
+  });
+
+  it("shows nothing of the cause of an error of the house", () => {
+    const logger = new RecordingLogger();
+    const gone = new NotFoundError("Gone.", { cause: new Error("hunter2") });
+    expect(createFormatError(logger)(gone)).toEqual({ message: "Gone.", extensions: { code: "NOT_FOUND" } });
+    expect(logger.lines).toEqual([]);
+  });
 });

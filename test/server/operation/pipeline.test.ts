@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { OperationTypeNode } from "graphql";
+import { GraphQLError, OperationTypeNode, parse } from "graphql";
 import { EVERYBODY } from "../../../src/access/principal.js";
 import { UnauthenticatedError } from "../../../src/errors.js";
 import {
@@ -13,7 +13,7 @@ const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = { headers: {}, signal: new AbortController().signal };
+const CLIENT: Client = { headers: {}, isPosted: true, signal: new AbortController().signal };
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
@@ -44,6 +44,18 @@ describe("the pipeline", () => {
     });
     const named = { ...CLIENT, principal: EVERYBODY };
     expect(await pipeline.prepare({ query: "{ a }" }, named)).toMatchObject(FAILED);
+  });
+
+  it("takes a mutation by a POST alone, and does not ask what else is wrong with another", async () => {
+    const document = parse("mutation { a }");
+    const documents = { check: () => ({ document, errors: [new GraphQLError("wrong")] }) };
+    const refusal = await pipelineOf({ documents }).prepare({ query: "" }, { ...CLIENT, isPosted: false });
+    expect(refusal).toMatchObject({ kind: "refused", operation: "mutation" });
+    expect(refusal.kind !== "ready" && refusal.errors).toMatchObject([
+      { message: "Expected a mutation to be posted.", extensions: { code: "BAD_REQUEST", http: { status: 405 } } },
+    ]);
+    const posted = await pipelineOf({ documents }).prepare({ query: "" }, CLIENT);
+    expect(posted).toMatchObject({ kind: "refused", errors: [{ message: "wrong" }] });
   });
 
   it.each([OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION])(

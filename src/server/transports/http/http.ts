@@ -7,25 +7,22 @@
 
 import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
-import type { GraphQLSchema } from "graphql";
-import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import type { GraphQLError, GraphQLSchema } from "graphql";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
-import { answerByApollo, createApollo, GRAPHQL_PATH, type PreparedContext } from "./apollo.js";
+import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
 import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
 import type { RefuseHost } from "../hosts.js";
 import { HttpOrWebSocketMessage } from "./incoming-message.js";
 import type { Pipeline } from "../../operation/pipeline.js";
-import type { FormatError } from "../../operation/format-error.js";
-import { clientSignal } from "../client-signal.js";
-import { readOperation } from "../operation-request.js";
-import { createMultipartTransport, isForMultipart } from "../streams/multipart.js";
+import { clientOf, readOperation } from "../operation-request.js";
+import { isForMultipart, multipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, refuseBody, sendErrors, sendRefusal, statusOf } from "../refusal.js";
+import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted } from "../refusal.js";
 import { pathOf } from "../request-target.js";
-import type { SerializedResults } from "../../subscription/serialized-results.js";
 import { registerSseTransport } from "../streams/sse.js";
 import { StreamedAnswers } from "../streams/streamed-answers.js";
 
@@ -44,8 +41,6 @@ const LARGE_LENGTH = 1_000_000;
 export interface HttpTransportOptions {
   readonly schema: GraphQLSchema;
   readonly pipeline: Pipeline;
-  readonly formatError: FormatError;
-  readonly serialized: SerializedResults;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly allowsOrigin: AllowsOrigin;
@@ -141,13 +136,12 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status >= 500) return sendErrors(request, reply, 500, { errors: [options.formatError(error)] });
+    if (status >= 500) return sendErrors(request, reply, 500, { errors: [pipeline.formatError(error)] });
     return sendRefusal(request, reply, refusalOf(status, maxRequestBytes));
   });
   closeUnusedConnections(app, isDraining);
   refuseExpectations(app);
   const answers = new StreamedAnswers(options);
-  const answerInParts = createMultipartTransport({ pipeline, answers });
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
@@ -161,19 +155,19 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     },
     handler: async (request, reply) => {
       const given = readOperation(request);
-      const client = { headers: request.headers, signal: clientSignal(reply) };
       // What has not the form of an operation names no document either.
-      const preparation = await pipeline.prepare(given ?? {}, client);
-      if (preparation.kind === "rejected") {
-        // What is refused today may be in tomorrow's manifest, and some refusals answer 200.
-        const errors = pipeline.formatErrors(preparation.errors);
-        return sendErrors(request, reply, statusOf(preparation.errors[0]) ?? 500, { errors });
+      const preparation = await pipeline.prepare(given ?? {}, clientOf(request, reply));
+      if (given === null && preparation.kind !== "rejected") {
+        return answerByApollo(apollo, { request, reply, operation: undefined, ready: undefined });
       }
-      if (given === null) {
-        return answerByApollo(apollo, { request, reply, operation: undefined, preparation: undefined });
-      }
-      if (isForMultipart(preparation, request)) return answerInParts(preparation, request, reply);
-      return answerByApollo(apollo, { request, reply, operation: { ...given, query: preparation.text }, preparation });
+      const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
+        sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
+      if (preparation.kind !== "ready") return refuse(preparation.errors);
+      if (isForMultipart(preparation, request)) return answers.send(reply, multipart, preparation);
+      const unfit = refuseByJson(preparation, request);
+      if (unfit !== null) return refuse([unfit]);
+      const operation = { ...given, query: preparation.text };
+      return answerByApollo(apollo, { request, reply, operation, ready: preparation });
     },
   });
   registerSseTransport(app, { ...options, answers });

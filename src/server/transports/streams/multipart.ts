@@ -5,28 +5,15 @@
  * @see https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
  */
 
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { OperationTypeNode, type GraphQLFormattedError } from "graphql";
-import type { Pipeline, Preparation } from "../../operation/pipeline.js";
-import { sendErrors } from "../refusal.js";
-import type { StreamedAnswers, Wire } from "./streamed-answers.js";
-
-/** What the multipart transport is made of. */
-export interface MultipartTransportOptions {
-  readonly pipeline: Pipeline;
-  readonly answers: StreamedAnswers;
-}
-
-/** Answers a subscription whose client asks for this transport. */
-export type MultipartTransport = (
-  preparation: Preparation,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<FastifyReply>;
+import type { ReadyOperation } from "../../operation/pipeline.js";
+import type { Wire } from "./streamed-answers.js";
 
 const BOUNDARY = "\r\n--graphql";
 
-const wire: Wire = {
+/** How the protocol writes. */
+export const multipart: Wire = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
   opening: BOUNDARY,
   event: (json) => part(`{"payload":${json}}`),
@@ -48,18 +35,8 @@ function part(json: string): string {
   return `\r\nContent-Type: application/json\r\n\r\n${json}${BOUNDARY}`;
 }
 
-export function createMultipartTransport({ pipeline, answers }: MultipartTransportOptions): MultipartTransport {
-  return async (preparation, request, reply) => {
-    if (preparation.kind !== "ready") {
-      return sendErrors(request, reply, 400, { errors: pipeline.formatErrors(preparation.errors) });
-    }
-    await answers.send(reply, wire, async () => pipeline.run(preparation));
-    return reply;
-  };
-}
-
 /** Whether an operation is for this transport; everything else is Apollo's to answer. */
-export function isForMultipart({ operation }: Preparation, { method, headers }: FastifyRequest): boolean {
+export function isForMultipart({ operation }: ReadyOperation, { method, headers }: FastifyRequest): boolean {
   return operation === OperationTypeNode.SUBSCRIPTION && method === "POST" && asksForParts(headers.accept);
 }
 

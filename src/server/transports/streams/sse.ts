@@ -8,13 +8,11 @@
  */
 
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { OperationTypeNode } from "graphql";
 import Negotiator from "negotiator";
-import { clientSignal } from "../client-signal.js";
 import type { Pipeline } from "../../operation/pipeline.js";
-import { readOperation } from "../operation-request.js";
+import { clientOf, readOperation } from "../operation-request.js";
 import { refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, sendErrors, sendRefusal, statusOf, type HttpRefusal } from "../refusal.js";
+import { refusalOf, sendRefusal, sendUnexecuted, statusOf, type HttpRefusal } from "../refusal.js";
 import { searchParametersOf } from "../request-target.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
@@ -30,7 +28,8 @@ export interface SseTransportOptions {
 }
 
 const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
-const NOT_POSTED: HttpRefusal = { status: 405, message: "Expected a mutation to be posted." };
+/** Who does not show who it is, and what cannot be caused by a GET, are refused before the stream begins. */
+const UNSTREAMED: ReadonlySet<number> = new Set([401, 405]);
 
 const COMMENT = ":\n\n";
 const COMPLETION = "event: complete\ndata:\n\n";
@@ -61,20 +60,14 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (foreign !== null) return refuse(foreign);
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const operation = readOperation(request);
-      const client = { headers: request.headers, signal: clientSignal(reply) };
-      const preparation = await pipeline.prepare(operation ?? {}, client);
-      if (preparation.kind === "rejected" && statusOf(preparation.errors[0]) === 401) {
-        return sendErrors(request, reply, 401, { errors: pipeline.formatErrors(preparation.errors) });
+      const preparation = await pipeline.prepare(operation ?? {}, clientOf(request, reply));
+      if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
+        return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
       }
       if (operation === null && preparation.kind !== "rejected") {
         return refuse(request.method === "GET" ? refusalOfUrl(request.url) : refusalOf(400, maxRequestBytes));
       }
-      // Any page can cause a GET.
-      if (request.method === "GET" && preparation.operation === OperationTypeNode.MUTATION) {
-        reply.header("allow", "POST");
-        return refuse(NOT_POSTED);
-      }
-      return answers.send(reply, wire, async () => pipeline.run(preparation));
+      return answers.send(reply, wire, preparation);
     },
   });
 }

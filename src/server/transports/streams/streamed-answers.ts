@@ -11,10 +11,9 @@ import type { FastifyReply } from "fastify";
 import type { ExecutionResult, GraphQLFormattedError } from "graphql";
 import type { Clock, Timer } from "../../../clock.js";
 import { UpstreamUnavailableError } from "../../../errors.js";
-import type { FormatError } from "../../operation/format-error.js";
+import type { Pipeline, Preparation } from "../../operation/pipeline.js";
 import { STOPPING } from "../refusal.js";
-import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
-import type { SerializedResults } from "../../subscription/serialized-results.js";
+import { ResultStream } from "../../subscription/result-stream.js";
 
 /** How a protocol writes. No text but `breakOff` may be empty. */
 export interface Wire {
@@ -36,8 +35,7 @@ export interface Wire {
 /** What the answers need. */
 export interface StreamedAnswersOptions {
   readonly clock: Clock;
-  readonly formatError: FormatError;
-  readonly serialized: SerializedResults;
+  readonly pipeline: Pipeline;
 }
 
 /** All streamed answers of one gateway. */
@@ -51,22 +49,20 @@ export class StreamedAnswers {
   }
 
   /**
-   * Answers with the outcome of `start`; takes the reply over from Fastify. The promise settles, and never rejects, when
-   * the last word has been written or the client has gone.
-   *
-   * @param start - what it throws is a defect: logged, masked, and the last word of the answer.
+   * Answers with what a prepared operation comes to; takes the reply over from Fastify. The promise settles, and never
+   * rejects, when the last word has been written or the client has gone.
    */
-  async send(reply: FastifyReply, wire: Wire, start: () => Promise<Outcome>): Promise<void> {
-    const { clock, formatError, serialized } = this.#options;
+  async send(reply: FastifyReply, wire: Wire, preparation: Preparation): Promise<FastifyReply> {
+    const { clock, pipeline } = this.#options;
     reply.hijack();
     const answer = new StreamedAnswer(reply, wire, clock, () => this.#isStopping);
-    const toEvent = (result: ExecutionResult): string => wire.event(serialized.of(result));
-    if (answer.isOver()) return;
+    const toEvent = (result: ExecutionResult): string => wire.event(pipeline.textOf(result));
+    if (answer.isOver()) return reply;
     try {
-      const outcome = await start();
+      const outcome = await pipeline.run(preparation);
       if (!(outcome instanceof ResultStream)) {
         answer.end(toEvent(outcome) + wire.completion);
-        return;
+        return reply;
       }
       // A query may finish while the gateway stops; a subscription has no end to wait for.
       this.#subscriptions.add(answer);
@@ -74,10 +70,11 @@ export class StreamedAnswers {
       await answer.follow(outcome, toEvent);
       answer.end(wire.completion);
     } catch (thrown) {
-      answer.end(wire.fail(formatError(thrown)));
+      answer.end(wire.fail(pipeline.formatError(thrown)));
     } finally {
       this.#subscriptions.delete(answer);
     }
+    return reply;
   }
 
   /** Breaks every subscription off, those that are still to come too. */
@@ -87,7 +84,7 @@ export class StreamedAnswers {
   }
 
   #breakOff(answer: StreamedAnswer): void {
-    answer.end(answer.wire.breakOff(this.#options.formatError(new UpstreamUnavailableError(STOPPING))));
+    answer.end(answer.wire.breakOff(this.#options.pipeline.formatError(new UpstreamUnavailableError(STOPPING))));
   }
 }
 

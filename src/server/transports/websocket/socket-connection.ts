@@ -132,7 +132,7 @@ export class SocketConnection implements OperationSocket {
       return true;
     } catch (thrown) {
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
-      this.close(CloseCode.Unauthorized, thrown.message);
+      this.close(CloseCode.Unauthorized, thrown.code);
       return false;
     }
   }
@@ -234,7 +234,7 @@ export class SocketConnection implements OperationSocket {
   }
 
   #sendErrors(id: string, errors: readonly unknown[]): void {
-    const payload = this.#options.pipeline.formatErrors(errors);
+    const payload = errors.map((error) => this.#options.pipeline.formatError(error));
     this.writer.send(JSON.stringify({ id, type: MessageType.Error, payload }));
   }
 

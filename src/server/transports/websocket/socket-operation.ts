@@ -14,13 +14,11 @@ import type { SubscribePayload } from "graphql-ws";
 import type { Principal } from "../../../access/principal.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
-import type { SerializedResults } from "../../subscription/serialized-results.js";
 import type { SocketWriter } from "./socket-writer.js";
 
 /** What operations are executed and sent with. */
 export interface SocketOperationOptions {
   readonly pipeline: Pipeline;
-  readonly serialized: SerializedResults;
 }
 
 /** The socket of an operation. */
@@ -108,7 +106,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
     const { pipeline } = this.#options;
     const { headers, principal } = this.#socket;
     const { signal } = this.#controller;
-    return pipeline.run(await pipeline.prepare(this.#payload, { headers, signal, principal }));
+    return pipeline.run(await pipeline.prepare(this.#payload, { headers, signal, principal, isPosted: true }));
   }
 
   /** Sends the only result. One without `data` was refused before anything was executed. */
@@ -155,6 +153,6 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   }
 
   #toMessage(result: ExecutionResult): string {
-    return `${this.#prefix}${this.#options.serialized.of(result)}}`;
+    return `${this.#prefix}${this.#options.pipeline.textOf(result)}}`;
   }
 }

@@ -8,7 +8,6 @@ import { createFormatError } from "../../../../src/server/operation/format-error
 import { PersistedOperations } from "../../../../src/server/operation/persisted-operations.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { ResultStream } from "../../../../src/server/subscription/result-stream.js";
-import { SerializedResults } from "../../../../src/server/subscription/serialized-results.js";
 import { createHttpTransport, type HttpTransportOptions } from "../../../../src/server/transports/http/http.js";
 import { openWebSocketTransport } from "../../../../src/server/transports/websocket/websocket.js";
 import { transports } from "../../../support/every-transport.js";
@@ -34,7 +33,6 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     maxQueryTokens: 100,
     maxDocumentCacheBytes: 10_000,
   });
-  const formatError = createFormatError(logger);
   // The casts: what is left out is for the explorer and the limits of sockets.
   const pipeline = new Pipeline({
     authenticate: () => EVERYBODY,
@@ -52,14 +50,12 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     maxCreatesPerOperation: 1,
     createContext: () => ({ end: () => undefined }),
     execute: createExecutor({ maxResponseBytes: 1_000_000 }),
-    formatError,
+    formatError: createFormatError(logger),
     ...parts,
   } as unknown as PipelineOptions);
   const options = {
     schema,
     pipeline,
-    formatError,
-    serialized: new SerializedResults((result) => pipeline.format(result)),
     logger,
     clock: manualClockNow(),
     allowsOrigin: () => true,

@@ -340,7 +340,7 @@ describe("a WebSocket transport", () => {
       prepare: async () => {
         throw new Error("broken");
       },
-      formatErrors: (errors: readonly unknown[]) => errors.map((error) => ({ message: String(error) })),
+      formatError: (error: unknown) => ({ message: String(error) }),
     } as unknown as WebSocketTransportOptions["pipeline"];
     const { url, logger } = await open({ pipeline });
     const socket = await RawSocket.open(url);

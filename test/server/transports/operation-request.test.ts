@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { describe, expect, it } from "@jest/globals";
-import { clientSignal } from "../../../src/server/transports/client-signal.js";
+import { clientOf } from "../../../src/server/transports/operation-request.js";
 import { disposeAfterTest } from "../../support/start-gateway.js";
 
 /** The response to a request, and what ends its client. */
@@ -18,6 +18,10 @@ async function request(): Promise<{ reply: FastifyReply; raw: ServerResponse; le
   client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const [, raw] = (await once(server, "request")) as [unknown, ServerResponse];
   return { reply: { raw } as unknown as FastifyReply, raw, leave: () => void client.destroy() };
+}
+
+function clientSignal(reply: FastifyReply): AbortSignal {
+  return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply).signal;
 }
 
 describe("the signal of an HTTP client", () => {

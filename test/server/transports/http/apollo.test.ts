@@ -1,0 +1,58 @@
+import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
+import { describe, expect, it } from "@jest/globals";
+import { EVERYBODY } from "../../../../src/access/principal.js";
+import { createSchema } from "../../../../src/schema/build-schema.js";
+import { Documents } from "../../../../src/server/operation/documents.js";
+import { createExecutor } from "../../../../src/server/operation/executor.js";
+import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
+import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";
+import { RecordingLogger } from "../../../support/recording-logger.js";
+import { disposeAfterTest } from "../../../support/start-gateway.js";
+
+describe("a plugin of Apollo", () => {
+  it.each([
+    ["a document that is kept", 100_000, true],
+    ["one that is too large to be kept", 1_001, false],
+  ])("sees what is executed, and nothing is parsed or validated again: %s", async (_what, maxBytes, isKept) => {
+    const query = "query Names { taskTypes { name } }";
+    const schema = createSchema();
+    const limits = { maxQueryTokens: 100, maxDocumentCacheBytes: maxBytes };
+    const documents = new Documents({ schema, hasIntrospection: false, ...limits });
+    // The cast: the field needs no context.
+    const pipeline = new Pipeline({
+      schema,
+      documents,
+      authenticate: () => EVERYBODY,
+      persisted: { resolve: () => ({ kind: "sent" }) },
+      execute: createExecutor({ maxResponseBytes: 1_000_000 }),
+      createContext: () => ({ end: () => undefined }),
+      maxOperationCost: 100,
+      maxCallsPerOperation: 100,
+      maxCreatesPerOperation: 1,
+    } as unknown as PipelineOptions);
+    const seen: unknown[] = [];
+    const plugin: ApolloServerPlugin<PreparedContext> = {
+      requestDidStart: async () => ({
+        didResolveOperation: async ({ document, source, operationName }) =>
+          void seen.push(document, source, operationName),
+        parsingDidStart: async () => void seen.push("parsed"),
+        validationDidStart: async () => void seen.push("validated"),
+        willSendResponse: async ({ response }) => void seen.push(response.body.kind),
+      }),
+    };
+    const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
+    await apollo.start();
+    disposeAfterTest(async () => apollo.stop());
+    const client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+    const ready = await pipeline.prepare({ query }, client);
+    if (ready.kind !== "ready") throw new Error("Expected it to be executed.");
+    const headers = new HeaderMap([["content-type", "application/json"]]);
+    const answer = await apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method: "POST", headers, search: "", body: { query } },
+      context: async () => ({ ready }),
+    });
+    expect(answer).toMatchObject({ body: { kind: "complete", string: expect.stringContaining("FileCompression") } });
+    expect(seen).toEqual([expect.anything(), query, isKept ? "Names" : null, "single"]);
+    expect(seen[0] === ready.args.document).toBe(isKept);
+  });
+});
