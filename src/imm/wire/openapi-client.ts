@@ -334,8 +334,7 @@ const TASK_FIELDS = Object.keys(models.TaskInfo.members)
 
 function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
   const members = source as Readonly<Record<string, unknown>>;
-  // The cast: the type is made of the same rows.
-  return Object.fromEntries(TASK_FIELDS.map(([wireName, name]) => [name, members[wireName]])) as ImmTaskFields;
+  return Object.fromEntries(TASK_FIELDS.map(([wireName, name]) => [name, members[wireName]]));
 }
 
 /** IMM may leave the id out of its answer; another id than the one asked for is not this task. */
