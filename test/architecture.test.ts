@@ -59,7 +59,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^type-graphql$/, ["schema/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^fastest-levenshtein$/, ["imm/wire/task-type-hint.ts"]],
+  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/"]],

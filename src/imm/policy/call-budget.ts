@@ -53,9 +53,16 @@ export class CallBudget {
   /** Those in which calls wait, the one whose turn it is first. */
   readonly #waiting = new Set<Project>();
   #inFlight = 0;
+  /** How many projects there are when idle ones are forgotten next. */
+  #forgetSize = MAX_IDLE_PROJECTS;
 
   constructor(options: CallBudgetOptions) {
     this.#options = options;
+  }
+
+  /** Projects that are remembered. */
+  get projects(): number {
+    return this.#projects.size;
   }
 
   /**
@@ -143,7 +150,7 @@ export class CallBudget {
     const known = this.#projects.get(projectName);
     if (known !== undefined) return known;
     const { clock, maxCallsPerSecond } = this.#options;
-    if (this.#projects.size >= MAX_IDLE_PROJECTS) this.#forgetIdle(clock.tick());
+    if (this.#projects.size >= this.#forgetSize) this.#forgetIdle(clock.tick());
     const project = {
       rate: new CallRate(maxCallsPerSecond),
       waiting: new FairQueue<WaitingCall>(),
@@ -158,5 +165,7 @@ export class CallBudget {
     for (const [projectName, { rate, waiting, inFlight }] of this.#projects) {
       if (waiting.size === 0 && inFlight === 0 && rate.isUnused(now)) this.#projects.delete(projectName);
     }
+    // What is in use is not looked through for each new name.
+    this.#forgetSize = Math.max(MAX_IDLE_PROJECTS, 2 * this.#projects.size);
   }
 }

@@ -97,7 +97,10 @@ export class GuardedImmClient implements ImmClient {
       resetMs: limits.breakerResetMs,
       isFailure: isOutage,
       onOpen: () => this.#journal.breakerOpened(limits.breakerThreshold),
-      onClose: () => this.#journal.breakerClosed(),
+      // A trial that is given up as the gateway stops says nothing of IMM.
+      onClose: () => {
+        if (!this.#stopping.signal.aborted) this.#journal.breakerClosed();
+      },
     });
     this.#budget = new CallBudget({
       ...limits,

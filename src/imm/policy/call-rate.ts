@@ -27,7 +27,9 @@ export class CallRate {
 
   /** Whether it may be forgotten: a new one would grant the same. */
   isUnused(now: number): boolean {
-    return this.#granted === null && now - (this.#sentTicks.at(-1) ?? -Infinity) >= WINDOW_MS;
+    const restedMs = now - (this.#sentTicks.at(-1) ?? -Infinity);
+    const recovered = (this.#granted ?? this.#maxCallsPerSecond) + Math.floor(restedMs / WINDOW_MS) - 1;
+    return restedMs >= WINDOW_MS && recovered >= this.#maxCallsPerSecond;
   }
 
   /** Milliseconds that a call waits behind so many others, at the present rate. */

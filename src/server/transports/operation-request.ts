@@ -1,29 +1,56 @@
 /**
  * Reads what the pipeline is given of an HTTP request: its client, and its operation, from the body by POST, from the URL by
- * GET. What a URL leaves empty is omitted: forms, and clients that fill a URL in, send what they have nothing for. The
- * transports refuse what is no operation.
+ * GET. What a URL leaves empty is omitted: forms, and clients that fill a URL in, send what they have nothing for. What has
+ * not the form of an operation is refused here, by the name of the member, for all of HTTP.
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Client, OperationRequest } from "../operation/pipeline.js";
+import type { HttpRefusal } from "./refusal.js";
 import { searchParametersOf } from "./request-target.js";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The operation, or null when the request has not the form of one: it neither carries nor names a document, for example. */
-export function readOperation(request: FastifyRequest): OperationRequest | null {
-  const given = request.method === "POST" ? request.body : readUrl(searchParametersOf(request.url));
-  if (!isObject(given)) return null;
+/** The operation, or why the request has not the form of one. */
+export type ReadOperation =
+  | { readonly operation: OperationRequest; readonly refusal?: undefined }
+  | { readonly operation?: undefined; readonly refusal: HttpRefusal };
+
+/** What each member must be, where it is given, and how that is said. `documentId` is judged where names are resolved. */
+const FORMS: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, expected: string]>> = {
+  query: [isText, "to be a string"],
+  operationName: [isText, "to be a string"],
+  variables: [isObject, "to be a JSON object"],
+  extensions: [isObject, "to be a JSON object"],
+};
+const PARAMETERS = ["documentId", ...Object.keys(FORMS)];
+
+/** Reads a request that may carry an operation, or name one. */
+export function readOperation({ method, body, url }: FastifyRequest): ReadOperation {
+  const parameters = searchParametersOf(url);
+  const isPosted = method === "POST";
+  const given = isPosted ? body : readUrl(parameters);
+  if (!isObject(given)) return malformed("Expected a JSON body of the form { query, variables, operationName }.");
+  const nameOf = (member: string): string => (isPosted ? `\`${member}\`` : `the parameter \`${member}\``);
+  const twice = isPosted ? undefined : PARAMETERS.find((name) => parameters.getAll(name).length > 1);
+  if (twice !== undefined) return malformed(`Expected ${nameOf(twice)} once.`);
+  for (const [member, [isRight, expected]] of Object.entries(FORMS)) {
+    if (!isAbsent(given[member]) && !isRight(given[member]))
+      return malformed(`Expected ${nameOf(member)} ${expected}.`);
+  }
   const { query, documentId, operationName, variables, extensions } = given;
-  const hasForm =
-    isAbsentOr(query, (value) => typeof value === "string") &&
-    isAbsentOr(operationName, (value) => typeof value === "string") &&
-    isAbsentOr(variables, isObject) &&
-    isAbsentOr(extensions, isObject);
-  const namesDocument = !isAbsent(documentId) || !isAbsent(Object(extensions)["persistedQuery" as never]);
-  if (!hasForm || (isAbsent(query) && !namesDocument)) return null;
+  const isNamed = (!isAbsent(documentId) && documentId !== "") || !isAbsent(persistedQueryOf(extensions));
+  if (!query && !isNamed) return malformed(`Expected ${nameOf("query")}, which is a document.`);
   // The cast: that is what has been checked.
-  return { query, documentId, operationName, variables, extensions } as OperationRequest;
+  return { operation: { query, documentId, operationName, variables, extensions } as OperationRequest };
+}
+
+function malformed(message: string): ReadOperation {
+  return { refusal: { status: 400, message } };
+}
+
+function persistedQueryOf(extensions: unknown): unknown {
+  return (Object(extensions) as JsonObject)["persistedQuery"];
 }
 
 /** Where the operation comes from. */
@@ -42,30 +69,32 @@ function clientSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-/** The parameters; null when one is there twice, or is not the JSON that it should be. */
-function readUrl(parameters: URLSearchParams): JsonObject | null {
-  const names = [...parameters.keys()];
-  if (new Set(names).size < names.length) return null;
+/** The parameters. What is no JSON where it should be stays text, which has not the form. */
+function readUrl(parameters: URLSearchParams): JsonObject {
   const text = (name: string): string | undefined => parameters.get(name) || undefined;
-  try {
-    return {
-      query: parameters.get("query"),
-      documentId: text("documentId"),
-      operationName: text("operationName"),
-      variables: JSON.parse(text("variables") ?? "null"),
-      extensions: JSON.parse(text("extensions") ?? "null"),
-    };
-  } catch {
-    return null;
-  }
-}
-
-function isAbsentOr(value: unknown, isRight: (value: unknown) => boolean): boolean {
-  return isAbsent(value) || isRight(value);
+  const json = (name: string): unknown => {
+    const given = text(name);
+    try {
+      return JSON.parse(given ?? "null");
+    } catch {
+      return given;
+    }
+  };
+  return {
+    query: text("query"),
+    documentId: text("documentId"),
+    operationName: text("operationName"),
+    variables: json("variables"),
+    extensions: json("extensions"),
+  };
 }
 
 function isAbsent(value: unknown): value is null | undefined {
   return value === null || value === undefined;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
 }
 
 function isObject(value: unknown): value is JsonObject {

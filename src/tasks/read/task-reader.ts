@@ -11,7 +11,7 @@ import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../../clock.js";
 import { BadUserInputError, GatewayError, NotFoundError, UpstreamUnavailableError } from "../../errors.js";
 import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../../imm/imm-client.js";
-import { hintAtTaskType } from "../../imm/wire/task-type-hint.js";
+import { hintAtTaskType } from "./task-type-hint.js";
 import type { CallTally } from "../call-tally.js";
 import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";

@@ -191,6 +191,27 @@ describe("the budget of a project", () => {
     expect(world.clock.pendingTimers).toBe(0);
   });
 
+  it("forgets idle projects, those that IMM once throttled too, as soon as they would be granted as much as new ones", async () => {
+    const clock = new ManualClock(0);
+    const options = { clock, maxCallsPerSecond: 4, maxConcurrentCalls: 10, maxQueuedCalls: 10 };
+    const budget = new CallBudget({ ...options, maySend: () => true, admit: () => undefined });
+    const throttled = async (): Promise<never> => {
+      throw new UpstreamThrottledError("Slow down.");
+    };
+    const name = async (projectName: string): Promise<unknown> =>
+      budget.take(projectName, 0, throttled).catch(() => null);
+    for (let index = 0; index < 1_000; index += 1) await name(`p${index}`);
+    expect(budget.projects).toBe(1_000);
+    await clock.advance(1_000);
+    await name("early");
+    // Three of four calls are still held back there.
+    expect(budget.projects).toBe(1_001);
+    await clock.advance(4_000);
+    for (let index = 0; index < 1_000; index += 1) await name(`q${index}`);
+    // Those of before are gone, by one look at all.
+    expect(budget.projects).toBe(1_000);
+  });
+
   it("lets projects take turns for the places in flight", async () => {
     const clock = new ManualClock(0);
     const options = { clock, maxCallsPerSecond: 100, maxConcurrentCalls: 1, maxQueuedCalls: 10 };

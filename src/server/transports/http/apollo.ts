@@ -1,6 +1,5 @@
 /**
- * Apollo Server as the transport of JSON over HTTP: it refuses what has not the form of an operation, chooses the media type
- * and writes the answer. The pipeline has run ahead of it, and hands it what was prepared as its context.
+ * Apollo Server as the transport of JSON over HTTP: it chooses the media type and writes the answer. The pipeline has run ahead of it, and hands it what was prepared as its context.
  *
  * Apollo would parse, validate, cache and execute by itself. Its document store is the pipeline's, so that it does none of the
  * first three, and the hook `responseForOperation` executes what was prepared.
@@ -32,7 +31,6 @@ import {
 import type { Logger } from "../../../log.js";
 import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { answerType, statusOf } from "../refusal.js";
-import { searchParametersOf } from "../request-target.js";
 import { STREAM_PATH } from "../streams/sse.js";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -48,8 +46,7 @@ export interface ApolloOptions {
 
 /** What Apollo knows of an operation. */
 export interface PreparedContext {
-  /** Undefined for a request that Apollo refuses, since it has not the form of one. */
-  readonly ready: ReadyOperation | undefined;
+  readonly ready: ReadyOperation;
 }
 
 /** For a document that is too large to be kept: Apollo would parse and validate it again. */
@@ -96,8 +93,8 @@ export function createApollo(options: ApolloOptions): ApolloServer<PreparedConte
 export interface ReadyRequest extends PreparedContext {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** With its document in the place of its name; undefined where the request has not the form of one. */
-  readonly operation: OperationRequest | undefined;
+  /** With its document in the place of its name. */
+  readonly operation: OperationRequest;
 }
 
 /** Lets Apollo answer a request of JSON over HTTP. */
@@ -117,13 +114,11 @@ export async function answerByApollo(
   return reply.send(body.kind === "complete" ? body.string : Readable.from(body.asyncIterator));
 }
 
-/** The request as Apollo reads it. What has not the form of an operation is left as it is, for Apollo to refuse. */
+/** The request as Apollo reads it. */
 function toApollo(
-  { method, url, body }: FastifyRequest,
-  operation: OperationRequest | undefined,
+  { method, body }: FastifyRequest,
+  { query, operationName, variables }: OperationRequest,
 ): Pick<HTTPGraphQLRequest, "search" | "body"> {
-  if (operation === undefined) return { search: String(searchParametersOf(url)), body };
-  const { query, operationName, variables } = operation;
   const isGet = method === "GET";
   const given = Object.entries({
     query,
@@ -141,7 +136,6 @@ function answerByPipeline(pipeline: Pipeline): ApolloServerPlugin<PreparedContex
     async requestDidStart() {
       return {
         async responseForOperation({ contextValue: { ready } }) {
-          if (ready === undefined) throw new Error("Apollo took a request that has not the form of an operation.");
           // The cast: a subscription, which alone gives more than one result, was refused.
           return toResponse((await pipeline.run(ready)) as ExecutionResult, pipeline);
         },

@@ -154,12 +154,9 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
       return foreign === null ? undefined : sendRefusal(request, reply, foreign);
     },
     handler: async (request, reply) => {
-      const given = readOperation(request);
-      // What has not the form of an operation names no document either.
-      const preparation = await pipeline.prepare(given ?? {}, clientOf(request, reply));
-      if (given === null && preparation.kind !== "rejected") {
-        return answerByApollo(apollo, { request, reply, operation: undefined, ready: undefined });
-      }
+      const { operation: given, refusal } = readOperation(request);
+      if (refusal !== undefined) return sendRefusal(request, reply, refusal);
+      const preparation = await pipeline.prepare(given, clientOf(request, reply));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);

@@ -12,8 +12,7 @@ import Negotiator from "negotiator";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { clientOf, readOperation } from "../operation-request.js";
 import { refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, sendRefusal, sendUnexecuted, statusOf, type HttpRefusal } from "../refusal.js";
-import { searchParametersOf } from "../request-target.js";
+import { sendRefusal, sendUnexecuted, statusOf, type HttpRefusal } from "../refusal.js";
 import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 
 export const STREAM_PATH = "/graphql/stream";
@@ -24,7 +23,6 @@ export interface SseTransportOptions {
   readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
-  readonly maxRequestBytes: number;
 }
 
 const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
@@ -48,7 +46,7 @@ const wire: Wire = {
 
 /** Opens the transport. */
 export function registerSseTransport(app: FastifyInstance, options: SseTransportOptions): void {
-  const { pipeline, answers, maxRequestBytes } = options;
+  const { pipeline, answers } = options;
   app.route({
     url: STREAM_PATH,
     method: ["GET", "POST"],
@@ -59,33 +57,13 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       const foreign = refusePage(request.headers, options.allowsOrigin, true);
       if (foreign !== null) return refuse(foreign);
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
-      const operation = readOperation(request);
-      const preparation = await pipeline.prepare(operation ?? {}, clientOf(request, reply));
+      const { operation, refusal } = readOperation(request);
+      if (refusal !== undefined) return refuse(refusal);
+      const preparation = await pipeline.prepare(operation, clientOf(request, reply));
       if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
         return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
-      }
-      if (operation === null && preparation.kind !== "rejected") {
-        return refuse(request.method === "GET" ? refusalOfUrl(request.url) : refusalOf(400, maxRequestBytes));
       }
       return answers.send(reply, wire, preparation);
     },
   });
-}
-
-/** What is wrong with the parameters of a URL that graphql-sse does not take. */
-function refusalOfUrl(url: string): HttpRefusal {
-  const parameters = searchParametersOf(url);
-  if (!parameters.has("query")) return { status: 400, message: "Expected the parameter `query`, which is a document." };
-  const name = isJsonObject(parameters.get("variables")) ? "extensions" : "variables";
-  return { status: 400, message: `Expected the parameter \`${name}\` to be a JSON object.` };
-}
-
-/** Whether a parameter that may be left out is one. */
-function isJsonObject(text: string | null): boolean {
-  try {
-    const value: unknown = JSON.parse(text ?? "null");
-    return typeof value === "object" && !Array.isArray(value);
-  } catch {
-    return false;
-  }
 }

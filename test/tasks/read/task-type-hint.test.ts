@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { taskTypes } from "../../../src/imm/operations/operations.js";
-import { hintAtTaskType } from "../../../src/imm/wire/task-type-hint.js";
+import { hintAtTaskType } from "../../../src/tasks/read/task-type-hint.js";
 
 describe("the hint at a task type", () => {
   it.each(taskTypes.map(({ name }) => name))("is none for %s, which is known", (name) => {

@@ -1,7 +1,7 @@
 /** What to say of a task type that is not known here. A hint and no refusal: IMM's vocabulary is open. Pure. */
 
 import { closest, distance } from "fastest-levenshtein";
-import { taskTypes } from "../operations/operations.js";
+import { taskTypes } from "../../imm/operations/operations.js";
 
 const known: ReadonlySet<string> = new Set(taskTypes.map(({ name }) => name));
 
