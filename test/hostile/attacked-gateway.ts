@@ -187,6 +187,7 @@ export class AttackedGateway {
         finish(() => resolve(observation));
       };
       const onExit = (): void => finish(() => reject(new Error(this.#epitaph())));
+      // By real time: it is about a process that may be busy, and has the clock of its tests within.
       const timer = setTimeout(
         () => finish(() => reject(new Error(`The gateway has been busy for ${MAX_WAIT_MS} ms`))),
         deadline - performance.now(),
