@@ -8,6 +8,7 @@ import { format, resolveConfig } from "prettier";
 import { isInputObjectType, type GraphQLInputObjectType } from "graphql";
 import { schemaInputOf, type InputField, type InputStructure } from "../src/imm/wire/create-inputs.js";
 import {
+  capitalize,
   createOperationOf,
   createOperations,
   fitsInt32,
@@ -22,7 +23,6 @@ import {
 } from "../src/imm/operations/operations.js";
 import { settings, type Setting } from "../src/options/options.js";
 import { createSchema } from "../src/schema/build-schema.js";
-import { capitalize } from "../src/schema/table-types.js";
 import { errorsPage } from "./errors-page.js";
 
 // Compiled to dist/scripts/.

@@ -9,6 +9,7 @@ import type { GraphQLScalarType } from "graphql";
 import { Field, Float, InputType, Int, ObjectType, registerEnumType, type ClassType } from "type-graphql";
 import { toSchemaWord, type InputField, type InputStructure } from "../imm/wire/create-inputs.js";
 import {
+  capitalize,
   describeRange,
   fitsInt32,
   modelOf,
@@ -197,8 +198,4 @@ function inSentences(...parts: readonly (string | false | undefined)[]): string 
     .filter((part) => typeof part === "string")
     .map((part) => (part.endsWith(".") ? part : `${part}.`))
     .join(" ");
-}
-
-export function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -16,6 +16,16 @@ export function toCamelCase(wireName: string): string {
     .join("");
 }
 
+/** The same name as a type has it. */
+export function capitalize(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/** The wire's name as the port has it: TypeScript's `Uncapitalize`, which knows no acronyms. */
+export function uncapitalize<Name extends string>(wireName: Name): Uncapitalize<Name> {
+  return (wireName.charAt(0).toLowerCase() + wireName.slice(1)) as Uncapitalize<Name>;
+}
+
 /** The name of the mutation that starts tasks by this operation. */
 export function mutationNameOf({ action, schemaName }: Pick<CreateOperation, "action" | "schemaName">): string {
   return schemaName ?? toCamelCase(action);

@@ -22,7 +22,7 @@ import type { CreateOperation, Evidence, Members, Model, ResultOperation, Shape,
 import { sharedModels } from "./shared-members.js";
 import { taskReadModels, taskReads } from "./task-reads.js";
 
-export { mutationNameOf, schemaNameOf, toCamelCase, typeNameOf } from "./naming.js";
+export { capitalize, mutationNameOf, schemaNameOf, toCamelCase, typeNameOf, uncapitalize } from "./naming.js";
 export {
   describeRange,
   findBrokenRule,

@@ -33,6 +33,7 @@ import type {
   TimeRange,
 } from "../imm-client.js";
 import {
+  uncapitalize,
   API_VERSION,
   operations,
   resultOperationOf,
@@ -330,7 +331,7 @@ function toTaskInfos(item: Fitting<Decoded<typeof models.TaskInfo.members>>): Im
 /** The members that describe a task, by IMM's name and by ours. */
 const TASK_FIELDS = Object.keys(models.TaskInfo.members)
   .filter((name) => !["TaskId", "TaskType", "Status"].includes(name))
-  .map((name) => [name, name.slice(0, 1).toLowerCase() + name.slice(1)] as const);
+  .map((name) => [name, uncapitalize(name)] as const);
 
 function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
   const members = source as Readonly<Record<string, unknown>>;

@@ -22,7 +22,7 @@ import {
   UpstreamUnavailableError,
   type GatewayErrorDetails,
 } from "../../errors.js";
-import type { Operation } from "../operations/operations.js";
+import { uncapitalize, type Operation } from "../operations/operations.js";
 
 /** A refusal by IMM, as far as it could be read. */
 export interface Refusal {
@@ -231,5 +231,5 @@ function readShort(form: RegExp, value: unknown): string | null {
 function argumentOf(code: string): string | null {
   const name = /^InvalidJSON[^,]*,\s*(\w+)/.exec(code)?.[1] ?? /^(?:Invalid|Missing)([A-Z]\w*)/.exec(code)?.[1];
   if (name === undefined || name === "Argument" || name === "Parameter") return null;
-  return name.charAt(0).toLowerCase() + name.slice(1);
+  return uncapitalize(name);
 }

@@ -9,6 +9,7 @@ import { checkInput } from "../../imm/wire/check-input.js";
 import { schemaInputOf, toWireInput } from "../../imm/wire/create-inputs.js";
 import type { CreateTaskInput } from "../../imm/imm-client.js";
 import {
+  capitalize,
   createOperations,
   mutationNameOf,
   type CreateAction,
@@ -23,7 +24,7 @@ import type { Tasks } from "../../tasks/tasks.js";
 import type { GatewayContext } from "../context.js";
 import { toCreateTaskError } from "./create-task-error.type.js";
 import { CreateTaskPayload } from "./create-task.payload.js";
-import { capitalize, makeInputType } from "../table-types.js";
+import { makeInputType } from "../table-types.js";
 
 /** A create's input as it comes in: the members of the operation, and one that is the gateway's. */
 type GivenInput = Readonly<Record<string, unknown>> & {

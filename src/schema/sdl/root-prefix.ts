@@ -5,13 +5,14 @@
  */
 
 import type { GraphQLField, GraphQLSchema } from "graphql";
+import { capitalize } from "../../imm/operations/operations.js";
 
 /** Federation's own, which every subgraph has under the same name. */
 const MACHINERY = /^_/;
 
 /** `task` with the prefix `hangzhou` is `hangzhouTask`. */
 export function withPrefix(prefix: string, fieldName: string): string {
-  return MACHINERY.test(fieldName) ? fieldName : `${prefix}${fieldName.slice(0, 1).toUpperCase()}${fieldName.slice(1)}`;
+  return MACHINERY.test(fieldName) ? fieldName : prefix + capitalize(fieldName);
 }
 
 /** Adds each root field under its name with the prefix. */
