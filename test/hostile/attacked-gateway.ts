@@ -153,8 +153,12 @@ export class AttackedGateway {
     this.isSound = true;
   }
 
-  /** Lets something happen to the innocents' task and waits until each of them has been told. */
-  async serveInnocents(): Promise<void> {
+  /**
+   * Lets something happen to the innocents' task and waits until each of them has been told.
+   * Returns for how many polls time went by meanwhile.
+   */
+  async serveInnocents(): Promise<number> {
+    let polls = 0;
     this.#events += 1;
     const event = `event${this.#events}`;
     Object.assign(this.#task, { userData: event });
@@ -165,8 +169,10 @@ export class AttackedGateway {
       if (lost !== undefined) throw new Error(`The innocent ${lost.name} lost its subscription: ${lost.end}`);
       if (performance.now() > deadline) throw new Error(`No event for the innocent ${waiting()[0]?.name}`);
       await this.ask({ advanceMs: POLL_INTERVAL_MS });
+      polls += 1;
       if (waiting().length > 0) await this.#someNews();
     }
+    return polls;
   }
 
   /** @throws Error - when the process has ended, or does not answer. */
