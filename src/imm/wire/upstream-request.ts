@@ -9,7 +9,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ClientRequest, IncomingMessage } from "node:http";
 
 /** A refusal of IMM is a few hundred bytes. */
@@ -27,14 +27,27 @@ export interface PresentCall {
   readonly onCut: () => void;
 }
 
-const presentCalls = new AsyncLocalStorage<PresentCall>();
+const REQUEST_START = "http.client.request.start";
 
-/** Makes a call of the vendor's client. */
+const presentCalls = new AsyncLocalStorage<PresentCall>();
+let callsUnderWay = 0;
+
+/** Makes a call of the vendor's client. Node keeps nothing of ours, and follows no contexts, while none is under way. */
 export async function makeCall<T>(call: PresentCall, make: () => Promise<T>): Promise<T> {
-  return presentCalls.run(call, make);
+  if (callsUnderWay === 0) subscribe(REQUEST_START, onRequestStart);
+  callsUnderWay += 1;
+  try {
+    return await presentCalls.run(call, make);
+  } finally {
+    callsUnderWay -= 1;
+    if (callsUnderWay === 0) {
+      unsubscribe(REQUEST_START, onRequestStart);
+      presentCalls.disable();
+    }
+  }
 }
 
-subscribe("http.client.request.start", (message) => {
+function onRequestStart(message: unknown): void {
   const call = presentCalls.getStore();
   const { request } = message as { readonly request: ClientRequest };
   if (call === undefined || request.getHeader("x-acs-action") !== call.action) return;
@@ -44,7 +57,7 @@ subscribe("http.client.request.start", (message) => {
     call.onStatus(statusCode);
     if (statusCode >= 400) boundBytes(response, call.onCut);
   });
-});
+}
 
 function destroyOnAbort(request: ClientRequest, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
