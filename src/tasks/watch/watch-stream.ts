@@ -7,6 +7,7 @@
  */
 
 import type { GatewayError } from "../../errors.js";
+import { Mailbox } from "../../mailbox.js";
 import { toKeyText, type TaskKey } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
 
@@ -29,6 +30,8 @@ export type WatchEvent =
 const WHOLE_STREAM = "";
 const CAUGHT_UP = "caught up";
 const DELAYED = "delayed";
+
+const DONE = { done: true, value: undefined } as const;
 
 /** Equal for events of which a later one replaces an earlier one: the key text of their task. */
 export function keyTextOf(event: WatchEvent): string {
@@ -60,8 +63,7 @@ export interface WatchStreamOptions {
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
-  /** By key text, in the order in which a task first had news. */
-  readonly #pending = new Map<string, WatchEvent>();
+  readonly #mailbox = new Mailbox<string, WatchEvent>();
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
@@ -118,7 +120,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   delay(error: GatewayError): void {
     if (!this.#options.sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
-    this.#pending.delete(CAUGHT_UP);
+    this.#mailbox.remove(CAUGHT_UP);
     this.#put(DELAYED, { kind: "delayed", error });
   }
 
@@ -128,15 +130,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }
 
-  /** Gives an event to the reader, or keeps it in the place of an older one. What was unread as the first stays that. */
+  /** What was unread as the first stays that. */
   #put(keyText: string, event: WatchEvent): void {
-    if (this.#wake !== undefined) {
-      this.#settle({ done: false, value: event });
-      return;
-    }
-    const unread = this.#pending.get(keyText);
+    const unread = this.#mailbox.unread(keyText);
     const isFirst = unread?.kind === "snapshot" && unread.isFirst;
-    this.#pending.set(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
+    this.#mailbox.put(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
   }
 
   /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
@@ -159,23 +157,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   close(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
-    this.#pending.clear();
-    this.#settle({ done: true, value: undefined });
+    this.#mailbox.readRest();
+    this.#settle(DONE);
     this.#leave();
   }
 
   async next(): Promise<IteratorResult<WatchEvent>> {
-    if (this.#phase === "closed") return { done: true, value: undefined };
-    const [first] = this.#pending;
-    if (first !== undefined) {
-      const [keyText, event] = first;
-      this.#pending.delete(keyText);
-      return { done: false, value: event };
-    }
-    if (this.#isOver) {
-      this.close();
-      return { done: true, value: undefined };
-    }
+    if (this.#isOver) this.close();
+    if (this.#phase === "closed") return DONE;
     return new Promise((resolve) => {
       // Two reads at once get the same answer: the transports read one at a time.
       const wakeOther = this.#wake;
@@ -183,12 +172,13 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
         wakeOther?.(result);
         resolve(result);
       };
+      this.#mailbox.read((value) => this.#settle({ done: false, value }));
     });
   }
 
   async return(): Promise<IteratorResult<WatchEvent>> {
     this.close();
-    return { done: true, value: undefined };
+    return DONE;
   }
 
   async throw(error: unknown): Promise<IteratorResult<WatchEvent>> {
@@ -202,7 +192,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** Whether all has been read, and nothing more will come. */
   get #isOver(): boolean {
-    return this.#pending.size === 0 && this.#open.size === 0 && !this.#isEndless;
+    return this.#mailbox.isEmpty && this.#open.size === 0 && !this.#isEndless;
   }
 
   #leave(): void {
