@@ -6,7 +6,7 @@
 
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { EVERYBODY } from "../access/principal.js";
+import { OPEN_ACCESS, type Access } from "../access/access.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -128,6 +128,7 @@ class ApolloGateway implements Gateway {
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
   readonly #services: TaskServices;
+  readonly #access: Access = OPEN_ACCESS;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
@@ -187,7 +188,7 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      authenticate: () => EVERYBODY,
+      authenticate: this.#access.authenticate,
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),

@@ -47,7 +47,8 @@ async function start(): Promise<Running> {
   const services = { ...createTaskServices(options), refuse };
   disposeAfterTest(() => services.hub.dispose());
   const { signal } = new AbortController();
-  const as = (caller: string): Tasks => new Tasks(services, { principal: { caller }, tally: undefined, signal });
+  const as = (caller: string): Tasks =>
+    new Tasks(services, { principal: { ...EVERYBODY, caller }, tally: undefined, signal });
   return { ...running, asked, as, tasks: as(EVERYBODY.caller) };
 }
 

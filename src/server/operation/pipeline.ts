@@ -17,7 +17,7 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from "graphql";
-import type { Principal } from "../../access/principal.js";
+import type { Authenticate, Credentials, Principal } from "../../access/principal.js";
 import { UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
@@ -32,12 +32,6 @@ import type { DocumentRequest, PersistedOperations } from "./persisted-operation
 import { refuseOperation, type CostLimits } from "./price.js";
 import { refuseNesting } from "./variables.js";
 
-/** What a client says of itself. */
-export interface Credentials {
-  /** Of the request, or of the handshake of its socket. */
-  readonly headers: IncomingHttpHeaders;
-}
-
 /** What a pipeline is made of. */
 export interface PipelineOptions extends CostLimits {
   readonly schema: GraphQLSchema;
@@ -45,8 +39,7 @@ export interface PipelineOptions extends CostLimits {
   readonly documents: Documents;
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
-  /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
-  readonly authenticate: (credentials: Credentials) => Principal | Promise<Principal>;
+  readonly authenticate: Authenticate;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   /** Executes what is no subscription. */
@@ -58,6 +51,8 @@ export interface PipelineOptions extends CostLimits {
 
 /** Where an operation comes from. */
 export interface Client extends Credentials {
+  /** Of the request, or of the handshake of its socket. */
+  readonly headers: IncomingHttpHeaders;
   /** False for a GET, which any page can cause: nothing is started by one. */
   readonly isPosted: boolean;
   /** Aborted when the client has gone or has lost interest. */

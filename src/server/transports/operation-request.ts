@@ -55,7 +55,8 @@ function persistedQueryOf(extensions: unknown): unknown {
 
 /** Where the operation comes from. */
 export function clientOf({ method, headers }: FastifyRequest, reply: FastifyReply): Client {
-  return { headers, isPosted: method === "POST", signal: clientSignal(reply) };
+  const { authorization } = headers;
+  return { authorization, headers, isPosted: method === "POST", signal: clientSignal(reply) };
 }
 
 /** Aborted when the connection is closed before the answer is out, or was closed before that began. */

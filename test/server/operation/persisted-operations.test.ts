@@ -353,7 +353,7 @@ describe("the documents of the manifest", () => {
       maxOperationCost: 100,
       createContext: () => ({}),
     } as unknown as PipelineOptions);
-    const client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
     const preparations = await Promise.all([1, 2].map(async () => pipeline.prepare({ query: LOOK }, client)));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
     expect(documents[0]).toBe(checked.check(LOOK).document);

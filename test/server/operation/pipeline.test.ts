@@ -13,7 +13,7 @@ const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+const CLIENT: Client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {

@@ -131,7 +131,7 @@ export class SocketConnection implements OperationSocket {
   /** Names the caller. False, and the socket closes, when it does not show who it is. */
   async authenticate(): Promise<boolean> {
     try {
-      this.principal = await this.#options.pipeline.authenticate({ headers: this.headers });
+      this.principal = await this.#options.pipeline.authenticate({ authorization: this.headers.authorization });
       return true;
     } catch (thrown) {
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;

@@ -106,7 +106,9 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
     const { pipeline } = this.#options;
     const { headers, principal } = this.#socket;
     const { signal } = this.#controller;
-    return pipeline.run(await pipeline.prepare(this.#payload, { headers, signal, principal, isPosted: true }));
+    const { authorization } = headers;
+    const client = { authorization, headers, signal, principal, isPosted: true };
+    return pipeline.run(await pipeline.prepare(this.#payload, client));
   }
 
   /** Sends the only result. One without `data` was refused before anything was executed. */

@@ -43,7 +43,7 @@ describe("a plugin of Apollo", () => {
     const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
-    const client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
     const ready = await pipeline.prepare({ query }, client);
     if (ready.kind !== "ready") throw new Error("Expected it to be executed.");
     const headers = new HeaderMap([["content-type", "application/json"]]);
