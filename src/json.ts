@@ -25,6 +25,11 @@ function isContainer(value: unknown): value is object {
   return typeof value === "object" && value !== null && !isLosslessNumber(value);
 }
 
+/** Whether a value is an object of JSON, by its members' names. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isContainer(value) && !Array.isArray(value);
+}
+
 // --- digits ---
 
 /**
