@@ -27,6 +27,8 @@ export interface AccessPolicy {
   refusal(right: Right, target: AccessTarget): ForbiddenError;
   /** The grants that give the right there, whatever else they ask for; none where it is forbidden. */
   grantsOf(principal: Principal, right: Right, target: AccessTarget): readonly Grant[];
+  /** The projects in which the principal has a right: names, and beginnings of names with a `*` behind them. */
+  projectsOf(principal: Principal): readonly string[];
 }
 
 const REFUSALS: Readonly<Record<Right, string>> = {
@@ -55,6 +57,15 @@ export function createAccessPolicy({ projects, readOnly }: AccessRules): AccessP
       const { tags, userData } = target;
       if (tags === undefined || userData === undefined) return "depends";
       return grants.some(({ own }) => own !== undefined && isOwn(own, { tags, userData })) ? "allowed" : "hidden";
+    },
+    projectsOf({ grants }) {
+      const useful = grants.filter(({ allow }) => allow.length > 0);
+      const patterns = useful.flatMap((grant) =>
+        grant.projects.map(({ name, isPrefix }) => (isPrefix ? `${name}*` : name)),
+      );
+      const among = (projectName: string): boolean =>
+        useful.some((grant) => grant.allow.some((right) => gives(grant, right, { projectName })));
+      return [...new Set(projects?.filter(among) ?? patterns)].toSorted();
     },
     refusal: (right, target) => new ForbiddenError(ruleAgainst(right, target) ?? REFUSALS[right]),
   };

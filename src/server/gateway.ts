@@ -278,7 +278,9 @@ class ApolloGateway implements Gateway {
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
-    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    // What a call cost would tell another's task from one that is not there.
+    const isReported = principal.grants.every(({ own }) => own === undefined);
+    const tally = isReported && (options.reportCalls || asksForReport(headers)) ? new CallTally() : undefined;
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {

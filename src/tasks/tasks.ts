@@ -7,7 +7,7 @@
  */
 
 import { createAccessPolicy, type AccessPolicy, type AccessRules, type Verdict } from "../access/access-policy.js";
-import type { AccessTarget, Principal, Right } from "../access/principal.js";
+import { RIGHTS, type AccessTarget, type Principal, type Right } from "../access/principal.js";
 import { ForbiddenError, toError } from "../errors.js";
 import type { ImmTaskResult } from "../imm/imm-client.js";
 import { createOperations } from "../imm/operations/operations.js";
@@ -85,6 +85,14 @@ export interface TasksOptions {
   readonly signal: AbortSignal;
 }
 
+/** The principal, and what it may do. */
+export interface Viewer extends Pick<Principal, "caller" | "expiresAt"> {
+  /** Names, and beginnings of names with a `*` behind them. */
+  readonly projects: readonly string[];
+  /** What it may do in a project, or in any. */
+  rightsIn(projectName: string | undefined): readonly Right[];
+}
+
 /** What one operation can do with tasks. Every method refuses with a `ForbiddenError` what the principal may not do. */
 export class Tasks {
   /** What tasks of each type have taken, for a first guess. */
@@ -106,6 +114,15 @@ export class Tasks {
       tally,
       isWanted: () => !signal.aborted,
     });
+  }
+
+  get viewer(): Viewer {
+    const { principal } = this.#options;
+    const { caller, expiresAt } = principal;
+    const projects = this.#services.policy.projectsOf(principal);
+    const rightsIn = (projectName: string | undefined): readonly Right[] =>
+      RIGHTS.filter((right) => this.#judge(right, { projectName }) !== "forbidden");
+    return { caller, expiresAt, projects, rightsIn };
   }
 
   /**
