@@ -40,7 +40,7 @@ describe("a plugin of Apollo", () => {
         willSendResponse: async ({ response }) => void seen.push(response.body.kind),
       }),
     };
-    const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
+    const apollo = createApollo({ pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
     const client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
