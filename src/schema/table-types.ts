@@ -26,7 +26,6 @@ import {
 import { LengthInput } from "./length.input.js";
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLLong, GraphQLOssUri } from "./scalars.js";
 
-/** What a class is made of. */
 export interface TableType {
   /** What the schema calls it. */
   readonly name: string;

@@ -184,7 +184,6 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
   return credential;
 }
 
-/** What an `OpenApiImmClient` is made of. */
 export interface OpenApiImmClientOptions {
   readonly openApi: OpenApi;
   /** Milliseconds after which the vendor's stack gives a socket up; the deadline that counts is `call-policy`'s. */
