@@ -5,7 +5,6 @@
  * reader that waits in the same call.
  */
 
-/** Items of one reader, by key. */
 export class Mailbox<Key, Item> {
   readonly #unread: Map<Key, Item>;
   #reader: ((item: Item) => void) | undefined;

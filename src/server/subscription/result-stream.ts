@@ -27,7 +27,6 @@ export type Outcome = ExecutionResult | ResultStream;
 
 type Ending = { readonly failure?: { readonly error: unknown } };
 
-/** One subscriber's results. */
 export class ResultStream {
   readonly #onLeave: (stream: ResultStream) => void;
   readonly #mailbox: Mailbox<string, ExecutionResult>;

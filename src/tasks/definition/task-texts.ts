@@ -25,7 +25,6 @@ interface Reading {
   readonly outputs: Map<string, readonly string[] | null>;
 }
 
-/** What a `TaskTexts` is made of. */
 export interface TaskTextsOptions {
   /** Whether secrets in request definitions are hidden. */
   readonly isRedacted: boolean;

@@ -17,7 +17,6 @@ import { PAGE_SIZE } from "./requests.js";
 import { SingleFlight } from "../single-flight.js";
 import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 
-/** What a `TaskLister` is made of. */
 export interface TaskListerOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
@@ -78,7 +77,6 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   order: "orderBy.direction",
 };
 
-/** Lists tasks for the whole process. */
 export class TaskLister {
   readonly #options: TaskListerOptions;
   /** Pages that are being read, by what was asked. */

@@ -23,7 +23,6 @@ import { WatchStream, type StreamNeeds, type WatchStreamOptions } from "./watch-
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
 const MAX_SPARE_PAGES = 100;
 
-/** What a `WatchHub` is made of. */
 export interface WatchHubOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
@@ -67,7 +66,6 @@ export interface WatchProjectRequest extends FollowRequest {
   readonly filter?: DiscoveryFilter;
 }
 
-/** Shares watches among subscribers. */
 export class WatchHub {
   readonly #options: WatchHubOptions;
   readonly #projects = new Map<string, ProjectWatch>();
