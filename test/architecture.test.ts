@@ -29,7 +29,7 @@ const ranks: readonly (readonly string[])[] = [
   ["tasks/"],
   ["schema/context.ts", "schema/arguments.ts", "schema/scalars.ts", "schema/length.input.ts", "schema/table-types.ts"],
   ["schema/task/"],
-  ["schema/list/", "schema/catalogue/", "schema/create/"],
+  ["schema/list/", "schema/catalogue/", "schema/create/", "schema/viewer/"],
   ["schema/follow/"],
   ["schema/sdl/"],
   ["schema/"],

@@ -33,6 +33,7 @@ import { createRefuseHost, isLoopback } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
+import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
@@ -176,6 +177,7 @@ class ApolloGateway implements Gateway {
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
+    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -188,7 +190,7 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      authenticate: this.#access.authenticate,
+      access: this.#access,
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
@@ -276,7 +278,9 @@ class ApolloGateway implements Gateway {
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
-    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    // What a call cost would tell another's task from one that is not there.
+    const isReported = principal.grants.every(({ own }) => own === undefined);
+    const tally = isReported && (options.reportCalls || asksForReport(headers)) ? new CallTally() : undefined;
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {

@@ -46,7 +46,7 @@ export class ResultStream {
   /** Begins to read. Called at most once. */
   read(reader: ResultReader): void {
     this.#reader = reader;
-    if (this.#isOver) reader.end();
+    if (this.#isOver) this.#sayEnd();
     else this.#goOn();
   }
 
@@ -67,6 +67,12 @@ export class ResultStream {
     this.#leave();
   }
 
+  /** Ends at once, with what is unread, and says why. */
+  fail(error: unknown): void {
+    this.#ending = { failure: { error } };
+    this.#leave();
+  }
+
   readonly #goOn = (): void => {
     if (this.#ending !== undefined && this.#mailbox.isEmpty) this.#leave();
     else this.#mailbox.read(this.#send);
@@ -77,8 +83,7 @@ export class ResultStream {
     try {
       this.#reader?.send([first, ...this.#mailbox.readRest()], this.#goOn);
     } catch (error) {
-      this.#ending = { failure: { error } };
-      this.#leave();
+      this.fail(error);
     }
   };
 
@@ -87,10 +92,14 @@ export class ResultStream {
     this.#isOver = true;
     this.#mailbox.readRest();
     try {
-      if (this.#ending?.failure === undefined) this.#reader?.end();
-      else this.#reader?.fail(this.#ending.failure.error);
+      this.#sayEnd();
     } finally {
       this.#onLeave(this);
     }
+  }
+
+  #sayEnd(): void {
+    if (this.#ending?.failure === undefined) this.#reader?.end();
+    else this.#reader?.fail(this.#ending.failure.error);
   }
 }

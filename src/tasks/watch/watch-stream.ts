@@ -8,6 +8,7 @@
 
 import type { GatewayError } from "../../errors.js";
 import { Mailbox } from "../../mailbox.js";
+import type { AccessTarget, Right } from "../../access/principal.js";
 import { toKeyText, type TaskKey } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
 
@@ -47,6 +48,12 @@ export function keyTextOf(event: WatchEvent): string {
   }
 }
 
+/** What a stream lives by: one that is granted less than this ends. */
+export interface StreamNeeds {
+  readonly rights: readonly Right[];
+  readonly targets: readonly AccessTarget[];
+}
+
 /** How a stream is opened. */
 export interface WatchStreamOptions {
   /** Called once, when nothing more is to be pushed, for whatever reason; `openKeys` still has what was followed. */
@@ -57,6 +64,8 @@ export interface WatchStreamOptions {
   readonly sendsPhases?: boolean | undefined;
   /** Whether the reader may see a task as it is now; else it gets no event of it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
+  /** What the reader must go on being granted. @default nothing */
+  readonly needs?: StreamNeeds | undefined;
   /** The snapshot of a task, where it is younger than the last event of it and shows no change. @default none is */
   readonly youngerThanSent?: (keyText: string) => TaskSnapshot | undefined;
 }
@@ -87,6 +96,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Whether it goes on when all its tasks have ended. */
   get isEndless(): boolean {
     return this.#isEndless;
+  }
+
+  /** What its reader must go on being granted. */
+  get needs(): StreamNeeds | undefined {
+    return this.#options.needs;
   }
 
   /** The key texts of the tasks whose last event has not come. */
