@@ -9,6 +9,8 @@ export interface Access {
   renew(principal: Principal): Principal | undefined;
   /** Calls the listener whenever the rules have changed. Returns what ends that. */
   onChange(listener: () => void): () => void;
+  /** Begins to watch for changes, and to fetch what it needs. */
+  open(): void;
   /** Leaves no timer. */
   close(): void;
 }
@@ -18,5 +20,6 @@ export const OPEN_ACCESS: Access = {
   authenticate: () => EVERYBODY,
   renew: (principal) => principal,
   onChange: () => () => undefined,
+  open: () => undefined,
   close: () => undefined,
 };

@@ -17,6 +17,7 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from "graphql";
+import type { Access } from "../../access/access.js";
 import type { Authenticate, Credentials, Principal } from "../../access/principal.js";
 import { UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
@@ -40,6 +41,8 @@ export interface PipelineOptions extends CostLimits {
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
   readonly authenticate: Authenticate;
+  /** A caller that was named before, by the rules as they are now; undefined when they let it in no more. */
+  readonly renew: Access["renew"];
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   /** Executes what is no subscription. */
@@ -94,6 +97,7 @@ export interface ReadyOperation {
   /** The document. */
   readonly text: string;
   readonly operation: OperationTypeNode;
+  readonly principal: Principal;
   readonly args: ReadyArguments;
 }
 
@@ -115,7 +119,8 @@ export class Pipeline {
   /** From what a client sent to what graphql-js executes. Never rejects. */
   async prepare(request: OperationRequest, client: Client): Promise<Preparation> {
     try {
-      const principal = client.principal ?? (await this.authenticate(client));
+      const principal =
+        client.principal === undefined ? await this.authenticate(client) : this.#renew(client.principal);
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
@@ -123,6 +128,12 @@ export class Pipeline {
     } catch (thrown) {
       return reject(thrown instanceof UnauthenticatedError ? unauthenticated(thrown) : toOperationError(thrown));
     }
+  }
+
+  #renew(principal: Principal): Principal {
+    const renewed = this.#options.renew(principal);
+    if (renewed === undefined) throw new UnauthenticatedError("The token is not let in any more.");
+    return renewed;
   }
 
   #check(query: string, request: OperationRequest, caller: Caller): Preparation {
@@ -150,7 +161,7 @@ export class Pipeline {
         refuseOperation({ schema, document, operationName, variables: variableValues }, this.#options);
       if (refusal !== null) return refuse(root.operation, refusal);
       const args = { schema, document, text, contextValue: createContext(caller), operationName, variableValues };
-      return { kind: "ready", text, operation: root.operation, args };
+      return { kind: "ready", text, operation: root.operation, principal: caller.principal, args };
     } catch (thrown) {
       return refuse(root.operation, toOperationError(thrown));
     }

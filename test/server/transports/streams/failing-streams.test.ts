@@ -36,6 +36,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
   // The casts: what is left out is for the explorer and the limits of sockets.
   const pipeline = new Pipeline({
     authenticate: () => EVERYBODY,
+    renew: (principal: unknown) => principal,
     schema,
     documents,
     persisted: new PersistedOperations({
@@ -58,6 +59,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     pipeline,
     logger,
     clock: manualClockNow(),
+    whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
     refuseHost: () => null,
     isReady: () => true,
