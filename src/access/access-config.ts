@@ -5,7 +5,7 @@
 
 import * as v from "valibot";
 import { ConfigurationError } from "../errors.js";
-import { clip } from "../options/refusal.js";
+import { clip, describeValue } from "../options/refusal.js";
 import { isPointer } from "./claims.js";
 import { RIGHTS, type CallAllowance, type Right } from "./principal.js";
 import { isPattern, isPlainPattern } from "./project-pattern.js";
@@ -98,10 +98,7 @@ export interface Identity {
 }
 
 const DAY_MS = 86_400_000;
-export const ALGORITHMS = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
-];
+export const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
 /** What is secret, or is so where it was put in by mistake. */
 const UNSHOWN = new Set<unknown>(["sha256", "keys", "name"]);
@@ -111,7 +108,7 @@ function object<const Entries extends v.ObjectEntries>(
 ): v.StrictObjectSchema<Entries, v.ErrorMessage<v.StrictObjectIssue>> {
   return v.strictObject(entries, ({ expected }) => {
     if (expected === "never") return "no such member";
-    return expected?.startsWith('"') === true ? "to be given" : "an object";
+    return expected !== null && expected.startsWith('"') ? "to be given" : "an object";
   });
 }
 
@@ -308,7 +305,7 @@ function toWords(value: unknown, isShown: boolean): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "an object";
   if (typeof value === "function") return "a function";
-  return isShown ? `\`${clip(String(value))}\` (${typeof value})` : `a ${typeof value}`;
+  return isShown ? describeValue(value) : `a ${typeof value}`;
 }
 
 /** Whether keys may be fetched from there: nobody on the way can put others in their place. */

@@ -49,13 +49,12 @@ export class AccessFile implements AccessSource {
     let isOver = false;
     const plan = (): void => {
       if (isOver) return;
-      timer = this.#options.clock.setTimer(REREAD_MS, () => {
-        void this.#reread()
-          .then((config) => {
-            if (config !== null && !isOver) listener(config);
-          })
-          .finally(plan);
-      });
+      timer = this.#options.clock.setTimer(REREAD_MS, () => void reread());
+    };
+    const reread = async (): Promise<void> => {
+      const config = await this.#reread();
+      if (config !== null && !isOver) listener(config);
+      plan();
     };
     plan();
     return () => {
