@@ -67,7 +67,7 @@ export class ConfiguredAccess implements Access {
     return this.#refuseExpired(principal);
   };
 
-  renew(principal: Principal): Principal | undefined {
+  readonly renew = (principal: Principal): Principal | undefined => {
     const admission = this.#admissions.get(principal);
     const rules = this.#rules;
     if (admission?.rules === rules) return principal;
@@ -78,7 +78,7 @@ export class ConfiguredAccess implements Access {
     } catch {
       return undefined;
     }
-  }
+  };
 
   onChange(listener: () => void): () => void {
     const own = (): void => listener();

@@ -5,7 +5,7 @@ import { UnauthenticatedError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Access } from "./access.js";
 import { parseIdentity, type Identity } from "./access-config.js";
-import { toGrants } from "./grants.js";
+import { toGrants } from "./to-grants.js";
 import type { Credentials, Principal } from "./principal.js";
 
 /**

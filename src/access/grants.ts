@@ -1,56 +1,46 @@
-/** From grants as a configuration writes them, and the claims of a token, to what a principal was granted. Pure. */
+/** What one grant gives, and whether some grants give what others gave. Pure. */
 
-import type { ClaimGrantConfig, GrantConfig, OwnConfig } from "./access-config.js";
-import { claimAt, includesText, isNonEmptyText, type Claims } from "./claims.js";
-import type { CallAllowance, Grant, Ownership } from "./principal.js";
-import { toPatterns } from "./project-pattern.js";
+import type { AccessTarget, Grant, ProjectPattern, Right } from "./principal.js";
 
-/** The grants of a caller without claims. @param allowance - of the grants that have none of their own. */
-export function toGrants(configs: readonly GrantConfig[], allowance: CallAllowance | undefined): readonly Grant[] {
-  return configs.flatMap((config) => toGrant(config, {}, config.own, allowance) ?? []);
+/** Whether the grant gives the right there, perhaps to the caller's own tasks alone. What the target leaves out is not looked at. */
+export function gives({ projects, taskTypes, allow }: Grant, right: Right, target: AccessTarget): boolean {
+  const { projectName, taskType } = target;
+  return (
+    allow.includes(right) &&
+    (projectName === undefined || projects.some((pattern) => matches(pattern, projectName))) &&
+    (taskType === undefined || taskTypes?.includes(taskType) !== false)
+  );
 }
 
 /**
- * The grants that match a caller's claims; they add up. One that needs a claim which is missing, empty or no text does not
- * match.
+ * Whether `after` gives, for the target, all that `before` gave of these rights. A right to all tasks includes one to those
+ * that are the caller's own.
  */
-export function toClaimGrants(
-  configs: readonly ClaimGrantConfig[],
-  claims: Claims,
-  allowance: CallAllowance | undefined,
-): readonly Grant[] {
-  return configs.flatMap((config) => {
-    const { own, when = {} } = config;
-    const matches = Object.entries(when).every(([pointer, text]) => includesText(claimAt(claims, pointer), text));
-    if (!matches) return [];
-    if (own === undefined) return toGrant(config, claims, undefined, allowance) ?? [];
-    const owner = claimAt(claims, own.equals);
-    return isNonEmptyText(owner) ? (toGrant(config, claims, { ...own, equals: owner }, allowance) ?? []) : [];
-  });
+export function keeps(
+  before: readonly Grant[],
+  after: readonly Grant[],
+  rights: readonly Right[],
+  target: AccessTarget,
+): boolean {
+  return rights.every((right) =>
+    before
+      .filter((grant) => gives(grant, right, target))
+      .every((old) => {
+        const heirs = after.filter(
+          (grant) => gives(grant, right, target) && (grant.own === undefined || isSame(grant.own, old.own)),
+        );
+        const types = target.taskType === undefined ? old.taskTypes : [target.taskType];
+        return types === undefined
+          ? heirs.some(({ taskTypes }) => taskTypes === undefined)
+          : types.every((type) => heirs.some(({ taskTypes }) => taskTypes?.includes(type) !== false));
+      }),
+  );
 }
 
-function toGrant(
-  config: GrantConfig,
-  claims: Claims,
-  own: OwnConfig | undefined,
-  allowance: CallAllowance | undefined,
-): Grant | null {
-  const patterns = config.projects.map((text) => toPatterns(text, claims));
-  if (patterns.includes(null)) return null;
-  return {
-    projects: patterns.flatMap((list) => list ?? []),
-    taskTypes: config.taskTypes,
-    allow: config.allow,
-    own: own && toOwnership(own),
-    allowance: config.allowance ?? allowance,
-  };
+function matches({ name, isPrefix }: ProjectPattern, projectName: string): boolean {
+  return isPrefix ? projectName.startsWith(name) : projectName === name;
 }
 
-function toOwnership(own: OwnConfig): Ownership {
-  const { equals } = own;
-  return "tag" in own && own.tag !== undefined ? { tag: own.tag, equals } : { userData: userDataOf(own), equals };
-}
-
-function userDataOf(own: OwnConfig): string {
-  return "userData" in own ? own.userData : "";
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

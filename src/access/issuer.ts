@@ -4,7 +4,7 @@ import type { JWTPayload, JWTVerifyOptions } from "jose";
 import { UnauthenticatedError } from "../errors.js";
 import type { IssuerConfig } from "./access-config.js";
 import { claimAt, isNonEmptyText, type Claims } from "./claims.js";
-import { toClaimGrants } from "./grants.js";
+import { toClaimGrants } from "./to-grants.js";
 import type { IssuerKeys } from "./issuer-keys.js";
 import type { CallAllowance, Principal } from "./principal.js";
 

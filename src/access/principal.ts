@@ -58,6 +58,21 @@ export const EVERYBODY: Principal = {
   grants: [{ projects: [{ name: "", isPrefix: true }], allow: ["read", "create", "definitions"] }],
 };
 
+/** What of a task tells whose it is. */
+export interface TaskSigns {
+  /** Its tags; anything but an object has none. */
+  readonly tags: unknown;
+  /** Its user data as text; anything else has none. */
+  readonly userData: unknown;
+}
+
+/** What a right is about, as far as it is known. */
+export interface AccessTarget extends Partial<TaskSigns> {
+  readonly projectName?: string | undefined;
+  /** Left out for a whole project. */
+  readonly taskType?: string | undefined;
+}
+
 /** What a client says of itself. */
 export interface Credentials {
   /** `Authorization` of its request, or what its socket said in place of that; undefined where it said nothing. */
@@ -68,6 +83,22 @@ export interface Credentials {
   readonly address: string | undefined;
   /** How it came, for the log. */
   readonly transport: "http" | "sse" | "websocket";
+}
+
+const views = new WeakMap<Principal, string>();
+
+/** Equal for principals who see the same of everything. */
+export function viewOf(principal: Principal): string {
+  let view = views.get(principal);
+  if (view === undefined) {
+    const seen = principal.grants.map(({ projects, taskTypes, allow, own }) => {
+      const rights = RIGHTS.filter((right) => right !== "create" && allow.includes(right));
+      return rights.length === 0 ? [] : [JSON.stringify([projects, taskTypes, rights, own])];
+    });
+    view = seen.flat().toSorted().join("\n");
+    views.set(principal, view);
+  }
+  return view;
 }
 
 /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */

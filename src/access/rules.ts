@@ -1,7 +1,7 @@
 /** A configuration, ready to be asked: the holders of its tokens, its issuers with their keys, and those who show nothing. */
 
 import type { AccessConfig } from "./access-config.js";
-import { toGrants } from "./grants.js";
+import { toGrants } from "./to-grants.js";
 import { Issuer } from "./issuer.js";
 import { createIssuerKeys, type IssuerKeys, type KeyFetching } from "./issuer-keys.js";
 import type { Principal } from "./principal.js";

@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { TokenConfig } from "./access-config.js";
-import { toGrants } from "./grants.js";
+import { toGrants } from "./to-grants.js";
 import type { CallAllowance, Principal } from "./principal.js";
 
 /** Who holds a token. */

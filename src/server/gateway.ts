@@ -36,6 +36,7 @@ import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { createAccess, isThisMachine, mustAuthenticate, OPEN_TO_OTHERS, type AccessParts } from "./gateway-access.js";
+import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
@@ -177,6 +178,7 @@ class ApolloGateway implements Gateway {
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
+    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -189,8 +191,10 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
-      renew: (principal) => this.#access.renew(principal),
+      access: {
+        authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
+        renew: this.#access.renew,
+      },
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
@@ -289,7 +293,9 @@ class ApolloGateway implements Gateway {
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
-    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    // What a call cost would tell another's task from one that is not there.
+    const isReported = principal.grants.every(({ own }) => own === undefined);
+    const tally = isReported && (options.reportCalls || asksForReport(headers)) ? new CallTally() : undefined;
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {

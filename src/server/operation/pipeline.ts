@@ -18,7 +18,7 @@ import {
   type GraphQLSchema,
 } from "graphql";
 import type { Access } from "../../access/access.js";
-import type { Authenticate, Credentials, Principal } from "../../access/principal.js";
+import type { Credentials, Principal } from "../../access/principal.js";
 import { UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
@@ -40,9 +40,7 @@ export interface PipelineOptions extends CostLimits {
   readonly documents: Documents;
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
-  readonly authenticate: Authenticate;
-  /** A caller that was named before, by the rules as they are now; undefined when they let it in no more. */
-  readonly renew: Access["renew"];
+  readonly access: Pick<Access, "authenticate" | "renew">;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   /** Executes what is no subscription. */
@@ -97,7 +95,6 @@ export interface ReadyOperation {
   /** The document. */
   readonly text: string;
   readonly operation: OperationTypeNode;
-  readonly principal: Principal;
   readonly args: ReadyArguments;
 }
 
@@ -113,14 +110,15 @@ export class Pipeline {
 
   /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
   async authenticate(credentials: Credentials): Promise<Principal> {
-    return this.#options.authenticate(credentials);
+    return this.#options.access.authenticate(credentials);
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */
   async prepare(request: OperationRequest, client: Client): Promise<Preparation> {
     try {
-      const principal =
-        client.principal === undefined ? await this.authenticate(client) : this.#renew(client.principal);
+      const { principal: known } = client;
+      const principal = known === undefined ? await this.authenticate(client) : this.#options.access.renew(known);
+      if (principal === undefined) throw new UnauthenticatedError("The caller is not let in any more.");
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
@@ -128,12 +126,6 @@ export class Pipeline {
     } catch (thrown) {
       return reject(thrown instanceof UnauthenticatedError ? unauthenticated(thrown) : toOperationError(thrown));
     }
-  }
-
-  #renew(principal: Principal): Principal {
-    const renewed = this.#options.renew(principal);
-    if (renewed === undefined) throw new UnauthenticatedError("The token is not let in any more.");
-    return renewed;
   }
 
   #check(query: string, request: OperationRequest, caller: Caller): Preparation {
@@ -160,8 +152,16 @@ export class Pipeline {
         refuseNesting(schema, root, variableValues) ??
         refuseOperation({ schema, document, operationName, variables: variableValues }, this.#options);
       if (refusal !== null) return refuse(root.operation, refusal);
-      const args = { schema, document, text, contextValue: createContext(caller), operationName, variableValues };
-      return { kind: "ready", text, operation: root.operation, principal: caller.principal, args };
+      const args = {
+        schema,
+        document,
+        text,
+        contextValue: createContext(caller),
+        operationName,
+        variableValues,
+        principal: caller.principal,
+      };
+      return { kind: "ready", text, operation: root.operation, args };
     } catch (thrown) {
       return refuse(root.operation, toOperationError(thrown));
     }

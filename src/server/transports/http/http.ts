@@ -8,7 +8,7 @@
 import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
-import type { GraphQLError, GraphQLSchema } from "graphql";
+import type { GraphQLError } from "graphql";
 import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
@@ -24,6 +24,7 @@ import { isForMultipart, multipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
 import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted } from "../refusal.js";
 import { pathOf } from "../request-target.js";
+import { SECURITY_HEADERS } from "../security-headers.js";
 import { registerSseTransport } from "../streams/sse.js";
 import { StreamedAnswers } from "../streams/streamed-answers.js";
 
@@ -40,7 +41,6 @@ const LARGE_LENGTH = 1_000_000;
 
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
-  readonly schema: GraphQLSchema;
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -84,6 +84,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     },
     clientErrorHandler: (error, socket) => refuseBelowRequests(error, socket, maxRequestBytes),
     frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      // No hook has run.
+      void reply.headers(SECURITY_HEADERS);
       void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
     },
     forceCloseConnections: "idle",
@@ -94,6 +96,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   app.removeContentTypeParser("text/plain");
   const methods = collectMethods(app);
   app.addHook("onRequest", async (request, reply) => {
+    void reply.headers(SECURITY_HEADERS);
     const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
     if (refused !== null) return sendRefusal(request, reply, refused);
     const allowed = methods.get(pathOf(request.url));

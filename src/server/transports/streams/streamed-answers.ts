@@ -33,14 +33,12 @@ export interface Wire {
   fail(error: GraphQLFormattedError): string;
 }
 
-/** What the answers need. */
 export interface StreamedAnswersOptions {
   readonly clock: Clock;
   readonly pipeline: Pipeline;
   readonly whenExpired: WhenExpired;
 }
 
-/** All streamed answers of one gateway. */
 export class StreamedAnswers {
   readonly #options: StreamedAnswersOptions;
   readonly #subscriptions = new Set<StreamedAnswer>();
@@ -71,7 +69,7 @@ export class StreamedAnswers {
       this.#subscriptions.add(answer);
       if (this.#isStopping) this.#breakOff(answer);
       if (preparation.kind === "ready") {
-        expiry = this.#options.whenExpired(preparation.principal, () => this.#expire(answer));
+        expiry = this.#options.whenExpired(preparation.args.principal, () => this.#expire(answer));
       }
       await answer.follow(outcome, toEvent);
       answer.end(wire.completion);

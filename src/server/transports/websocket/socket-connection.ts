@@ -18,6 +18,7 @@ import type { Principal } from "../../../access/principal.js";
 import { RateLimitedError, toError, type GatewayError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
+import { Mailbox } from "../../../mailbox.js";
 import { readConnectionParams } from "./socket-credentials.js";
 import {
   SocketOperation,
@@ -25,7 +26,7 @@ import {
   type OperationSocket,
   type SocketOperationOptions,
 } from "./socket-operation.js";
-import { LatestReply, SocketWriter } from "./socket-writer.js";
+import { SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
 export interface SocketConnectionOptions extends SocketOperationOptions {
@@ -71,7 +72,8 @@ export class SocketConnection implements OperationSocket {
   readonly #operations = new Map<string, SocketOperation>();
   /** By the client's id: those that are not over. */
   readonly #open = new Map<string, SocketOperation>();
-  readonly #pongs: LatestReply<PingMessage["payload"]>;
+  /** What the client's pings bring, which goes back. */
+  readonly #payloads = new Mailbox<MessageType.Ping, PingMessage["payload"]>();
   /** The payload of the first `connection_init`, which decides. */
   #greeting: { readonly payload: unknown } | undefined;
   #expiry: Timer | undefined;
@@ -93,7 +95,7 @@ export class SocketConnection implements OperationSocket {
       maxBufferBytes: options.maxSocketBufferBytes,
       onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
     });
-    this.#pongs = new LatestReply((payload, onTaken) =>
+    this.#payloads.readEach((payload, onTaken) =>
       this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
     );
   }
@@ -113,11 +115,12 @@ export class SocketConnection implements OperationSocket {
       },
       this,
     );
-    const pongFrames = new LatestReply<Buffer>((data, onTaken) => this.writer.sendPong(data, onTaken));
+    const pingFrames = new Mailbox<"data", Buffer>();
+    pingFrames.readEach((data, onTaken) => this.writer.sendPong(data, onTaken));
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
-      pongFrames.reply(data);
+      pingFrames.put("data", data);
     });
     webSocket.on("pong", () => {
       this.#hasHeard = true;
@@ -204,7 +207,7 @@ export class SocketConnection implements OperationSocket {
         this.#greeting ??= { payload: message.payload };
         return void this.#handOver({ type: message.type });
       case MessageType.Ping:
-        return this.#pongs.reply(message.payload);
+        return this.#payloads.put(message.type, message.payload);
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:

@@ -1,6 +1,6 @@
 import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
 import { describe, expect, it } from "@jest/globals";
-import { EVERYBODY } from "../../../../src/access/principal.js";
+import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
@@ -23,7 +23,7 @@ describe("a plugin of Apollo", () => {
     const pipeline = new Pipeline({
       schema,
       documents,
-      authenticate: () => EVERYBODY,
+      access: OPEN_ACCESS,
       persisted: { resolve: () => ({ kind: "sent" }) },
       execute: createExecutor({ maxResponseBytes: 1_000_000 }),
       createContext: () => ({ end: () => undefined }),
@@ -41,7 +41,7 @@ describe("a plugin of Apollo", () => {
         willSendResponse: async ({ response }) => void seen.push(response.body.kind),
       }),
     };
-    const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
+    const apollo = createApollo({ pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
     const client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ClaimGrantConfig } from "../../src/access/access-config.js";
 import { readBearer } from "../../src/access/bearer.js";
-import { toClaimGrants, toGrants } from "../../src/access/grants.js";
+import { toClaimGrants, toGrants } from "../../src/access/to-grants.js";
 import type { Grant } from "../../src/access/principal.js";
 import { UnauthenticatedError } from "../../src/errors.js";
 
