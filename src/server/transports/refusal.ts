@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GraphQLError, GraphQLFormattedError } from "graphql";
 import Negotiator from "negotiator";
 import { clip } from "../../options/refusal.js";
+import { SECURITY_HEADERS } from "./security-headers.js";
 
 /** The body of a refusal. */
 export interface Refusal {
@@ -130,6 +131,7 @@ export function toBytes(
     `Content-Type: ${refusalType(accept)}`,
     "Cache-Control: no-store",
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     ...headers,
   ];
   return `${lines.join("\r\n")}\r\n\r\n${body}`;

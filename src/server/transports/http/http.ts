@@ -23,6 +23,7 @@ import { isForMultipart, multipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
 import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted } from "../refusal.js";
 import { pathOf } from "../request-target.js";
+import { SECURITY_HEADERS } from "../security-headers.js";
 import { registerSseTransport } from "../streams/sse.js";
 import { StreamedAnswers } from "../streams/streamed-answers.js";
 
@@ -81,6 +82,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     },
     clientErrorHandler: (error, socket) => refuseBelowRequests(error, socket, maxRequestBytes),
     frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      // No hook has run.
+      void reply.headers(SECURITY_HEADERS);
       void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
     },
     forceCloseConnections: "idle",
@@ -91,6 +94,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   app.removeContentTypeParser("text/plain");
   const methods = collectMethods(app);
   app.addHook("onRequest", async (request, reply) => {
+    void reply.headers(SECURITY_HEADERS);
     const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
     if (refused !== null) return sendRefusal(request, reply, refused);
     const allowed = methods.get(pathOf(request.url));
