@@ -136,7 +136,9 @@ describe("a caller that does not show who it is", () => {
 
   it("has its socket closed with 4401, and may try again with another", async () => {
     let isKnown = false;
-    const url = await start({ access: { ...OPEN_ACCESS, authenticate: async () => (isKnown ? EVERYBODY : authenticate()) } });
+    const url = await start({
+      access: { ...OPEN_ACCESS, authenticate: async () => (isKnown ? EVERYBODY : authenticate()) },
+    });
     const socket = await RawSocket.openSilently(url);
     socket.send({ type: "connection_init" });
     expect(await socket.closed).toBe(4_401);
