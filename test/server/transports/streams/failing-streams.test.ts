@@ -59,6 +59,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     pipeline,
     logger,
     clock: manualClockNow(),
+    whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
     refuseHost: () => null,
     isReady: () => true,
@@ -136,7 +137,9 @@ describe("a caller that does not show who it is", () => {
 
   it("has its socket closed with 4401, and may try again with another", async () => {
     let isKnown = false;
-    const url = await start({ access: { ...OPEN_ACCESS, authenticate: async () => (isKnown ? EVERYBODY : authenticate()) } });
+    const url = await start({
+      access: { ...OPEN_ACCESS, authenticate: async () => (isKnown ? EVERYBODY : authenticate()) },
+    });
     const socket = await RawSocket.openSilently(url);
     socket.send({ type: "connection_init" });
     expect(await socket.closed).toBe(4_401);
