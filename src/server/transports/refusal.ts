@@ -54,6 +54,11 @@ export function statusOf(error: GraphQLError | undefined, formatted?: GraphQLFor
   return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
 }
 
+/** What a client is to show. @see RFC 6750, section 3 */
+function challengeOf({ authorization }: IncomingHttpHeaders): string {
+  return authorization === undefined ? "Bearer" : 'Bearer error="invalid_token"';
+}
+
 /** Answers an operation that is not executed. */
 export function sendUnexecuted(
   request: FastifyRequest,
@@ -64,6 +69,7 @@ export function sendUnexecuted(
   const formatted = errors.map(formatError);
   const status = statusOf(errors[0], formatted[0]);
   if (status === 405) reply.header("allow", "POST");
+  if (status === 401) reply.header("www-authenticate", challengeOf(request.headers));
   return sendErrors(request, reply, status, { errors: formatted });
 }
 

@@ -9,12 +9,13 @@ import {
   type PipelineOptions,
   type Preparation,
 } from "../../../src/server/operation/pipeline.js";
+import { NOBODY } from "../../support/nobody.js";
 
 const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
+const CLIENT: Client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {

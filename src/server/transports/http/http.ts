@@ -9,6 +9,7 @@ import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { GraphQLError } from "graphql";
+import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
@@ -43,6 +44,7 @@ export interface HttpTransportOptions {
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly whenExpired: WhenExpired;
   readonly allowsOrigin: AllowsOrigin;
   readonly refuseHost: RefuseHost;
   readonly hasExplorer: boolean;
@@ -159,7 +161,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http"));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);

@@ -59,6 +59,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     pipeline,
     logger,
     clock: manualClockNow(),
+    whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
     refuseHost: () => null,
     isReady: () => true,
