@@ -16,12 +16,14 @@ const ALGORITHM = "ES256";
 const { privateKey, publicKey } = await generateKeyPair(ALGORITHM);
 const key = { ...(await exportJWK(publicKey)), kid: String(Date.now()), alg: ALGORITHM };
 
-const server = createServer(async ({ url }, response) => {
+async function respond({ url }, response) {
   const body = await answer(url);
   const headers = { "content-type": "application/json", "cache-control": "no-store" };
   response.writeHead(body === undefined ? 404 : 200, headers);
   response.end(JSON.stringify(body ?? {}));
-});
+}
+
+const server = createServer((request, response) => void respond(request, response));
 server.listen(Number(env.ISSUER_PORT ?? 4001), "127.0.0.1");
 await once(server, "listening");
 const issuer = `http://127.0.0.1:${server.address().port}/`;
