@@ -138,7 +138,11 @@ const allowance = object({ callsPerMinute: integer(1, 1_000_000), burst: integer
 
 function own(equals: v.GenericSchema<string>): v.GenericSchema<unknown, OwnConfig> {
   const tag = text("the key of a tag, without =", (key) => !key.includes("="));
-  const form = object({ tag: v.optional(tag), userData: v.optional(pointer), equals });
+  const member = text(
+    "the JSON pointer of one member, such as /ownerId",
+    (at) => isPointer(at) && !at.includes("/", 1),
+  );
+  const form = object({ tag: v.optional(tag), userData: v.optional(member), equals });
   const isOne = v.check<v.InferOutput<typeof form>, string>(
     ({ tag, userData }) => (tag === undefined) !== (userData === undefined),
     "one of tag and userData",
