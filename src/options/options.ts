@@ -8,6 +8,7 @@
 
 import * as v from "valibot";
 import { ConfigurationError } from "../errors.js";
+import { access } from "./access.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
 import { following } from "./following.js";
@@ -19,10 +20,21 @@ import type { Option, Rows, Section, ValuesOf } from "./row.js";
 import { serving } from "./serving.js";
 import { upstream } from "./upstream.js";
 
-const sections: readonly Section[] = [listening, upstream, serving, documents, operations, following, memory, calls];
+const sections: readonly Section[] = [
+  listening,
+  access,
+  upstream,
+  serving,
+  documents,
+  operations,
+  following,
+  memory,
+  calls,
+];
 
 const gatewayRows = {
   ...listening.gateway,
+  ...access.gateway,
   ...upstream.gateway,
   ...serving.gateway,
   ...documents.gateway,
@@ -32,7 +44,7 @@ const gatewayRows = {
   ...calls.gateway,
 };
 
-const commandRows = { ...upstream.command, ...serving.command, ...documents.command };
+const commandRows = { ...access.command, ...upstream.command, ...serving.command, ...documents.command };
 
 /** Every option of `createGateway` that can be written as text, complete. */
 export type Options = ValuesOf<typeof gatewayRows>;

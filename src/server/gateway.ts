@@ -6,7 +6,9 @@
 
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { EVERYBODY } from "../access/principal.js";
+import { OPEN_ACCESS, type Access } from "../access/access.js";
+import { createWhenExpired } from "../access/expiry.js";
+import { withRefusalLog } from "../access/refusal-log.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -29,10 +31,12 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/http/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http/http.js";
-import { createRefuseHost, isLoopback } from "./transports/hosts.js";
+import { createRefuseHost } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
+import { createAccess, isThisMachine, mustAuthenticate, OPEN_TO_OTHERS, type AccessParts } from "./gateway-access.js";
+import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
@@ -62,7 +66,7 @@ export type GatewayOptions = Upstream &
     readonly persistedOperations?: OperationManifest | undefined;
     /** What errors call that manifest: the name of its file. @default "persistedOperations" */
     readonly persistedOperationsSource?: string | undefined;
-  };
+  } & AccessParts;
 
 /** A gateway that was started at most once. */
 export interface Gateway {
@@ -102,11 +106,6 @@ type Phase =
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
 
-/** Said at the start, since the gateway has no users of its own. */
-const OPEN_TO_OTHERS =
-  "Other machines can reach this gateway, and it asks no caller who it is: they can read every task that its account can, " +
-  "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
-
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
 
@@ -128,15 +127,13 @@ class ApolloGateway implements Gateway {
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
   readonly #services: TaskServices;
+  readonly #access: Access;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
     checkParts(given);
-    const { openApi, client, clock, logger, example, persistedOperations, persistedOperationsSource, ...others } = {
-      openApi: undefined,
-      client: undefined,
-      ...given,
-    };
+    const { openApi, client, clock, logger, example, ...rest } = { openApi: undefined, client: undefined, ...given };
+    const { persistedOperations, persistedOperationsSource, access, authenticate, ...others } = rest;
     const options = completeOptions(others, persistedOperations !== undefined);
     const source = persistedOperationsSource ?? MANIFEST;
     const { region } = options;
@@ -144,6 +141,11 @@ class ApolloGateway implements Gateway {
     this.#manifest = { documents: persistedOperations && toDocuments(persistedOperations, source), source };
     this.#clock = clock ?? systemClock;
     this.#logger = logger ?? silentLogger;
+    this.#access = createAccess(
+      { access, authenticate },
+      // Fetching keys takes the time of the network, also where the clock is moved by hand.
+      { clock: this.#clock, networkClock: systemClock, logger: this.#logger },
+    );
     const parts = { ...options, clock: this.#clock, logger: this.#logger };
     this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
       ...parts,
@@ -171,10 +173,12 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
+    await this.#refuseOtherMachines();
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
+    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -187,7 +191,10 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      authenticate: () => EVERYBODY,
+      access: {
+        authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
+        renew: this.#access.renew,
+      },
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
@@ -199,6 +206,7 @@ class ApolloGateway implements Gateway {
       pipeline,
       logger: this.#logger,
       clock: this.#clock,
+      whenExpired: createWhenExpired(this.#access, this.#clock),
       allowsOrigin: createAllowsOrigin(origins),
       refuseHost: createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       isReady: () => this.#phase.name === "running",
@@ -220,8 +228,8 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
-    const { address, port: openPort } = addressOf(http);
-    if (!isLoopback(address)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
+    this.#access.open();
+    const { port: openPort } = addressOf(http);
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 
@@ -231,6 +239,7 @@ class ApolloGateway implements Gateway {
     switch (phase.name) {
       case "created":
         this.#phase = { name: "stopped", stopped: Promise.resolve() };
+        this.#access.close();
         this.#client.dispose();
         return;
       case "starting":
@@ -266,6 +275,7 @@ class ApolloGateway implements Gateway {
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
     this.#services.hub.dispose();
+    this.#access.close();
     await httpClosed;
     deadline.cancel();
     await apollo.stop();
@@ -273,9 +283,19 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
+  /** @throws ConfigurationError - where they could reach a gateway that asks no one who they are, and were not let in. */
+  async #refuseOtherMachines(): Promise<void> {
+    const { host, insecureNoAuth } = this.#options;
+    if (this.#access !== OPEN_ACCESS || (await isThisMachine(host))) return;
+    if (!insecureNoAuth) throw mustAuthenticate(host);
+    this.#logger.warn({ host }, OPEN_TO_OTHERS);
+  }
+
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
-    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    // What a call cost would tell another's task from one that is not there.
+    const isReported = principal.grants.every(({ own }) => own === undefined);
+    const tally = isReported && (options.reportCalls || asksForReport(headers)) ? new CallTally() : undefined;
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {
@@ -305,6 +325,11 @@ const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value
   logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
   example: ["an object", (value) => typeof value === "object" && value !== null],
   persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],
+  access: [
+    "an object, as the access file has it, or an AccessFile",
+    (value) => typeof value === "object" && value !== null,
+  ],
+  authenticate: ["a function", (value) => typeof value === "function"],
   persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 

@@ -29,18 +29,18 @@ beforeAll(() => {
 
 /** A gateway whose task runs for ten seconds, and files of the page that talk to it, one of them run. */
 async function runSnippet(
-  name: string,
+  file: string,
 ): Promise<{ running: RunningGateway; exported: unknown; urlOf: (name: string) => string }> {
   const running = await startGateway({ gateway: EVERY_SECOND });
   running.emulator.addTask({ ...KEY, durationMs: 10_000 });
   const files = new Map((await compilation).compiled);
-  for (const [file, code] of files) files.set(file, code.replaceAll(ADDRESS, `127.0.0.1:${running.port}`));
+  for (const [name, code] of files) files.set(name, code.replaceAll(ADDRESS, `127.0.0.1:${running.port}`));
   // A hundred times as impatient as a page.
   files.set("socket.js", String(files.get("socket.js")).replace("1_000", "10"));
-  const urlOf = placeFiles(`run-${name}`, files);
+  const urlOf = placeFiles(`run-${file.replace(".", "-")}`, files);
   const { socket } = (await import(urlOf("socket.js"))) as { socket: { dispose(): void } };
   disposeAfterTest(() => socket.dispose());
-  return { running, exported: (await import(urlOf(name))) as unknown, urlOf };
+  return { running, exported: (await import(urlOf(file))) as unknown, urlOf };
 }
 
 /** A gateway where one was stopped, in front of the same IMM. */

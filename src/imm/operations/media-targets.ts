@@ -6,24 +6,15 @@
  * have a decimal point: 1 is one pixel, 1.0 all of it.
  */
 
-import { double, flag, float, int32, list, model, object, objects, ossUri, text } from "./rows.js";
+import { choice, double, flag, float, int32, list, model, object, objects, ossUri, text } from "./rows.js";
+import { seconds } from "./shared-members.js";
 import { lowerSource, mediaScaleType, referencePosition, watermarkType } from "./vocabularies.js";
-
-const OPTION_VALUES = ["fixed", "adaptive", "fall"] as const;
 
 const stream = { type: "integer", format: "int32" } as const;
 
 /** What happens when the source has less than is asked for. */
-function option(
-  of: string,
-): ReturnType<
-  typeof text<{ readonly values: typeof OPTION_VALUES; readonly default: "fixed"; readonly form: typeof lowerSource }>
-> {
-  return text(`What to do when the source has a lower ${of}.`, {
-    values: OPTION_VALUES,
-    default: "fixed",
-    form: lowerSource,
-  });
+function option(of: string) {
+  return choice(lowerSource, `What to do when the source has a lower ${of}.`, { default: "fixed" });
 }
 
 const audioModels = {
@@ -93,17 +84,23 @@ const subtitleModels = {
   }),
 };
 
-const imageScaleType = text("How a frame gets its size.", { form: mediaScaleType });
-const startSeconds = double("Where the first frame is taken, in seconds; the beginning when omitted.", {
-  schemaName: "startSeconds",
-  atLeast: 0,
-});
+const startSeconds = seconds("start", "Where the first frame is taken, in seconds; the beginning when omitted.");
 const frameCount = int32("How many frames; up to the end of the video when 0 or omitted.", {
   schemaName: "count",
   atLeast: 0,
 });
-const frameWidth = double("Width; as the video when omitted.", { form: "length" });
-const frameHeight = double("Height; as the video when omitted.", { form: "length" });
+const frameChoice = {
+  Mode: text("How the frames are chosen."),
+  Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
+  StartTime: startSeconds,
+  Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
+  Number: frameCount,
+};
+const frameSize = {
+  Width: double("Width; as the video when omitted.", { form: "length" }),
+  Height: double("Height; as the video when omitted.", { form: "length" }),
+  ScaleType: text("How a frame gets its size.", { form: mediaScaleType }),
+};
 
 const imageModels = {
   TargetImage: model(
@@ -119,28 +116,18 @@ const imageModels = {
   TargetImageSnapshots: model("Snapshots", "Single frames, each written as an image.", {
     URI: ossUri("OSS URI that the images are written to.", { required: true, isOutput: true }),
     Format: text("Format of the images, such as `jpg` or `png`.", { required: true }),
-    Mode: text("How the frames are chosen."),
-    Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
-    StartTime: startSeconds,
-    Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
-    Number: frameCount,
-    Width: frameWidth,
-    Height: frameHeight,
-    ScaleType: imageScaleType,
+    ...frameChoice,
+    ...frameSize,
   }),
   TargetImageSprites: model("SpriteSheet", "Many small frames in one image.", {
     URI: ossUri("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `jpg` or `png`.", { required: true }),
-    Mode: text("How the frames are chosen."),
-    Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
-    StartTime: startSeconds,
-    Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
-    Number: frameCount,
+    ...frameChoice,
     TileWidth: int32("Frames in a row; 6 when omitted.", { schemaName: "columns", atLeast: 1 }),
     TileHeight: int32("Frames in a column; 6 when omitted.", { schemaName: "rows", atLeast: 1 }),
     ScaleWidth: float("Width of a frame.", { form: "length", schemaName: "frameWidth" }),
     ScaleHeight: float("Height of a frame.", { form: "length", schemaName: "frameHeight" }),
-    ScaleType: imageScaleType,
+    ScaleType: frameSize.ScaleType,
     Pad: int32("Space between frames; 2 when omitted.", { schemaName: "padding", atLeast: 0 }),
     Margin: int32("Space around all of them; 2 when omitted.", { atLeast: 0 }),
   }),
@@ -151,20 +138,18 @@ const imageModels = {
     Interval: double("Seconds between the frames that are taken.", { schemaName: "intervalSeconds", atLeast: 0 }),
     Number: frameCount,
     FrameRate: double("Frames a second when it is played.", { schemaName: "framesPerSecond", atLeast: 0 }),
-    Width: frameWidth,
-    Height: frameHeight,
-    ScaleType: imageScaleType,
+    ...frameSize,
   }),
 };
 
-const referPos = text("The corner of the picture that offsets count from.", {
-  values: ["topleft", "topright", "bottomright", "bottomleft"],
-  default: "topleft",
-  form: referencePosition,
-  schemaName: "referencePosition",
-});
-const dx = float("Offset to the side; 0 when omitted.", { form: "length" });
-const dy = float("Offset up or down; 0 when omitted.", { form: "length" });
+const position = {
+  ReferPos: choice(referencePosition, "The corner of the picture that offsets count from.", {
+    default: "topleft",
+    schemaName: "referencePosition",
+  }),
+  Dx: float("Offset to the side; 0 when omitted.", { form: "length" }),
+  Dy: float("Offset up or down; 0 when omitted.", { form: "length" }),
+};
 
 /** Faces and licence plates are hidden by the same settings. */
 function anonymization(what: string) {
@@ -207,11 +192,7 @@ const videoModels = {
         default: false,
       }),
       ResolutionOption: option("resolution"),
-      ScaleType: text("How the picture gets the resolution.", {
-        values: ["stretch", "crop", "fill", "fit"],
-        default: "stretch",
-        form: mediaScaleType,
-      }),
+      ScaleType: choice(mediaScaleType, "How the picture gets the resolution.", { default: "stretch" }),
       Rotation: int32("Degrees to turn the picture by, clockwise.", {
         values: [0, 90, 180, 270],
         closed: true,
@@ -266,17 +247,9 @@ const videoModels = {
     Desensitization: object("TargetVideoFilterVideoDesensitization", "Faces and licence plates to hide."),
   }),
   TargetVideoFilterVideoDelogos: model("BlurredArea", "A rectangle that is blurred for a while.", {
-    StartTime: double("When it begins, in seconds; with the video when omitted.", {
-      schemaName: "startSeconds",
-      atLeast: 0,
-    }),
-    Duration: double("How many seconds it lasts; to the end when omitted.", {
-      schemaName: "durationSeconds",
-      atLeast: 0,
-    }),
-    ReferPos: referPos,
-    Dx: dx,
-    Dy: dy,
+    StartTime: seconds("start", "When it begins, in seconds; with the video when omitted."),
+    Duration: seconds("duration", "How many seconds it lasts; to the end when omitted."),
+    ...position,
     Width: float("Width; all of it when omitted.", { form: "length" }),
     Height: float("Height; all of it when omitted.", { form: "length" }),
   }),
@@ -284,9 +257,11 @@ const videoModels = {
     Face: object("TargetVideoFilterVideoDesensitizationFace", "Hides faces."),
     LicensePlate: object("TargetVideoFilterVideoDesensitizationLicensePlate", "Hides licence plates."),
   }),
-  TargetVideoFilterVideoDesensitizationFace: model("FaceAnonymization", "Which faces are hidden.", {
-    ...anonymization("a face"),
-  }),
+  TargetVideoFilterVideoDesensitizationFace: model(
+    "FaceAnonymization",
+    "Which faces are hidden.",
+    anonymization("a face"),
+  ),
   TargetVideoFilterVideoDesensitizationLicensePlate: model(
     "LicensePlateAnonymization",
     "Which licence plates are hidden.",
@@ -296,22 +271,10 @@ const videoModels = {
     "VideoWatermark",
     "A text or an image on the picture.",
     {
-      Type: text("Whether it is a text or an image.", {
-        values: ["text", "file"],
-        default: "text",
-        form: watermarkType,
-      }),
-      StartTime: double("When it appears, in seconds; with the video when omitted.", {
-        schemaName: "startSeconds",
-        atLeast: 0,
-      }),
-      Duration: double("How many seconds it stays; to the end when omitted.", {
-        schemaName: "durationSeconds",
-        atLeast: 0,
-      }),
-      ReferPos: referPos,
-      Dx: dx,
-      Dy: dy,
+      Type: choice(watermarkType, "Whether it is a text or an image.", { default: "text" }),
+      StartTime: seconds("start", "When it appears, in seconds; with the video when omitted."),
+      Duration: seconds("duration", "How many seconds it stays; to the end when omitted."),
+      ...position,
       URI: ossUri("Image: OSS URI of the file, png or mov."),
       Width: float("Image: width; the file's own when omitted.", { form: "length" }),
       Height: float("Image: height; the file's own when omitted.", { form: "length" }),
@@ -352,5 +315,12 @@ const videoModels = {
     },
   ),
 };
+
+/** What comes out of media, converted or cut to highlights. */
+export const streamsOut = {
+  Video: object("TargetVideo", "What becomes of the video; the first stream is copied when omitted."),
+  Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted."),
+};
+export const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
 
 export const mediaTargetModels = { ...videoModels, ...audioModels, ...subtitleModels, ...imageModels };

@@ -17,7 +17,8 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from "graphql";
-import type { Principal } from "../../access/principal.js";
+import type { Access } from "../../access/access.js";
+import type { Credentials, Principal } from "../../access/principal.js";
 import { UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
@@ -32,12 +33,6 @@ import type { DocumentRequest, PersistedOperations } from "./persisted-operation
 import { refuseOperation, type CostLimits } from "./price.js";
 import { refuseNesting } from "./variables.js";
 
-/** What a client says of itself. */
-export interface Credentials {
-  /** Of the request, or of the handshake of its socket. */
-  readonly headers: IncomingHttpHeaders;
-}
-
 /** What a pipeline is made of. */
 export interface PipelineOptions extends CostLimits {
   readonly schema: GraphQLSchema;
@@ -45,8 +40,7 @@ export interface PipelineOptions extends CostLimits {
   readonly documents: Documents;
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
-  /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
-  readonly authenticate: (credentials: Credentials) => Principal | Promise<Principal>;
+  readonly access: Pick<Access, "authenticate" | "renew">;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   /** Executes what is no subscription. */
@@ -58,6 +52,8 @@ export interface PipelineOptions extends CostLimits {
 
 /** Where an operation comes from. */
 export interface Client extends Credentials {
+  /** Of the request, or of the handshake of its socket. */
+  readonly headers: IncomingHttpHeaders;
   /** False for a GET, which any page can cause: nothing is started by one. */
   readonly isPosted: boolean;
   /** Aborted when the client has gone or has lost interest. */
@@ -114,13 +110,15 @@ export class Pipeline {
 
   /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
   async authenticate(credentials: Credentials): Promise<Principal> {
-    return this.#options.authenticate(credentials);
+    return this.#options.access.authenticate(credentials);
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */
   async prepare(request: OperationRequest, client: Client): Promise<Preparation> {
     try {
-      const principal = client.principal ?? (await this.authenticate(client));
+      const { principal: known } = client;
+      const principal = known === undefined ? await this.authenticate(client) : this.#options.access.renew(known);
+      if (principal === undefined) throw new UnauthenticatedError("The caller is not let in any more.");
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
@@ -154,7 +152,15 @@ export class Pipeline {
         refuseNesting(schema, root, variableValues) ??
         refuseOperation({ schema, document, operationName, variables: variableValues }, this.#options);
       if (refusal !== null) return refuse(root.operation, refusal);
-      const args = { schema, document, text, contextValue: createContext(caller), operationName, variableValues };
+      const args = {
+        schema,
+        document,
+        text,
+        contextValue: createContext(caller),
+        operationName,
+        variableValues,
+        principal: caller.principal,
+      };
       return { kind: "ready", text, operation: root.operation, args };
     } catch (thrown) {
       return refuse(root.operation, toOperationError(thrown));

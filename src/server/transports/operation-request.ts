@@ -54,8 +54,13 @@ function persistedQueryOf(extensions: unknown): unknown {
 }
 
 /** Where the operation comes from. */
-export function clientOf({ method, headers }: FastifyRequest, reply: FastifyReply): Client {
-  return { headers, isPosted: method === "POST", signal: clientSignal(reply) };
+export function clientOf(
+  { method, headers, ip }: FastifyRequest,
+  reply: FastifyReply,
+  transport: "http" | "sse",
+): Client {
+  const { authorization } = headers;
+  return { authorization, headers, address: ip, transport, isPosted: method === "POST", signal: clientSignal(reply) };
 }
 
 /** Aborted when the connection is closed before the answer is out, or was closed before that began. */

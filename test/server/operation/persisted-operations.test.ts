@@ -6,10 +6,11 @@ import { print, type FormattedExecutionResult } from "graphql";
 import { createClient } from "graphql-sse";
 import type { SubscribePayload } from "graphql-ws";
 import { createSchema } from "../../../src/schema/build-schema.js";
-import { EVERYBODY } from "../../../src/access/principal.js";
+import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
+import { NOBODY } from "../../support/nobody.js";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, query, type QueryError } from "../../support/query.js";
@@ -346,14 +347,14 @@ describe("the documents of the manifest", () => {
     });
     // The cast: nothing is executed.
     const pipeline = new Pipeline({
-      authenticate: () => EVERYBODY,
+      access: OPEN_ACCESS,
       schema,
       documents: checked,
       persisted,
       maxOperationCost: 100,
       createContext: () => ({}),
     } as unknown as PipelineOptions);
-    const client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
     const preparations = await Promise.all([1, 2].map(async () => pipeline.prepare({ query: LOOK }, client)));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
     expect(documents[0]).toBe(checked.check(LOOK).document);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { GraphQLError, OperationTypeNode, parse } from "graphql";
+import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { EVERYBODY } from "../../../src/access/principal.js";
 import { UnauthenticatedError } from "../../../src/errors.js";
 import {
@@ -8,33 +9,37 @@ import {
   type PipelineOptions,
   type Preparation,
 } from "../../../src/server/operation/pipeline.js";
+import { NOBODY } from "../../support/nobody.js";
 
 const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+const CLIENT: Client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
   const persisted = { resolve: () => ({ kind: "sent" }) };
-  return new Pipeline({ authenticate: () => EVERYBODY, persisted, ...options } as unknown as PipelineOptions);
+  return new Pipeline({ access: OPEN_ACCESS, persisted, ...options } as unknown as PipelineOptions);
 }
 
 describe("the pipeline", () => {
-  it.each(["authenticate", "persisted", "documents"])(
+  it.each(["access", "persisted", "documents"])(
     "rejects an operation where a part fails, and does not throw: %s",
     async (part) => {
-      const broken = { check: throws, resolve: throws };
-      const pipeline = pipelineOf({ documents: broken, [part]: part === "authenticate" ? throws : broken });
+      const broken = { check: throws, resolve: throws, authenticate: throws };
+      const pipeline = pipelineOf({ documents: broken, [part]: broken });
       expect(await pipeline.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({ kind: "rejected", ...FAILED });
     },
   );
 
   it("asks who it is before anything else, but not a socket that has said so", async () => {
     const pipeline = pipelineOf({
-      authenticate: async () => {
-        throw new UnauthenticatedError("Expected credentials.");
+      access: {
+        ...OPEN_ACCESS,
+        authenticate: async () => {
+          throw new UnauthenticatedError("Expected credentials.");
+        },
       },
       documents: { check: throws },
     });

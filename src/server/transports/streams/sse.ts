@@ -18,7 +18,6 @@ import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 export const STREAM_PATH = "/graphql/stream";
 const EVENT_STREAM = "text/event-stream";
 
-/** What the SSE transport is made of. */
 export interface SseTransportOptions {
   readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;
@@ -59,7 +58,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const { operation, refusal } = readOperation(request);
       if (refusal !== undefined) return refuse(refusal);
-      const preparation = await pipeline.prepare(operation, clientOf(request, reply));
+      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse"));
       if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
         return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
       }

@@ -4,21 +4,29 @@
  * graphql-ws keeps the protocol, but knows each operation by an id that this file gives out and that is never used again;
  * the client's own id is free as soon as its `complete` or the last message of its operation is there. Messages that the
  * protocol does not allow close the socket before graphql-ws sees them; `connection_init`, `subscribe` and `complete` reach
- * it without their payloads. Pings are answered here, and a client that does not answer ours is cut off.
+ * it without their payloads. What the first says of the caller is verified once. Pings are answered here, and a client that does not answer ours is cut off.
  *
  * @see https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
  */
 
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { CloseCode, MessageType, parseMessage, type Message, type PingMessage, type Server } from "graphql-ws";
 import type { RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../../../clock.js";
+import type { WhenExpired } from "../../../access/expiry.js";
 import type { Principal } from "../../../access/principal.js";
-import { RateLimitedError, toError, UnauthenticatedError } from "../../../errors.js";
+import { RateLimitedError, toError, type GatewayError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
-import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
-import { LatestReply, SocketWriter } from "./socket-writer.js";
+import { Mailbox } from "../../../mailbox.js";
+import { readConnectionParams } from "./socket-credentials.js";
+import {
+  SocketOperation,
+  type Handshake,
+  type OperationSocket,
+  type SocketOperationOptions,
+} from "./socket-operation.js";
+import { SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
 export interface SocketConnectionOptions extends SocketOperationOptions {
@@ -27,6 +35,7 @@ export interface SocketConnectionOptions extends SocketOperationOptions {
   readonly clock: Clock;
   /** For pings. */
   readonly pingClock: Clock;
+  readonly whenExpired: WhenExpired;
   readonly maxSocketOperations: number;
   readonly maxSocketBufferBytes: number;
 }
@@ -38,6 +47,11 @@ export type ProtocolServer = Pick<Server<SocketConnection>, "opened">;
 const CLOSE_TIMEOUT_MS = 2_000;
 /** A client that sends nothing between two pings is taken for dead. */
 const PING_INTERVAL_MS = 12_000;
+/** Within what time after an expiry sockets close, each at another moment. */
+const MAX_JITTER_MS = 2_000;
+/** How long a query that runs may hold that up, and how often it is looked at. */
+const EXPIRED_QUERY_MS = 30_000;
+const EXPIRY_CHECK_MS = 500;
 /** Each message of an operation repeats its id. */
 const MAX_ID_LENGTH = 1_024;
 /** "Try again later", which clients do: graphql-ws's among them. */
@@ -49,7 +63,7 @@ type ClientMessage = Message<
 
 /** One socket, from its handshake to its end. */
 export class SocketConnection implements OperationSocket {
-  readonly headers: IncomingHttpHeaders;
+  readonly handshake: Handshake;
   principal: Principal | undefined;
   readonly writer: SocketWriter;
   readonly #webSocket: WebSocket;
@@ -58,7 +72,12 @@ export class SocketConnection implements OperationSocket {
   readonly #operations = new Map<string, SocketOperation>();
   /** By the client's id: those that are not over. */
   readonly #open = new Map<string, SocketOperation>();
-  readonly #pongs: LatestReply<PingMessage["payload"]>;
+  /** What the client's pings bring, which goes back. */
+  readonly #payloads = new Mailbox<MessageType.Ping, PingMessage["payload"]>();
+  /** The payload of the first `connection_init`, which decides. */
+  #greeting: { readonly payload: unknown } | undefined;
+  #expiry: Timer | undefined;
+  #isExpired = false;
   #toProtocol: (text: string) => Promise<void> = async () => undefined;
   #lastInternalId = 0;
   #operationBytes = 0;
@@ -67,7 +86,7 @@ export class SocketConnection implements OperationSocket {
   #cutoff: Timer | undefined;
 
   constructor(webSocket: WebSocket, { headers, socket }: IncomingMessage, options: SocketConnectionOptions) {
-    this.headers = headers;
+    this.handshake = { authorization: headers.authorization, headers, address: socket.remoteAddress };
     this.#webSocket = webSocket;
     this.#options = options;
     this.writer = new SocketWriter({
@@ -76,7 +95,7 @@ export class SocketConnection implements OperationSocket {
       maxBufferBytes: options.maxSocketBufferBytes,
       onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
     });
-    this.#pongs = new LatestReply((payload, onTaken) =>
+    this.#payloads.readEach((payload, onTaken) =>
       this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
     );
   }
@@ -96,11 +115,12 @@ export class SocketConnection implements OperationSocket {
       },
       this,
     );
-    const pongFrames = new LatestReply<Buffer>((data, onTaken) => this.writer.sendPong(data, onTaken));
+    const pingFrames = new Mailbox<"data", Buffer>();
+    pingFrames.readEach((data, onTaken) => this.writer.sendPong(data, onTaken));
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
-      pongFrames.reply(data);
+      pingFrames.put("data", data);
     });
     webSocket.on("pong", () => {
       this.#hasHeard = true;
@@ -110,6 +130,7 @@ export class SocketConnection implements OperationSocket {
     webSocket.once("close", (code, reason) => {
       this.#leave();
       this.#nextPing?.cancel();
+      this.#expiry?.cancel();
       this.#cutoff?.cancel();
       onClosed(code, String(reason)).catch((thrown: unknown) => this.#report(thrown));
     });
@@ -128,7 +149,13 @@ export class SocketConnection implements OperationSocket {
   /** Names the caller. False, and the socket closes, when it does not show who it is. */
   async authenticate(): Promise<boolean> {
     try {
-      this.principal = await this.#options.pipeline.authenticate({ headers: this.headers });
+      const authorization = readConnectionParams(this.#greeting?.payload) ?? this.handshake.authorization;
+      const credentials = { ...this.handshake, authorization, transport: "websocket" } as const;
+      const principal = await this.#options.pipeline.authenticate(credentials);
+      this.principal = principal;
+      if (this.#webSocket.readyState === this.#webSocket.OPEN) {
+        this.#expiry = this.#options.whenExpired(principal, () => this.#expire());
+      }
       return true;
     } catch (thrown) {
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
@@ -142,6 +169,23 @@ export class SocketConnection implements OperationSocket {
     this.#forget(operation);
     operation.close();
     this.#sendErrors(operation.id, errors);
+  }
+
+  /**
+   * Subscriptions bring nothing more, and say nothing of an end, since they have none. The client shall come again with a fresh
+   * token, but not at once with all others. A query that runs may end first.
+   */
+  #expire(): void {
+    const { clock } = this.#options;
+    this.#isExpired = true;
+    for (const operation of this.#open.values()) operation.expire();
+    const deadlineTick = clock.tick() + EXPIRED_QUERY_MS;
+    const closeOrWait = (): void => {
+      const isWaited = [...this.#open.values()].some((operation) => !operation.isOver());
+      if (isWaited && clock.tick() < deadlineTick) this.#expiry = clock.setTimer(EXPIRY_CHECK_MS, closeOrWait);
+      else this.close(CloseCode.Forbidden, "The token has expired");
+    };
+    this.#expiry = clock.setTimer(clock.random() * MAX_JITTER_MS, closeOrWait);
   }
 
   /** The operation that graphql-ws knows by this id. */
@@ -160,9 +204,10 @@ export class SocketConnection implements OperationSocket {
       case undefined:
         return this.close(CloseCode.BadRequest, "Invalid message received");
       case MessageType.ConnectionInit:
+        this.#greeting ??= { payload: message.payload };
         return void this.#handOver({ type: message.type });
       case MessageType.Ping:
-        return this.#pongs.reply(message.payload);
+        return this.#payloads.put(message.type, message.payload);
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:
@@ -197,7 +242,8 @@ export class SocketConnection implements OperationSocket {
   }
 
   /** Why the socket may not have one more operation, of so many bytes; null when it may. */
-  #refuse(bytes: number): RateLimitedError | null {
+  #refuse(bytes: number): GatewayError | null {
+    if (this.#isExpired) return new UnauthenticatedError("The token has expired, or is not let in any more.");
     const { maxSocketOperations, maxSocketBufferBytes } = this.#options;
     const { size } = this.#operations;
     if (size > 0 && this.#operationBytes + bytes > maxSocketBufferBytes) {

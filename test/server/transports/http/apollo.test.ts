@@ -1,11 +1,12 @@
 import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { EVERYBODY } from "../../../../src/access/principal.js";
+import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";
+import { NOBODY } from "../../../support/nobody.js";
 import { query } from "../../../support/query.js";
 import { RecordingLogger } from "../../../support/recording-logger.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
@@ -30,7 +31,7 @@ describe("a plugin of Apollo", () => {
     const pipeline = new Pipeline({
       schema,
       documents,
-      authenticate: () => EVERYBODY,
+      access: OPEN_ACCESS,
       persisted: { resolve: () => ({ kind: "sent" }) },
       execute: createExecutor({ maxResponseBytes: 1_000_000 }),
       createContext: () => ({ end: () => undefined }),
@@ -51,7 +52,7 @@ describe("a plugin of Apollo", () => {
     const apollo = createApollo({ pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
-    const client = { headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
     const ready = await pipeline.prepare({ query }, client);
     if (ready.kind !== "ready") throw new Error("Expected it to be executed.");
     const headers = new HeaderMap([["content-type", "application/json"]]);

@@ -317,6 +317,7 @@ describe("a WebSocket transport", () => {
       logger,
       clock: new ManualClock(),
       pingClock: new ManualClock(),
+      whenExpired: () => ({ cancel: () => undefined }),
       refuseHost: () => null,
       allowsOrigin: () => true,
       isDraining: () => false,
