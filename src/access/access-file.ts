@@ -118,7 +118,7 @@ async function parseAccessFile(text: string, path: string): Promise<AccessConfig
   try {
     value = document.toJS();
   } catch {
-    throw new ConfigurationError(`${path}: expected YAML with fewer aliases.`);
+    throw new ConfigurationError(`${path}: expected YAML without aliases, or with few that are there.`);
   }
   return parseAccessConfig(value, path);
 }
