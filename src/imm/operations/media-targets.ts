@@ -316,4 +316,11 @@ const videoModels = {
   ),
 };
 
+/** What comes out of media, converted or cut to highlights. */
+export const streamsOut = {
+  Video: object("TargetVideo", "What becomes of the video; the first stream is copied when omitted."),
+  Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted."),
+};
+export const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
+
 export const mediaTargetModels = { ...videoModels, ...audioModels, ...subtitleModels, ...imageModels };
