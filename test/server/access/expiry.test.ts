@@ -23,7 +23,7 @@ interface Data {
 interface Signed extends RunningGateway {
   readonly issuer: TestIssuer;
   /** `Bearer` and a token that lives for so many seconds. */
-  bearer(seconds: number): Promise<string>;
+  readonly bearer: (seconds: number) => Promise<string>;
 }
 
 /** A gateway that lets an issuer's callers in, in front of a task that runs. */
