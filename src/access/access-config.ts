@@ -289,7 +289,7 @@ function describe({ path, message, expected, input }: Issue, source: string): st
   const where = place === "" ? source : `${source}: ${place}`;
   if (expected === "never") return `${where}: there is no such member.`;
   const keys = (path ?? []).map(({ key }) => key);
-  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !String(input).includes("@");
+  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !(typeof input === "string" && input.includes("@"));
   return `${where}: expected ${message}, got ${toWords(input, isShown)}.`;
 }
 

@@ -44,6 +44,11 @@ describe("an access configuration", () => {
 
   it.each<[what: string, given: unknown, sentence: string]>([
     ["nothing", null, "expected an object, got null."],
+    [
+      "an object without a prototype",
+      { tokens: Object.create(null) },
+      "tokens: expected a list of tokens, got an object.",
+    ],
     ["nothing in it", {}, "expected issuers, tokens or anonymous: else nobody may ask, got an object."],
     ["a member that there is not", { isuers: [] }, "isuers: there is no such member."],
     ["such a member below", { tokens: [{ ...token, token: "hunter2" }] }, "tokens[0].token: there is no such member."],

@@ -54,6 +54,7 @@ describe("token", () => {
     const path = fileOf(lines);
     const serving = new CommandRun(["serve", "--port", "0", "--access-file", path], { HOST: "0.0.0.0" });
     const url = (await serving.prints(/ serves (http:\/\/0\.0\.0\.0:\d+)\/graphql$/m)).replace("0.0.0.0", "127.0.0.1");
+    expect(serving.stdout).toContain(`  Callers    those whom ${path} lets in.\n`);
     const ask = async (authorization: string): Promise<number> => {
       const headers = { "content-type": "application/json", authorization };
       return (await fetch(`${url}/graphql`, { method: "POST", headers, body: '{"query":"{ __typename }"}' })).status;
