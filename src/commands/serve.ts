@@ -19,7 +19,6 @@ import { chooseUpstream, type Upstream } from "./upstream.js";
 /** By their own names, such as `max-retries`. */
 export type ServeFlags = Readonly<Record<string, string | undefined>>;
 
-/** Serves GraphQL until it is stopped. */
 export async function serve(flags: ServeFlags, environment: Environment, io: CommandIo): Promise<void> {
   const { clock } = io;
   const options = parseOptions({ environment, flags });
