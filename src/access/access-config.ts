@@ -82,7 +82,7 @@ export interface TokenConfig {
 export interface AccessConfig {
   readonly issuers?: readonly IssuerConfig[] | undefined;
   readonly tokens?: readonly TokenConfig[] | undefined;
-  /** For those who show no token; left out, they are UNAUTHENTICATED. */
+  /** For callers that show no token; left out, they are UNAUTHENTICATED. */
   readonly anonymous?: { readonly grants: readonly GrantConfig[] } | undefined;
   /** A caller's share; a grant may have its own. */
   readonly allowance?: CallAllowance | undefined;
@@ -202,7 +202,7 @@ const issuer = object({
   algorithms: listOf(
     v.picklist(
       ALGORITHMS,
-      `one of ${ALGORITHMS.join(", ")} (with a secret in common, or without a signature, whoever can check a token could make one)`,
+      `one of ${ALGORITHMS.join(", ")} (with a shared secret, or without a signature, all that can check a token can make one)`,
     ),
     "a list of one or more algorithms",
   ),
@@ -254,7 +254,7 @@ const config = v.pipe(
   }),
   v.check(
     ({ issuers, tokens, anonymous }) => (issuers ?? tokens ?? anonymous) !== undefined,
-    "issuers, tokens or anonymous: else nobody may ask",
+    "issuers, tokens or anonymous: else no caller may ask",
   ),
 );
 
@@ -293,7 +293,7 @@ function describe({ path, message, expected, input }: Issue, source: string): st
   const where = place === "" ? source : `${source}: ${place}`;
   if (expected === "never") return `${where}: there is no such member.`;
   const keys = (path ?? []).map(({ key }) => key);
-  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !String(input).includes("@");
+  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !(typeof input === "string" && input.includes("@"));
   return `${where}: expected ${message}, got ${toWords(input, isShown)}.`;
 }
 
@@ -312,7 +312,7 @@ function toWords(value: unknown, isShown: boolean): string {
   return isShown ? describeValue(value) : `a ${typeof value}`;
 }
 
-/** Whether keys may be fetched from there: nobody on the way can put others in their place. */
+/** Whether keys may be fetched from there: no machine on the way can put others in their place. */
 function isKeySetUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password } = new URL(text);

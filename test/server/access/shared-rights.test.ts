@@ -30,7 +30,7 @@ function configOf(grants: Readonly<Record<string, readonly GrantConfig[]>>): Acc
 
 interface Running extends RunningGateway {
   /** Writes another file, and waits until it is in force. */
-  change(config: AccessConfig): Promise<void>;
+  readonly change: (config: AccessConfig) => Promise<void>;
 }
 
 async function start(config: AccessConfig): Promise<Running> {
