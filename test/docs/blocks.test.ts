@@ -12,10 +12,8 @@ import { printGatewaySchema } from "../../src/schema/build-schema.js";
 import { parseManifest } from "../../src/server/operation/operation-manifest.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { eventually } from "../support/eventually.js";
-import { ManualClock } from "../support/manual-clock.js";
 import { EVERY_SECOND, nextPoll } from "../support/next-poll.js";
 import { query } from "../support/query.js";
-import { RecordingLogger } from "../support/recording-logger.js";
 import { endRuns, Run } from "../support/run.js";
 import { readRequests, type ShellRequest } from "../support/shell-request.js";
 import {
@@ -349,7 +347,7 @@ describe("an access file", () => {
     disposeAfterTest(() => rmSync(folder, { recursive: true }));
     const path = join(folder, "access.yaml");
     writeFileSync(path, block.text);
-    const { config } = await AccessFile.open(path, { clock: new ManualClock(), logger: new RecordingLogger() });
+    const { config } = await AccessFile.open(path);
     const { issuers = [], tokens = [] } = config;
     expect(issuers.length + tokens.length).toBeGreaterThan(0);
   });
