@@ -11,6 +11,7 @@ import { ConfigurationError } from "../errors.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
 import { following } from "./following.js";
+import { limits } from "./limits.js";
 import { listening } from "./listening.js";
 import { memory } from "./memory.js";
 import { operations } from "./operations.js";
@@ -19,12 +20,23 @@ import type { Option, Rows, Section, ValuesOf } from "./row.js";
 import { serving } from "./serving.js";
 import { upstream } from "./upstream.js";
 
-const sections: readonly Section[] = [listening, upstream, serving, documents, operations, following, memory, calls];
+const sections: readonly Section[] = [
+  listening,
+  upstream,
+  serving,
+  limits,
+  documents,
+  operations,
+  following,
+  memory,
+  calls,
+];
 
 const gatewayRows = {
   ...listening.gateway,
   ...upstream.gateway,
   ...serving.gateway,
+  ...limits.gateway,
   ...documents.gateway,
   ...operations.gateway,
   ...following.gateway,

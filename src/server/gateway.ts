@@ -7,6 +7,7 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { OPEN_ACCESS, type Access } from "../access/access.js";
+import type { CallAllowance } from "../access/principal.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -31,6 +32,9 @@ import { GRAPHQL_PATH } from "./transports/http/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http/http.js";
 import { createRefuseHost, isLoopback } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
+import { AddressLimits } from "./limits/address-limits.js";
+import { CallerLimits } from "./limits/caller-limits.js";
+import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
@@ -177,6 +181,8 @@ class ApolloGateway implements Gateway {
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
     const schema = createSchema(this.#options);
+    const limits = { ...this.#options, clock: this.#clock, allowance: () => this.#allowanceOfAll() };
+    const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
       ...this.#options,
@@ -189,15 +195,20 @@ class ApolloGateway implements Gateway {
         checked: documents,
       }),
       authenticate: this.#access.authenticate,
+      addressLimits,
+      callerLimits,
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
-      formatError: createFormatError(this.#logger),
+      formatError: createFormatError(this.#logger, { hasSuggestions: explorer }),
     });
     const shared = {
       ...this.#options,
       schema,
       pipeline,
+      addressLimits,
+      callerLimits,
+      addressOf: createAddressOf(this.#options.trustedProxies ?? [], this.#logger),
       logger: this.#logger,
       clock: this.#clock,
       allowsOrigin: createAllowsOrigin(origins),
@@ -274,14 +285,21 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
+  /** The access rules' own, or that of the options. */
+  #allowanceOfAll(): CallAllowance | undefined {
+    const { callsPerMinute, callBurst: burst } = this.#options;
+    return this.#access.allowance ?? (callsPerMinute === 0 ? undefined : { callsPerMinute, burst });
+  }
+
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
-    const tally = options.reportCalls || asksForReport(headers) ? new CallTally() : undefined;
+    const tally = new CallTally();
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {
       ...options,
       tally,
+      reportsCalls: options.reportCalls || asksForReport(headers),
       tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
       clock: this.#clock,
       end: () => answered.abort(),

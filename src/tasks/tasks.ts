@@ -79,8 +79,8 @@ export function createTaskServices(options: TaskServicesOptions): TaskServices {
 /** The operation that tasks are asked for by. */
 export interface TasksOptions {
   readonly principal: Principal;
-  /** Counts what the operation costs; undefined when that is not asked for. */
-  readonly tally: CallTally | undefined;
+  /** Counts what the operation costs. */
+  readonly tally: CallTally;
   /** Aborted when the answer is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -135,10 +135,11 @@ export class Tasks {
     const { signal, tally } = this.#options;
     this.#check("read", key);
     this.#loader.admitWait(key);
+    tally.countFollowed(1);
     const snapshot = await this.#services.waiter.wait({ key, parts, timeoutMs, signal });
     // The calls are the watch's, which is shared.
-    tally?.countShared(1);
-    tally?.countAnswer(snapshot, parts);
+    tally.countShared(1);
+    tally.countAnswer(snapshot, parts);
     return this.#shown(snapshot);
   }
 
@@ -146,6 +147,7 @@ export class Tasks {
   follow(request: WatchRequest): WatchStream {
     const refusals = new Map(request.keys.map((key) => [key, this.#refuse("read", key)]));
     const keys = request.keys.filter((key) => refusals.get(key) === undefined);
+    this.#options.tally.countFollowed(keys.length);
     const stream = this.#services.hub.watch({ ...request, keys, sees: (snapshot) => this.#sees(snapshot) });
     const failures = [...refusals].flatMap(([key, error]) => (error ? [{ kind: "failure", key, error } as const] : []));
     for (const { key } of failures) stream.open(toKeyText(key));
@@ -157,6 +159,7 @@ export class Tasks {
   followProject(request: WatchProjectRequest): WatchStream {
     const refusal = this.#refuse("read", { projectName: request.projectName });
     if (refusal === undefined) {
+      this.#options.tally.countFollowed(1);
       return this.#services.hub.watchProject({ ...request, sees: (snapshot) => this.#sees(snapshot) });
     }
     const stream = new WatchStream([], { onLeave: () => undefined });

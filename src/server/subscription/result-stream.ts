@@ -34,6 +34,7 @@ export class ResultStream {
   #reader: ResultReader | undefined;
   #phase: "busy" | "ready" | "over" = "busy";
   #ending: Ending | undefined;
+  #onOver: (() => void) | undefined;
 
   /**
    * @param unread - what there is to begin with, by task.
@@ -49,6 +50,12 @@ export class ResultStream {
     this.#reader = reader;
     if (this.#phase === "over") reader.end();
     else this.#goOn();
+  }
+
+  /** Calls the listener once when the stream is over, or now where it is. It has one. */
+  onceOver(listener: () => void): void {
+    if (this.#phase === "over") listener();
+    else this.#onOver = listener;
   }
 
   /** Puts a result in the place of an unread older one of the same task. Ignored once the stream has been ended. */
@@ -105,6 +112,7 @@ export class ResultStream {
       else this.#reader?.fail(this.#ending.failure.error);
     } finally {
       this.#onLeave(this);
+      this.#onOver?.();
     }
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AddressOf } from "../limits/client-address.js";
 import type { Client, OperationRequest } from "../operation/pipeline.js";
 import type { HttpRefusal } from "./refusal.js";
 import { searchParametersOf } from "./request-target.js";
@@ -54,9 +55,10 @@ function persistedQueryOf(extensions: unknown): unknown {
 }
 
 /** Where the operation comes from. */
-export function clientOf({ method, headers }: FastifyRequest, reply: FastifyReply): Client {
+export function clientOf(request: FastifyRequest, reply: FastifyReply, addressOf: AddressOf): Client {
+  const { method, headers, raw } = request;
   const { authorization } = headers;
-  return { authorization, headers, isPosted: method === "POST", signal: clientSignal(reply) };
+  return { authorization, headers, address: addressOf(raw), isPosted: method === "POST", signal: clientSignal(reply) };
 }
 
 /** Aborted when the connection is closed before the answer is out, or was closed before that began. */

@@ -10,6 +10,7 @@ import { EVERYBODY } from "../../../src/access/principal.js";
 import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
+import { NO_BOUNDS, NO_LIMITS } from "../../support/no-limits.js";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, query, type QueryError } from "../../support/query.js";
@@ -335,7 +336,7 @@ describe("automatic persisted queries", () => {
 describe("the documents of the manifest", () => {
   it("are parsed and validated once, at the start, however they are asked for", async () => {
     const schema = createSchema();
-    const limits = { maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
+    const limits = { ...NO_BOUNDS, maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
     const checked = new Documents({ schema, hasIntrospection: false, ...limits });
     const persisted = new PersistedOperations({
       documents: new Map([["look", LOOK]]),
@@ -346,6 +347,7 @@ describe("the documents of the manifest", () => {
     });
     // The cast: nothing is executed.
     const pipeline = new Pipeline({
+      ...NO_LIMITS,
       authenticate: () => EVERYBODY,
       schema,
       documents: checked,
@@ -353,7 +355,13 @@ describe("the documents of the manifest", () => {
       maxOperationCost: 100,
       createContext: () => ({}),
     } as unknown as PipelineOptions);
-    const client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = {
+      authorization: undefined,
+      headers: {},
+      address: "192.0.2.1",
+      isPosted: true,
+      signal: new AbortController().signal,
+    };
     const preparations = await Promise.all([1, 2].map(async () => pipeline.prepare({ query: LOOK }, client)));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
     expect(documents[0]).toBe(checked.check(LOOK).document);

@@ -8,17 +8,29 @@ import {
   type PipelineOptions,
   type Preparation,
 } from "../../../src/server/operation/pipeline.js";
+import { NO_LIMITS } from "../../support/no-limits.js";
 
 const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
+const CLIENT: Client = {
+  authorization: undefined,
+  headers: {},
+  address: "192.0.2.1",
+  isPosted: true,
+  signal: new AbortController().signal,
+};
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
   const persisted = { resolve: () => ({ kind: "sent" }) };
-  return new Pipeline({ authenticate: () => EVERYBODY, persisted, ...options } as unknown as PipelineOptions);
+  return new Pipeline({
+    ...NO_LIMITS,
+    authenticate: () => EVERYBODY,
+    persisted,
+    ...options,
+  } as unknown as PipelineOptions);
 }
 
 describe("the pipeline", () => {

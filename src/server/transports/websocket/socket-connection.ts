@@ -17,16 +17,19 @@ import type { Principal } from "../../../access/principal.js";
 import { RateLimitedError, toError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
+import type { CallerLimits } from "../../limits/caller-limits.js";
+import { SocketGuard, type SocketGuardOptions } from "./socket-guard.js";
 import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
 import { LatestReply, SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
-export interface SocketConnectionOptions extends SocketOperationOptions {
+export interface SocketConnectionOptions extends SocketOperationOptions, SocketGuardOptions {
   readonly logger: Logger;
   /** For the end of sockets. */
   readonly clock: Clock;
   /** For pings. */
   readonly pingClock: Clock;
+  readonly callerLimits: CallerLimits;
   readonly maxSocketOperations: number;
   readonly maxSocketBufferBytes: number;
 }
@@ -51,9 +54,11 @@ type ClientMessage = Message<
 export class SocketConnection implements OperationSocket {
   readonly headers: IncomingHttpHeaders;
   principal: Principal | undefined;
+  readonly address: string;
   readonly writer: SocketWriter;
   readonly #webSocket: WebSocket;
   readonly #options: SocketConnectionOptions;
+  readonly #guard: SocketGuard;
   /** By internal id: all that graphql-ws has not finished with, those that were aborted too. */
   readonly #operations = new Map<string, SocketOperation>();
   /** By the client's id: those that are not over. */
@@ -63,11 +68,18 @@ export class SocketConnection implements OperationSocket {
   #lastInternalId = 0;
   #operationBytes = 0;
   #hasHeard = true;
+  #leaveCaller: (() => void) | undefined;
   #nextPing: Timer | undefined;
   #cutoff: Timer | undefined;
 
-  constructor(webSocket: WebSocket, { headers, socket }: IncomingMessage, options: SocketConnectionOptions) {
+  constructor(
+    webSocket: WebSocket,
+    { headers, socket }: IncomingMessage,
+    address: string,
+    options: SocketConnectionOptions,
+  ) {
     this.headers = headers;
+    this.address = address;
     this.#webSocket = webSocket;
     this.#options = options;
     this.writer = new SocketWriter({
@@ -75,6 +87,10 @@ export class SocketConnection implements OperationSocket {
       connection: socket,
       maxBufferBytes: options.maxSocketBufferBytes,
       onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
+    });
+    this.#guard = new SocketGuard(options, {
+      isBusy: () => this.#open.size > 0,
+      close: (code, reason) => this.close(code, reason),
     });
     this.#pongs = new LatestReply((payload, onTaken) =>
       this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
@@ -100,7 +116,7 @@ export class SocketConnection implements OperationSocket {
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
-      pongFrames.reply(data);
+      if (this.#guard.admitMessage()) pongFrames.reply(data);
     });
     webSocket.on("pong", () => {
       this.#hasHeard = true;
@@ -111,6 +127,7 @@ export class SocketConnection implements OperationSocket {
       this.#leave();
       this.#nextPing?.cancel();
       this.#cutoff?.cancel();
+      this.#leaveCaller?.();
       onClosed(code, String(reason)).catch((thrown: unknown) => this.#report(thrown));
     });
     this.#planPing();
@@ -128,9 +145,21 @@ export class SocketConnection implements OperationSocket {
   /** Names the caller. False, and the socket closes, when it does not show who it is. */
   async authenticate(): Promise<boolean> {
     try {
-      this.principal = await this.#options.pipeline.authenticate({ authorization: this.headers.authorization });
+      const { address } = this;
+      const principal = await this.#options.pipeline.authenticate({
+        address,
+        authorization: this.headers.authorization,
+      });
+      // The client may have gone meanwhile.
+      if (this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
+      this.#leaveCaller = this.#options.callerLimits.openSocket({ principal, address });
+      this.principal = principal;
       return true;
     } catch (thrown) {
+      if (thrown instanceof RateLimitedError) {
+        this.close(TRY_AGAIN_LATER, thrown.code);
+        return false;
+      }
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
       this.close(CloseCode.Unauthorized, thrown.code);
       return false;
@@ -153,6 +182,7 @@ export class SocketConnection implements OperationSocket {
     // What a client has sent before it left, or before it learned that it has to, is still read by ws.
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#hasHeard = true;
+    if (!this.#guard.admitMessage()) return;
     // The cast: that is how ws gives messages unless asked for otherwise.
     const text = (data as Buffer).toString();
     const message = isBinary ? null : parseClientMessage(text);
@@ -240,10 +270,13 @@ export class SocketConnection implements OperationSocket {
 
   /** From now on the client may use the id again. */
   #forget(operation: SocketOperation): void {
-    if (this.#open.get(operation.id) === operation) this.#open.delete(operation.id);
+    if (this.#open.get(operation.id) !== operation) return;
+    this.#open.delete(operation.id);
+    this.#guard.operationEnded();
   }
 
   #leave(): void {
+    this.#guard.stop();
     for (const operation of this.#open.values()) operation.abort();
     this.#open.clear();
   }

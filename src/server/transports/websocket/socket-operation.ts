@@ -27,6 +27,8 @@ export interface OperationSocket {
   readonly headers: IncomingHttpHeaders;
   /** Who it is: said when it was opened. */
   readonly principal: Principal | undefined;
+  /** Where its client is, as `client-address.ts` names it. */
+  readonly address: string;
   readonly writer: SocketWriter;
   /** Ends an operation with an `error` message. Ignored when it is over. */
   fail(operation: SocketOperation, errors: readonly unknown[]): void;
@@ -104,10 +106,10 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
 
   async #execute(): Promise<Outcome> {
     const { pipeline } = this.#options;
-    const { headers, principal } = this.#socket;
+    const { headers, address, principal } = this.#socket;
     const { signal } = this.#controller;
     const { authorization } = headers;
-    const client = { authorization, headers, signal, principal, isPosted: true };
+    const client = { authorization, headers, address, signal, principal, isPosted: true };
     return pipeline.run(await pipeline.prepare(this.#payload, client));
   }
 

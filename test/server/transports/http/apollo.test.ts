@@ -7,6 +7,8 @@ import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";
 import { RecordingLogger } from "../../../support/recording-logger.js";
+import { NO_BOUNDS, NO_LIMITS } from "../../../support/no-limits.js";
+import { CallTally } from "../../../../src/tasks/call-tally.js";
 import { disposeAfterTest } from "../../../support/start-gateway.js";
 
 describe("a plugin of Apollo", () => {
@@ -16,16 +18,17 @@ describe("a plugin of Apollo", () => {
   ])("sees what is executed, and nothing is parsed or validated again: %s", async (_what, maxBytes, isKept) => {
     const query = "query Names { taskTypes { name } }";
     const schema = createSchema();
-    const limits = { maxQueryTokens: 100, maxDocumentCacheBytes: maxBytes };
+    const limits = { ...NO_BOUNDS, maxQueryTokens: 100, maxDocumentCacheBytes: maxBytes };
     const documents = new Documents({ schema, hasIntrospection: false, ...limits });
     // The cast: the field needs no context.
     const pipeline = new Pipeline({
+      ...NO_LIMITS,
       schema,
       documents,
       authenticate: () => EVERYBODY,
       persisted: { resolve: () => ({ kind: "sent" }) },
       execute: createExecutor({ maxResponseBytes: 1_000_000 }),
-      createContext: () => ({ end: () => undefined }),
+      createContext: () => ({ tally: new CallTally(), end: () => undefined }),
       maxOperationCost: 100,
       maxCallsPerOperation: 100,
       maxCreatesPerOperation: 1,
@@ -43,7 +46,13 @@ describe("a plugin of Apollo", () => {
     const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
-    const client = { authorization: undefined, headers: {}, isPosted: true, signal: new AbortController().signal };
+    const client = {
+      authorization: undefined,
+      headers: {},
+      address: "192.0.2.1",
+      isPosted: true,
+      signal: new AbortController().signal,
+    };
     const ready = await pipeline.prepare({ query }, client);
     if (ready.kind !== "ready") throw new Error("Expected it to be executed.");
     const headers = new HeaderMap([["content-type", "application/json"]]);
