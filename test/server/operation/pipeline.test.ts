@@ -8,6 +8,8 @@ import {
   type PipelineOptions,
   type Preparation,
 } from "../../../src/server/operation/pipeline.js";
+import type { Admission } from "../../../src/server/limits/caller-limits.js";
+import { CallTally } from "../../../src/tasks/call-tally.js";
 import { NO_LIMITS } from "../../support/no-limits.js";
 
 const throws = (): never => {
@@ -75,10 +77,16 @@ describe("the pipeline", () => {
     async (operation) => {
       // An operation that has failed is over as well.
       let ended = 0;
-      const contextValue = { end: () => void (ended += 1) };
-      const preparation = { kind: "ready", operation, args: { contextValue } } as unknown as Preparation;
+      const contextValue = { tally: new CallTally(), end: () => void (ended += 1) };
+      const after: string[] = [];
+      const admission: Admission = {
+        settle: (calls) => void after.push(`charged ${calls}`),
+        leave: () => void after.push("left"),
+      };
+      const preparation = { kind: "ready", operation, args: { contextValue }, admission } as unknown as Preparation;
       expect(await pipelineOf({ execute: throws, subscribe: throws }).run(preparation)).toMatchObject(FAILED);
       expect(ended).toBe(operation === OperationTypeNode.SUBSCRIPTION ? 0 : 1);
+      expect(after).toEqual(operation === OperationTypeNode.SUBSCRIPTION ? ["left", "charged 0"] : ["charged 0"]);
     },
   );
 });
