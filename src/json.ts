@@ -21,8 +21,14 @@ export function isTooDeep(value: unknown, maxDepth = MAX_JSON_DEPTH): boolean {
   return level.length > 0;
 }
 
-function isContainer(value: unknown): value is object {
+/** Whether a value is an array or an object of JSON. */
+export function isContainer(value: unknown): value is object {
   return typeof value === "object" && value !== null && !isLosslessNumber(value);
+}
+
+/** Whether a value is an object of JSON, by its members' names. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isContainer(value) && !Array.isArray(value);
 }
 
 // --- digits ---
@@ -102,13 +108,18 @@ function toPlain(value: unknown, depthLeft: number, known: Map<object, unknown>)
   return plain;
 }
 
-/** The container with its values mapped: itself where none of them changes. */
-function mapValues(container: object, map: (value: unknown) => unknown): object {
+/** The container with its values mapped: itself where none of them changes. Items have no name. */
+export function mapValues(
+  container: object,
+  map: (value: unknown, name: string | undefined, index: number) => unknown,
+): object {
   if (Array.isArray(container)) {
-    const items = container.map((item) => map(item));
+    const items = container.map((item, index) => map(item, undefined, index));
     return items.every((item, index) => Object.is(item, container[index])) ? container : items;
   }
-  const entries = Object.entries(container).map(([name, before]) => [name, before, map(before)] as const);
+  const entries = Object.entries(container).map(
+    ([name, value], index) => [name, value, map(value, name, index)] as const,
+  );
   if (entries.every(([, before, after]) => Object.is(before, after))) return container;
   return Object.fromEntries(entries.map(([name, , after]) => [name, after]));
 }

@@ -7,7 +7,7 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts", "json.ts", "options/"],
+  ["errors.ts", "clock.ts", "log.ts", "json.ts", "mailbox.ts", "options/"],
   ["imm/operations/"],
   ["imm/imm-client.ts"],
   ["imm/wire/"],
@@ -29,7 +29,7 @@ const ranks: readonly (readonly string[])[] = [
   ["tasks/"],
   ["schema/context.ts", "schema/arguments.ts", "schema/scalars.ts", "schema/length.input.ts", "schema/table-types.ts"],
   ["schema/task/"],
-  ["schema/list/", "schema/catalogue/", "schema/create/"],
+  ["schema/list/", "schema/catalogue/", "schema/create/", "schema/viewer/"],
   ["schema/follow/"],
   ["schema/sdl/"],
   ["schema/"],

@@ -1,21 +1,12 @@
 /**
  * What a principal may do. Pure: `tasks/tasks.ts` asks it on every way to a task, no other file does, and it knows of a task
- * only what it is asked with. Today every principal has the same rights; one's own would be looked up here.
+ * only what it is asked with. The rules of the gateway hold for all; within them each has what its grants add up to.
  */
 
 import { ForbiddenError } from "../errors.js";
-import type { Principal } from "./principal.js";
-
-/** What a principal may want to do: see tasks, or start them. */
-export type Right = "read" | "create";
-
-/** What it is about, as far as it is known: what is left out refuses nothing. */
-export interface AccessTarget {
-  readonly projectName?: string;
-  readonly taskType?: string;
-  readonly tags?: unknown;
-  readonly userData?: unknown;
-}
+import { gives } from "./grants.js";
+import { isOwn } from "./ownership.js";
+import type { AccessTarget, Grant, Principal, Right } from "./principal.js";
 
 /** What is permitted to all principals. */
 export interface AccessRules {
@@ -25,15 +16,57 @@ export interface AccessRules {
   readonly readOnly: boolean;
 }
 
-/** Why a principal may not do something; undefined where it may. Says nothing of whether what it asks for exists. */
-export type AccessPolicy = (principal: Principal, right: Right, target: AccessTarget) => ForbiddenError | undefined;
+/** `depends`: on whose the task is, which is not known yet. `hidden`: as if it were not there, since it is another's. */
+export type Verdict = "allowed" | "depends" | "hidden" | "forbidden";
+
+/** The rules of one gateway. */
+export interface AccessPolicy {
+  /** Whether the principal may do that with it. What is left out of the target refuses nothing. */
+  judge(principal: Principal, right: Right, target: AccessTarget): Verdict;
+  /** Why it is forbidden. Says nothing of whether what is asked for exists. */
+  refusal(right: Right, target: AccessTarget): ForbiddenError;
+  /** The grants that give the right there, whatever else they ask for; none where it is forbidden. */
+  grantsOf(principal: Principal, right: Right, target: AccessTarget): readonly Grant[];
+  /** The projects in which the principal has a right: names, and beginnings of names with a `*` behind them. */
+  projectsOf(principal: Principal): readonly string[];
+}
+
+const REFUSALS: Readonly<Record<Right, string>> = {
+  read: "The caller may not see tasks of this project or of this type.",
+  create: "The caller may not start tasks of this type in this project.",
+  definitions: "The caller may not see what tasks of this project or of this type were created with.",
+  secrets: "The caller may not see the secrets of tasks of this project or of this type.",
+};
 
 /** The policy of these rules. */
 export function createAccessPolicy({ projects, readOnly }: AccessRules): AccessPolicy {
   const served = projects && new Set(projects);
-  return (_principal, right, { projectName }) => {
-    if (right === "create" && readOnly) return new ForbiddenError("This gateway is read-only: it starts no tasks.");
+  const ruleAgainst = (right: Right, { projectName }: AccessTarget): string | undefined => {
+    if (right === "create" && readOnly) return "This gateway is read-only: it starts no tasks.";
     if (projectName === undefined || served?.has(projectName) !== false) return undefined;
-    return new ForbiddenError("The gateway does not serve this project.");
+    return "The gateway does not serve this project.";
+  };
+  const grantsOf = ({ grants }: Principal, right: Right, target: AccessTarget): readonly Grant[] =>
+    ruleAgainst(right, target) === undefined ? grants.filter((grant) => gives(grant, right, target)) : [];
+  return {
+    grantsOf,
+    judge(principal, right, target) {
+      const grants = grantsOf(principal, right, target);
+      if (grants.length === 0) return "forbidden";
+      if (grants.some(({ own }) => own === undefined)) return "allowed";
+      const { tags, userData } = target;
+      if (tags === undefined || userData === undefined) return "depends";
+      return grants.some(({ own }) => own !== undefined && isOwn(own, { tags, userData })) ? "allowed" : "hidden";
+    },
+    projectsOf({ grants }) {
+      const useful = grants.filter(({ allow }) => allow.length > 0);
+      const patterns = useful.flatMap((grant) =>
+        grant.projects.map(({ name, isPrefix }) => (isPrefix ? `${name}*` : name)),
+      );
+      const among = (projectName: string): boolean =>
+        useful.some((grant) => grant.allow.some((right) => gives(grant, right, { projectName })));
+      return [...new Set(projects?.filter(among) ?? patterns)].toSorted();
+    },
+    refusal: (right, target) => new ForbiddenError(ruleAgainst(right, target) ?? REFUSALS[right]),
   };
 }

@@ -1,12 +1,10 @@
 /** Who is let in, and with what grants: what the gateway asks of the authenticators, whatever they are. */
 
-import { EVERYBODY, type Authenticate, type CallAllowance, type Principal } from "./principal.js";
+import { EVERYBODY, type Authenticate, type Principal } from "./principal.js";
 
 /** The rules of one gateway. They may change while it runs. */
 export interface Access {
   readonly authenticate: Authenticate;
-  /** Of each caller whose grants have none of their own; undefined where the rules say nothing of it. */
-  readonly allowance?: CallAllowance | undefined;
   /** The same caller by the rules as they are now; undefined when they let it in no more. */
   renew(principal: Principal): Principal | undefined;
   /** Calls the listener whenever the rules have changed. Returns what ends that. */

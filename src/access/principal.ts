@@ -52,16 +52,50 @@ export interface Principal {
   readonly grants: readonly Grant[];
 }
 
+/** What all are called who show no credentials where that is let in. No issuer's caller is without a space, no token's without a colon. */
+export const ANONYMOUS = "anonymous";
+
 /** All callers of a gateway that asks none of them who they are. Its name is part of the digests of idempotency keys. */
 export const EVERYBODY: Principal = {
   caller: "",
   grants: [{ projects: [{ name: "", isPrefix: true }], allow: ["read", "create", "definitions"] }],
 };
 
+/** What of a task tells whose it is. */
+export interface TaskSigns {
+  /** Its tags; anything but an object has none. */
+  readonly tags: unknown;
+  /** Its user data as text; anything else has none. */
+  readonly userData: unknown;
+}
+
+/** What a right is about, as far as it is known. */
+export interface AccessTarget extends Partial<TaskSigns> {
+  readonly projectName?: string | undefined;
+  /** Left out for a whole project. */
+  readonly taskType?: string | undefined;
+}
+
 /** What a client says of itself. */
 export interface Credentials {
   /** `Authorization` of its request, or what its socket said in place of that; undefined where it said nothing. */
   readonly authorization: string | undefined;
+}
+
+const views = new WeakMap<Principal, string>();
+
+/** Equal for principals who see the same of everything. */
+export function viewOf(principal: Principal): string {
+  let view = views.get(principal);
+  if (view === undefined) {
+    const seen = principal.grants.map(({ projects, taskTypes, allow, own }) => {
+      const rights = RIGHTS.filter((right) => right !== "create" && allow.includes(right));
+      return rights.length === 0 ? [] : [JSON.stringify([projects, taskTypes, rights, own])];
+    });
+    view = seen.flat().toSorted().join("\n");
+    views.set(principal, view);
+  }
+  return view;
 }
 
 /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */

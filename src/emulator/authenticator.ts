@@ -31,7 +31,6 @@ export interface Account {
   readonly maxClockSkewMs: number;
 }
 
-/** Checks requests against one account. */
 export class Authenticator {
   readonly #account: Account;
   readonly #clock: Clock;

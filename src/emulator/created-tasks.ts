@@ -5,7 +5,7 @@
 
 import type { Clock } from "../clock.js";
 import type { CreateAction } from "../imm/operations/operations.js";
-import { stringifyExact } from "../json.js";
+import { isRecord, stringifyExact } from "../json.js";
 import { objectNameOf, plausibleResult } from "./results.js";
 import type { Pace } from "./task-life.js";
 import type { NewTask } from "./task-plan.js";
@@ -104,8 +104,4 @@ function ordinaryLife({ taskType, parameters }: CreateRequest, clock: Clock): Ta
 function sourceUrisOf({ SourceURI, SourceManifestURI, Sources }: CreateRequest["parameters"]): readonly string[] {
   const listed = Array.isArray(Sources) ? Sources.map((source: unknown) => isRecord(source) && source["URI"]) : [];
   return [SourceURI, SourceManifestURI, ...listed].filter((uri) => typeof uri === "string");
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -160,7 +160,23 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     log,
   });
   const url = await server.open(host, port);
-  return new RunningEmulator({ url, clock, stores, timeScale, faults, log, server });
+  const tasks = new DrivenTasks(stores, timeScale, clock);
+  return {
+    url,
+    calls: log.calls,
+    get maxConcurrentCalls() {
+      return log.maxInFlight;
+    },
+    clearCalls: () => log.clear(),
+    addTask: (task) => tasks.add(task),
+    finishTask: (taskId) => tasks.finish(taskId),
+    failTask: (taskId, code, message) => tasks.fail(taskId, code, message),
+    setProgress: (taskId, progress) => tasks.setProgress(taskId, progress),
+    forgetTask: (taskId) => tasks.forget(taskId),
+    injectFault: (rule) => faults.inject(rule),
+    clearFaults: () => faults.clear(),
+    close: async () => server.close(),
+  };
 }
 
 type CheckedOption = "port" | "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
@@ -182,65 +198,43 @@ function checkOptions(options: Required<Pick<EmulatorOptions, CheckedOption>>): 
   }
 }
 
-interface EmulatorParts {
-  readonly url: string;
-  readonly clock: Clock;
-  readonly stores: ReadonlyMap<string, TaskStore>;
-  readonly timeScale: number;
-  readonly faults: Faults;
-  readonly log: CallLog;
-  readonly server: ImmHttpServer;
-}
-
 interface FoundTask {
   readonly task: Task;
   readonly store: TaskStore;
 }
 
-class RunningEmulator implements Emulator {
-  readonly #parts: EmulatorParts;
+/** The tasks as the drive methods change them, at the clock's present time. */
+class DrivenTasks {
+  readonly #stores: ReadonlyMap<string, TaskStore>;
+  readonly #timeScale: number;
+  readonly #clock: Clock;
 
-  constructor(parts: EmulatorParts) {
-    this.#parts = parts;
+  constructor(stores: ReadonlyMap<string, TaskStore>, timeScale: number, clock: Clock) {
+    this.#stores = stores;
+    this.#timeScale = timeScale;
+    this.#clock = clock;
   }
 
-  get url(): string {
-    return this.#parts.url;
-  }
-
-  get calls(): readonly ReceivedCall[] {
-    return this.#parts.log.calls;
-  }
-
-  get maxConcurrentCalls(): number {
-    return this.#parts.log.maxInFlight;
-  }
-
-  clearCalls(): void {
-    this.#parts.log.clear();
-  }
-
-  addTask(newTask: NewTask): EmulatedTask {
-    const { clock, stores, timeScale } = this.#parts;
-    const [firstProject] = stores.keys();
+  add(newTask: NewTask): EmulatedTask {
+    const [firstProject] = this.#stores.keys();
     const projectName = newTask.projectName ?? firstProject ?? "";
-    const store = stores.get(projectName);
+    const store = this.#stores.get(projectName);
     if (store === undefined) throw new Error(`The emulator has no project \`${projectName}\``);
-    const now = clock.now();
-    const task = planTask(newTask, projectName, timeScale, now);
+    const now = this.#clock.now();
+    const task = planTask(newTask, projectName, this.#timeScale, now);
     if (this.#find(task.taskId) !== undefined) throw new Error(`The emulator already has a task \`${task.taskId}\``);
     store.add(task, now);
     return task;
   }
 
-  finishTask(taskId: string): void {
+  finish(taskId: string): void {
     const { task, store } = this.#running(taskId);
-    store.end(task, { status: "Succeeded" }, this.#parts.clock.now());
+    store.end(task, { status: "Succeeded" }, this.#clock.now());
   }
 
-  failTask(taskId: string, code = "InternalError", message = "The task failed."): void {
+  fail(taskId: string, code = "InternalError", message = "The task failed."): void {
     const { task, store } = this.#running(taskId);
-    const now = this.#parts.clock.now();
+    const now = this.#clock.now();
     const atProgress = taskAt(task, now).progress;
     store.end(task, { status: "Failed", code, message, atProgress }, now);
   }
@@ -252,26 +246,14 @@ class RunningEmulator implements Emulator {
     this.#running(taskId).task.pinnedProgress = progress;
   }
 
-  forgetTask(taskId: string): void {
+  forget(taskId: string): void {
     const { task, store } = this.#require(taskId);
     store.forget(task);
   }
 
-  injectFault(rule: FaultRule): () => void {
-    return this.#parts.faults.inject(rule);
-  }
-
-  clearFaults(): void {
-    this.#parts.faults.clear();
-  }
-
-  close(): Promise<void> {
-    return this.#parts.server.close();
-  }
-
   #find(taskId: string): FoundTask | undefined {
-    const now = this.#parts.clock.now();
-    for (const store of this.#parts.stores.values()) {
+    const now = this.#clock.now();
+    for (const store of this.#stores.values()) {
       const task = store.find(taskId, now);
       if (task !== undefined) return { task, store };
     }
@@ -289,7 +271,7 @@ class RunningEmulator implements Emulator {
     const found = this.#require(taskId);
     const { task } = found;
     if (task.startedAt === Infinity) throw new Error(`The task \`${taskId}\` has not started`);
-    const { status } = taskAt(task, this.#parts.clock.now());
+    const { status } = taskAt(task, this.#clock.now());
     if (status !== "Running") throw new Error(`The task \`${taskId}\` has already ended: ${status}`);
     return found;
   }

@@ -67,7 +67,6 @@ interface ActiveRule {
   timesLeft: number;
 }
 
-/** The rules at work. */
 export class Faults {
   readonly #clock: Clock;
   #active: ActiveRule[] = [];

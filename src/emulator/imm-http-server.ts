@@ -42,7 +42,6 @@ interface Answer {
   readonly body: string;
 }
 
-/** The listening server. */
 export class ImmHttpServer {
   readonly #parts: ServerParts;
   readonly #server: Server;

@@ -53,7 +53,6 @@ interface Window {
   count: number;
 }
 
-/** The task APIs of IMM. */
 export class ImmService {
   readonly #settings: ServiceSettings;
   /** The requests of the present second, by what they are counted against. */

@@ -23,7 +23,7 @@ import {
   type Shape,
   travelsAsJson,
 } from "../imm/operations/operations.js";
-import { isExactNumber, parseExact, readExactNumber } from "../json.js";
+import { isExactNumber, isRecord, parseExact, readExactNumber } from "../json.js";
 import { invalidParameter, missingParameter, Refusal } from "./refusal.js";
 
 type Models = typeof models;
@@ -155,7 +155,7 @@ function check(name: string, shape: Shape, value: unknown): unknown {
     case "array":
       return checkArray(name, shape, value);
     case "map":
-      if (!isObject(value)) throw invalidParameter(name, "expected an object");
+      if (!isRecord(value)) throw invalidParameter(name, "expected an object");
       return value;
     case "object":
       return checkObject(name, shape, value);
@@ -200,7 +200,7 @@ function checkArray(name: string, { items, maxItems }: Shape, value: unknown): r
 }
 
 function checkObject(name: string, shape: Shape, value: unknown): Readonly<Record<string, unknown>> {
-  if (!isObject(value)) throw invalidParameter(name, "expected an object");
+  if (!isRecord(value)) throw invalidParameter(name, "expected an object");
   const { members, rules } = modelOf(shape);
   const missing = requiredOf(members).find((member) => !isGiven(value[member]));
   if (missing !== undefined) throw invalidParameter(name, `expected ${missing}`);
@@ -217,8 +217,4 @@ function requiredOf(members: Members): readonly string[] {
 function describeBroken({ fault, member, others }: BrokenRule): string {
   if (fault === "noneOf") return `expected one of ${[member, ...others].join(", ")}`;
   return `expected ${fault === "needed" ? member : `no ${member}`} beside ${others.join(", ")}`;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -39,13 +39,13 @@ export function sha256Hex(content: string | Uint8Array): string {
 export function headersToSign(headers: Readonly<Record<string, string>>): string[] {
   return Object.keys(headers)
     .filter((name) => name === "host" || name === "content-type" || name.startsWith("x-acs-"))
-    .toSorted(byCodeUnit);
+    .toSorted();
 }
 
 /** The text whose hash is signed. Its header block ends with an empty line. */
 export function canonicalRequest(request: SignableRequest, signedHeaders: readonly string[]): string {
   const query = request.query
-    .toSorted(([left], [right]) => byCodeUnit(left, right))
+    .toSorted(([left], [right]) => Number(left > right) - Number(left < right))
     .map(([name, value]) => `${name}=${escapeRfc3986(value)}`)
     .join("&");
   const headers = signedHeaders.map((name) => `${name}:${(request.headers[name] ?? "").trim()}\n`).join("");
@@ -101,10 +101,4 @@ function escapeRfc3986(text: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-/** The order of UTF-16 code units, which no locale changes. */
-function byCodeUnit(left: string, right: string): number {
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
 }

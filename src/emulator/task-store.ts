@@ -51,7 +51,6 @@ export interface TaskPage {
   readonly nextToken: string | null;
 }
 
-/** The tasks of one project. */
 export class TaskStore {
   /** Every task by id, those that wait to be seen included. */
   readonly #tasks = new Map<string, Task>();

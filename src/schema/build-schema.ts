@@ -13,6 +13,7 @@ import { printPricedSchema, printSubgraph } from "./sdl/sdl.js";
 import { TaskTypeResolver } from "./catalogue/task-type.resolver.js";
 import { TaskResolver } from "./task/task.resolver.js";
 import { WatchTaskResolver } from "./follow/watch-task.resolver.js";
+import { ViewerResolver } from "./viewer/viewer.resolver.js";
 
 /**
  * TypeGraphQL refuses to build subscriptions without a PubSub, even where each brings its own `subscribe`. Ours all do,
@@ -54,6 +55,7 @@ const RESOLVERS = [
   TaskTypeResolver,
   CreateTaskResolver,
   WatchTaskResolver,
+  ViewerResolver,
 ] as const;
 
 const schemas = new Map<string, GraphQLSchema>();

@@ -26,7 +26,6 @@ import {
 import { LengthInput } from "./length.input.js";
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLLong, GraphQLOssUri } from "./scalars.js";
 
-/** What a class is made of. */
 export interface TableType {
   /** What the schema calls it. */
   readonly name: string;
@@ -69,14 +68,28 @@ function typeOfForm(form: InputForm): FieldType {
   }
 }
 
-const enumOf = once((vocabulary: Vocabulary): object => {
-  const { description, words } = vocabulary;
-  const names = Object.keys(words);
-  const values = Object.fromEntries(names.map((name) => [name, name]));
-  const valuesConfig = Object.fromEntries(Object.entries(words).map(([name, word]) => [name, word]));
-  registerEnumType(values, { name: typeNameOf(vocabulary), description, valuesConfig });
-  return values;
+const enumOf = once((vocabulary: Vocabulary) => {
+  const words = Object.entries(vocabulary.words).map(([name, { description }]) => [name, description]);
+  return makeEnum(typeNameOf(vocabulary), vocabulary.description, Object.fromEntries(words));
 });
+
+/**
+ * An enum: its values by the names that the schema gives them.
+ *
+ * @param words - the description of each value, by its name.
+ * @param values - what each is inside. By default its name.
+ */
+export function makeEnum<
+  Name extends string,
+  Values extends Readonly<Record<Name, string>> = { readonly [N in Name]: N },
+>(name: string, description: string, words: Readonly<Record<Name, string>>, values?: Values): Values {
+  const names = Object.keys(words) as Name[];
+  // The cast: without `values`, each is its name.
+  const made = values ?? (Object.fromEntries(names.map((word) => [word, word])) as unknown as Values);
+  const valuesConfig = Object.fromEntries(names.map((word) => [word, { description: words[word] }]));
+  registerEnumType<object>(made, { name, description, valuesConfig });
+  return made;
+}
 
 const inputTypeOf = once((structure: InputStructure) => makeInputType(structure, `${typeNameOf(structure)}Input`));
 

@@ -7,7 +7,6 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { OPEN_ACCESS, type Access } from "../access/access.js";
-import type { CallAllowance } from "../access/principal.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -37,6 +36,7 @@ import { CallerLimits } from "./limits/caller-limits.js";
 import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
+import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
 
@@ -180,8 +180,9 @@ class ApolloGateway implements Gateway {
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
     const subscriptions = new SharedSubscriptions(execute);
+    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
-    const limits = { ...this.#options, clock: this.#clock, allowance: () => this.#allowanceOfAll() };
+    const limits = { ...this.#options, clock: this.#clock };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -194,7 +195,7 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      authenticate: this.#access.authenticate,
+      access: this.#access,
       addressLimits,
       callerLimits,
       createContext: (caller) => this.#createContext(caller),
@@ -285,21 +286,17 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  /** The access rules' own, or that of the options. */
-  #allowanceOfAll(): CallAllowance | undefined {
-    const { callsPerMinute, callBurst: burst } = this.#options;
-    return this.#access.allowance ?? (callsPerMinute === 0 ? undefined : { callsPerMinute, burst });
-  }
-
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
     const tally = new CallTally();
+    // What a call cost would tell another's task from one that is not there.
+    const mayReport = principal.grants.every(({ own }) => own === undefined);
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {
       ...options,
       tally,
-      reportsCalls: options.reportCalls || asksForReport(headers),
+      reportsCalls: mayReport && (options.reportCalls || asksForReport(headers)),
       tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
       clock: this.#clock,
       end: () => answered.abort(),

@@ -2,33 +2,31 @@
  * The facade: all that one operation can do with tasks, for the principal that asks. Made once per operation, and all that
  * its resolvers have of `tasks/`.
  *
- * The access policy is asked here and nowhere else: about what a key or an input names before any call, and again about each
+ * The access policy is asked here and nowhere else: about what a key or an input names before any call, and about each
  * snapshot, of a list and of an event too, before it leaves. What is shared below knows of no principal.
  */
 
-import {
-  createAccessPolicy,
-  type AccessPolicy,
-  type AccessRules,
-  type AccessTarget,
-  type Right,
-} from "../access/access-policy.js";
-import type { Principal } from "../access/principal.js";
-import type { ForbiddenError } from "../errors.js";
+import { createAccessPolicy, type AccessPolicy, type AccessRules, type Verdict } from "../access/access-policy.js";
+import { RIGHTS, type AccessTarget, type Principal, type Right } from "../access/principal.js";
+import { ForbiddenError, toError } from "../errors.js";
 import type { ImmTaskResult } from "../imm/imm-client.js";
 import { createOperations } from "../imm/operations/operations.js";
 import type { CallTally } from "./call-tally.js";
+import { signInput } from "./create/owned-input.js";
 import { rerunRequestOf } from "./create/rerun-input.js";
 import { TaskStarter, type StartOutcome, type StartRequest, type TaskStarterOptions } from "./create/task-starter.js";
+import type { ShownDefinition } from "./definition/request-definition.js";
 import { TaskTexts } from "./definition/task-texts.js";
 import type { ListQuery } from "./list/list-query.js";
+import { narrowList, refusedTypeOf } from "./list/narrowed-list.js";
 import { TaskLister, type ListPart, type TaskListing } from "./list/task-lister.js";
+import { MissingTasks, noSuchTask } from "./read/missing-tasks.js";
 import { TaskLoader } from "./read/task-loader.js";
 import { TaskReader, type TaskReaderOptions } from "./read/task-reader.js";
 import { hasResult, TaskResults, type TaskResultsOptions } from "./read/task-results.js";
 import type { TypicalDurations } from "./read/typical-durations.js";
 import { NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "./task.js";
-import type { TaskSnapshot } from "./snapshot.js";
+import { partOf, type TaskSnapshot } from "./snapshot.js";
 import type { PollRate } from "./watch/poll-plan.js";
 import { TaskWaiter, type TaskWaiterOptions } from "./watch/task-waiter.js";
 import { WatchHub, type WatchHubOptions, type WatchProjectRequest, type WatchRequest } from "./watch/watch-hub.js";
@@ -48,8 +46,9 @@ export type TaskServicesOptions = AccessRules &
 
 /** What the operations of a process share. The owner disposes of the hub. */
 export interface TaskServices {
-  readonly refuse: AccessPolicy;
+  readonly policy: AccessPolicy;
   readonly reader: TaskReader;
+  readonly missing: MissingTasks;
   readonly lister: TaskLister;
   readonly results: TaskResults;
   readonly starter: TaskStarter;
@@ -64,8 +63,9 @@ export function createTaskServices(options: TaskServicesOptions): TaskServices {
   const reader = new TaskReader(options);
   const hub = new WatchHub({ ...options, reader, rate: options });
   return {
-    refuse: createAccessPolicy(options),
+    policy: createAccessPolicy(options),
     reader,
+    missing: new MissingTasks(options),
     lister: new TaskLister({ ...options, learn: (snapshot) => reader.learn(snapshot) }),
     results: new TaskResults(options),
     starter: new TaskStarter({ ...options, reader }),
@@ -85,10 +85,16 @@ export interface TasksOptions {
   readonly signal: AbortSignal;
 }
 
+/** The principal, and what it may do. */
+export interface Viewer extends Pick<Principal, "caller" | "expiresAt"> {
+  /** Names, and beginnings of names with a `*` behind them. */
+  readonly projects: readonly string[];
+  /** What it may do in a project, or in any. */
+  rightsIn(projectName: string | undefined): readonly Right[];
+}
+
 /** What one operation can do with tasks. Every method refuses with a `ForbiddenError` what the principal may not do. */
 export class Tasks {
-  /** Reads what is asked for of request definitions and user data. */
-  readonly texts: TaskTexts;
   /** What tasks of each type have taken, for a first guess. */
   readonly typicalDurations: TypicalDurations;
   readonly #services: TaskServices;
@@ -97,9 +103,8 @@ export class Tasks {
   readonly #loader: TaskLoader;
 
   constructor(services: TaskServices, options: TasksOptions) {
-    const { reader, texts, maxTasksPerOperation } = services;
+    const { reader, maxTasksPerOperation } = services;
     const { tally, signal } = options;
-    this.texts = texts;
     this.typicalDurations = reader.typicalDurations;
     this.#services = services;
     this.#options = options;
@@ -111,32 +116,58 @@ export class Tasks {
     });
   }
 
+  get viewer(): Viewer {
+    const { principal } = this.#options;
+    const { caller, expiresAt } = principal;
+    const projects = this.#services.policy.projectsOf(principal);
+    const rightsIn = (projectName: string | undefined): readonly Right[] =>
+      RIGHTS.filter((right) => this.#judge(right, { projectName }) !== "forbidden");
+    return { caller, expiresAt, projects, rightsIn };
+  }
+
   /**
-   * The task as it is now, with at least what `parts` names. Reads of one turn share their calls.
+   * The task as it is now, with at least what `parts` names and the principal may see. Reads of one turn share their calls.
    *
    * @throws BadUserInputError - when the operation asks for too many different tasks.
+   * @throws NotFoundError - when there is no such task, or it is another's.
    * @throws GatewayError - when it cannot be read.
    */
   async read(key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
-    this.#check("read", key);
-    return this.#shown(await this.#loader.load(key, parts));
+    const mayDepend = this.#check("read", key) === "depends";
+    const granted = this.#granted(key, parts);
+    if (!mayDepend) return this.#loader.load(key, granted);
+    // By GetTask alone, until it is known whose it is: what is another's costs as much as what is not there.
+    const seen = await this.#services.missing.around(key, async () =>
+      this.#loader.load(key, { ...granted, progress: false }),
+    );
+    this.#shown(seen);
+    return granted.progress ? this.#loader.load(key, granted) : seen;
   }
 
   /** A part of a list, as `TaskLister.list` has it, of the tasks that the principal may see. */
-  async list(query: ListQuery, part: Omit<ListPart, "signal" | "tally">): Promise<TaskListing> {
+  async list(query: ListQuery, part: Omit<ListPart, "signal" | "tally" | "isShown">): Promise<TaskListing> {
     const { projectName } = query;
     this.#check("read", { projectName });
-    const listing = await this.#services.lister.list(query, { ...part, ...this.#options });
-    return { ...listing, items: listing.items.filter(({ snapshot }) => this.#sees(snapshot)) };
+    const grants = this.#grantsOf(query);
+    const { query: narrowed, isShown } = narrowList(query, grants);
+    const definition = part.definition && this.#judge("definitions", { projectName }) !== "forbidden";
+    return this.#services.lister.list(narrowed, {
+      ...part,
+      ...this.#options,
+      definition,
+      isShown: isShown && ((snapshot) => isShown(snapshot) && this.#sees(snapshot)),
+    });
   }
 
-  /** The task once it has ended, or as it is after `timeoutMs`. Fails as `TaskWaiter.wait` does. */
+  /** The task once it has ended, or as it is after `timeoutMs`. Fails as `read` and `TaskWaiter.wait` do. */
   async awaitEnd(key: TaskKey, parts: TaskParts, timeoutMs: number): Promise<TaskSnapshot> {
     const { signal, tally } = this.#options;
-    this.#check("read", key);
+    const mayDepend = this.#check("read", key) === "depends";
     this.#loader.admitWait(key);
     tally.countFollowed(1);
-    const snapshot = await this.#services.waiter.wait({ key, parts, timeoutMs, signal });
+    const granted = this.#granted(key, parts);
+    if (mayDepend) await this.read(key, { ...granted, progress: false });
+    const snapshot = await this.#services.waiter.wait({ key, parts: granted, timeoutMs, signal });
     // The calls are the watch's, which is shared.
     tally.countShared(1);
     tally.countAnswer(snapshot, parts);
@@ -144,32 +175,66 @@ export class Tasks {
   }
 
   /** Follows tasks as `WatchHub.watch` does. One that the principal may not see fails alone. */
-  follow(request: WatchRequest): WatchStream {
-    const refusals = new Map(request.keys.map((key) => [key, this.#refuse("read", key)]));
-    const keys = request.keys.filter((key) => refusals.get(key) === undefined);
+  async follow(request: WatchRequest): Promise<WatchStream> {
+    const byText = new Map(request.keys.map((key) => [toKeyText(key), key]));
+    const settled = await Promise.all(
+      [...byText.values()].map(async (key) => ({ key, error: await this.#refusalOf(key, request.parts) })),
+    );
+    const keys = settled.flatMap(({ key, error }) => (error === undefined ? [key] : []));
+    const parts = keys.some((key) => this.#granted(key, request.parts).definition)
+      ? request.parts
+      : { ...request.parts, definition: false };
+    const needs = { targets: keys, ...needsOf(parts) };
     this.#options.tally.countFollowed(keys.length);
-    const stream = this.#services.hub.watch({ ...request, keys, sees: (snapshot) => this.#sees(snapshot) });
-    const failures = [...refusals].flatMap(([key, error]) => (error ? [{ kind: "failure", key, error } as const] : []));
-    for (const { key } of failures) stream.open(toKeyText(key));
-    for (const failure of failures) stream.push(toKeyText(failure.key), failure, true);
+    const stream = this.#services.hub.watch({ ...request, parts, keys, needs, sees: (task) => this.#sees(task) });
+    for (const { key, error } of settled) if (error !== undefined) stream.open(toKeyText(key));
+    for (const { key, error } of settled) {
+      if (error !== undefined) stream.push(toKeyText(key), { kind: "failure", key, error }, true);
+    }
     return stream;
   }
 
   /** Follows a project as `WatchHub.watchProject` does. One that the principal may not see is a stream that fails. */
   followProject(request: WatchProjectRequest): WatchStream {
-    const refusal = this.#refuse("read", { projectName: request.projectName });
-    if (refusal === undefined) {
-      this.#options.tally.countFollowed(1);
-      return this.#services.hub.watchProject({ ...request, sees: (snapshot) => this.#sees(snapshot) });
+    const { projectName, filter } = request;
+    const target = { projectName };
+    try {
+      this.#check("read", target);
+      this.#grantsOf({ projectName, ...filter });
+    } catch (thrown) {
+      const stream = new WatchStream([], { onLeave: () => undefined });
+      stream.fail(toError(thrown));
+      return stream;
     }
-    const stream = new WatchStream([], { onLeave: () => undefined });
-    stream.fail(refusal);
-    return stream;
+    const definition = request.parts.definition && this.#judge("definitions", target) !== "forbidden";
+    const parts = { ...request.parts, definition };
+    const needs = { targets: [target], ...needsOf(parts) };
+    this.#options.tally.countFollowed(1);
+    return this.#services.hub.watchProject({ ...request, parts, needs, sees: (task) => this.#sees(task) });
   }
 
   /** Milliseconds after which asking for a task of the project again is worth it. */
   pollIntervalMs(projectName: string): number {
     return this.#services.hub.pollIntervalMs(projectName);
+  }
+
+  /** What the task was created with, as the principal may see it; null where IMM does not say, or why there is none. */
+  definitionOf(snapshot: TaskSnapshot): ShownDefinition | Error | null {
+    const definition = this.#definitionTextOf(snapshot);
+    if (typeof definition !== "string") return definition;
+    return this.#services.texts.definitionOf(definition, this.#judge("secrets", toTarget(snapshot)) === "allowed");
+  }
+
+  /** The OSS URIs that its definition names; null where it names none, or why there are none. */
+  outputsOf(snapshot: TaskSnapshot): readonly string[] | Error | null {
+    const definition = this.#definitionTextOf(snapshot);
+    if (typeof definition !== "string") return definition;
+    return this.#services.texts.outputsOf(snapshot.key.taskType, definition);
+  }
+
+  /** User data as a JSON value: null where it is none, an error where it is nested too deep. */
+  jsonOf(userData: string): unknown {
+    return this.#services.texts.jsonOf(userData);
   }
 
   /**
@@ -188,13 +253,15 @@ export class Tasks {
     this.#check("create", {});
   }
 
-  /** Starts a task, as `TaskStarter.start` does. */
+  /** Starts a task, as `TaskStarter.start` does. Where the principal may start its own alone, the task is marked as that. */
   async start(request: Omit<StartRequest, "caller">): Promise<StartOutcome> {
     const { principal, tally } = this.#options;
     const { taskType } = createOperations[request.action];
-    const { ProjectName: projectName, Tags: tags, UserData: userData } = request.input;
-    this.#check("create", { projectName, taskType, tags, userData });
-    return this.#services.starter.start({ ...request, caller: principal.caller }, { tally });
+    const target = { projectName: request.input.ProjectName, taskType };
+    const mayDepend = this.#check("create", target) === "depends";
+    const grants = mayDepend ? this.#services.policy.grantsOf(principal, "create", target) : [];
+    const input = mayDepend ? signInput(request, grants) : request.input;
+    return this.#services.starter.start({ ...request, input, caller: principal.caller }, { tally });
   }
 
   /**
@@ -204,28 +271,75 @@ export class Tasks {
    * @throws GatewayError - as `read` and `start` do.
    */
   async rerun(key: TaskKey, idempotencyKey: string | undefined): Promise<StartOutcome> {
-    const read = async (): Promise<TaskSnapshot> => this.read(key, { ...NO_PARTS, definition: true });
+    this.#check("create", key);
+    this.#check("read", key);
+    this.#check("definitions", key);
+    const read = async (): Promise<TaskSnapshot> => {
+      const snapshot = await this.read(key, { ...NO_PARTS, definition: true });
+      const definition = this.#definitionTextOf(snapshot);
+      if (definition instanceof ForbiddenError) throw definition;
+      return snapshot;
+    };
     return this.start({ ...(await rerunRequestOf(key.taskType, read)), idempotencyKey });
   }
 
-  #refuse(right: Right, target: AccessTarget): ForbiddenError | undefined {
-    return this.#services.refuse(this.#options.principal, right, target);
+  #judge(right: Right, target: AccessTarget): Verdict {
+    return this.#services.policy.judge(this.#options.principal, right, target);
   }
 
-  #check(right: Right, target: AccessTarget): void {
-    const refusal = this.#refuse(right, target);
-    if (refusal !== undefined) throw refusal;
+  #check(right: Right, target: AccessTarget): Verdict {
+    const verdict = this.#judge(right, target);
+    if (verdict === "forbidden") throw this.#services.policy.refusal(right, target);
+    return verdict;
+  }
+
+  /** The parts of a task that its key does not rule out. */
+  #granted(key: TaskKey, parts: TaskParts): TaskParts {
+    return parts.definition && this.#judge("definitions", key) === "forbidden"
+      ? { ...parts, definition: false }
+      : parts;
+  }
+
+  /** The grants to what a list asks for. @throws ForbiddenError - when it names a type that is not among them. */
+  #grantsOf(query: Pick<ListQuery, "projectName" | "taskTypes">): ReturnType<AccessPolicy["grantsOf"]> {
+    const { policy } = this.#services;
+    const grants = policy.grantsOf(this.#options.principal, "read", { projectName: query.projectName });
+    const taskType = refusedTypeOf(query, grants);
+    if (taskType !== undefined) throw policy.refusal("read", { projectName: query.projectName, taskType });
+    return grants;
+  }
+
+  /** Why a task cannot be followed; undefined where it can. */
+  async #refusalOf(key: TaskKey, parts: TaskParts): Promise<Error | undefined> {
+    try {
+      const mayDepend = this.#check("read", key) === "depends";
+      if (mayDepend) await this.read(key, { ...parts, progress: false });
+      return undefined;
+    } catch (thrown) {
+      return toError(thrown);
+    }
+  }
+
+  #definitionTextOf(snapshot: TaskSnapshot): string | Error | null {
+    const target = toTarget(snapshot);
+    if (this.#judge("definitions", target) === "allowed") return partOf(snapshot, "definition");
+    return this.#services.policy.refusal("definitions", target);
   }
 
   #sees(snapshot: TaskSnapshot): boolean {
-    return this.#refuse("read", toTarget(snapshot)) === undefined;
+    return this.#judge("read", toTarget(snapshot)) === "allowed";
   }
 
   /** The snapshot, which is to leave. */
   #shown(snapshot: TaskSnapshot): TaskSnapshot {
-    this.#check("read", toTarget(snapshot));
+    if (this.#check("read", toTarget(snapshot)) === "hidden") throw noSuchTask();
     return snapshot;
   }
+}
+
+/** The rights that a stream of these parts lives by. */
+function needsOf({ definition }: TaskParts): { readonly rights: readonly Right[] } {
+  return { rights: definition ? ["read", "definitions", "secrets"] : ["read"] };
 }
 
 function toTarget({ key, facts: { tags, userData } }: TaskSnapshot): AccessTarget {

@@ -37,7 +37,7 @@ const QUERIES: Readonly<Record<string, readonly (readonly [text: string, path: r
 };
 
 /** What leads to no task. */
-const HARMLESS = ["_service", "taskTypes"];
+const HARMLESS = ["_service", "taskTypes", "viewer"];
 
 const MUTATIONS: Readonly<Record<string, object>> = {
   rerunTask: { id: ID },

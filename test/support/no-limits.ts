@@ -17,7 +17,8 @@ export const NO_LIMITS = {
   }),
   callerLimits: new CallerLimits({
     clock: systemClock,
-    allowance: () => undefined,
+    callsPerMinute: 0,
+    callBurst: 1,
     mutationsPerMinute: 0,
     maxStreamsPerCaller: 0,
     maxSocketsPerCaller: 0,

@@ -1,6 +1,6 @@
 /** The rows of the operations on archives: packing, unpacking, looking inside. All are in public preview. */
 
-import { create, inQuery, model, objects, ossUri, text, texts } from "./rows.js";
+import { choice, creates, inQuery, model, objects, ossUri, text, texts } from "./rows.js";
 import { credentialConfig, notification, projectName, userData } from "./shared-members.js";
 import { packingMode } from "./vocabularies.js";
 
@@ -10,19 +10,14 @@ export const archiveModels = {
     "One packing rule: which objects, and where they go in the archive.",
     {
       URI: ossUri("OSS URI of an object, or of a directory when the mode is `PREFIX`.", { needed: true }),
-      Mode: text("Whether the URI means one object or all that begin with it.", {
-        values: ["prefix", "fullname"],
-        default: "prefix",
-        form: packingMode,
-      }),
+      Mode: choice(packingMode, "Whether the URI means one object or all that begin with it.", { default: "prefix" }),
       Alias: text("Path or name inside the archive, the path in the bucket when omitted. Example: `/reports`."),
     },
   ),
 };
 
-export const archiveOperations = {
-  CreateFileCompressionTask: create({
-    action: "CreateFileCompressionTask",
+export const archiveOperations = creates({
+  CreateFileCompressionTask: {
     taskType: "FileCompression",
     hasRequestDefinition: true,
     stage: "public-preview",
@@ -40,9 +35,8 @@ export const archiveOperations = {
       CredentialConfig: credentialConfig,
     }),
     rules: [{ kind: "exactlyOneOf", members: ["Sources", "SourceManifestURI"] }],
-  }),
-  CreateFileUncompressionTask: create({
-    action: "CreateFileUncompressionTask",
+  },
+  CreateFileUncompressionTask: {
     taskType: "FileUncompression",
     hasRequestDefinition: true,
     stage: "public-preview",
@@ -57,9 +51,8 @@ export const archiveOperations = {
       Notification: notification,
       CredentialConfig: credentialConfig,
     }),
-  }),
-  CreateArchiveFileInspectionTask: create({
-    action: "CreateArchiveFileInspectionTask",
+  },
+  CreateArchiveFileInspectionTask: {
     taskType: "ArchiveFileInspection",
     hasRequestDefinition: true,
     stage: "public-preview",
@@ -72,5 +65,5 @@ export const archiveOperations = {
       Notification: notification,
       CredentialConfig: credentialConfig,
     }),
-  }),
-};
+  },
+});

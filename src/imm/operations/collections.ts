@@ -1,7 +1,7 @@
 /** The rows of the operations on whole datasets: faces, similar images, places and days, stories. */
 
-import { create, inBody, inQuery, int64, map, model, object, objects, ossUri, text, texts } from "./rows.js";
-import { datasetName, notification, projectName, tags, userData } from "./shared-members.js";
+import { choice, creates, inBody, inQuery, int64, map, model, object, objects, ossUri, text, texts } from "./rows.js";
+import { datasetName, followUp, notification, projectName, userData } from "./shared-members.js";
 import { storyType } from "./vocabularies.js";
 
 export const collectionModels = {
@@ -32,9 +32,8 @@ export const collectionModels = {
   }),
 };
 
-export const collectionOperations = {
-  CreateFacesSearchingTask: create({
-    action: "CreateFacesSearchingTask",
+export const collectionOperations = creates({
+  CreateFacesSearchingTask: {
     taskType: "FacesSearching",
     hasRequestDefinition: true,
     description: "Finds the images of a dataset that show the faces of given images.",
@@ -46,9 +45,8 @@ export const collectionOperations = {
       UserData: userData,
       Notification: notification,
     }),
-  }),
-  CreateFigureClusteringTask: create({
-    action: "CreateFigureClusteringTask",
+  },
+  CreateFigureClusteringTask: {
     taskType: "FaceClustering",
     eventType: "imm:Task:FigureClustering",
     hasRequestDefinition: true,
@@ -56,13 +54,10 @@ export const collectionOperations = {
     request: inQuery({
       ProjectName: projectName,
       DatasetName: datasetName,
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
+      ...followUp,
     }),
-  }),
-  CreateFigureClustersMergingTask: create({
-    action: "CreateFigureClustersMergingTask",
+  },
+  CreateFigureClustersMergingTask: {
     taskType: "FigureClustersMerging",
     evidence: "inferred",
     hasRequestDefinition: false,
@@ -73,14 +68,11 @@ export const collectionOperations = {
       From: text("The group to merge into the other.", { superseded: true }),
       Froms: texts("The ids of the groups to merge into the other.", { maxItems: 100, needed: true }),
       To: text("The id of the group that stays.", { required: true }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
+      ...followUp,
     }),
     rules: [{ kind: "exactlyOneOf", members: ["From", "Froms"] }],
-  }),
-  CreateSimilarImageClusteringTask: create({
-    action: "CreateSimilarImageClusteringTask",
+  },
+  CreateSimilarImageClusteringTask: {
     taskType: "SimilarImageClustering",
     evidence: "sdk",
     hasRequestDefinition: false,
@@ -88,13 +80,10 @@ export const collectionOperations = {
     request: inQuery({
       ProjectName: projectName,
       DatasetName: datasetName,
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
+      ...followUp,
     }),
-  }),
-  CreateLocationDateClusteringTask: create({
-    action: "CreateLocationDateClusteringTask",
+  },
+  CreateLocationDateClusteringTask: {
     taskType: "LocationDateClustering",
     hasRequestDefinition: true,
     description: "Groups the pictures of a dataset by where and when they were taken.",
@@ -111,13 +100,10 @@ export const collectionOperations = {
         "How large an area makes a group; changes the groups that exist, too.",
         { required: true },
       ),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
+      ...followUp,
     }),
-  }),
-  CreateStory: create({
-    action: "CreateStory",
+  },
+  CreateStory: {
     schemaName: "createStoryCreationTask",
     taskType: "StoryCreation",
     hasRequestDefinition: true,
@@ -126,12 +112,7 @@ export const collectionOperations = {
       ...inBody({
         ProjectName: projectName,
         DatasetName: datasetName,
-        StoryType: text("What the story is about.", {
-          required: true,
-          values: ["TimeMemory", "PeopleMemory", "TagMemory", "TravelMemory"],
-          form: storyType,
-          schemaName: "type",
-        }),
+        StoryType: choice(storyType, "What the story is about.", { required: true, schemaName: "type" }),
         StorySubType: text("What the story is about, more closely.", {
           schemaName: "subType",
           values: ["Solo", "Food", "Pet", "PetDog", "PetCat", "Scenery"],
@@ -148,11 +129,9 @@ export const collectionOperations = {
         NotifyTopicName: text("The older way to name the topic of the notification."),
       }),
       ...inQuery({
-        UserData: userData,
-        Tags: tags,
-        Notification: notification,
+        ...followUp,
       }),
     },
     inputRules: [{ kind: "onlyWhere", members: ["Address"], where: "StoryType", values: ["TravelMemory"] }],
-  }),
-};
+  },
+});

@@ -1,7 +1,7 @@
 /** The row of the conversion of office documents. */
 
-import { create, flag, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
-import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import { choice, creates, flag, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
+import { projectName, usual } from "./shared-members.js";
 import { officeTarget, paperSize } from "./vocabularies.js";
 
 export const documentModels = {
@@ -37,9 +37,8 @@ const SPREADSHEET_MEMBERS = [
   "TrimPolicy",
 ] as const;
 
-export const documentOperations = {
-  CreateOfficeConversionTask: create({
-    action: "CreateOfficeConversionTask",
+export const documentOperations = creates({
+  CreateOfficeConversionTask: {
     taskType: "OfficeConversion",
     hasRequestDefinition: false,
     description: "Converts a text document, presentation, spreadsheet or PDF into images, PDF or plain text.",
@@ -50,11 +49,7 @@ export const documentOperations = {
         SourceType: text("The document's extension, where the object's name has none.", {
           values: SOURCE_TYPES,
         }),
-        TargetType: text("What to convert it into.", {
-          required: true,
-          values: ["png", "jpg", "pdf", "txt"],
-          form: officeTarget,
-        }),
+        TargetType: choice(officeTarget, "What to convert it into.", { required: true }),
         TargetURI: ossUri("OSS URI of what is written; it may hold variables such as `{autoext}`.", { isOutput: true }),
         TargetURIPrefix: ossUri("OSS URI that the names of what is written begin with.", { isOutput: true }),
         Password: text("What the document is locked with."),
@@ -107,20 +102,13 @@ export const documentOperations = {
         }),
         FitToHeight: flag("Whether all rows of a sheet go on one page.", { default: false }),
         FitToWidth: flag("Whether all columns of a sheet go on one page.", { default: false }),
-        PaperSize: text("The paper of a sheet that is fitted to pages.", {
-          values: ["A0", "A2", "A4"],
-          default: "A4",
-          form: paperSize,
-        }),
+        PaperSize: choice(paperSize, "The paper of a sheet that is fitted to pages.", { default: "A4" }),
         PaperHorizontal: flag("Whether the paper of a sheet lies on its long side.", {
           default: false,
           schemaName: "landscape",
         }),
         TrimPolicy: object("TrimPolicy", "What is kept of a spreadsheet.", { schemaName: "trim" }),
-        UserData: userData,
-        Tags: tags,
-        Notification: notification,
-        CredentialConfig: credentialConfig,
+        ...usual,
       }),
       ...inBody({
         Sources: objects("CreateOfficeConversionTaskRequestSources", "Images to convert, in this order.", {
@@ -150,5 +138,5 @@ export const documentOperations = {
         members: SPREADSHEET_MEMBERS,
       },
     },
-  }),
-};
+  },
+});

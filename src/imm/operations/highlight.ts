@@ -1,17 +1,15 @@
 /** The row of highlights of videos, which accounts are invited to. Everything but the project travels in the body. */
 
-import { create, double, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
-import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import { choice, creates, double, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
+import { credentialConfig, notification, projectName, seconds, tags, userData } from "./shared-members.js";
 import { effectMode, highlightMode, highlightType, musicMode } from "./vocabularies.js";
-
-const EFFECT_MODES = ["Auto", "Random", "Sequential", "Closed"] as const;
 
 const weight = int64("How often it is drawn, relative to the others.", { range: { min: 1, max: 100 }, default: 50 });
 
 export const highlightModels = {
   CreateHighlightTaskRequestSources: model("HighlightSource", "One video that goes in.", {
     URI: ossUri("OSS URI of the video.", { required: true }),
-    StartTime: double("Where to begin, in seconds; for the type `CONCAT`.", { schemaName: "startSeconds", atLeast: 0 }),
+    StartTime: seconds("start", "Where to begin, in seconds; for the type `CONCAT`."),
     Duration: double("How many seconds to take, 0 for all that follow; for the type `CONCAT`.", {
       default: 0,
       schemaName: "durationSeconds",
@@ -28,19 +26,15 @@ export const highlightModels = {
   }),
   CreateHighlightTaskRequestEdit: model("HighlightEdit", "How the moments are put together.", {
     Mode: text("In which order they come.", { required: true, values: ["Sequential"] }),
-    BackgroundMusicMode: text("How the music is chosen.", {
-      values: ["Random", "Sequential", "Closed"],
-      default: "Closed",
-      form: musicMode,
-    }),
+    BackgroundMusicMode: choice(musicMode, "How the music is chosen.", { default: "Closed" }),
     BackgroundMusics: objects("CreateHighlightTaskRequestEditBackgroundMusics", "The music to choose from.", {
       maxItems: 1,
     }),
-    TransitionMode: text("How transitions are chosen.", { values: EFFECT_MODES, default: "Closed", form: effectMode }),
+    TransitionMode: choice(effectMode, "How transitions are chosen.", { default: "Closed" }),
     Transitions: objects("CreateHighlightTaskRequestEditTransitions", "The transitions to choose from.", {
       maxItems: 10,
     }),
-    VfxEffectMode: text("How effects are chosen.", { values: EFFECT_MODES, default: "Closed", form: effectMode }),
+    VfxEffectMode: choice(effectMode, "How effects are chosen.", { default: "Closed" }),
     VfxEffects: objects("CreateHighlightTaskRequestEditVfxEffects", "The effects to choose from.", {
       maxItems: 10,
     }),
@@ -71,14 +65,13 @@ export const highlightModels = {
   }),
   CreateHighlightTaskRequestOutputSegment: model("HighlightSegment", "How what comes out is cut into segments.", {
     Format: text("The protocol to cut for.", { values: ["hls", "dash"], needed: true }),
-    Duration: double("Length of a segment in seconds.", { schemaName: "durationSeconds", atLeast: 0 }),
+    Duration: seconds("duration", "Length of a segment in seconds."),
     StartNumber: int64("Number of the first segment; for hls.", { default: 0, atLeast: 0 }),
   }),
 };
 
-export const highlightOperations = {
-  CreateHighlightTask: create({
-    action: "CreateHighlightTask",
+export const highlightOperations = creates({
+  CreateHighlightTask: {
     taskType: "Highlight",
     evidence: "sdk",
     eventType: null,
@@ -89,16 +82,8 @@ export const highlightOperations = {
     request: {
       ...inQuery({ ProjectName: projectName }),
       ...inBody({
-        Type: text("What to make.", {
-          required: true,
-          values: ["Retrieval", "Concat", "Compose"],
-          form: highlightType,
-        }),
-        Mode: text("How the videos are cut into moments.", {
-          values: ["Scene", "Average"],
-          default: "Average",
-          form: highlightMode,
-        }),
+        Type: choice(highlightType, "What to make.", { required: true }),
+        Mode: choice(highlightMode, "How the videos are cut into moments.", { default: "Average" }),
         Sources: objects("CreateHighlightTaskRequestSources", "The videos.", {
           required: true,
           maxItems: 10,
@@ -113,5 +98,5 @@ export const highlightOperations = {
         CredentialConfig: credentialConfig,
       }),
     },
-  }),
-};
+  },
+});

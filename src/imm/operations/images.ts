@@ -1,7 +1,21 @@
 /** The rows of the operations on images and point clouds. */
 
-import { create, double, flag, inQuery, int32, int64, model, object, objects, ossUri, text, texts } from "./rows.js";
-import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import {
+  choice,
+  creates,
+  double,
+  flag,
+  inQuery,
+  int32,
+  int64,
+  model,
+  object,
+  objects,
+  ossUri,
+  text,
+  texts,
+} from "./rows.js";
+import { notification, projectName, usual } from "./shared-members.js";
 import {
   pointCloudMethod,
   splicingDirection,
@@ -47,9 +61,8 @@ export const imageModels = {
   }),
 };
 
-export const imageOperations = {
-  CreateImageSplicingTask: create({
-    action: "CreateImageSplicingTask",
+export const imageOperations = creates({
+  CreateImageSplicingTask: {
     taskType: "ImageSplicing",
     hasRequestDefinition: true,
     description: "Joins images into one, below or beside each other.",
@@ -57,37 +70,23 @@ export const imageOperations = {
       ProjectName: projectName,
       Sources: objects("CreateImageSplicingTaskRequestSources", "The images, in order.", { required: true }),
       TargetURI: ossUri("OSS URI of the image to write.", { required: true, isOutput: true }),
-      Direction: text("Whether the images go below or beside each other.", {
-        values: ["vertical", "horizontal"],
+      Direction: choice(splicingDirection, "Whether the images go below or beside each other.", {
         default: "vertical",
-        form: splicingDirection,
       }),
       Align: int64("Common width (VERTICAL) or height (HORIZONTAL) in pixels; that of the first image when omitted.", {
         schemaName: "alignPixels",
         atLeast: 1,
       }),
-      ScaleType: text("How an image gets the common width or height.", {
-        values: ["fit", "stretch"],
-        default: "fit",
-        form: splicingScaleType,
-      }),
+      ScaleType: choice(splicingScaleType, "How an image gets the common width or height.", { default: "fit" }),
       Padding: int64("Pixels between the images.", { default: 0, schemaName: "paddingPixels", atLeast: 0 }),
       Margin: int64("Pixels around all of them.", { default: 0, schemaName: "marginPixels", atLeast: 0 }),
       BackgroundColor: text("Colour of padding and margin: `#FFFFFF`, or a name such as `red`."),
-      ImageFormat: text("Format of the image to write.", {
-        values: ["jpg", "png", "webp"],
-        default: "jpg",
-        form: splicingFormat,
-      }),
+      ImageFormat: choice(splicingFormat, "Format of the image to write.", { default: "jpg" }),
       Quality: int64("Quality of a JPG or WEBP, the higher the better.", { range: { min: 0, max: 100 }, default: 80 }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
-  }),
-  CreateImageToPDFTask: create({
-    action: "CreateImageToPDFTask",
+  },
+  CreateImageToPDFTask: {
     taskType: "ImageToPDF",
     hasRequestDefinition: true,
     description: "Makes one PDF of images, a page each.",
@@ -95,14 +94,10 @@ export const imageOperations = {
       ProjectName: projectName,
       Sources: objects("CreateImageToPDFTaskRequestSources", "The images, in order.", { required: true }),
       TargetURI: ossUri("OSS URI of the PDF to write.", { required: true, isOutput: true }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
-  }),
-  CreateDecodeBlindWatermarkTask: create({
-    action: "CreateDecodeBlindWatermarkTask",
+  },
+  CreateDecodeBlindWatermarkTask: {
     taskType: "DecodeBlindWatermark",
     evidence: "sdk",
     hasRequestDefinition: false,
@@ -111,11 +106,9 @@ export const imageOperations = {
       ProjectName: { ...projectName, description: "The project in which the watermark was put into the image." },
       SourceURI: ossUri("OSS URI of the image.", { required: true }),
       WatermarkType: text("What the watermark is.", { values: ["text"] }),
-      StrengthLevel: text("How thoroughly to look.", { values: ["low", "medium", "high"], form: watermarkStrength }),
-      Model: text("The algorithm of the older watermarks; the newer kind is meant when omitted.", {
-        values: ["FFT", "FFT_FULL", "DWT", "DWT_IBG"],
+      StrengthLevel: choice(watermarkStrength, "How thoroughly to look."),
+      Model: choice(watermarkModel, "The algorithm of the older watermarks; the newer kind is meant when omitted.", {
         default: "FFT",
-        form: watermarkModel,
       }),
       OriginalImageURI: ossUri("Older watermarks: OSS URI of the image before it was marked."),
       TargetURI: ossUri("Older watermarks: OSS URI of the image to write.", { isOutput: true }),
@@ -125,9 +118,8 @@ export const imageOperations = {
       }),
       Notification: notification,
     }),
-  }),
-  CreateCompressPointCloudTask: create({
-    action: "CreateCompressPointCloudTask",
+  },
+  CreateCompressPointCloudTask: {
     taskType: "PointCloudCompress",
     eventType: "imm:Task:PointCloudCompression",
     hasRequestDefinition: true,
@@ -145,22 +137,14 @@ export const imageOperations = {
         required: true,
         schemaName: "fields",
       }),
-      CompressMethod: text("The algorithm.", {
-        required: true,
-        values: ["octree", "kdtree"],
-        form: pointCloudMethod,
-        schemaName: "method",
-      }),
+      CompressMethod: choice(pointCloudMethod, "The algorithm.", { required: true, schemaName: "method" }),
       OctreeOption: object("OctreeOption", "Settings of the algorithm OCTREE.", { schemaName: "octree" }),
       KdtreeOption: object("KdtreeOption", "Settings of the algorithm KDTREE.", { schemaName: "kdtree" }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
     inputRules: [
       { kind: "onlyWhere", members: ["OctreeOption"], where: "CompressMethod", values: ["octree"] },
       { kind: "onlyWhere", members: ["KdtreeOption"], where: "CompressMethod", values: ["kdtree"] },
     ],
-  }),
-};
+  },
+});

@@ -6,24 +6,15 @@
  * have a decimal point: 1 is one pixel, 1.0 all of it.
  */
 
-import { double, flag, float, int32, list, model, object, objects, ossUri, text } from "./rows.js";
+import { choice, double, flag, float, int32, list, model, object, objects, ossUri, text } from "./rows.js";
+import { seconds } from "./shared-members.js";
 import { lowerSource, mediaScaleType, referencePosition, watermarkType } from "./vocabularies.js";
-
-const OPTION_VALUES = ["fixed", "adaptive", "fall"] as const;
 
 const stream = { type: "integer", format: "int32" } as const;
 
 /** What happens when the source has less than is asked for. */
-function option(
-  of: string,
-): ReturnType<
-  typeof text<{ readonly values: typeof OPTION_VALUES; readonly default: "fixed"; readonly form: typeof lowerSource }>
-> {
-  return text(`What to do when the source has a lower ${of}.`, {
-    values: OPTION_VALUES,
-    default: "fixed",
-    form: lowerSource,
-  });
+function option(of: string) {
+  return choice(lowerSource, `What to do when the source has a lower ${of}.`, { default: "fixed" });
 }
 
 const audioModels = {
@@ -94,10 +85,7 @@ const subtitleModels = {
 };
 
 const imageScaleType = text("How a frame gets its size.", { form: mediaScaleType });
-const startSeconds = double("Where the first frame is taken, in seconds; the beginning when omitted.", {
-  schemaName: "startSeconds",
-  atLeast: 0,
-});
+const startSeconds = seconds("start", "Where the first frame is taken, in seconds; the beginning when omitted.");
 const frameCount = int32("How many frames; up to the end of the video when 0 or omitted.", {
   schemaName: "count",
   atLeast: 0,
@@ -157,10 +145,8 @@ const imageModels = {
   }),
 };
 
-const referPos = text("The corner of the picture that offsets count from.", {
-  values: ["topleft", "topright", "bottomright", "bottomleft"],
+const referPos = choice(referencePosition, "The corner of the picture that offsets count from.", {
   default: "topleft",
-  form: referencePosition,
   schemaName: "referencePosition",
 });
 const dx = float("Offset to the side; 0 when omitted.", { form: "length" });
@@ -207,11 +193,7 @@ const videoModels = {
         default: false,
       }),
       ResolutionOption: option("resolution"),
-      ScaleType: text("How the picture gets the resolution.", {
-        values: ["stretch", "crop", "fill", "fit"],
-        default: "stretch",
-        form: mediaScaleType,
-      }),
+      ScaleType: choice(mediaScaleType, "How the picture gets the resolution.", { default: "stretch" }),
       Rotation: int32("Degrees to turn the picture by, clockwise.", {
         values: [0, 90, 180, 270],
         closed: true,
@@ -266,14 +248,8 @@ const videoModels = {
     Desensitization: object("TargetVideoFilterVideoDesensitization", "Faces and licence plates to hide."),
   }),
   TargetVideoFilterVideoDelogos: model("BlurredArea", "A rectangle that is blurred for a while.", {
-    StartTime: double("When it begins, in seconds; with the video when omitted.", {
-      schemaName: "startSeconds",
-      atLeast: 0,
-    }),
-    Duration: double("How many seconds it lasts; to the end when omitted.", {
-      schemaName: "durationSeconds",
-      atLeast: 0,
-    }),
+    StartTime: seconds("start", "When it begins, in seconds; with the video when omitted."),
+    Duration: seconds("duration", "How many seconds it lasts; to the end when omitted."),
     ReferPos: referPos,
     Dx: dx,
     Dy: dy,
@@ -296,19 +272,9 @@ const videoModels = {
     "VideoWatermark",
     "A text or an image on the picture.",
     {
-      Type: text("Whether it is a text or an image.", {
-        values: ["text", "file"],
-        default: "text",
-        form: watermarkType,
-      }),
-      StartTime: double("When it appears, in seconds; with the video when omitted.", {
-        schemaName: "startSeconds",
-        atLeast: 0,
-      }),
-      Duration: double("How many seconds it stays; to the end when omitted.", {
-        schemaName: "durationSeconds",
-        atLeast: 0,
-      }),
+      Type: choice(watermarkType, "Whether it is a text or an image.", { default: "text" }),
+      StartTime: seconds("start", "When it appears, in seconds; with the video when omitted."),
+      Duration: seconds("duration", "How many seconds it stays; to the end when omitted."),
       ReferPos: referPos,
       Dx: dx,
       Dy: dy,

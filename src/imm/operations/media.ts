@@ -1,7 +1,21 @@
 /** The row of media conversion: transcoding, joining, packaging, and images of videos. */
 
-import { create, double, flag, float, inQuery, int32, list, model, object, objects, ossUri, text } from "./rows.js";
-import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import {
+  choice,
+  creates,
+  double,
+  flag,
+  float,
+  inQuery,
+  int32,
+  list,
+  model,
+  object,
+  objects,
+  ossUri,
+  text,
+} from "./rows.js";
+import { projectName, seconds, usual } from "./shared-members.js";
 import { alignMode } from "./vocabularies.js";
 
 const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
@@ -11,7 +25,7 @@ const streams = { type: "integer", format: "int32" } as const;
 
 const speed = float("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 });
 const stripMetadata = flag("Whether titles and other metadata are dropped.", { default: false });
-const segmentDuration = double("Length of a segment in seconds.", { schemaName: "durationSeconds", atLeast: 0 });
+const segmentDuration = seconds("duration", "Length of a segment in seconds.");
 const startNumber = int32("Number of the first segment; for hls.", { default: 0, atLeast: 0 });
 const video = object("TargetVideo", "What becomes of the video; the first stream is copied when omitted.");
 const audio = object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted.");
@@ -20,21 +34,14 @@ export const mediaModels = {
   CreateMediaConvertTaskRequestSources: model("MediaConvertSource", "One medium that goes in.", {
     URI: ossUri("OSS URI of the medium.", { needed: true }),
     StartTime: double("Where to begin, in seconds.", { default: 0, schemaName: "startSeconds", atLeast: 0 }),
-    Duration: double("How many seconds to take; to the end when 0 or omitted.", {
-      schemaName: "durationSeconds",
-      atLeast: 0,
-    }),
+    Duration: seconds("duration", "How many seconds to take; to the end when 0 or omitted."),
     Subtitles: objects("CreateMediaConvertTaskRequestSourcesSubtitles", "Subtitles to add."),
     DisableVideo: flag("Whether its video is dropped.", { default: false, schemaName: "dropVideo" }),
     DisableAudio: flag("Whether its audio is dropped.", { default: false, schemaName: "dropAudio" }),
     Attached: flag("Whether it runs beside the others instead of after them; not the one of `alignmentIndex`.", {
       default: false,
     }),
-    AlignMode: text("How one that runs beside the others gets their length.", {
-      values: ["false", "loop", "pad"],
-      default: "false",
-      form: alignMode,
-    }),
+    AlignMode: choice(alignMode, "How one that runs beside the others gets their length.", { default: "false" }),
   }),
   CreateMediaConvertTaskRequestSourcesSubtitles: model("MediaConvertSubtitle", "A file of subtitles to add.", {
     URI: ossUri("OSS URI of the file: srt, vtt, mov_text, ass, dvd_sub or pgs.", { needed: true }),
@@ -120,9 +127,8 @@ export const mediaModels = {
   ),
 };
 
-export const mediaOperations = {
-  CreateMediaConvertTask: create({
-    action: "CreateMediaConvertTask",
+export const mediaOperations = creates({
+  CreateMediaConvertTask: {
     taskType: "MediaConvert",
     hasRequestDefinition: true,
     description: "Converts media: transcodes, joins, packages, cuts out images and subtitles.",
@@ -141,12 +147,9 @@ export const mediaOperations = {
       ),
       Targets: objects("CreateMediaConvertTaskRequestTargets", "What comes out."),
       TargetGroups: objects("CreateMediaConvertTaskRequestTargetGroups", "Playlists (HLS) that come out."),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
     // Each is optional by its flag, but a task needs something to write.
     rules: [{ kind: "atLeastOneOf", members: ["Targets", "TargetGroups"] }],
-  }),
-};
+  },
+});

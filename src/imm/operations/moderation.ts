@@ -1,11 +1,10 @@
 /** The rows of the operations that look at what images and videos show: moderation and labels. */
 
-import { create, inQuery, int64, ossUri, texts } from "./rows.js";
-import { credentialConfig, notification, projectName, tags, userData } from "./shared-members.js";
+import { creates, inQuery, int64, ossUri, texts } from "./rows.js";
+import { projectName, usual } from "./shared-members.js";
 
-export const moderationOperations = {
-  CreateImageModerationTask: create({
-    action: "CreateImageModerationTask",
+export const moderationOperations = creates({
+  CreateImageModerationTask: {
     taskType: "ImageModeration",
     hasRequestDefinition: false,
     description: "Checks an image for content that must not be shown.",
@@ -19,14 +18,10 @@ export const moderationOperations = {
         atLeast: 1,
       }),
       MaxFrames: int64("How many frames or parts to look at, at most.", { default: 1, atLeast: 1 }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
-  }),
-  CreateVideoModerationTask: create({
-    action: "CreateVideoModerationTask",
+  },
+  CreateVideoModerationTask: {
     taskType: "VideoModeration",
     hasRequestDefinition: false,
     description: "Checks a video for content that must not be shown.",
@@ -40,24 +35,17 @@ export const moderationOperations = {
         schemaName: "intervalSeconds",
       }),
       MaxFrames: int64("How many frames to look at, at most.", { range: { min: 5, max: 3600 }, default: 200 }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
-  }),
-  CreateVideoLabelClassificationTask: create({
-    action: "CreateVideoLabelClassificationTask",
+  },
+  CreateVideoLabelClassificationTask: {
     taskType: "VideoLabelClassification",
     hasRequestDefinition: true,
     description: "Labels what a video shows.",
     request: inQuery({
       ProjectName: projectName,
       SourceURI: ossUri("OSS URI of the video.", { required: true }),
-      UserData: userData,
-      Tags: tags,
-      Notification: notification,
-      CredentialConfig: credentialConfig,
+      ...usual,
     }),
-  }),
-};
+  },
+});

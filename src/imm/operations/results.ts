@@ -11,6 +11,7 @@ import {
   objects,
   text,
   texts,
+  type Members,
   type ResultOperation,
 } from "./rows.js";
 import { RESULT_MEMBERS, TASK_NAME } from "./task-reads.js";
@@ -97,59 +98,35 @@ export const resultModels = {
   }),
 };
 
+/** All are called after the type of the tasks that they read. */
+function result<const Type extends string, const Response extends Members>(
+  taskType: Type,
+  outcome: keyof Response & string,
+  description: string,
+  response: Response,
+) {
+  const [action, schemaName] = [`Get${taskType}Result`, `${taskType}Result`] as const;
+  const common = { kind: "result", stage: "general", request: TASK_NAME, rules: [] } as const;
+  return { ...common, action, schemaName, taskType, outcome, description, response };
+}
+
 export const resultOperations = {
-  GetImageModerationResult: {
-    action: "GetImageModerationResult",
-    kind: "result",
-    taskType: "ImageModeration",
-    schemaName: "ImageModerationResult",
-    outcome: "ModerationResult",
-    description: "Reads what the check of an image found.",
-    stage: "general",
-    request: TASK_NAME,
-    response: {
-      ...RESULT_MEMBERS,
-      ModerationResult: object("GetImageModerationResultResponseBodyModerationResult", "What was found."),
-    },
-    rules: [],
-  },
-  GetVideoModerationResult: {
-    action: "GetVideoModerationResult",
-    kind: "result",
-    taskType: "VideoModeration",
-    schemaName: "VideoModerationResult",
-    outcome: "ModerationResult",
-    description: "Reads what the check of a video found.",
-    stage: "general",
-    request: TASK_NAME,
-    response: {
-      ...RESULT_MEMBERS,
-      ModerationResult: object("GetVideoModerationResultResponseBodyModerationResult", "What was found."),
-    },
-    rules: [],
-  },
-  GetVideoLabelClassificationResult: {
-    action: "GetVideoLabelClassificationResult",
-    kind: "result",
-    taskType: "VideoLabelClassification",
-    schemaName: "VideoLabelClassificationResult",
-    outcome: "Labels",
-    description: "Reads what a video shows.",
-    stage: "general",
-    request: TASK_NAME,
-    response: { ...UNDOCUMENTED_STATUS, Labels: objects("Label", "What the video shows.") },
-    rules: [],
-  },
-  GetDecodeBlindWatermarkResult: {
-    action: "GetDecodeBlindWatermarkResult",
-    kind: "result",
-    taskType: "DecodeBlindWatermark",
-    schemaName: "DecodeBlindWatermarkResult",
-    outcome: "Content",
-    description: "Reads the text of an image's invisible watermark.",
-    stage: "general",
-    request: TASK_NAME,
-    response: { ...UNDOCUMENTED_STATUS, Content: text("The text of the watermark.") },
-    rules: [],
-  },
-} as const satisfies Readonly<Record<string, ResultOperation>>;
+  GetImageModerationResult: result("ImageModeration", "ModerationResult", "Reads what the check of an image found.", {
+    ...RESULT_MEMBERS,
+    ModerationResult: object("GetImageModerationResultResponseBodyModerationResult", "What was found."),
+  }),
+  GetVideoModerationResult: result("VideoModeration", "ModerationResult", "Reads what the check of a video found.", {
+    ...RESULT_MEMBERS,
+    ModerationResult: object("GetVideoModerationResultResponseBodyModerationResult", "What was found."),
+  }),
+  GetVideoLabelClassificationResult: result("VideoLabelClassification", "Labels", "Reads what a video shows.", {
+    ...UNDOCUMENTED_STATUS,
+    Labels: objects("Label", "What the video shows."),
+  }),
+  GetDecodeBlindWatermarkResult: result(
+    "DecodeBlindWatermark",
+    "Content",
+    "Reads the text of an image's invisible watermark.",
+    { ...UNDOCUMENTED_STATUS, Content: text("The text of the watermark.") },
+  ),
+} satisfies Readonly<Record<string, ResultOperation>>;

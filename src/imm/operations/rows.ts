@@ -175,13 +175,6 @@ export interface ResultOperation<Response extends Members = Members> extends Ope
   readonly outcome: keyof Response & string;
 }
 
-/** What every create operation answers. */
-export const CREATED = {
-  TaskId: text("What the task is called; with its project and type it finds the task."),
-  EventId: text("The id of the task's completion event."),
-  RequestId: text("IMM's id of the request, what its support asks for."),
-};
-
 // --- members ---
 
 type Facts = Omit<Member, "type" | "format" | "items" | "model" | "description">;
@@ -190,62 +183,23 @@ type Described<S extends Shape, F> = S & { readonly description: string } & F;
 
 type NoFacts = Readonly<Record<never, never>>;
 
-export function text<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "string" }, F> {
-  return described({ type: "string" }, description, facts);
+type Builder<S extends Shape> = <const F extends Facts = NoFacts>(description: string, facts?: F) => Described<S, F>;
+
+function builder<const S extends Shape>(shape: S): Builder<S> {
+  return (description, facts) => described(shape, description, facts);
 }
 
-export function ossUri<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "string"; readonly isOssUri: true }, F> {
-  return described({ type: "string", isOssUri: true }, description, facts);
-}
-
-export function flag<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "boolean" }, F> {
-  return described({ type: "boolean" }, description, facts);
-}
-
-export function int32<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "integer"; readonly format: "int32" }, F> {
-  return described({ type: "integer", format: "int32" }, description, facts);
-}
-
-export function int64<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "integer"; readonly format: "int64" }, F> {
-  return described({ type: "integer", format: "int64" }, description, facts);
-}
-
-export function float<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "number"; readonly format: "float" }, F> {
-  return described({ type: "number", format: "float" }, description, facts);
-}
-
-export function double<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "number"; readonly format: "double" }, F> {
-  return described({ type: "number", format: "double" }, description, facts);
-}
-
+export const text = builder({ type: "string" });
+export const ossUri = builder({ type: "string", isOssUri: true });
+export const flag = builder({ type: "boolean" });
+export const int32 = builder({ type: "integer", format: "int32" });
+export const int64 = builder({ type: "integer", format: "int64" });
+export const float = builder({ type: "number", format: "float" });
+export const double = builder({ type: "number", format: "double" });
 /** An object whose keys are the caller's. */
-export function map<const F extends Facts = NoFacts>(
-  description: string,
-  facts?: F,
-): Described<{ readonly type: "map" }, F> {
-  return described({ type: "map" }, description, facts);
-}
+export const map = builder({ type: "map" });
+/** An array of texts. */
+export const texts = builder({ type: "array", items: { type: "string" } });
 
 /** An object with the members of `model`. */
 export function object<const N extends string, const F extends Facts = NoFacts>(
@@ -274,18 +228,27 @@ export function objects<const N extends string, const F extends Facts = NoFacts>
   return list({ type: "object", model }, description, facts);
 }
 
-/** An array of texts. */
-export function texts<const F extends Facts = NoFacts>(
+/** A text that is one of the words of a vocabulary. */
+export function choice<const F extends Facts = NoFacts>(
+  vocabulary: Vocabulary,
   description: string,
   facts?: F,
-): Described<{ readonly type: "array"; readonly items: { readonly type: "string" } }, F> {
-  return list({ type: "string" }, description, facts);
+): Described<{ readonly type: "string"; readonly values: readonly string[]; readonly form: Vocabulary }, F> {
+  const values = Object.values(vocabulary.words).map(({ wire }) => wire);
+  return described({ type: "string", values, form: vocabulary }, description, facts);
 }
 
 function described<const S extends Shape, F>(shape: S, description: string, facts: F | undefined): Described<S, F> {
   // Without facts, F has no members.
   return { ...shape, description, ...facts } as Described<S, F>;
 }
+
+/** What every create operation answers. */
+export const CREATED = {
+  TaskId: text("What the task is called; with its project and type it finds the task."),
+  EventId: text("The id of the task's completion event."),
+  RequestId: text("IMM's id of the request, what its support asks for."),
+};
 
 // --- requests, models and operations ---
 
@@ -318,25 +281,31 @@ export function model<const M extends Members>(
   return { schemaName, description, members, rules, inputRules };
 }
 
-type Given<O, Implied extends keyof O> = Omit<O, "kind" | "response" | Implied> & Partial<Pick<O, Implied>>;
+type Implied = "stage" | "rules" | "inputRules" | "inputGroups" | "evidence" | "eventType" | "retentionDays";
 
-/** A create operation; what most of them have in common need not be said. */
-export function create<const Request extends Parameters>(
-  row: Given<
-    CreateOperation<Request>,
-    "stage" | "rules" | "inputRules" | "inputGroups" | "evidence" | "eventType" | "retentionDays"
-  >,
-): CreateOperation<Request> {
-  return {
-    kind: "create",
-    stage: "general",
-    evidence: "docs",
-    eventType: `imm:Task:${row.taskType}`,
-    retentionDays: 7,
-    rules: [],
-    inputRules: [],
-    inputGroups: {},
-    response: CREATED,
-    ...row,
-  };
+type CreateRow = Omit<CreateOperation, "action" | "kind" | "response" | Implied> &
+  Partial<Pick<CreateOperation, Implied>>;
+
+/** The create operations, by action; what most of them have in common need not be said. */
+export function creates<const Rows extends Readonly<Record<string, CreateRow>>>(
+  rows: Rows,
+): { readonly [Action in keyof Rows]: CreateOperation<Rows[Action]["request"]> } {
+  const entries = Object.entries(rows).map(([action, row]): [string, CreateOperation] => [
+    action,
+    {
+      action,
+      kind: "create",
+      stage: "general",
+      evidence: "docs",
+      eventType: `imm:Task:${row.taskType}`,
+      retentionDays: 7,
+      rules: [],
+      inputRules: [],
+      inputGroups: {},
+      response: CREATED,
+      ...row,
+    },
+  ]);
+  // The entries were made from the very rows that the type is made from.
+  return Object.fromEntries(entries) as { readonly [Action in keyof Rows]: CreateOperation<Rows[Action]["request"]> };
 }

@@ -1,6 +1,6 @@
 /** Parameters and models that many operations of the table have in common. */
 
-import { map, model, object, objects, ossUri, text } from "./rows.js";
+import { choice, double, map, model, object, objects, ossUri, text } from "./rows.js";
 import { roleType } from "./vocabularies.js";
 
 export const projectName = text("The project that the task belongs to and is paid by.", { required: true });
@@ -18,6 +18,15 @@ export const credentialConfig = object(
   "CredentialConfig",
   "Roles to assume for objects that the project's own role cannot reach.",
 );
+
+/** What most operations take besides. */
+export const followUp = { UserData: userData, Tags: tags, Notification: notification };
+export const usual = { ...followUp, CredentialConfig: credentialConfig };
+
+/** Where in a medium something begins, or how long it lasts. */
+export function seconds(of: "start" | "duration", description: string): ReturnType<typeof double> {
+  return double(description, { schemaName: `${of}Seconds`, atLeast: 0 });
+}
 
 export const sharedModels = {
   Notification: model(
@@ -57,7 +66,7 @@ export const sharedModels = {
   ),
   CredentialConfigChain: model("CredentialChainLink", "One role in a chain of roles.", {
     Role: text("The role's name.", { needed: true }),
-    RoleType: text("Who assumes the role.", { values: ["user", "service"], form: roleType }),
+    RoleType: choice(roleType, "Who assumes the role."),
     AssumeRoleFor: text("The id of the account that the role is assumed for. Example: `1234567890123456`."),
   }),
 };

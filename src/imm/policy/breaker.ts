@@ -6,7 +6,6 @@
 
 import type { Clock } from "../../clock.js";
 
-/** What a `Breaker` is made of. */
 export interface BreakerOptions {
   readonly clock: Clock;
   /** Failures in a row that open it. */

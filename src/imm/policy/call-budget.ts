@@ -9,7 +9,6 @@ import { toError, UpstreamThrottledError } from "../../errors.js";
 import { CallRate } from "./call-rate.js";
 import { FairQueue } from "./fair-queue.js";
 
-/** What a `CallBudget` is made of. */
 export interface CallBudgetOptions {
   readonly clock: Clock;
   /** Calls of one project in any window of a second when IMM does not throttle. */
@@ -46,7 +45,6 @@ export class BudgetSpentError extends UpstreamThrottledError {}
 /** Project names come from clients: idle projects beyond this number are forgotten. */
 const MAX_IDLE_PROJECTS = 1_000;
 
-/** The budget of one process. */
 export class CallBudget {
   readonly #options: CallBudgetOptions;
   readonly #projects = new Map<string, Project>();

@@ -51,7 +51,6 @@ export interface CallPolicyLimits extends RetryLimits {
   readonly breakerResetMs: number;
 }
 
-/** What a `GuardedImmClient` is made of. */
 export interface CallPolicyOptions {
   readonly limits: CallPolicyLimits;
   readonly clock: Clock;

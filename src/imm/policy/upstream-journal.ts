@@ -34,7 +34,6 @@ interface Trouble {
   error: GatewayError;
 }
 
-/** Keeps the journal of one gateway. */
 export class UpstreamJournal {
   readonly #logger: Logger;
   readonly #clock: Clock;

@@ -4,7 +4,7 @@
  * that the table does not know passes.
  */
 
-import { isExactNumber, isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
+import { isRecord, isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
 import { toSchemaWord, type InputField, type InputStructure } from "./create-inputs.js";
 import {
   describeRange,
@@ -242,8 +242,4 @@ function expectationOf(
       return `omitted unless ${names} is ${words.join(" or ")}`;
     }
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

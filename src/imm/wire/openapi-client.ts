@@ -30,7 +30,6 @@ import type {
   ImmTaskPage,
   ImmTaskResult,
   ListTasksRequest,
-  TimeRange,
 } from "../imm-client.js";
 import {
   uncapitalize,
@@ -39,6 +38,7 @@ import {
   resultOperationOf,
   type CreateOperation,
   models,
+  type Members,
   type Operation,
 } from "../operations/operations.js";
 import { readJsonBody } from "./response-body.js";
@@ -184,7 +184,6 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
   return credential;
 }
 
-/** What an `OpenApiImmClient` is made of. */
 export interface OpenApiImmClientOptions {
   readonly openApi: OpenApi;
   /** Milliseconds after which the vendor's stack gives a socket up; the deadline that counts is `call-policy`'s. */
@@ -207,12 +206,7 @@ export class OpenApiImmClient implements ImmClient {
     return this.#call(
       operations.GetTask,
       options,
-      encodeParameters(operations.GetTask, {
-        ProjectName: request.projectName,
-        TaskType: request.taskType,
-        TaskId: request.taskId,
-        RequestDefinition: request.requestDefinition === true ? true : undefined,
-      }),
+      encodeParameters(operations.GetTask, toWireNames(operations.GetTask, request)),
       (answer) => {
         checkTaskId(answer.TaskId, request.taskId);
         return {
@@ -230,17 +224,9 @@ export class OpenApiImmClient implements ImmClient {
       operations.ListTasks,
       options,
       encodeParameters(operations.ListTasks, {
-        ProjectName: request.projectName,
-        TaskTypes: request.taskTypes,
-        Status: request.status,
-        StartTimeRange: toWireRange(request.startTimeRange),
-        EndTimeRange: toWireRange(request.endTimeRange),
-        TagSelector: request.tagSelector,
-        Sort: request.sort,
-        Order: request.order,
-        MaxResults: request.maxResults,
-        NextToken: request.nextToken,
-        RequestDefinition: request.requestDefinition === true ? true : undefined,
+        ...toWireNames(operations.ListTasks, request),
+        StartTimeRange: request.startTimeRange && toWireNames(TIME_RANGE, request.startTimeRange),
+        EndTimeRange: request.endTimeRange && toWireNames(TIME_RANGE, request.endTimeRange),
       }),
       (answer) => ({
         requestId: fittingOf(answer.RequestId),
@@ -251,14 +237,14 @@ export class OpenApiImmClient implements ImmClient {
     );
   }
 
-  async getResult({ projectName, taskType, taskId }: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
-    const operation = resultOperationOf(taskType);
+  async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
+    const operation = resultOperationOf(request.taskType);
     if (operation === undefined) {
       throw new BadUserInputError("taskType", "Expected `taskType` to be a type whose tasks have a result to read.");
     }
-    const parameters = encodeParameters(operation, { ProjectName: projectName, TaskType: taskType, TaskId: taskId });
+    const parameters = encodeParameters(operation, toWireNames(operation, request));
     return this.#call(operation, options, parameters, (answer) => {
-      checkTaskId(answer["TaskId"], taskId);
+      checkTaskId(answer["TaskId"], request.taskId);
       return toSchemaMembers(operation.response, answer);
     });
   }
@@ -311,12 +297,14 @@ export class OpenApiImmClient implements ImmClient {
   }
 }
 
-function toWireRange(range: TimeRange | undefined): Readonly<Record<string, string>> | undefined {
-  if (range === undefined) return undefined;
-  return {
-    ...(range.start !== undefined && { Start: range.start }),
-    ...(range.end !== undefined && { End: range.end }),
-  };
+/** A range, as an operation's parameters are described. */
+const TIME_RANGE = { request: models.TimeRange.members };
+
+/** The members of a request of ours by IMM's names, which begin with a capital. What is false is left out. */
+function toWireNames({ request }: { readonly request: Members }, values: object): Readonly<Record<string, unknown>> {
+  const ours = new Map<string, unknown>(Object.entries(values));
+  const entries = Object.keys(request).map((name) => [name, ours.get(uncapitalize(name))] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== false));
 }
 
 /** One task, or none where the item does not say which one it is: the others of the page stay. */

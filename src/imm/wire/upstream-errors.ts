@@ -33,86 +33,69 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
-type RefusalRule = readonly [
-  pattern: RegExp,
-  toError: (refusal: Refusal, details: GatewayErrorDetails) => GatewayError,
-];
+type ToError = (refusal: Refusal, details: GatewayErrorDetails) => GatewayError;
+
+/** Makes errors of a class that say the same of every refusal. */
+function always(Kind: new (message: string, details: GatewayErrorDetails) => GatewayError, message: string): ToError {
+  return (_refusal, details) => new Kind(message, details);
+}
+
+const denied = always(ForbiddenError, "IMM denies the gateway's account this operation or project.");
+const unavailable = always(UpstreamUnavailableError, "IMM is not available.");
+
+const throttled =
+  (message: string): ToError =>
+  ({ retryAfterMs }, details) =>
+    new UpstreamThrottledError(message, { ...details, retryAfterMs });
 
 /** The first rule that matches the code wins: credential faults begin with `Invalid…` too, so they come first. */
-const RULES: readonly RefusalRule[] = [
-  [
-    /Throttling|^ServiceBusy|^FlowLimit/i,
-    (refusal, details) =>
-      new UpstreamThrottledError("IMM is throttling this project's requests.", {
-        ...details,
-        retryAfterMs: refusal.retryAfterMs,
-      }),
-  ],
-  [
-    // Every attempt is signed with a new nonce, so the next one passes.
-    /^SignatureNonceUsed/i,
-    (_refusal, details) => new UpstreamUnavailableError("IMM took the request for a repeated one.", details),
-  ],
+const RULES: readonly (readonly [pattern: RegExp, toError: ToError])[] = [
+  [/Throttling|^ServiceBusy|^FlowLimit/i, throttled("IMM is throttling this project's requests.")],
+  // Every attempt is signed with a new nonce, so the next one passes.
+  [/^SignatureNonceUsed/i, always(UpstreamUnavailableError, "IMM took the request for a repeated one.")],
   [
     /^InvalidTimeStamp|^Timestamp/i,
-    (_refusal, details) =>
-      new UpstreamMisconfiguredError("IMM refused the gateway's clock: it is off by more than 15 minutes.", details),
+    always(UpstreamMisconfiguredError, "IMM refused the gateway's clock: it is off by more than 15 minutes."),
   ],
   [
     /AccessKey|Signature|SecurityToken|^InvalidCredentials|^Missing(Authorization|Timestamp)/i,
-    (_refusal, details) => new UpstreamMisconfiguredError("IMM refused the gateway's own credentials.", details),
+    always(UpstreamMisconfiguredError, "IMM refused the gateway's own credentials."),
   ],
   [
     /^InvalidAction|^InvalidVersion|^InvalidProduct|^UnsupportedHTTPMethod/i,
-    (_refusal, details) =>
-      new UpstreamMisconfiguredError("The endpoint does not serve the IMM 2020-09-30 API.", details),
+    always(UpstreamMisconfiguredError, "The endpoint does not serve the IMM 2020-09-30 API."),
   ],
-  [
-    /^ResourceNotFound|^(Project|Task)\w*NotFound/i,
-    (refusal, details) => {
-      const isOfProject = /project/i.test(refusal.message ?? "");
-      return new NotFoundError(
-        isOfProject
-          ? "IMM knows no such project in this region."
-          : "IMM knows no such task: the project, type or id is wrong, or the task started more than 7 days ago.",
-        { ...details, isOfProject },
-      );
-    },
-  ],
-  [
-    /AccessDenied|^Forbidden|^NoPermission|Unauthorized|not authorized/i,
-    (_refusal, details) => new ForbiddenError("IMM denies the gateway's account this operation or project.", details),
-  ],
-  [
-    /^Invalid|^Missing|^LimitExceeded|^ResourceAlreadyExists/i,
-    (refusal, details) => {
-      const argument = argumentOf(refusal.code ?? "");
-      const what = argument === null ? "an argument" : `\`${argument}\``;
-      // IMM's own sentence may repeat the value, so the code has to do.
-      return new BadUserInputError(argument, `IMM refused ${what} (${String(refusal.code)}).`, details);
-    },
-  ],
-  [
-    /^InternalError|^ServiceUnavailable|^InternalServer|^SystemError/i,
-    (_refusal, details) => new UpstreamUnavailableError("IMM is not available.", details),
-  ],
+  [/^ResourceNotFound|^(Project|Task)\w*NotFound/i, notFound],
+  [/AccessDenied|^Forbidden|^NoPermission|Unauthorized|not authorized/i, denied],
+  [/^Invalid|^Missing|^LimitExceeded|^ResourceAlreadyExists/i, badUserInput],
+  [/^InternalError|^ServiceUnavailable|^InternalServer|^SystemError/i, unavailable],
 ];
+
+function notFound({ message }: Refusal, details: GatewayErrorDetails): GatewayError {
+  const isOfProject = /project/i.test(message ?? "");
+  return new NotFoundError(
+    isOfProject
+      ? "IMM knows no such project in this region."
+      : "IMM knows no such task: the project, type or id is wrong, or the task started more than 7 days ago.",
+    { ...details, isOfProject },
+  );
+}
+
+/** IMM's own sentence may repeat the value, so the code has to do. */
+function badUserInput({ code }: Refusal, details: GatewayErrorDetails): GatewayError {
+  const argument = argumentOf(code ?? "");
+  const what = argument === null ? "an argument" : `\`${argument}\``;
+  return new BadUserInputError(argument, `IMM refused ${what} (${String(code)}).`, details);
+}
 
 /** The error that a refusal stands for. Its message never holds the vendor's text unredacted. */
 export function fromRefusal(refusal: Refusal, cause?: unknown): GatewayError {
   const details = { imm: { code: refusal.code, requestId: refusal.requestId }, cause };
   const rule = RULES.find(([pattern]) => pattern.test(refusal.code ?? ""));
   if (rule !== undefined) return rule[1](refusal, details);
-  if (refusal.httpStatus === 429) {
-    return new UpstreamThrottledError("IMM is throttling requests.", {
-      ...details,
-      retryAfterMs: refusal.retryAfterMs,
-    });
-  }
-  if (refusal.httpStatus >= 500) return new UpstreamUnavailableError("IMM is not available.", details);
-  if (/not authorized/i.test(refusal.message ?? "")) {
-    return new ForbiddenError("IMM denies the gateway's account this operation or project.", details);
-  }
+  if (refusal.httpStatus === 429) return throttled("IMM is throttling requests.")(refusal, details);
+  if (refusal.httpStatus >= 500) return unavailable(refusal, details);
+  if (/not authorized/i.test(refusal.message ?? "")) return denied(refusal, details);
   return new UpstreamRejectedError("IMM refused the request for a reason the gateway does not know.", details);
 }
 

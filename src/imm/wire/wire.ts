@@ -7,7 +7,7 @@
  */
 
 import { UpstreamInvalidResponseError } from "../../errors.js";
-import { isExactNumber, isTooDeep, MAX_JSON_DEPTH, readExactNumber, stringifyExact } from "../../json.js";
+import { isExactNumber, isRecord, isTooDeep, MAX_JSON_DEPTH, readExactNumber, stringifyExact } from "../../json.js";
 import {
   modelOf,
   readNumber,
@@ -197,8 +197,4 @@ class Decoder {
     this.#misfitsLeft -= 1;
     return error;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

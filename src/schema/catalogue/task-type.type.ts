@@ -1,23 +1,23 @@
 /** One row of the catalogue of task types. */
 
-import { Field, ObjectType, registerEnumType } from "type-graphql";
+import { Field, ObjectType } from "type-graphql";
 import type { TaskTypeFacts } from "../../imm/operations/operations.js";
+import { makeEnum } from "../table-types.js";
 
-const TaskTypeStage = {
-  GENERAL: "general",
-  PUBLIC_PREVIEW: "public-preview",
-  INVITATIONAL_PREVIEW: "invitational-preview",
-} as const satisfies Record<string, TaskTypeFacts["stage"]>;
-
-registerEnumType(TaskTypeStage, {
-  name: "TaskTypeStage",
-  description: "Which Alibaba Cloud accounts may start tasks of a type.",
-  valuesConfig: {
-    GENERAL: { description: "All accounts." },
-    PUBLIC_PREVIEW: { description: "All accounts, as a public preview." },
-    INVITATIONAL_PREVIEW: { description: "Accounts that IMM has invited." },
+const TaskTypeStage = makeEnum(
+  "TaskTypeStage",
+  "Which Alibaba Cloud accounts may start tasks of a type.",
+  {
+    GENERAL: "All accounts.",
+    PUBLIC_PREVIEW: "All accounts, as a public preview.",
+    INVITATIONAL_PREVIEW: "Accounts that IMM has invited.",
   },
-});
+  {
+    GENERAL: "general",
+    PUBLIC_PREVIEW: "public-preview",
+    INVITATIONAL_PREVIEW: "invitational-preview",
+  } as const satisfies Record<string, TaskTypeFacts["stage"]>,
+);
 
 @ObjectType({
   description:

@@ -3,7 +3,7 @@
  * the payload. Whatever else fails (access, throttling, outages, defects) stays an error of the request.
  */
 
-import { Field, Int, ObjectType, registerEnumType } from "type-graphql";
+import { Field, Int, ObjectType } from "type-graphql";
 import {
   BadUserInputError,
   IdempotencyKeyReusedError,
@@ -11,33 +11,15 @@ import {
   OutcomeUnknownError,
   type GatewayError,
 } from "../../errors.js";
+import { makeEnum } from "../table-types.js";
 
-const CreateTaskErrorCode = {
-  INVALID_INPUT: "INVALID_INPUT",
-  PROJECT_NOT_FOUND: "PROJECT_NOT_FOUND",
-  IDEMPOTENCY_KEY_REUSED: "IDEMPOTENCY_KEY_REUSED",
-  OUTCOME_UNKNOWN: "OUTCOME_UNKNOWN",
-} as const;
-
-registerEnumType(CreateTaskErrorCode, {
-  name: "CreateTaskErrorCode",
-  description: "Why a create gave no task. More reasons may come.",
-  valuesConfig: {
-    INVALID_INPUT: {
-      description:
-        "The input cannot be worked on, by the gateway's check or by IMM's. Nothing was started: correct it.",
-    },
-    PROJECT_NOT_FOUND: {
-      description: "IMM knows no such project in the gateway's region. Nothing was started.",
-    },
-    IDEMPOTENCY_KEY_REUSED: {
-      description: "The key was used with another input in the last 24 hours. Nothing was started: take a new key.",
-    },
-    OUTCOME_UNKNOWN: {
-      description:
-        "IMM's answer was lost: a task may have been started, and billed. Repeat the create with the same `idempotencyKey`, after `retryAfterMs` where there is one. Without a key list the project's tasks first, or there may be two.",
-    },
-  },
+const CreateTaskErrorCode = makeEnum("CreateTaskErrorCode", "Why a create gave no task. More reasons may come.", {
+  INVALID_INPUT: "The input cannot be worked on, by the gateway's check or by IMM's. Nothing was started: correct it.",
+  PROJECT_NOT_FOUND: "IMM knows no such project in the gateway's region. Nothing was started.",
+  IDEMPOTENCY_KEY_REUSED:
+    "The key was used with another input in the last 24 hours. Nothing was started: take a new key.",
+  OUTCOME_UNKNOWN:
+    "IMM's answer was lost: a task may have been started, and billed. Repeat the create with the same `idempotencyKey`, after `retryAfterMs` where there is one. Without a key list the project's tasks first, or there may be two.",
 });
 
 @ObjectType({ description: "Why a create gave no task." })

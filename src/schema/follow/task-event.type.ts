@@ -1,42 +1,28 @@
 /** An event of a stream of several tasks: an envelope that says which task it is about, and what has happened. */
 
-import { Field, Int, ObjectType, registerEnumType } from "type-graphql";
+import { Field, Int, ObjectType } from "type-graphql";
 import { GatewayError } from "../../errors.js";
 import type { TaskKey as Key } from "../../tasks/task.js";
 import { isFinal } from "../../tasks/snapshot.js";
 import type { WatchEvent } from "../../tasks/watch/watch-stream.js";
 import { Task, type TaskView } from "../task/task.type.js";
+import { makeEnum } from "../table-types.js";
 
-export const TaskEventKind = {
-  SNAPSHOT: "SNAPSHOT",
-  CHANGE: "CHANGE",
-  FINAL: "FINAL",
-  FAILED: "FAILED",
-  CAUGHT_UP: "CAUGHT_UP",
-  DELAYED: "DELAYED",
-} as const;
-
-registerEnumType(TaskEventKind, {
-  name: "TaskEventKind",
-  description: "What an event of a stream of tasks says. More kinds may come: ignore those that are not known.",
-  valuesConfig: {
-    SNAPSHOT: { description: "How a task stands at present; the first event of that task." },
-    CHANGE: { description: "What has changed of a task." },
-    FINAL: { description: "A task has ended, well or not; its last event." },
-    FAILED: {
-      description:
-        "A task cannot be followed, for the reason in `error`; its last event. Without a `key` nothing can be followed, and the stream completes.",
-    },
-    CAUGHT_UP: {
-      description:
-        "The present state of all followed tasks has been sent. Comes once after the first snapshots, also where there are none, and again after each delay.",
-    },
-    DELAYED: {
-      description:
-        "IMM cannot be asked at the moment, for the reason in `error`. What was sent may be old until CAUGHT_UP comes again.",
-    },
+export const TaskEventKind = makeEnum(
+  "TaskEventKind",
+  "What an event of a stream of tasks says. More kinds may come: ignore those that are not known.",
+  {
+    SNAPSHOT: "How a task stands at present; the first event of that task.",
+    CHANGE: "What has changed of a task.",
+    FINAL: "A task has ended, well or not; its last event.",
+    FAILED:
+      "A task cannot be followed, for the reason in `error`; its last event. Without a `key` nothing can be followed, and the stream completes.",
+    CAUGHT_UP:
+      "The present state of all followed tasks has been sent. Comes once after the first snapshots, also where there are none, and again after each delay.",
+    DELAYED:
+      "IMM cannot be asked at the moment, for the reason in `error`. What was sent may be old until CAUGHT_UP comes again.",
   },
-});
+);
 
 @ObjectType({ description: "What identifies a task." })
 export class TaskKey implements Key {

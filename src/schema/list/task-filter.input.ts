@@ -1,24 +1,19 @@
 /** Which tasks of a project are listed. */
 
-import { Field, InputType, registerEnumType } from "type-graphql";
+import { Field, InputType } from "type-graphql";
 import type { InstantRange, TaskFilter as Filter } from "../../tasks/list/list-query.js";
 import { GraphQLDateTime } from "../scalars.js";
+import { makeEnum } from "../table-types.js";
 
-const TaskFilterStatus: { readonly [Name in NonNullable<Filter["status"]>]: Name } = {
-  RUNNING: "RUNNING",
-  SUCCEEDED: "SUCCEEDED",
-  FAILED: "FAILED",
-};
-
-registerEnumType(TaskFilterStatus, {
-  name: "TaskFilterStatus",
-  description: "The states that a list of tasks can be filtered by.",
-  valuesConfig: {
-    RUNNING: { description: "Queued or running tasks." },
-    SUCCEEDED: { description: "Tasks that ended well." },
-    FAILED: { description: "Tasks that ended with an error." },
+const TaskFilterStatus = makeEnum<NonNullable<Filter["status"]>>(
+  "TaskFilterStatus",
+  "The states that a list of tasks can be filtered by.",
+  {
+    RUNNING: "Queued or running tasks.",
+    SUCCEEDED: "Tasks that ended well.",
+    FAILED: "Tasks that ended with an error.",
   },
-});
+);
 
 @InputType({
   description:

@@ -70,6 +70,7 @@ const prices: Readonly<Record<string, Price>> = {
   "TaskConnection.nodes": LISTED,
   "Query.awaitTask": POLLED,
   "Query.taskTypes": FREE,
+  "Query.viewer": FREE,
   "Query.node": READ,
   "Query.nodes": { ...READ, listSize: KEYS },
   "Query._entities": { ...READ, listSize: KEYS },

@@ -1,19 +1,17 @@
 /** What moderation suggests, as the schema names it. */
 
-import { registerEnumType } from "type-graphql";
+import { makeEnum } from "../table-types.js";
 
-export const ModerationSuggestion = { PASS: "PASS", REVIEW: "REVIEW", BLOCK: "BLOCK", UNKNOWN: "UNKNOWN" } as const;
-
-registerEnumType(ModerationSuggestion, {
-  name: "ModerationSuggestion",
-  description: "What to do with an image or a video, by what its check found. More values may come.",
-  valuesConfig: {
-    PASS: { description: "Show it: nothing was found." },
-    REVIEW: { description: "Let a person decide. The suggestion changes once they have." },
-    BLOCK: { description: "Do not show it." },
-    UNKNOWN: { description: "IMM gave a word that the gateway does not know." },
+export const ModerationSuggestion = makeEnum(
+  "ModerationSuggestion",
+  "What to do with an image or a video, by what its check found. More values may come.",
+  {
+    PASS: "Show it: nothing was found.",
+    REVIEW: "Let a person decide. The suggestion changes once they have.",
+    BLOCK: "Do not show it.",
+    UNKNOWN: "IMM gave a word that the gateway does not know.",
   },
-});
+);
 
 /** From IMM's word, in any case; a value that did not fit stays the error that it is. */
 export function toModerationSuggestion(word: unknown): unknown {

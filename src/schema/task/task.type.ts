@@ -188,7 +188,7 @@ export class Task extends Node {
   @Field(() => GraphQLJSON, { nullable: true, description: "`userData`, parsed; null where the text is not JSON." })
   get userDataJson(): unknown {
     const userData = factOf(this.#snapshot, "userData");
-    return typeof userData === "string" ? this.#view.tasks.texts.jsonOf(userData) : userData;
+    return typeof userData === "string" ? this.#view.tasks.jsonOf(userData) : userData;
   }
 
   @Field(() => GraphQLJSONObject, {
@@ -205,8 +205,8 @@ export class Task extends Node {
       "The parameters that the task was created with, parsed, in IMM's spelling (`SourceURI`, not `sourceUri`), passwords and role names redacted. Null where IMM does not give them, as for some types, and where its text is not JSON: `requestDefinitionText` has it.",
   })
   get requestDefinition(): unknown {
-    const definition = partOf(this.#snapshot, "definition");
-    return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).value : definition;
+    const definition = this.#view.tasks.definitionOf(this.#snapshot);
+    return definition instanceof Error ? definition : definition?.value;
   }
 
   @Field(() => String, {
@@ -215,8 +215,8 @@ export class Task extends Node {
       "The same as text, as IMM wrote it, redacted in the same way; text that is not JSON ends before the first word that may name a secret.",
   })
   get requestDefinitionText(): Later<OrError<string | null>> {
-    const definition = partOf(this.#snapshot, "definition");
-    return typeof definition === "string" ? this.#view.tasks.texts.definitionOf(definition).text : definition;
+    const definition = this.#view.tasks.definitionOf(this.#snapshot);
+    return definition === null || definition instanceof Error ? definition : definition.text;
   }
 
   @Field(() => [String], {
@@ -225,9 +225,7 @@ export class Task extends Node {
       "The OSS URIs that the task writes to, by its definition, for example oss://examplebucket/archive.zip. One may be a prefix of what is written. Null for types whose definition IMM does not give, and where it is not JSON.",
   })
   get outputs(): Later<OrError<readonly string[] | null>> {
-    const definition = partOf(this.#snapshot, "definition");
-    if (typeof definition !== "string") return definition;
-    return this.#view.tasks.texts.outputsOf(this.#snapshot.key.taskType, definition);
+    return this.#view.tasks.outputsOf(this.#snapshot);
   }
 
   @Field(() => TaskResult, {

@@ -5,6 +5,7 @@
 
 import type { Clock } from "../../clock.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
+import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
 import { perMinute } from "./token-bucket.js";
 import { TokenBuckets } from "./token-buckets.js";
@@ -35,7 +36,7 @@ export class AddressLimits {
   refuseRequest(address: string): RateLimitedError | null {
     const { requestsPerMinute } = this.#options;
     if (requestsPerMinute === 0) return null;
-    const retryAfterMs = this.#requests.take(address, perMinute(requestsPerMinute));
+    const retryAfterMs = this.#requests.take(networkOf(address), perMinute(requestsPerMinute));
     if (retryAfterMs === null) return null;
     return new RateLimitedError(`Expected at most ${requestsPerMinute} requests a minute from one address.`, {
       retryAfterMs,
@@ -44,7 +45,7 @@ export class AddressLimits {
 
   /** Why a further socket is refused, or null. Counts none. */
   refuseSocket(address: string): RateLimitedError | null {
-    if (this.#sockets.hasRoom(address)) return null;
+    if (this.#sockets.hasRoom(networkOf(address))) return null;
     const { maxSocketsPerAddress } = this.#options;
     return new RateLimitedError(
       `Expected at most ${maxSocketsPerAddress} sockets at once from one address: close one before the next.`,
@@ -53,7 +54,7 @@ export class AddressLimits {
 
   /** Counts a socket that was not refused, and answers what is to be called when it is closed. */
   openSocket(address: string): () => void {
-    return this.#sockets.take(address) ?? (() => undefined);
+    return this.#sockets.take(networkOf(address)) ?? (() => undefined);
   }
 
   /**
@@ -66,8 +67,8 @@ export class AddressLimits {
   async login<T>(address: string, authenticate: () => T | Promise<T>): Promise<T> {
     const { failedLoginsPerMinute } = this.#options;
     if (failedLoginsPerMinute === 0) return authenticate();
-    const size = perMinute(failedLoginsPerMinute);
-    const retryAfterMs = this.#failedLogins.wait(address, size);
+    const [network, size] = [networkOf(address), perMinute(failedLoginsPerMinute)];
+    const retryAfterMs = this.#failedLogins.wait(network, size);
     if (retryAfterMs !== null) {
       throw new RateLimitedError(`Expected at most ${failedLoginsPerMinute} failed logins a minute from one address.`, {
         retryAfterMs,
@@ -76,7 +77,7 @@ export class AddressLimits {
     try {
       return await authenticate();
     } catch (thrown) {
-      if (thrown instanceof UnauthenticatedError) this.#failedLogins.take(address, size);
+      if (thrown instanceof UnauthenticatedError) this.#failedLogins.take(network, size);
       throw thrown;
     }
   }

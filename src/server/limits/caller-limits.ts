@@ -7,9 +7,10 @@
  */
 
 import { allowanceOf } from "../../access/allowance.js";
-import type { CallAllowance, Principal } from "../../access/principal.js";
+import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
 import { RateLimitedError } from "../../errors.js";
+import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
 import { perMinute } from "./token-bucket.js";
 import { TokenBuckets } from "./token-buckets.js";
@@ -24,8 +25,9 @@ export interface LimitedClient {
 /** What each caller may cause; 0 for no limit. */
 export interface CallerLimitsOptions {
   readonly clock: Clock;
-  /** Of a caller whose grants have none of their own; asked for each time, since rules may change. */
-  readonly allowance: () => CallAllowance | undefined;
+  /** Of a caller whose grants have no allowance of their own. */
+  readonly callsPerMinute: number;
+  readonly callBurst: number;
   readonly mutationsPerMinute: number;
   readonly maxStreamsPerCaller: number;
   readonly maxSocketsPerCaller: number;
@@ -47,16 +49,22 @@ export interface Admission {
   leave(): void;
 }
 
+/** What those are called who do not say who they are: each of them is where it asks from. */
+const NAMELESS: ReadonlySet<string> = new Set([EVERYBODY.caller, ANONYMOUS]);
+
 /** The limits of all callers of one gateway. */
 export class CallerLimits {
   readonly #options: CallerLimitsOptions;
+  readonly #allowanceOfAll: CallAllowance | undefined;
   readonly #calls: TokenBuckets;
   readonly #mutations: TokenBuckets;
   readonly #streams: Slots;
   readonly #sockets: Slots;
 
   constructor(options: CallerLimitsOptions) {
+    const { callsPerMinute, callBurst: burst } = options;
     this.#options = options;
+    this.#allowanceOfAll = callsPerMinute === 0 ? undefined : { callsPerMinute, burst };
     this.#calls = new TokenBuckets(options.clock);
     this.#mutations = new TokenBuckets(options.clock);
     this.#streams = new Slots(options.maxStreamsPerCaller);
@@ -102,7 +110,7 @@ export class CallerLimits {
   }
 
   #takeCalls(name: string, { principal }: LimitedClient, calls: number): (unused: number) => void {
-    const allowance = allowanceOf(principal, this.#options.allowance());
+    const allowance = allowanceOf(principal, this.#allowanceOfAll);
     if (calls === 0 || allowance === undefined) return () => undefined;
     const { callsPerMinute, burst } = allowance;
     const retryAfterMs = this.#calls.take(name, perMinute(callsPerMinute, burst), calls);
@@ -120,7 +128,7 @@ export class CallerLimits {
 
 /** What a caller's shares are kept under: no caller has the name of an address. */
 function nameOf({ principal: { caller }, address }: LimitedClient): string {
-  return caller === "" ? `address ${address}` : `caller ${caller}`;
+  return NAMELESS.has(caller) ? `address ${networkOf(address)}` : `caller ${caller}`;
 }
 
 function tooMany(what: string, max: number): RateLimitedError {

@@ -24,47 +24,43 @@ export function createAddressOf(trustedProxies: readonly string[], logger: Logge
   let hasWarned = trustedProxies.length > 0;
   return (request) => {
     const peer = request.socket.remoteAddress ?? GONE;
-    if (request.headers["x-forwarded-for"] === undefined) return toCounted(peer) ?? GONE;
+    if (request.headers["x-forwarded-for"] === undefined) return toAddress(peer) ?? GONE;
     if (!hasWarned) {
       hasWarned = true;
       logger.warn({}, UNTRUSTED);
     }
     // What a proxy says that is no address: then it is the proxy that asks.
-    return toCounted(proxyAddress(request, trusts)) ?? toCounted(peer) ?? GONE;
+    return toAddress(proxyAddress(request, trusts)) ?? toAddress(peer) ?? GONE;
   };
 }
 
 /** Some proxies add the port: `192.0.2.1:5678`, `[2001:db8::1]:5678`. */
 const WITH_PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]+)\](?::\d+)?)$/;
+/** IPv4, carried by IPv6, as a URL has it. */
+const MAPPED = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/;
 
-/**
- * What an address is counted as: an IPv4 address by itself, also where IPv6 carries it; an IPv6 one as its first 64 bits, since
- * whoever has one has all those. Null for what is no address.
- */
-export function toCounted(address: string): string | null {
-  const [, ipv4, ipv6] = WITH_PORT.exec(address) ?? [];
-  const [plain = ""] = (ipv4 ?? ipv6 ?? address).split("%");
+/** An address in the one form that it has here: of IPv6 as in a URL, without brackets. Null for what is no address. */
+export function toAddress(text: string): string | null {
+  if (isIPv4(text)) return text;
+  const [, ipv4, ipv6] = WITH_PORT.exec(text) ?? [];
+  const [plain = ""] = (ipv4 ?? ipv6 ?? text).split("%");
   if (isIPv4(plain)) return plain;
   if (isIP(plain) === 0) return null;
-  const groups = groupsOf(plain);
-  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (isMapped)
-    return groups
-      .slice(6)
-      .flatMap((group) => [group >> 8, group & 0xff])
-      .join(".");
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(":")}::/64`;
+  const canonical = new URL(`http://[${plain}]`).hostname.slice(1, -1);
+  const [, high, low] = MAPPED.exec(canonical) ?? [];
+  if (high === undefined || low === undefined) return canonical;
+  return [parseInt(high, 16), parseInt(low, 16)].flatMap((pair) => [pair >> 8, pair & 0xff]).join(".");
 }
 
-/** The eight numbers of an IPv6 address. */
-function groupsOf(address: string): readonly number[] {
-  // As a URL has it, the last two are hexadecimal too.
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [head = "", tail] = canonical.split("::");
-  const parse = (text: string): number[] => (text === "" ? [] : text.split(":").map((group) => parseInt(group, 16)));
-  const [first, last] = [parse(head), parse(tail ?? "")];
-  return [...first, ...new Array<number>(8 - first.length - last.length).fill(0), ...last];
+/** What an address is counted as: of IPv6 its first 64 bits, since whoever has one has all those. */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail = ""] = address.split("::");
+  const [first, last] = [groupsOf(head), groupsOf(tail)];
+  const groups = [...first, ...new Array<string>(8 - first.length - last.length).fill("0"), ...last];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}
+
+function groupsOf(text: string): readonly string[] {
+  return text === "" ? [] : text.split(":");
 }

@@ -17,7 +17,8 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from "graphql";
-import type { Authenticate, Credentials, Principal } from "../../access/principal.js";
+import type { Access } from "../../access/access.js";
+import type { Credentials, Principal } from "../../access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
 import type { AddressLimits } from "../limits/address-limits.js";
@@ -41,7 +42,7 @@ export interface PipelineOptions extends CostLimits {
   readonly documents: Documents;
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
-  readonly authenticate: Authenticate;
+  readonly access: Pick<Access, "authenticate" | "renew">;
   /** What logins that fail count against. */
   readonly addressLimits: AddressLimits;
   /** What each operation is charged to. */
@@ -127,16 +128,18 @@ export class Pipeline {
    * @throws RateLimitedError - when too many logins from its address have failed.
    */
   async authenticate({ authorization, address }: Login): Promise<Principal> {
-    const { authenticate, addressLimits } = this.#options;
+    const { access, addressLimits } = this.#options;
     // Who says nothing has not tried.
-    if (authorization === undefined) return authenticate({ authorization });
-    return addressLimits.login(address, () => authenticate({ authorization }));
+    if (authorization === undefined) return access.authenticate({ authorization });
+    return addressLimits.login(address, () => access.authenticate({ authorization }));
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */
   async prepare(request: OperationRequest, client: Client): Promise<Preparation> {
     try {
-      const principal = client.principal ?? (await this.authenticate(client));
+      const { principal: known } = client;
+      const principal = known === undefined ? await this.authenticate(client) : this.#options.access.renew(known);
+      if (principal === undefined) throw new UnauthenticatedError("The caller is not let in any more.");
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
@@ -173,7 +176,9 @@ export class Pipeline {
       const isStream = root.operation === OperationTypeNode.SUBSCRIPTION;
       const admission = callerLimits.admit(caller, { ...priced.count, isStream });
       try {
-        const args = { schema, document, text, contextValue: createContext(caller), operationName, variableValues };
+        const contextValue = createContext(caller);
+        const { principal } = caller;
+        const args = { schema, document, text, contextValue, operationName, variableValues, principal };
         return { kind: "ready", text, operation: root.operation, args, admission };
       } catch (thrown) {
         cancel(admission);

@@ -6,6 +6,7 @@
  */
 
 import type { ExecutionResult } from "graphql";
+import { Mailbox } from "../../mailbox.js";
 
 /** A transport, on behalf of one client. */
 export interface ResultReader {
@@ -26,13 +27,11 @@ export type Outcome = ExecutionResult | ResultStream;
 
 type Ending = { readonly failure?: { readonly error: unknown } };
 
-/** One subscriber's results. */
 export class ResultStream {
   readonly #onLeave: (stream: ResultStream) => void;
-  /** By task, in the order in which a task first had news. */
-  readonly #unread: Map<string, ExecutionResult>;
+  readonly #mailbox: Mailbox<string, ExecutionResult>;
   #reader: ResultReader | undefined;
-  #phase: "busy" | "ready" | "over" = "busy";
+  #isOver = false;
   #ending: Ending | undefined;
   #onOver: (() => void) | undefined;
 
@@ -41,34 +40,32 @@ export class ResultStream {
    * @param onLeave - called once, when the stream is over for whatever reason.
    */
   constructor(unread: ReadonlyMap<string, ExecutionResult>, onLeave: (stream: ResultStream) => void) {
-    this.#unread = new Map(unread);
+    this.#mailbox = new Mailbox(unread);
     this.#onLeave = onLeave;
   }
 
   /** Begins to read. Called at most once. */
   read(reader: ResultReader): void {
     this.#reader = reader;
-    if (this.#phase === "over") reader.end();
+    if (this.#isOver) this.#sayEnd();
     else this.#goOn();
   }
 
   /** Calls the listener once when the stream is over, or now where it is. It has one. */
   onceOver(listener: () => void): void {
-    if (this.#phase === "over") listener();
+    if (this.#isOver) listener();
     else this.#onOver = listener;
   }
 
   /** Puts a result in the place of an unread older one of the same task. Ignored once the stream has been ended. */
   push(taskText: string, result: ExecutionResult): void {
-    if (this.#ending !== undefined) return;
-    if (this.#phase === "ready") this.#send([result]);
-    else this.#unread.set(taskText, result);
+    if (this.#ending === undefined) this.#mailbox.put(taskText, result);
   }
 
   /** Nothing more will be pushed; what is unread is still sent. */
   end(ending: Ending = {}): void {
     this.#ending ??= ending;
-    if (this.#phase === "ready") this.#leave();
+    if (this.#mailbox.isAwaited) this.#leave();
   }
 
   /** Leaves at once, with what is unread. */
@@ -77,42 +74,40 @@ export class ResultStream {
     this.#leave();
   }
 
-  /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
-  #send(results: readonly ExecutionResult[]): void {
-    this.#phase = "busy";
-    try {
-      this.#reader?.send(results, this.#onTaken);
-    } catch (error) {
-      this.#ending = { failure: { error } };
-      this.#leave();
-    }
+  /** Ends at once, with what is unread, and says why. */
+  fail(error: unknown): void {
+    this.#ending = { failure: { error } };
+    this.#leave();
   }
 
-  readonly #onTaken = (): void => {
-    if (this.#phase === "busy") this.#goOn();
+  readonly #goOn = (): void => {
+    if (this.#ending !== undefined && this.#mailbox.isEmpty) this.#leave();
+    else this.#mailbox.read(this.#send);
   };
 
-  #goOn(): void {
-    if (this.#unread.size > 0) {
-      const results = [...this.#unread.values()];
-      this.#unread.clear();
-      this.#send(results);
-      return;
+  /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
+  readonly #send = (first: ExecutionResult): void => {
+    try {
+      this.#reader?.send([first, ...this.#mailbox.readRest()], this.#goOn);
+    } catch (error) {
+      this.fail(error);
     }
-    this.#phase = "ready";
-    if (this.#ending !== undefined) this.#leave();
-  }
+  };
 
   #leave(): void {
-    if (this.#phase === "over") return;
-    this.#phase = "over";
-    this.#unread.clear();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#mailbox.readRest();
     try {
-      if (this.#ending?.failure === undefined) this.#reader?.end();
-      else this.#reader?.fail(this.#ending.failure.error);
+      this.#sayEnd();
     } finally {
       this.#onLeave(this);
       this.#onOver?.();
     }
+  }
+
+  #sayEnd(): void {
+    if (this.#ending?.failure === undefined) this.#reader?.end();
+    else this.#reader?.fail(this.#ending.failure.error);
   }
 }

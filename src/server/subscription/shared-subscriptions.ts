@@ -1,5 +1,6 @@
 /**
- * One execution for all who ask the same: subscribers with the same document, operation and variables share each result.
+ * One execution for all who ask the same and see the same: subscribers with the same document, operation, variables and
+ * rights share each result.
  *
  * Every transport subscribes through it. A change is executed once, however many follow, and each of them holds at most the
  * newest result of each task that its client has not taken. It takes graphql-js's `subscribe` apart, since a result does
@@ -8,22 +9,29 @@
 
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from "graphql";
 import { isFinal } from "../../tasks/snapshot.js";
-import { keyTextOf, type WatchEvent, type WatchStream } from "../../tasks/watch/watch-stream.js";
+import { viewOf, type Principal } from "../../access/principal.js";
+import type { GatewayError } from "../../errors.js";
+import { keyTextOf, type StreamNeeds, type WatchEvent, type WatchStream } from "../../tasks/watch/watch-stream.js";
 import { toFailedResult } from "./failed-result.js";
 import { ResultStream, type Outcome } from "./result-stream.js";
 
 /** What a subscription resolves to. */
-type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent">;
+type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent" | "needs">;
 
-/** What a subscription executes, with the text of its document. */
-export type SubscriptionArguments = ExecutionArgs & { readonly text: string };
+/** What a subscription executes, with the text of its document and who asks. */
+export type SubscriptionArguments = ExecutionArgs & { readonly text: string; readonly principal: Principal };
+
+/** Why a stream that lives by these needs may not go on; undefined where it may. */
+export type RefuseStream = (principal: Principal, needs: StreamNeeds) => GatewayError | undefined;
 
 /** Executes the document of a subscription for one event. Never rejects. */
 export type ExecuteEvent = (args: ExecutionArgs) => Promise<ExecutionResult>;
 
 /** Shares executions among the subscribers of one gateway. */
 export class SharedSubscriptions {
+  /** Those that can be joined, by what is asked. */
   readonly #open = new Map<string, SharedSubscription>();
+  readonly #live = new Set<SharedSubscription>();
   readonly #execute: ExecuteEvent;
 
   constructor(execute: ExecuteEvent) {
@@ -32,17 +40,28 @@ export class SharedSubscriptions {
 
   /** A stream that begins with the last result of each task, or the refusal that the subscription came to. */
   async subscribe(args: SubscriptionArguments): Promise<Outcome> {
-    const { text, operationName, variableValues } = args;
-    const question = JSON.stringify([text, operationName, variableValues]);
+    const { text, operationName, variableValues, principal } = args;
+    const question = JSON.stringify([text, operationName, variableValues, viewOf(principal)]);
     const shared = this.#open.get(question) ?? this.#begin(question, args);
-    return shared.join();
+    return shared.join(principal);
+  }
+
+  /** Ends the streams that may not go on. */
+  review(refuse: RefuseStream): void {
+    for (const shared of this.#live) shared.review(refuse);
   }
 
   #begin(question: string, args: ExecutionArgs): SharedSubscription {
-    const shared = new SharedSubscription(args, this.#execute, () => {
-      if (this.#open.get(question) === shared) this.#open.delete(question);
-    });
+    const shared = new SharedSubscription(
+      args,
+      this.#execute,
+      () => {
+        if (this.#open.get(question) === shared) this.#open.delete(question);
+      },
+      () => this.#live.delete(shared),
+    );
     this.#open.set(question, shared);
+    this.#live.add(shared);
     return shared;
   }
 }
@@ -54,7 +73,9 @@ class SharedSubscription {
   /** Never rejects: what throws where the source is made is the refusal of the subscription. */
   readonly #source: Promise<Source | ExecutionResult>;
   readonly #onClosed: () => void;
-  readonly #streams = new Set<ResultStream>();
+  readonly #onEnd: () => void;
+  readonly #streams = new Map<ResultStream, Principal>();
+  #needs: StreamNeeds | undefined;
   /** The last result of each task. */
   readonly #last = new Map<string, ExecutionResult>();
   /** The last result that says whether all has been sent, with its text. */
@@ -62,19 +83,23 @@ class SharedSubscription {
   /** What each of them was made from: each is executed once. */
   readonly #events = new WeakMap<ExecutionResult, WatchEvent>();
 
-  /** @param onClosed - called when no subscriber can join any more, and perhaps again. */
-  constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void) {
+  /**
+   * @param onClosed - called when no subscriber can join any more, and perhaps again.
+   * @param onEnd - called when there is none left, and perhaps again.
+   */
+  constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void, onEnd: () => void) {
     this.#args = args;
     this.#execute = execute;
     // The cast: every subscription of the schema resolves to a WatchStream.
     this.#source = (createSourceEventStream(args) as Promise<Source | ExecutionResult>).catch(toFailedResult);
     this.#onClosed = onClosed;
+    this.#onEnd = onEnd;
     void this.#follow();
   }
 
-  async join(): Promise<Outcome> {
+  async join(principal: Principal): Promise<Outcome> {
     const stream = new ResultStream(this.#last, (left) => this.#leave(left));
-    this.#streams.add(stream);
+    this.#streams.set(stream, principal);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
     try {
@@ -86,6 +111,14 @@ class SharedSubscription {
     for (const [taskText, result] of this.#last) stream.push(taskText, result);
     if (this.#course !== undefined) stream.push(...this.#course);
     return stream;
+  }
+
+  review(refuse: RefuseStream): void {
+    if (this.#needs === undefined) return;
+    for (const [stream, principal] of this.#streams) {
+      const refusal = refuse(principal, this.#needs);
+      if (refusal !== undefined) stream.fail(refusal);
+    }
   }
 
   /**
@@ -110,14 +143,15 @@ class SharedSubscription {
   async #follow(): Promise<void> {
     try {
       const source = await this.#source;
-      if (!isFollowable(source)) return;
+      if (!isFollowable(source)) return this.#onEnd();
+      this.#needs = source.needs;
       for await (const event of source) {
         const result = await this.#execute({ ...this.#args, rootValue: event });
         this.#notify(source, event, result);
       }
-      for (const stream of this.#streams) stream.end();
+      for (const stream of this.#streams.keys()) stream.end();
     } catch (error) {
-      for (const stream of this.#streams) stream.end({ failure: { error } });
+      for (const stream of this.#streams.keys()) stream.end({ failure: { error } });
     } finally {
       this.#onClosed();
     }
@@ -134,7 +168,7 @@ class SharedSubscription {
       if (isEndless && isOver) this.#last.delete(taskText);
       else this.#last.set(taskText, result);
     }
-    for (const stream of this.#streams) stream.push(taskText, result);
+    for (const stream of this.#streams.keys()) stream.push(taskText, result);
     // A task that cannot be followed now may be there for the next subscriber.
     if (event.kind === "failure" && !isEndless) this.#onClosed();
   }
@@ -143,6 +177,7 @@ class SharedSubscription {
   #leave(stream: ResultStream): void {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#onClosed();
+    this.#onEnd();
     // What fails to end has no one left to say it to.
     void this.#source
       .then(async (source) => (isFollowable(source) ? source.return?.() : undefined))

@@ -22,7 +22,6 @@ export interface KeyUse<T> {
   lostTick: number | null;
 }
 
-/** Remembers keys. */
 export class IdempotencyKeys<T> {
   readonly #answered: LRUCache<string, KeyUse<T>>;
   /** Under way, or lost. */

@@ -18,7 +18,7 @@ import {
   type Shape,
 } from "../../imm/operations/operations.js";
 import { decodeMembers, WireShapeError } from "../../imm/wire/wire.js";
-import { isExactNumber, parseExact } from "../../json.js";
+import { isRecord, parseExact } from "../../json.js";
 import { withoutTag } from "./idempotency-tag.js";
 import { parseDefinition } from "../definition/request-definition.js";
 import { factOf, partOf, type TaskSnapshot } from "../snapshot.js";
@@ -123,8 +123,4 @@ function parseOrKeep(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

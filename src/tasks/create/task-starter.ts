@@ -24,7 +24,6 @@ import {
 import { fromCreatedTask, type TaskSnapshot } from "../snapshot.js";
 import type { ReadOptions, TaskReader } from "../read/task-reader.js";
 
-/** What a `TaskStarter` is made of. */
 export interface TaskStarterOptions {
   readonly client: ImmClient;
   readonly reader: TaskReader;
@@ -60,7 +59,6 @@ const MAX_SEARCH_PAGES = 10;
 /** After this long a create that no list shows has certainly started nothing. */
 const SETTLING_MS = 60_000;
 
-/** Starts tasks for the whole process. */
 export class TaskStarter {
   readonly #client: ImmClient;
   readonly #reader: TaskReader;

@@ -1,6 +1,7 @@
 /** Where a task writes: the OSS URIs that its request definition names as targets. Pure. */
 
 import { createOperationOf, modelOf, type Members, type Shape } from "../../imm/operations/operations.js";
+import { isRecord } from "../../json.js";
 
 /**
  * The URIs, in the order of the table, each once; null for a type that is not known, or without a definition.
@@ -38,8 +39,4 @@ function tryParse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,7 @@
  */
 
 import { InvalidDefinitionError } from "../../errors.js";
-import { isExactNumber, MAX_JSON_DEPTH, parseExact, stringifyExact } from "../../json.js";
+import { isContainer, mapValues, MAX_JSON_DEPTH, parseExact, stringifyExact } from "../../json.js";
 import {
   isCredentialsName,
   isNameOfName,
@@ -37,7 +37,7 @@ export class Redaction {
     if (typeof value === "string") return this.#redactString(value, depthLeft);
     const isSecretItem = secretItemsOf(value);
     const isOfRam = isContainer(value) && Object.keys(value).some(isRamName);
-    return mapMembers(value, depthLeft, (name, member, index) => {
+    return mapMembers(value, depthLeft, (member, name, index) => {
       if (isSecretItem(name, index)) return redactAny(member);
       if (name === undefined || member === null || member === "") return this.redact(member, depthLeft - 1);
       if (isCredentialsName(name)) return redactAll(member, depthLeft - 1);
@@ -80,7 +80,7 @@ function redactAny(secret: unknown): unknown {
 /** The same structure with every value in it redacted. */
 function redactAll(value: unknown, depthLeft: number): unknown {
   if (!isContainer(value)) return REDACTED;
-  return mapMembers(value, depthLeft, (_name, member) => redactAll(member, depthLeft - 1));
+  return mapMembers(value, depthLeft, (member) => redactAll(member, depthLeft - 1));
 }
 
 /** Finds the members and items that another one names: `{"Name": …, "Value": …}`, `[name, value, name, value]`, `["--name", value]`. */
@@ -107,26 +107,10 @@ function isSecretText(value: unknown): value is string {
 }
 
 /** The value with its members mapped: itself where none of them changes, or where it has none. Items have no name. */
-function mapMembers(
-  value: unknown,
-  depthLeft: number,
-  map: (name: string | undefined, member: unknown, index: number) => unknown,
-): unknown {
+function mapMembers(value: unknown, depthLeft: number, map: Parameters<typeof mapValues>[1]): unknown {
   if (!isContainer(value)) return value;
   if (depthLeft === 0) throw tooDeep();
-  if (Array.isArray(value)) {
-    const items = value.map((item: unknown, index) => map(undefined, item, index));
-    return items.every((item, index) => item === value[index]) ? value : items;
-  }
-  const entries = Object.entries(value).map(
-    ([name, member], index) => [name, member, map(name, member, index)] as const,
-  );
-  if (entries.every(([, before, after]) => before === after)) return value;
-  return Object.fromEntries(entries.map(([name, , after]) => [name, after]));
-}
-
-function isContainer(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !isExactNumber(value);
+  return mapValues(value, map);
 }
 
 // --- texts ---

@@ -18,13 +18,13 @@ const MAX_KEPT_LENGTH = MAX_BODY_BYTES;
 
 /** What was asked for of one text. */
 interface Reading {
-  definition?: ShownDefinition;
+  redacted?: ShownDefinition;
+  open?: ShownDefinition;
   json?: { readonly value: unknown };
   /** By task type. */
   readonly outputs: Map<string, readonly string[] | null>;
 }
 
-/** What a `TaskTexts` is made of. */
 export interface TaskTextsOptions {
   /** Whether secrets in request definitions are hidden. */
   readonly isRedacted: boolean;
@@ -42,11 +42,15 @@ export class TaskTexts {
     this.#isRedacted = isRedacted;
   }
 
-  /** A request definition as it may be shown. */
-  definitionOf(text: string): ShownDefinition {
+  /**
+   * A request definition as it may be shown.
+   *
+   * @param withSecrets - whether the secrets in it may be shown as well.
+   */
+  definitionOf(text: string, withSecrets = false): ShownDefinition {
     const reading = this.#readingOf(text);
-    reading.definition ??= showDefinition(text, this.#isRedacted);
-    return reading.definition;
+    if (withSecrets || !this.#isRedacted) return (reading.open ??= showDefinition(text, false));
+    return (reading.redacted ??= showDefinition(text));
   }
 
   /** The OSS URIs that a request definition names, null where it is not JSON or its type says nothing of them, or an error. */

@@ -37,7 +37,7 @@ export interface TaskOrder {
 /** IMM's own, when nothing is said. */
 const DEFAULT_ORDER: TaskOrder = { field: "TaskId", direction: "asc" };
 /** More than there are; the list travels in the URL. */
-const MAX_TASK_TYPES = 50;
+export const MAX_TASK_TYPES = 50;
 
 const STATUSES = { RUNNING: "Running", SUCCEEDED: "Succeeded", FAILED: "Failed" } as const;
 

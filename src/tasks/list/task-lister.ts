@@ -17,7 +17,6 @@ import { PAGE_SIZE } from "./requests.js";
 import { SingleFlight } from "../single-flight.js";
 import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
 
-/** What a `TaskLister` is made of. */
 export interface TaskListerOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
@@ -37,6 +36,8 @@ export interface ListPart {
   readonly signal: AbortSignal;
   /** Counts what the list costs. @default it is not counted */
   readonly tally?: CallTally | undefined;
+  /** Whether a task is given. @default all are */
+  readonly isShown?: ((snapshot: TaskSnapshot) => boolean) | undefined;
 }
 
 /** One task of a list. */
@@ -76,7 +77,6 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   order: "orderBy.direction",
 };
 
-/** Lists tasks for the whole process. */
 export class TaskLister {
   readonly #options: TaskListerOptions;
   /** Pages that are being read, by what was asked. */
@@ -93,25 +93,29 @@ export class TaskLister {
    * @throws BadUserInputError - naming `after` when it is no cursor of this list, or the argument that IMM refuses.
    * @throws NotFoundError - when IMM knows no such project.
    */
-  async list(query: ListQuery, { first, after, definition, signal, tally }: ListPart): Promise<TaskListing> {
+  async list(query: ListQuery, { first, after, definition, signal, tally, isShown }: ListPart): Promise<TaskListing> {
     const digest = digestOf(query);
     const items: ListedTask[] = [];
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
     const readPage = async (page: ListTasksRequest): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
-      return this.#page({ ...page, maxResults: Math.min(PAGE_SIZE, toSkip + first - items.length) }, tally);
+      // Of how many tasks some are shown is not known.
+      const maxResults = isShown === undefined ? Math.min(PAGE_SIZE, toSkip + first - items.length) : PAGE_SIZE;
+      return this.#page({ ...page, maxResults }, tally);
     };
     const isWanted = (): boolean => items.length < first && !signal.aborted;
     const request = { ...query, ...(definition && { requestDefinition: true }) };
     for await (const page of readPages(request, readPage, { from: token, maxPages, isWanted })) {
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
-      const end = Math.min(page.tasks.length, count + first - items.length);
-      for (const [offset, snapshot] of page.snapshots.slice(count, end).entries()) {
-        const place = placeBehind(page, count + offset, token, query);
+      let end = count;
+      for (; end < page.snapshots.length && items.length < first; end += 1) {
+        const snapshot = page.snapshots[end] as TaskSnapshot;
+        if (isShown?.(snapshot) === false) continue;
+        const place = placeBehind(page, end, token, query);
         items.push({ snapshot, toCursor: () => toCursor(digest, place) });
       }
-      const hasMoreHere = end < page.tasks.length;
+      const hasMoreHere = isShown === undefined ? end < page.tasks.length : page.snapshots.slice(end).some(isShown);
       if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, null);
       token = page.nextToken;
       if (isPassed) anchor = undefined;

@@ -18,7 +18,6 @@ export type ReadEach = (
   options: { readonly tally?: CallTally | undefined; readonly isWanted?: (() => boolean) | undefined },
 ) => readonly Promise<TaskSnapshot>[];
 
-/** What a `TaskLoader` is made of. */
 export interface TaskLoaderOptions {
   readonly readEach: ReadEach;
   /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
@@ -29,7 +28,6 @@ export interface TaskLoaderOptions {
   readonly isWanted?: (() => boolean) | undefined;
 }
 
-/** Loads tasks for one request. */
 export class TaskLoader {
   readonly #loader: DataLoader<TaskKey, TaskSnapshot, string>;
   /** By key text: what a batch will ask for, or has asked for. */

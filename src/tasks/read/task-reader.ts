@@ -21,7 +21,6 @@ import { SingleFlight } from "../single-flight.js";
 import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
-/** What a `TaskReader` is made of. */
 export interface TaskReaderOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
@@ -70,7 +69,6 @@ interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
   readonly notBefore: number;
 }
 
-/** Reads tasks for the whole process. */
 export class TaskReader {
   readonly #client: ImmClient;
   readonly #clock: Clock;

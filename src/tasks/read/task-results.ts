@@ -20,7 +20,6 @@ export interface TaskResultsOptions {
   readonly maxCachedResults: number;
 }
 
-/** Reads results. */
 export class TaskResults {
   readonly #client: ImmClient;
   readonly #kept: LRUCache<string, ImmTaskResult>;

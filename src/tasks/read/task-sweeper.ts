@@ -46,7 +46,6 @@ export interface SnapshotPage extends Page {
   readonly snapshots: readonly TaskSnapshot[];
 }
 
-/** What a `TaskSweeper` is made of. */
 export interface TaskSweeperOptions {
   readonly clock: Clock;
   /** Reads a page, and keeps what it shows of the wanted tasks. */
@@ -74,7 +73,6 @@ const MAX_PROJECTS = 1_000;
 /** An instant of IMM further ahead of this machine's clock is none. */
 export const MAX_AHEAD_MS = 24 * 60 * 60_000;
 
-/** Sweeps projects. */
 export class TaskSweeper {
   readonly #options: TaskSweeperOptions;
   readonly #lessons = new LRUCache<string, Lessons>({ max: MAX_PROJECTS });

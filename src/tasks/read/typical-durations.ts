@@ -12,7 +12,6 @@ const MAX_TYPES = 1_000;
 /** The weight of the newest task: about the last ten count. */
 const NEWEST_WEIGHT = 0.2;
 
-/** Remembers the typical duration of each task type. */
 export class TypicalDurations {
   readonly #byType = new LRUCache<string, number>({ max: MAX_TYPES });
 

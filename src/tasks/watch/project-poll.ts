@@ -13,7 +13,6 @@ import { MAX_AHEAD_MS } from "../read/task-sweeper.js";
 import type { TaskDiscovery } from "./task-discovery.js";
 import type { TaskWatch } from "./task-watch.js";
 
-/** What a `ProjectPoll` works with. */
 export interface ProjectPollOptions {
   readonly projectName: string;
   readonly reader: TaskReader;

@@ -20,7 +20,6 @@ import { TaskDiscovery, toFilterText, type DiscoveryFilter } from "./task-discov
 import { TaskWatch, type FollowOptions } from "./task-watch.js";
 import type { WatchStream } from "./watch-stream.js";
 
-/** What a `ProjectWatch` works with. */
 export interface ProjectWatchOptions {
   readonly projectName: string;
   readonly reader: TaskReader;
@@ -42,7 +41,6 @@ const NEWCOMER_PATIENCE_MS = 50;
 /** When to come back to a gateway that watches as many tasks as it may. */
 export const FULL_RETRY_MS = 10_000;
 
-/** Watches the tasks of one project. */
 export class ProjectWatch {
   readonly #options: ProjectWatchOptions;
   readonly #poll: ProjectPoll;

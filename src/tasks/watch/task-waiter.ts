@@ -12,7 +12,6 @@ import { FULL_RETRY_MS } from "./project-watch.js";
 import type { WatchHub } from "./watch-hub.js";
 import type { WatchStream } from "./watch-stream.js";
 
-/** What a `TaskWaiter` is made of. */
 export interface TaskWaiterOptions {
   readonly hub: WatchHub;
   readonly clock: Clock;
@@ -30,7 +29,6 @@ export interface WaitRequest {
   readonly signal: AbortSignal;
 }
 
-/** Waits for the whole process. */
 export class TaskWaiter {
   readonly #hub: WatchHub;
   readonly #clock: Clock;

@@ -18,12 +18,11 @@ import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
-import { WatchStream, type WatchStreamOptions } from "./watch-stream.js";
+import { WatchStream, type StreamNeeds, type WatchStreamOptions } from "./watch-stream.js";
 
 /** IMM may give pages that are not full, or empty, with more behind them: so many beyond those for all that may be watched. */
 const MAX_SPARE_PAGES = 100;
 
-/** What a `WatchHub` is made of. */
 export interface WatchHubOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
@@ -51,6 +50,8 @@ export interface FollowRequest {
   readonly sendsPhases?: boolean | undefined;
   /** Whether the subscriber may see a task, asked for each event: others are not given to it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
+  /** What the subscriber must go on being granted. @default nothing */
+  readonly needs?: StreamNeeds | undefined;
 }
 
 /** Which tasks one subscriber wants to follow. */
@@ -65,7 +66,6 @@ export interface WatchProjectRequest extends FollowRequest {
   readonly filter?: DiscoveryFilter;
 }
 
-/** Shares watches among subscribers. */
 export class WatchHub {
   readonly #options: WatchHubOptions;
   readonly #projects = new Map<string, ProjectWatch>();
@@ -95,14 +95,14 @@ export class WatchHub {
    *
    * @throws UpstreamThrottledError - when so many tasks are watched already that there is no room for these.
    */
-  watch({ keys, parts, maxStalenessMs, sendsPhases, sees }: WatchRequest): WatchStream {
+  watch({ keys, parts, maxStalenessMs, ...reading }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
     const newTasks = this.#countNew(byText);
     if (newTasks > 0 && newTasks > this.#room) {
       throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
     }
     const projectNames = new Set(keys.map((key) => key.projectName));
-    const stream = this.#open(projectNames, byText.keys(), { sendsPhases, sees });
+    const stream = this.#open(projectNames, byText.keys(), reading);
     for (const projectName of projectNames) {
       const ofProject = [...byText.values()].filter((key) => key.projectName === projectName);
       this.#projectOf(projectName).join(stream, { parts, maxStalenessMs }, ofProject);
@@ -117,21 +117,14 @@ export class WatchHub {
    *
    * @throws UpstreamThrottledError - when so many projects are followed already that there is no room for this one.
    */
-  watchProject({
-    projectName,
-    filter = {},
-    parts,
-    maxStalenessMs,
-    sendsPhases,
-    sees,
-  }: WatchProjectRequest): WatchStream {
+  watchProject({ projectName, filter = {}, parts, maxStalenessMs, ...reading }: WatchProjectRequest): WatchStream {
     const isNew = this.#projects.get(projectName)?.isFollowedBy(filter) !== true;
     if (isNew && this.#followedProjects >= this.#options.maxFollowedProjects) {
       throw new UpstreamThrottledError("The gateway follows as many projects as it may.", {
         retryAfterMs: FULL_RETRY_MS,
       });
     }
-    const stream = this.#open([projectName], [], { isEndless: true, sendsPhases, sees });
+    const stream = this.#open([projectName], [], { ...reading, isEndless: true });
     this.#projectOf(projectName).joinAll(stream, { parts, maxStalenessMs }, filter);
     return stream;
   }

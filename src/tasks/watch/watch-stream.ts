@@ -7,6 +7,8 @@
  */
 
 import type { GatewayError } from "../../errors.js";
+import { Mailbox } from "../../mailbox.js";
+import type { AccessTarget, Right } from "../../access/principal.js";
 import { toKeyText, type TaskKey } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
 
@@ -30,6 +32,8 @@ const WHOLE_STREAM = "";
 const CAUGHT_UP = "caught up";
 const DELAYED = "delayed";
 
+const DONE = { done: true, value: undefined } as const;
+
 /** Equal for events of which a later one replaces an earlier one: the key text of their task. */
 export function keyTextOf(event: WatchEvent): string {
   switch (event.kind) {
@@ -44,6 +48,12 @@ export function keyTextOf(event: WatchEvent): string {
   }
 }
 
+/** What a stream lives by: one that is granted less than this ends. */
+export interface StreamNeeds {
+  readonly rights: readonly Right[];
+  readonly targets: readonly AccessTarget[];
+}
+
 /** How a stream is opened. */
 export interface WatchStreamOptions {
   /** Called once, when nothing more is to be pushed, for whatever reason; `openKeys` still has what was followed. */
@@ -54,14 +64,15 @@ export interface WatchStreamOptions {
   readonly sendsPhases?: boolean | undefined;
   /** Whether the reader may see a task as it is now; else it gets no event of it. @default it may see all */
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
+  /** What the reader must go on being granted. @default nothing */
+  readonly needs?: StreamNeeds | undefined;
   /** The snapshot of a task, where it is younger than the last event of it and shows no change. @default none is */
   readonly youngerThanSent?: (keyText: string) => TaskSnapshot | undefined;
 }
 
 /** The events of one subscriber. Ends after the last followed task has ended, or when the reader leaves. */
 export class WatchStream implements AsyncIterableIterator<WatchEvent> {
-  /** By key text, in the order in which a task first had news. */
-  readonly #pending = new Map<string, WatchEvent>();
+  readonly #mailbox = new Mailbox<string, WatchEvent>();
   readonly #open: Set<string>;
   /** The open ones that have had no event yet. */
   readonly #unsent: Set<string>;
@@ -85,6 +96,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** Whether it goes on when all its tasks have ended. */
   get isEndless(): boolean {
     return this.#isEndless;
+  }
+
+  /** What its reader must go on being granted. */
+  get needs(): StreamNeeds | undefined {
+    return this.#options.needs;
   }
 
   /** The key texts of the tasks whose last event has not come. */
@@ -118,7 +134,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   delay(error: GatewayError): void {
     if (!this.#options.sendsPhases || this.#phase === "closed" || this.#course === "delayed") return;
     this.#course = "delayed";
-    this.#pending.delete(CAUGHT_UP);
+    this.#mailbox.remove(CAUGHT_UP);
     this.#put(DELAYED, { kind: "delayed", error });
   }
 
@@ -128,15 +144,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#put(CAUGHT_UP, { kind: "caughtUp" });
   }
 
-  /** Gives an event to the reader, or keeps it in the place of an older one. What was unread as the first stays that. */
+  /** What was unread as the first stays that. */
   #put(keyText: string, event: WatchEvent): void {
-    if (this.#wake !== undefined) {
-      this.#settle({ done: false, value: event });
-      return;
-    }
-    const unread = this.#pending.get(keyText);
+    const unread = this.#mailbox.unread(keyText);
     const isFirst = unread?.kind === "snapshot" && unread.isFirst;
-    this.#pending.set(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
+    this.#mailbox.put(keyText, event.kind === "snapshot" && isFirst ? { ...event, isFirst } : event);
   }
 
   /** The newest snapshot of a task as a first event, where polls without a change have made it younger than the last sent. */
@@ -159,23 +171,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   close(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
-    this.#pending.clear();
-    this.#settle({ done: true, value: undefined });
+    this.#mailbox.readRest();
+    this.#settle(DONE);
     this.#leave();
   }
 
   async next(): Promise<IteratorResult<WatchEvent>> {
-    if (this.#phase === "closed") return { done: true, value: undefined };
-    const [first] = this.#pending;
-    if (first !== undefined) {
-      const [keyText, event] = first;
-      this.#pending.delete(keyText);
-      return { done: false, value: event };
-    }
-    if (this.#isOver) {
-      this.close();
-      return { done: true, value: undefined };
-    }
+    if (this.#isOver) this.close();
+    if (this.#phase === "closed") return DONE;
     return new Promise((resolve) => {
       // Two reads at once get the same answer: the transports read one at a time.
       const wakeOther = this.#wake;
@@ -183,12 +186,13 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
         wakeOther?.(result);
         resolve(result);
       };
+      this.#mailbox.read((value) => this.#settle({ done: false, value }));
     });
   }
 
   async return(): Promise<IteratorResult<WatchEvent>> {
     this.close();
-    return { done: true, value: undefined };
+    return DONE;
   }
 
   async throw(error: unknown): Promise<IteratorResult<WatchEvent>> {
@@ -202,7 +206,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
 
   /** Whether all has been read, and nothing more will come. */
   get #isOver(): boolean {
-    return this.#pending.size === 0 && this.#open.size === 0 && !this.#isEndless;
+    return this.#mailbox.isEmpty && this.#open.size === 0 && !this.#isEndless;
   }
 
   #leave(): void {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { schemaInputOf, toWireInput } from "../../../src/imm/wire/create-inputs.js";
 import { models, operations } from "../../../src/imm/operations/operations.js";
 import {
-  create,
+  creates,
   flag,
   inBody,
   inQuery,
@@ -23,25 +23,26 @@ import {
 } from "../../../src/imm/wire/wire.js";
 
 /** Has a parameter of each kind, in both places. */
-const operation = create({
-  action: "Probe",
-  taskType: "Probe",
-  description: "A probe.",
-  hasRequestDefinition: false,
-  request: {
-    ...inQuery({
-      Name: text("A text."),
-      Flag: flag("A boolean."),
-      Count: int32("An integer."),
-      List: texts("A list."),
-      TargetURI: text("A name with an acronym."),
-      Labels: map("Keys of the caller."),
-    }),
-    ...inBody({
-      Range: object("TimeRange", "An object."),
-      Marks: objects("TargetVideoFilterVideoWatermarks", "A list of objects, with a misspelled member."),
-      Note: text("A text."),
-    }),
+const { Probe: operation } = creates({
+  Probe: {
+    taskType: "Probe",
+    description: "A probe.",
+    hasRequestDefinition: false,
+    request: {
+      ...inQuery({
+        Name: text("A text."),
+        Flag: flag("A boolean."),
+        Count: int32("An integer."),
+        List: texts("A list."),
+        TargetURI: text("A name with an acronym."),
+        Labels: map("Keys of the caller."),
+      }),
+      ...inBody({
+        Range: object("TimeRange", "An object."),
+        Marks: objects("TargetVideoFilterVideoWatermarks", "A list of objects, with a misspelled member."),
+        Note: text("A text."),
+      }),
+    },
   },
 });
 

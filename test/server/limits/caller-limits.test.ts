@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { allowanceOf } from "../../../src/access/allowance.js";
-import { EVERYBODY, type CallAllowance, type Principal } from "../../../src/access/principal.js";
+import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../../src/access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../../src/errors.js";
 import { AddressLimits } from "../../../src/server/limits/address-limits.js";
-import { CallerLimits, type CallerLimitsOptions } from "../../../src/server/limits/caller-limits.js";
+import {
+  CallerLimits,
+  type CallerLimitsOptions,
+  type LimitedClient,
+} from "../../../src/server/limits/caller-limits.js";
 import { ManualClock } from "../../support/manual-clock.js";
 
 const ADDRESS = "192.0.2.1";
@@ -15,7 +19,7 @@ function principal(caller: string, ...allowances: readonly (CallAllowance | unde
 function limitsOf(options: Partial<CallerLimitsOptions> = {}): { limits: CallerLimits; clock: ManualClock } {
   const clock = new ManualClock();
   const none = { mutationsPerMinute: 0, maxStreamsPerCaller: 0, maxSocketsPerCaller: 0 };
-  return { clock, limits: new CallerLimits({ clock, allowance: () => undefined, ...none, ...options }) };
+  return { clock, limits: new CallerLimits({ clock, callsPerMinute: 0, callBurst: 200, ...none, ...options }) };
 }
 
 const calls = (count: number): { calls: number; mutations: number; isStream: boolean } => {
@@ -39,10 +43,10 @@ describe("the allowance of a principal", () => {
 });
 
 describe("the calls of a caller", () => {
-  const allowance = (): CallAllowance => ({ callsPerMinute: 60, burst: 10 });
+  const allowance = { callsPerMinute: 60, callBurst: 10 };
 
   it("are charged before, and given back where they were not made", () => {
-    const { limits } = limitsOf({ allowance });
+    const { limits } = limitsOf(allowance);
     const client = { principal: principal("a"), address: ADDRESS };
     const admission = limits.admit(client, calls(10));
     expect(() => limits.admit(client, calls(1))).toThrow(RateLimitedError);
@@ -53,11 +57,15 @@ describe("the calls of a caller", () => {
   });
 
   it("are each caller's own, and each address's of those who do not say who they are", () => {
-    const { limits } = limitsOf({ allowance });
+    const { limits } = limitsOf(allowance);
     for (const [client, other] of [
       [
         { principal: EVERYBODY, address: ADDRESS },
         { principal: EVERYBODY, address: "192.0.2.2" },
+      ],
+      [
+        { principal: principal(ANONYMOUS), address: "2001:db8::1" },
+        { principal: principal(ANONYMOUS), address: "2001:db8:0:1::1" },
       ],
       [
         { principal: principal("a"), address: ADDRESS },
@@ -77,7 +85,7 @@ describe("the calls of a caller", () => {
   });
 
   it("more than ever may be at once run when none are spent", async () => {
-    const { limits, clock } = limitsOf({ allowance });
+    const { limits, clock } = limitsOf(allowance);
     const client = { principal: principal("a"), address: ADDRESS };
     limits.admit(client, calls(1));
     expect(() => limits.admit(client, calls(25))).toThrow(expect.objectContaining({ retryAfterMs: 1_000 }));
@@ -86,21 +94,21 @@ describe("the calls of a caller", () => {
     expect(() => limits.admit(client, calls(1))).toThrow(expect.objectContaining({ retryAfterMs: 16_000 }));
   });
 
-  it("go by the rules as they are now", () => {
-    let ofAll: CallAllowance | undefined = { callsPerMinute: 60, burst: 1 };
-    const { limits } = limitsOf({ allowance: () => ofAll });
-    const client = { principal: principal("a"), address: ADDRESS };
-    limits.admit(client, calls(1));
-    expect(() => limits.admit(client, calls(1))).toThrow(RateLimitedError);
-    ofAll = undefined;
-    limits.admit(client, calls(1_000));
-    expect(() =>
-      limits.admit({ ...client, principal: principal("a", { callsPerMinute: 1, burst: 1 }) }, calls(1)),
-    ).toThrow(RateLimitedError);
+  it("go by the grants that it has now", () => {
+    const { limits } = limitsOf();
+    const as = (...allowances: readonly CallAllowance[]): LimitedClient => {
+      return { principal: principal("a", ...allowances), address: ADDRESS };
+    };
+    const small = { callsPerMinute: 60, burst: 1 };
+    limits.admit(as(small), calls(1));
+    expect(() => limits.admit(as(small), calls(1))).toThrow(RateLimitedError);
+    limits.admit(as(), calls(1_000));
+    limits.admit(as(small, { callsPerMinute: 61, burst: 5 }), calls(4));
+    expect(() => limits.admit(as(small), calls(1))).toThrow(RateLimitedError);
   });
 
   it("are not charged where a mutation, a stream or nothing is refused", () => {
-    const { limits } = limitsOf({ allowance, mutationsPerMinute: 1, maxStreamsPerCaller: 1 });
+    const { limits } = limitsOf({ ...allowance, mutationsPerMinute: 1, maxStreamsPerCaller: 1 });
     const client = { principal: principal("a"), address: ADDRESS };
     limits.admit(client, { calls: 0, mutations: 1, isStream: true });
     expect(() => limits.admit(client, { calls: 10, mutations: 1, isStream: false })).toThrow(/mutations a minute/);
@@ -109,7 +117,7 @@ describe("the calls of a caller", () => {
   });
 
   it("a stream that was refused its calls holds no place", () => {
-    const { limits } = limitsOf({ allowance, maxStreamsPerCaller: 1 });
+    const { limits } = limitsOf({ ...allowance, maxStreamsPerCaller: 1 });
     const client = { principal: principal("a"), address: ADDRESS };
     const admission = limits.admit(client, calls(10));
     expect(() => limits.admit(client, { ...calls(1), isStream: true })).toThrow(RateLimitedError);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { createAddressOf, toCounted } from "../../../src/server/limits/client-address.js";
+import { createAddressOf, networkOf, toAddress } from "../../../src/server/limits/client-address.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
 /** A request, as far as its address goes. */
@@ -22,7 +22,7 @@ describe("the address of a request", () => {
     ["a proxy that adds ports", ["loopback"], "127.0.0.1", "198.51.100.1:4711", "198.51.100.1"],
     ["a proxy that says no address", ["loopback"], "127.0.0.1", "unknown", "127.0.0.1"],
     ["a proxy that says nothing", ["loopback"], "127.0.0.1", " ", "127.0.0.1"],
-    ["a client of IPv6", ["loopback"], "::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["a client of IPv6", ["loopback"], "::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6"],
   ])("behind %s", (_what, trusted, peer, forwarded, address) => {
     expect(createAddressOf(trusted, new RecordingLogger())(from(peer, forwarded))).toBe(address);
   });
@@ -42,6 +42,12 @@ describe("the address of a request", () => {
     expect(logger.lines).toEqual([expect.stringContaining("TRUSTED_PROXIES")]);
   });
 });
+
+/** What a text is counted as. */
+function toCounted(text: string): string | null {
+  const address = toAddress(text);
+  return address === null ? null : networkOf(address);
+}
 
 describe("what is counted of an address", () => {
   it.each([

@@ -6,7 +6,7 @@ import { print, type FormattedExecutionResult } from "graphql";
 import { createClient } from "graphql-sse";
 import type { SubscribePayload } from "graphql-ws";
 import { createSchema } from "../../../src/schema/build-schema.js";
-import { EVERYBODY } from "../../../src/access/principal.js";
+import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
@@ -348,7 +348,7 @@ describe("the documents of the manifest", () => {
     // The cast: nothing is executed.
     const pipeline = new Pipeline({
       ...NO_LIMITS,
-      authenticate: () => EVERYBODY,
+      access: OPEN_ACCESS,
       schema,
       documents: checked,
       persisted,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { GraphQLError, OperationTypeNode, parse } from "graphql";
+import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { EVERYBODY } from "../../../src/access/principal.js";
 import { UnauthenticatedError } from "../../../src/errors.js";
 import {
@@ -27,28 +28,26 @@ const CLIENT: Client = {
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
   const persisted = { resolve: () => ({ kind: "sent" }) };
-  return new Pipeline({
-    ...NO_LIMITS,
-    authenticate: () => EVERYBODY,
-    persisted,
-    ...options,
-  } as unknown as PipelineOptions);
+  return new Pipeline({ ...NO_LIMITS, access: OPEN_ACCESS, persisted, ...options } as unknown as PipelineOptions);
 }
 
 describe("the pipeline", () => {
-  it.each(["authenticate", "persisted", "documents"])(
+  it.each(["access", "persisted", "documents"])(
     "rejects an operation where a part fails, and does not throw: %s",
     async (part) => {
-      const broken = { check: throws, resolve: throws };
-      const pipeline = pipelineOf({ documents: broken, [part]: part === "authenticate" ? throws : broken });
+      const broken = { check: throws, resolve: throws, authenticate: throws };
+      const pipeline = pipelineOf({ documents: broken, [part]: broken });
       expect(await pipeline.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({ kind: "rejected", ...FAILED });
     },
   );
 
   it("asks who it is before anything else, but not a socket that has said so", async () => {
     const pipeline = pipelineOf({
-      authenticate: async () => {
-        throw new UnauthenticatedError("Expected credentials.");
+      access: {
+        ...OPEN_ACCESS,
+        authenticate: async () => {
+          throw new UnauthenticatedError("Expected credentials.");
+        },
       },
       documents: { check: throws },
     });

@@ -10,6 +10,7 @@ import {
 } from "graphql";
 import type { Outcome } from "../../../src/server/subscription/result-stream.js";
 import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
+import { EVERYBODY } from "../../../src/access/principal.js";
 import { createExecutor } from "../../../src/server/operation/executor.js";
 import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
@@ -149,7 +150,7 @@ async function ask(
   variableValues: Record<string, unknown> | null = null,
   operationName: string | null = null,
 ): Promise<Outcome> {
-  return shared.subscribe({ schema, document: parse(text), text, variableValues, operationName });
+  return shared.subscribe({ schema, document: parse(text), text, variableValues, operationName, principal: EVERYBODY });
 }
 
 async function follow(...question: Parameters<typeof ask>): Promise<Reader> {

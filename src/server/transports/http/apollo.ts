@@ -2,7 +2,7 @@
  * Apollo Server as the transport of JSON over HTTP: it chooses the media type and writes the answer. The pipeline has run ahead of it, and hands it what was prepared as its context.
  *
  * Apollo would parse, validate, cache and execute by itself. Its document store is the pipeline's, so that it does none of the
- * first three, and the hook `responseForOperation` executes what was prepared.
+ * first three, the hook `responseForOperation` executes what was prepared, and it has no schema.
  */
 
 import { Readable } from "node:stream";
@@ -18,16 +18,11 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import {
-  GraphQLError,
-  OperationTypeNode,
-  parse,
-  type DocumentNode,
-  type ExecutionResult,
-  type GraphQLSchema,
-} from "graphql";
+import { GraphQLError, OperationTypeNode, buildSchema, parse, type DocumentNode, type ExecutionResult } from "graphql";
 import type { Logger } from "../../../log.js";
 import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { answerType, statusOf } from "../refusal.js";
@@ -37,7 +32,6 @@ export const GRAPHQL_PATH = "/graphql";
 
 /** What Apollo is made of. */
 export interface ApolloOptions {
-  readonly schema: GraphQLSchema;
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   /** Those of the explorers. */
@@ -51,14 +45,16 @@ export interface PreparedContext {
 
 /** For a document that is too large to be kept: Apollo would parse and validate it again. */
 const STAND_IN: DocumentNode = parse("{ __typename }");
+/** In the place of the schema, which Apollo would print and hash at each start and never use: it validates and executes nothing. */
+const NO_SCHEMA = buildSchema("type Query { unused: Boolean }", { assumeValidSDL: true });
 /** Characters of a SHA-256 in hexadecimal: how the keys of Apollo's document store end. */
 const HASH_LENGTH = 64;
 
 /** Builds the server; does not start it. */
 export function createApollo(options: ApolloOptions): ApolloServer<PreparedContext> {
-  const { schema, pipeline, logger, plugins } = options;
+  const { pipeline, logger, plugins } = options;
   return new ApolloServer<PreparedContext>({
-    schema,
+    schema: NO_SCHEMA,
     plugins: [
       // The default plugin hooks every field of every answer for cache hints that this schema does not have.
       ApolloServerPluginCacheControlDisabled(),
@@ -66,6 +62,9 @@ export function createApollo(options: ApolloOptions): ApolloServer<PreparedConte
       ApolloServerPluginInlineTraceDisabled(),
       // The page is shown before Apollo is asked.
       ApolloServerPluginLandingPageDisabled(),
+      // On by APOLLO_KEY and its like: the gateway reads no environment, and sends nothing to others.
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
       ...plugins,
       answerByPipeline(pipeline),
     ],

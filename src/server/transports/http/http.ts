@@ -8,7 +8,7 @@
 import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
-import type { GraphQLError, GraphQLSchema } from "graphql";
+import type { GraphQLError } from "graphql";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
@@ -41,7 +41,6 @@ const LARGE_LENGTH = 1_000_000;
 
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
-  readonly schema: GraphQLSchema;
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -19,7 +19,6 @@ import type { StreamedAnswers, Wire } from "./streamed-answers.js";
 export const STREAM_PATH = "/graphql/stream";
 const EVENT_STREAM = "text/event-stream";
 
-/** What the SSE transport is made of. */
 export interface SseTransportOptions {
   readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;

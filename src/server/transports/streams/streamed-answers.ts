@@ -32,13 +32,11 @@ export interface Wire {
   fail(error: GraphQLFormattedError): string;
 }
 
-/** What the answers need. */
 export interface StreamedAnswersOptions {
   readonly clock: Clock;
   readonly pipeline: Pipeline;
 }
 
-/** All streamed answers of one gateway. */
 export class StreamedAnswers {
   readonly #options: StreamedAnswersOptions;
   readonly #subscriptions = new Set<StreamedAnswer>();

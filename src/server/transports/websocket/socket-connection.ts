@@ -17,10 +17,11 @@ import type { Principal } from "../../../access/principal.js";
 import { RateLimitedError, toError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
+import { Mailbox } from "../../../mailbox.js";
 import type { CallerLimits } from "../../limits/caller-limits.js";
 import { SocketGuard, type SocketGuardOptions } from "./socket-guard.js";
 import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
-import { LatestReply, SocketWriter } from "./socket-writer.js";
+import { SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
 export interface SocketConnectionOptions extends SocketOperationOptions, SocketGuardOptions {
@@ -63,7 +64,8 @@ export class SocketConnection implements OperationSocket {
   readonly #operations = new Map<string, SocketOperation>();
   /** By the client's id: those that are not over. */
   readonly #open = new Map<string, SocketOperation>();
-  readonly #pongs: LatestReply<PingMessage["payload"]>;
+  /** What the client's pings bring, which goes back. */
+  readonly #payloads = new Mailbox<MessageType.Ping, PingMessage["payload"]>();
   #toProtocol: (text: string) => Promise<void> = async () => undefined;
   #lastInternalId = 0;
   #operationBytes = 0;
@@ -92,7 +94,7 @@ export class SocketConnection implements OperationSocket {
       isBusy: () => this.#open.size > 0,
       close: (code, reason) => this.close(code, reason),
     });
-    this.#pongs = new LatestReply((payload, onTaken) =>
+    this.#payloads.readEach((payload, onTaken) =>
       this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
     );
   }
@@ -112,11 +114,12 @@ export class SocketConnection implements OperationSocket {
       },
       this,
     );
-    const pongFrames = new LatestReply<Buffer>((data, onTaken) => this.writer.sendPong(data, onTaken));
+    const pingFrames = new Mailbox<"data", Buffer>();
+    pingFrames.readEach((data, onTaken) => this.writer.sendPong(data, onTaken));
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
-      if (this.#guard.admitMessage()) pongFrames.reply(data);
+      if (this.#guard.admitMessage()) pingFrames.put("data", data);
     });
     webSocket.on("pong", () => {
       this.#hasHeard = true;
@@ -192,7 +195,7 @@ export class SocketConnection implements OperationSocket {
       case MessageType.ConnectionInit:
         return void this.#handOver({ type: message.type });
       case MessageType.Ping:
-        return this.#pongs.reply(message.payload);
+        return this.#payloads.put(message.type, message.payload);
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:

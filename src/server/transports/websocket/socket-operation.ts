@@ -100,7 +100,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   /** The last message has been sent. */
   close(): void {
     this.#phase = "over";
-    this.#socket.writer.forget(this);
+    this.#socket.writer.postponed.remove(this);
     this.#results?.close();
   }
 
@@ -153,7 +153,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
 
   /** Apart from `#deliver`, whose loop would be slower for a closure in it. */
   #postpone(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
-    this.#socket.writer.postpone(this, () => this.#deliver(results, from, onTaken));
+    this.#socket.writer.postponed.put(this, () => this.#deliver(results, from, onTaken));
   }
 
   #toMessage(result: ExecutionResult): string {

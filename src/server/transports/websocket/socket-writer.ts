@@ -8,6 +8,7 @@
 
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
+import { Mailbox } from "../../../mailbox.js";
 
 /** What a writer is made of. */
 export interface SocketWriterOptions {
@@ -22,12 +23,12 @@ export interface SocketWriterOptions {
 
 /** Writes to one socket. */
 export class SocketWriter {
+  /** What is called when there is room again, each once, by whom it is for. */
+  readonly postponed = new Mailbox<object, () => void>();
   readonly #webSocket: WebSocket;
   readonly #connection: Socket;
   readonly #maxBufferBytes: number;
   readonly #onOverflow: () => void;
-  /** What goes on when the socket has drained, by whom it is for, in the order in which they came. */
-  readonly #postponed = new Map<object, () => void>();
   /** The longest message since nothing waited. */
   #longest = 0;
 
@@ -36,22 +37,14 @@ export class SocketWriter {
     this.#connection = connection;
     this.#maxBufferBytes = maxBufferBytes;
     this.#onOverflow = onOverflow;
-    connection.on("drain", () => this.#goOn());
+    connection.on("drain", () => {
+      while (this.hasRoom && !this.postponed.isEmpty) this.postponed.read((goOn) => goOn());
+    });
   }
 
   /** Whether subscriptions may write. If not, the connection will drain or close. */
   get hasRoom(): boolean {
     return this.#webSocket.bufferedAmount <= this.#maxBufferBytes / 4 || !this.#connection.writableNeedDrain;
-  }
-
-  /** Calls `goOn` once when there is room again. An `owner` waits for one thing at a time. */
-  postpone(owner: object, goOn: () => void): void {
-    this.#postponed.set(owner, goOn);
-  }
-
-  /** Forgets what was postponed. */
-  forget(owner: object): void {
-    this.#postponed.delete(owner);
   }
 
   /**
@@ -83,39 +76,5 @@ export class SocketWriter {
     if (connection.writableCorked > 0) return;
     connection.cork();
     queueMicrotask(() => connection.uncork());
-  }
-
-  #goOn(): void {
-    for (const [owner, goOn] of this.#postponed) {
-      if (!this.hasRoom) return;
-      this.#postponed.delete(owner);
-      goOn();
-    }
-  }
-}
-
-/** Replies of which a newer one replaces an older one that waits; at most one is on its way. */
-export class LatestReply<T> {
-  readonly #send: (reply: T, onTaken: () => void) => void;
-  #isBusy = false;
-  #waiting: { readonly reply: T } | undefined;
-
-  /** @param send - calls `onTaken` when the connection has let go of the reply. */
-  constructor(send: (reply: T, onTaken: () => void) => void) {
-    this.#send = send;
-  }
-
-  reply(reply: T): void {
-    if (this.#isBusy) {
-      this.#waiting = { reply };
-      return;
-    }
-    this.#isBusy = true;
-    this.#send(reply, () => {
-      this.#isBusy = false;
-      const next = this.#waiting;
-      this.#waiting = undefined;
-      if (next !== undefined) this.reply(next.reply);
-    });
   }
 }

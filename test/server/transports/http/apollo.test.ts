@@ -1,6 +1,6 @@
 import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
 import { describe, expect, it } from "@jest/globals";
-import { EVERYBODY } from "../../../../src/access/principal.js";
+import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
@@ -25,7 +25,7 @@ describe("a plugin of Apollo", () => {
       ...NO_LIMITS,
       schema,
       documents,
-      authenticate: () => EVERYBODY,
+      access: OPEN_ACCESS,
       persisted: { resolve: () => ({ kind: "sent" }) },
       execute: createExecutor({ maxResponseBytes: 1_000_000 }),
       createContext: () => ({ tally: new CallTally(), end: () => undefined }),
@@ -43,7 +43,7 @@ describe("a plugin of Apollo", () => {
         willSendResponse: async ({ response }) => void seen.push(response.body.kind),
       }),
     };
-    const apollo = createApollo({ schema, pipeline, logger: new RecordingLogger(), plugins: [plugin] });
+    const apollo = createApollo({ pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
     const client = {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
 import { UnauthenticatedError } from "../../../../src/errors.js";
+import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { EVERYBODY } from "../../../../src/access/principal.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { createFormatError } from "../../../../src/server/operation/format-error.js";
@@ -39,7 +40,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
   // The casts: what is left out is for the explorer and the limits of sockets.
   const pipeline = new Pipeline({
     ...NO_LIMITS,
-    authenticate: () => EVERYBODY,
+    access: OPEN_ACCESS,
     schema,
     documents,
     persisted: new PersistedOperations({
@@ -129,7 +130,7 @@ describe("a caller that does not show who it is", () => {
   const errors = [{ message, extensions: { code: "UNAUTHENTICATED" } }];
 
   it.each(["P", "S"] as const)("is refused with 401, by %s", async (name) => {
-    const url = await start({ authenticate });
+    const url = await start({ access: { ...OPEN_ACCESS, authenticate } });
     const path = name === "P" ? "/graphql" : "/graphql/stream";
     const response = await fetch(url + path, {
       method: "POST",
@@ -141,7 +142,9 @@ describe("a caller that does not show who it is", () => {
 
   it("has its socket closed with 4401, and may try again with another", async () => {
     let isKnown = false;
-    const url = await start({ authenticate: async () => (isKnown ? EVERYBODY : authenticate()) });
+    const url = await start({
+      access: { ...OPEN_ACCESS, authenticate: async () => (isKnown ? EVERYBODY : authenticate()) },
+    });
     const socket = await RawSocket.openSilently(url);
     socket.send({ type: "connection_init" });
     expect(await socket.closed).toBe(4_401);
@@ -154,9 +157,12 @@ describe("a caller that does not show who it is", () => {
   it("is asked once for a socket, not for each operation", async () => {
     let asked = 0;
     const url = await start({
-      authenticate: () => {
-        asked += 1;
-        return EVERYBODY;
+      access: {
+        ...OPEN_ACCESS,
+        authenticate: () => {
+          asked += 1;
+          return EVERYBODY;
+        },
       },
     });
     const socket = await RawSocket.open(url);
