@@ -57,7 +57,7 @@ export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
   const [head = "", tail = ""] = address.split("::");
   const [first, last] = [groupsOf(head), groupsOf(tail)];
-  const groups = [...first, ...new Array<string>(8 - first.length - last.length).fill("0"), ...last];
+  const groups = [...first, ...Array.from({ length: 8 - first.length - last.length }, () => "0"), ...last];
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
