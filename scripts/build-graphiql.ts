@@ -1,14 +1,18 @@
 /**
- * Makes GraphiQL one gzipped file beside the code that serves it: `npm run build` runs it. The page is the same for every
- * gateway; it loads what is one gateway's own, so that the package which renders it is needed here only.
+ * Makes GraphiQL one gzipped file beside the code that serves it, and the digest of its script: `npm run build` runs it. The
+ * page is the same for every gateway; it loads what is one gateway's own, so that the package which renders it is needed here
+ * only.
  */
 
+import { createHash } from "node:crypto";
 import { statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 // Compiled to dist/scripts/.
 const page = new URL("../src/server/transports/http/graphiql.html.gz", import.meta.url);
+/** What the page's policy knows its script by. */
+const digest = new URL("graphiql.digest", page);
 const source = new URL("../../scripts/build-graphiql.ts", import.meta.url);
 const RENDERER = "@graphql-yoga/render-graphiql";
 
@@ -33,5 +37,15 @@ async function render(): Promise<string> {
   return body + tail.replace(call, "YogaGraphiQL.renderYogaGraphiQL($1, graphiqlOptions);");
 }
 
+/** The one script that stands in the page, as a browser reads it. */
+function scriptOf(html: string): string {
+  const opening = "<script>";
+  return html.slice(html.indexOf(opening) + opening.length, html.lastIndexOf("</script>")).replaceAll("\r\n", "\n");
+}
+
 const renderer = fileURLToPath(import.meta.resolve(RENDERER));
-if (changedAt(page) < Math.max(changedAt(source), changedAt(renderer))) writeFileSync(page, gzipSync(await render()));
+if (changedAt(digest) < Math.max(changedAt(source), changedAt(renderer))) {
+  const html = await render();
+  writeFileSync(page, gzipSync(html));
+  writeFileSync(digest, `sha256-${createHash("sha256").update(scriptOf(html)).digest("base64")}`);
+}

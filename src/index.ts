@@ -1,6 +1,23 @@
 /** The library: every public name, one by one. The command is `cli.ts`. */
 
 export { createGateway } from "./server/gateway.js";
+export type { AccessParts } from "./server/gateway-access.js";
+export { AccessFile } from "./access/access-file.js";
+export type { AccessFileOptions } from "./access/access-file.js";
+export type {
+  AccessConfig,
+  ClaimGrantConfig,
+  GrantConfig,
+  Identity,
+  IssuerConfig,
+  KeySetConfig,
+  OwnConfig,
+  PublicKeyConfig,
+  TokenConfig,
+} from "./access/access-config.js";
+export type { AccessSource } from "./access/configured-access.js";
+export type { AuthenticateFunction } from "./access/function-access.js";
+export type { CallAllowance, Credentials, Right } from "./access/principal.js";
 export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";

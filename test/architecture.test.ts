@@ -56,14 +56,15 @@ const emulator = {
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
   [/^@alicloud\//, ["imm/wire/openapi-client.ts"]],
   [/^dataloader$/, ["tasks/read/task-loader.ts"]],
-  [/^lru-cache$/, ["tasks/", "server/operation/"]],
+  [/^lru-cache$/, ["access/", "tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
   [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
-  [/^(valibot|zod)$/, ["options/"]],
+  [/^(valibot|zod)$/, ["options/", "access/"]],
+  [/^(jose|yaml)$/, ["access/"]],
   [/^pure-rand(\/|$)/, ["emulator/"]],
   [/^(node:)?timers(\/|$)/, ["clock.ts"]],
   [/^(node:)?process$/, []],
@@ -85,7 +86,7 @@ const platform: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
-const mayReadWallClock = ["clock.ts", "emulator/", "tasks/create/task-starter.ts"];
+const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts"];
 
 /** A module name that only the run time knows gets around every other rule. */
 const mayImportByVariable = ["imm/wire/openapi-client.ts"];

@@ -81,7 +81,9 @@ describe("examples/follow.mjs", () => {
       stdout: "",
       stderr: `There is no gateway at this path of ${at}: it is /graphql.\n`,
     });
-    const narrow = await startGateway({ gateway: { host: "0.0.0.0", allowedHosts: ["api.example.com"] } });
+    const narrow = await startGateway({
+      gateway: { host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["api.example.com"] },
+    });
     const refusing = `ws://127.0.0.1:${narrow.port}/graphql`;
     expect(await new Run([script, "done", "FileCompression", "immtest", refusing]).finished).toEqual({
       code: 1,

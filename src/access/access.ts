@@ -6,9 +6,11 @@ import { EVERYBODY, type Authenticate, type Principal } from "./principal.js";
 export interface Access {
   readonly authenticate: Authenticate;
   /** The same caller by the rules as they are now; undefined when they let it in no more. */
-  renew(principal: Principal): Principal | undefined;
+  readonly renew: (principal: Principal) => Principal | undefined;
   /** Calls the listener whenever the rules have changed. Returns what ends that. */
   onChange(listener: () => void): () => void;
+  /** Begins to watch for changes, and to fetch what it needs. */
+  open(): void;
   /** Leaves no timer. */
   close(): void;
 }
@@ -18,5 +20,6 @@ export const OPEN_ACCESS: Access = {
   authenticate: () => EVERYBODY,
   renew: (principal) => principal,
   onChange: () => () => undefined,
+  open: () => undefined,
   close: () => undefined,
 };

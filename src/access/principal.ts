@@ -80,6 +80,12 @@ export interface AccessTarget extends Partial<TaskSigns> {
 export interface Credentials {
   /** `Authorization` of its request, or what its socket said in place of that; undefined where it said nothing. */
   readonly authorization: string | undefined;
+  /** Of the request, or of the handshake of its socket. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Where it is: an IP address, as `server/limits/client-address.ts` names it. */
+  readonly address: string;
+  /** How it came, for the log. */
+  readonly transport: "http" | "sse" | "websocket";
 }
 
 const views = new WeakMap<Principal, string>();

@@ -12,6 +12,7 @@ import { version, type CommandIo, type Environment, type Run } from "./command.j
 import { runEmulator } from "./emulator.js";
 import { printOrCheckSchema } from "./schema.js";
 import { serve, type ServeFlags } from "./serve.js";
+import { printToken } from "./token.js";
 
 /**
  * Runs what the arguments ask for.
@@ -76,6 +77,12 @@ function createProgram(environment: Environment, io: CommandIo): Command {
     .option("--federation-prefix <prefix>", "with --federation, what its root fields begin with")
     .option("--check <file>", "print nothing; fail when the file is not the schema")
     .action(action(printOrCheckSchema));
+
+  program
+    .command("token")
+    .description("Print a new random token, and its SHA-256 for the access file.")
+    .option("--name <text>", "what its caller is known by: token:<name>", "my-service")
+    .action(action(printToken));
   return program;
 }
 

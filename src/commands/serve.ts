@@ -3,6 +3,7 @@
  * things are.
  */
 
+import { AccessFile } from "../access/access-file.js";
 import { DEMO_PROJECT } from "../emulator/demo.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
@@ -27,12 +28,16 @@ export async function serve(flags: ServeFlags, environment: Environment, io: Com
   const stops: Stop[] = [];
   try {
     const opened = await openUpstream(upstream, clock, stops);
+    const { logger } = log;
+    const { accessFile } = options;
+    const access = accessFile === undefined ? undefined : await AccessFile.open(accessFile, { clock, logger });
     const gateway = createGateway({
       ...toGatewayOptions(options),
       region: upstream.region,
       openApi: opened.openApi,
       clock,
-      logger: log.logger,
+      logger,
+      access,
       example: EXAMPLE,
       persistedOperations: readManifest(options.persistedOperations),
       persistedOperationsSource: options.persistedOperations,

@@ -22,18 +22,16 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** Tabs and newlines, as in the documented samples of IMM. */
 function asStored(definition: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(definition, null, "\t");
+  return JSON.stringify({ ProjectName: DEMO_PROJECT, ...definition }, null, "\t");
 }
 
 const compression = asStored({
-  ProjectName: DEMO_PROJECT,
   CompressedFormat: "zip",
   Sources: [{ URI: "oss://examplebucket/reports/2026/", Mode: "prefix" }],
   TargetURI: "oss://examplebucket/archives/reports-2026.zip",
 });
 
 const conversion = asStored({
-  ProjectName: DEMO_PROJECT,
   Sources: [{ URI: "oss://examplebucket/videos/opening.mov" }],
   Targets: [
     {
@@ -116,7 +114,6 @@ export const demoTasks: readonly DemoTask[] = [
     durationMs: MINUTE_MS,
     startedAgoMs: 15 * MINUTE_MS,
     requestDefinition: asStored({
-      ProjectName: DEMO_PROJECT,
       SourceURI: "oss://examplebucket/archives/payroll.zip",
       TargetURI: "oss://examplebucket/payroll/",
       Password: "correct-horse-battery-staple",
@@ -129,7 +126,6 @@ export const demoTasks: readonly DemoTask[] = [
     durationMs: MINUTE_MS,
     startedAgoMs: 25 * MINUTE_MS,
     requestDefinition: asStored({
-      ProjectName: DEMO_PROJECT,
       CompressedFormat: "zip",
       Sources: [{ URI: "oss://partnerbucket/exports/", Mode: "prefix" }],
       TargetURI: "oss://examplebucket/archives/exports.zip",
@@ -182,7 +178,6 @@ export const demoTasks: readonly DemoTask[] = [
     durationMs: 35 * SECOND_MS,
     startedAgoMs: 20 * MINUTE_MS,
     requestDefinition: asStored({
-      ProjectName: DEMO_PROJECT,
       SourceURI: "oss://examplebucket/videos/beach.mp4",
     }),
     tags: { team: "video" },

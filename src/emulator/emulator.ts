@@ -181,20 +181,17 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
 type CheckedOption = "port" | "projects" | "maxClockSkewMs" | "maxRequestsPerSecond" | "timeScale";
 
-function checkOptions(options: Required<Pick<EmulatorOptions, CheckedOption>>): void {
-  const { port, projects, maxClockSkewMs, maxRequestsPerSecond, timeScale } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new ConfigurationError(`Expected \`port\` to be an integer from 0 to 65535, got \`${port}\``);
-  }
+function checkOptions({ projects, ...numbers }: Required<Pick<EmulatorOptions, CheckedOption>>): void {
+  const { port, maxClockSkewMs, maxRequestsPerSecond, timeScale } = numbers;
   if (projects.length === 0) throw new ConfigurationError("Expected `projects` to name at least one project, got none");
-  if (!(maxClockSkewMs >= 0)) {
-    throw new ConfigurationError(`Expected \`maxClockSkewMs\` to be 0 or more, got \`${maxClockSkewMs}\``);
-  }
-  if (!(maxRequestsPerSecond >= 1)) {
-    throw new ConfigurationError(`Expected \`maxRequestsPerSecond\` to be 1 or more, got \`${maxRequestsPerSecond}\``);
-  }
-  if (!(timeScale > 0 && timeScale < Infinity)) {
-    throw new ConfigurationError(`Expected \`timeScale\` to be above 0 and finite, got \`${timeScale}\``);
+  const checks = [
+    ["port", Number.isInteger(port) && port >= 0 && port <= 65_535, "an integer from 0 to 65535"],
+    ["maxClockSkewMs", maxClockSkewMs >= 0, "0 or more"],
+    ["maxRequestsPerSecond", maxRequestsPerSecond >= 1, "1 or more"],
+    ["timeScale", timeScale > 0 && timeScale < Infinity, "above 0 and finite"],
+  ] as const;
+  for (const [name, isRight, expected] of checks) {
+    if (!isRight) throw new ConfigurationError(`Expected \`${name}\` to be ${expected}, got \`${numbers[name]}\``);
   }
 }
 

@@ -139,13 +139,15 @@ export class ImmHttpServer {
           new Refusal(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
         );
       case "throttle":
-        return withRetryAfter(refuse(throttled()), failure?.retryAfterMs);
+        return refuse(throttled(), failure?.retryAfterMs);
       case "refuse":
         return refuse(new Refusal(400, failure?.code ?? "Forbidden.RAM", "The request was refused."));
       case "notJson":
         return { status: 200, headers: { "content-type": "text/html" }, body: "<html><body>It works!</body></html>" };
-      case "truncated":
-        return cutInHalf(this.#answer(request));
+      case "truncated": {
+        const { body, ...head } = this.#answer(request);
+        return { ...head, body: body.slice(0, Math.floor(body.length / 2)) };
+      }
       case "emptyBody":
         return { status: 200, headers: { "content-type": JSON_TYPE }, body: "" };
       default:
@@ -165,13 +167,15 @@ export class ImmHttpServer {
   }
 }
 
-function refuse({ status, code, message }: Refusal): Answer {
-  return jsonAnswer(status, {
+function refuse({ status, code, message }: Refusal, retryAfterMs?: number): Answer {
+  const answer = jsonAnswer(status, {
     HostId: "imm.emulator",
     Code: code,
     Message: message,
     Recommend: `https://api.aliyun.com/troubleshoot?q=${encodeURIComponent(code)}&product=imm`,
   });
+  if (retryAfterMs === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "x-acs-retry-after": String(retryAfterMs) } };
 }
 
 /** Answers a request whose head is longer than the limit, or no HTTP. The connection ends with it. */
@@ -224,13 +228,4 @@ function jsonAnswer(status: number, members: Readonly<Record<string, unknown>>):
     headers: { "content-type": JSON_TYPE, "x-acs-request-id": requestId },
     body: stringifyExact({ RequestId: requestId, ...members }),
   };
-}
-
-function withRetryAfter(answer: Answer, retryAfterMs: number | undefined): Answer {
-  if (retryAfterMs === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, "x-acs-retry-after": String(retryAfterMs) } };
-}
-
-function cutInHalf(answer: Answer): Answer {
-  return { ...answer, body: answer.body.slice(0, Math.floor(answer.body.length / 2)) };
 }

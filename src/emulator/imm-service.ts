@@ -16,7 +16,7 @@ import {
 } from "../imm/operations/operations.js";
 import { type LifePlanner, toNewTask } from "./created-tasks.js";
 import { toTaskQuery } from "./list-query.js";
-import { decodeParameters, type SentParameters, takeInPlace } from "./parameters.js";
+import { type DecodedParameters, decodeParameters, type SentParameters, takeInPlace } from "./parameters.js";
 import { Refusal, resourceNotFound, throttled } from "./refusal.js";
 import { eventIdOf, formatInstant, type Task, taskAt, type TaskState } from "./task-life.js";
 import { planTask } from "./task-plan.js";
@@ -167,11 +167,7 @@ export class ImmService {
 type ResultAction = keyof typeof resultOperations;
 
 /** The three names that find a task. */
-interface TaskName {
-  readonly ProjectName: string;
-  readonly TaskType: string;
-  readonly TaskId: string;
-}
+type TaskName = Omit<DecodedParameters<"GetTask">, "RequestDefinition">;
 
 function isAction(action: string): action is Action {
   return Object.hasOwn(operations, action);

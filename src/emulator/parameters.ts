@@ -7,12 +7,13 @@ import { assertNever } from "../errors.js";
 import {
   type Action,
   type BrokenRule,
-  describeRange,
+  describeShape,
   findBrokenRule,
   isGiven,
-  isInRange,
   isOssUri,
-  type Members,
+  isRightList,
+  isRightNumber,
+  isRightText,
   modelOf,
   type models,
   type Operation,
@@ -143,75 +144,56 @@ function parseText(row: Parameter, text: string): unknown {
 
 /** `value` if it is what `shape` says, closed words in the table's spelling. `name` is the parameter's, however deep. */
 function check(name: string, shape: Shape, value: unknown): unknown {
+  const given = withWord(shape, value);
   switch (shape.type) {
     case "string":
-      return checkText(name, shape, value);
+      if (!isRightText(shape, given)) break;
+      if (shape.isOssUri && isGiven(given) && !isOssUri(given)) throw invalidParameter(name, `expected ${OSS_URI}`);
+      return given;
     case "boolean":
-      if (typeof value !== "boolean") throw invalidParameter(name, "expected true or false");
+      if (typeof value !== "boolean") break;
       return value;
     case "integer":
     case "number":
-      return checkNumber(name, shape, value);
-    case "array":
-      return checkArray(name, shape, value);
+      if (!isRightNumber(shape, value)) break;
+      return withDigits(shape, value);
+    case "array": {
+      const { items } = shape;
+      if (!isRightList(shape, value)) break;
+      return value.map((item) => (items === undefined ? item : check(name, items, item)));
+    }
     case "map":
-      if (!isRecord(value)) throw invalidParameter(name, "expected an object");
+      if (!isRecord(value)) break;
       return value;
     case "object":
+      if (!isRecord(value)) break;
       return checkObject(name, shape, value);
     default:
       return assertNever(shape.type);
   }
+  throw invalidParameter(name, `expected ${describeShape(shape)}`);
 }
 
-function checkText(name: string, shape: Shape, value: unknown): string {
-  const { values = [], closed, maxBytes, maxLength } = shape;
-  if (typeof value !== "string") throw invalidParameter(name, "expected a string");
-  if (shape.isOssUri && isGiven(value) && !isOssUri(value)) throw invalidParameter(name, `expected ${OSS_URI}`);
-  if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
-    throw invalidParameter(name, `expected at most ${maxBytes} bytes`);
-  }
-  if (maxLength !== undefined && Array.from(value).length > maxLength) {
-    throw invalidParameter(name, `expected at most ${maxLength} characters`);
-  }
-  if (!closed) return value;
-  const word = values.map(String).find((candidate) => candidate.toLowerCase() === value.toLowerCase());
-  if (word === undefined) throw invalidParameter(name, `expected one of ${values.join(", ")}`);
-  return word;
+/** A word of a closed vocabulary as the table spells it; anything else as it is. */
+function withWord({ values = [], closed }: Shape, value: unknown): unknown {
+  if (!closed || typeof value !== "string") return value;
+  return values.map(String).find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;
 }
 
 /** The value as it was given: a number that has other digits than JavaScript's keeps them. */
-function checkNumber(name: string, shape: Shape, value: unknown): unknown {
-  const { type, range } = shape;
+function withDigits(shape: Shape, value: unknown): unknown {
   const number = readNumber(shape, value);
-  if (number === undefined) throw invalidParameter(name, `expected ${type === "integer" ? "an integer" : "a number"}`);
-  if (range !== undefined && !isInRange(range, number)) {
-    throw invalidParameter(name, `expected ${describeRange(range)}`);
-  }
-  return isExactNumber(value) && typeof number === "number" && type === "integer" ? number : value;
+  return isExactNumber(value) && typeof number === "number" && shape.type === "integer" ? number : value;
 }
 
-function checkArray(name: string, { items, maxItems }: Shape, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw invalidParameter(name, "expected an array");
-  if (maxItems !== undefined && value.length > maxItems) {
-    throw invalidParameter(name, `expected at most ${maxItems} items`);
-  }
-  return value.map((item: unknown) => (items === undefined ? item : check(name, items, item)));
-}
-
-function checkObject(name: string, shape: Shape, value: unknown): Readonly<Record<string, unknown>> {
-  if (!isRecord(value)) throw invalidParameter(name, "expected an object");
+function checkObject(name: string, shape: Shape, value: Readonly<Record<string, unknown>>): unknown {
   const { members, rules } = modelOf(shape);
-  const missing = requiredOf(members).find((member) => !isGiven(value[member]));
+  const missing = Object.keys(members).find((member) => members[member]?.required && !isGiven(value[member]));
   if (missing !== undefined) throw invalidParameter(name, `expected ${missing}`);
   const broken = findBrokenRule(rules, (member) => value[member]);
   if (broken !== undefined) throw invalidParameter(name, describeBroken(broken));
   const present = Object.entries(members).filter(([member]) => value[member] !== undefined && value[member] !== null);
   return Object.fromEntries(present.map(([member, row]) => [member, check(name, row, value[member])]));
-}
-
-function requiredOf(members: Members): readonly string[] {
-  return Object.keys(members).filter((name) => members[name]?.required);
 }
 
 function describeBroken({ fault, member, others }: BrokenRule): string {

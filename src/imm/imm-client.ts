@@ -109,13 +109,8 @@ export interface CreatedTask {
   readonly requestId: string | undefined;
 }
 
-/** Which task's outcome to read. */
-export interface GetResultRequest {
-  readonly projectName: string;
-  /** One of the types that have a result operation. */
-  readonly taskType: string;
-  readonly taskId: string;
-}
+/** Which task's outcome to read, of one of the types that have a result operation. */
+export type GetResultRequest = Omit<GetTaskRequest, "requestDefinition">;
 
 /**
  * What a result operation answers: the members of its row in the table, in the schema's spelling, the outcome among them.

@@ -10,7 +10,7 @@ export const listening = {
     port: integer({ min: 0, max: 65_535, default: 4_000, effect: "the port; 0 takes a free one" }),
     host: text({
       default: "127.0.0.1",
-      effect: "the address to listen on; 0.0.0.0 for all. The gateway does not authenticate its callers",
+      effect: "the address to listen on; 0.0.0.0 for all. One that other machines reach needs ACCESS_FILE",
     }),
     requestTimeoutMs: integer({
       min: 100,

@@ -8,6 +8,7 @@
 
 import * as v from "valibot";
 import { ConfigurationError } from "../errors.js";
+import { access } from "./access.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
 import { following } from "./following.js";
@@ -22,6 +23,7 @@ import { upstream } from "./upstream.js";
 
 const sections: readonly Section[] = [
   listening,
+  access,
   upstream,
   serving,
   limits,
@@ -34,6 +36,7 @@ const sections: readonly Section[] = [
 
 const gatewayRows = {
   ...listening.gateway,
+  ...access.gateway,
   ...upstream.gateway,
   ...serving.gateway,
   ...limits.gateway,
@@ -44,7 +47,7 @@ const gatewayRows = {
   ...calls.gateway,
 };
 
-const commandRows = { ...upstream.command, ...serving.command, ...documents.command };
+const commandRows = { ...access.command, ...upstream.command, ...serving.command, ...documents.command };
 
 /** Every option of `createGateway` that can be written as text, complete. */
 export type Options = ValuesOf<typeof gatewayRows>;

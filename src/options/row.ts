@@ -74,36 +74,29 @@ export interface Section {
 }
 
 /** A whole number. Names that end in `Ms` are milliseconds, in `Bytes` bytes; the rest are counts. */
-export function integer<D extends number | undefined>({
-  min,
-  max,
-  ...details
-}: Range & Details<number, D>): Option<number, D> {
-  const value = v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-  return {
-    ...details,
-    range: { min, max },
-    placeholder: "<integer>",
-    expected: `an integer from ${min} to ${max}`,
-    value,
-    text: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number), value),
-  };
+export function integer<D extends number | undefined>(details: Range & Details<number, D>): Option<number, D> {
+  return numeric("integer", /^\d+$/, v.pipe(v.number(), v.integer()), details);
 }
 
 /** A number, with a fraction or without. */
-export function number<D extends number | undefined>({
-  min,
-  max,
-  ...details
-}: Range & Details<number, D>): Option<number, D> {
-  const value = v.pipe(v.number(), v.minValue(min), v.maxValue(max));
+export function number<D extends number | undefined>(details: Range & Details<number, D>): Option<number, D> {
+  return numeric("number", /^\d+(\.\d+)?$/, v.number(), details);
+}
+
+function numeric<D extends number | undefined>(
+  word: "integer" | "number",
+  form: RegExp,
+  kind: v.GenericSchema<number>,
+  { min, max, ...details }: Range & Details<number, D>,
+): Option<number, D> {
+  const value = v.pipe(kind, v.minValue(min), v.maxValue(max));
   return {
     ...details,
     range: { min, max },
-    placeholder: "<number>",
-    expected: `a number from ${min} to ${max}`,
+    placeholder: `<${word}>`,
+    expected: `${word === "integer" ? "an" : "a"} ${word} from ${min} to ${max}`,
     value,
-    text: v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/), v.transform(Number), value),
+    text: v.pipe(v.string(), v.regex(form), v.transform(Number), value),
   };
 }
 
@@ -210,26 +203,19 @@ export function namePrefix<D extends string | undefined>(details: Details<string
   return { ...details, placeholder: "<prefix>", expected, value, text: value };
 }
 
+type ListKind = Pick<Kind<readonly string[]>, "expected" | "value" | "text">;
+
 /** Lists are arrays for a program, and have commas between their items as text. */
-function listOf(
-  item: v.GenericSchema<unknown, string>,
-  what: string,
-): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
+function listOf(item: v.GenericSchema<unknown, string>, what: string): ListKind {
   return toList(v.array(item), `a list of ${what}`);
 }
 
 /** A list that is left out rather than empty: an empty one would let no client do anything. */
-function listOfSome(
-  item: v.GenericSchema<unknown, string>,
-  what: string,
-): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
+function listOfSome(item: v.GenericSchema<unknown, string>, what: string): ListKind {
   return toList(v.pipe(v.array(item), v.nonEmpty()), `a list of one or more ${what}`);
 }
 
-function toList(
-  value: v.GenericSchema<unknown, string[]>,
-  expected: string,
-): Pick<Kind<readonly string[]>, "expected" | "value" | "text"> {
+function toList(value: v.GenericSchema<unknown, string[]>, expected: string): ListKind {
   const text = v.pipe(
     v.string(),
     v.transform((list): unknown => list.split(",").map((piece) => piece.trim())),

@@ -7,6 +7,8 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { OPEN_ACCESS, type Access } from "../access/access.js";
+import { createWhenExpired } from "../access/expiry.js";
+import { withRefusalLog } from "../access/refusal-log.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -29,13 +31,14 @@ import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/http/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http/http.js";
-import { createRefuseHost, isLoopback } from "./transports/hosts.js";
+import { createRefuseHost } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
 import { AddressLimits } from "./limits/address-limits.js";
 import { CallerLimits } from "./limits/caller-limits.js";
 import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
+import { createAccess, isThisMachine, mustAuthenticate, OPEN_TO_OTHERS, type AccessParts } from "./gateway-access.js";
 import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
@@ -66,7 +69,7 @@ export type GatewayOptions = Upstream &
     readonly persistedOperations?: OperationManifest | undefined;
     /** What errors call that manifest: the name of its file. @default "persistedOperations" */
     readonly persistedOperationsSource?: string | undefined;
-  };
+  } & AccessParts;
 
 /** A gateway that was started at most once. */
 export interface Gateway {
@@ -106,11 +109,6 @@ type Phase =
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
 
-/** Said at the start, since the gateway has no users of its own. */
-const OPEN_TO_OTHERS =
-  "Other machines can reach this gateway, and it asks no caller who it is: they can read every task that its account can, " +
-  "and start tasks unless READ_ONLY=true. Put it behind something that authenticates, or set HOST=127.0.0.1.";
-
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
 
@@ -132,16 +130,13 @@ class ApolloGateway implements Gateway {
   readonly #logger: Logger;
   readonly #client: GuardedImmClient;
   readonly #services: TaskServices;
-  readonly #access: Access = OPEN_ACCESS;
+  readonly #access: Access;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
     checkParts(given);
-    const { openApi, client, clock, logger, example, persistedOperations, persistedOperationsSource, ...others } = {
-      openApi: undefined,
-      client: undefined,
-      ...given,
-    };
+    const { openApi, client, clock, logger, example, ...rest } = { openApi: undefined, client: undefined, ...given };
+    const { persistedOperations, persistedOperationsSource, access, authenticate, ...others } = rest;
     const options = completeOptions(others, persistedOperations !== undefined);
     const source = persistedOperationsSource ?? MANIFEST;
     const { region } = options;
@@ -149,6 +144,11 @@ class ApolloGateway implements Gateway {
     this.#manifest = { documents: persistedOperations && toDocuments(persistedOperations, source), source };
     this.#clock = clock ?? systemClock;
     this.#logger = logger ?? silentLogger;
+    this.#access = createAccess(
+      { access, authenticate },
+      // Fetching keys takes the time of the network, also where the clock is moved by hand.
+      { clock: this.#clock, networkClock: systemClock, logger: this.#logger },
+    );
     const parts = { ...options, clock: this.#clock, logger: this.#logger };
     this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
       ...parts,
@@ -176,6 +176,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
+    await this.#refuseOtherMachines();
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
@@ -195,7 +196,10 @@ class ApolloGateway implements Gateway {
         maxAutomaticQueryBytes,
         checked: documents,
       }),
-      access: this.#access,
+      access: {
+        authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
+        renew: this.#access.renew,
+      },
       addressLimits,
       callerLimits,
       createContext: (caller) => this.#createContext(caller),
@@ -212,6 +216,7 @@ class ApolloGateway implements Gateway {
       addressOf: createAddressOf(this.#options.trustedProxies ?? [], this.#logger),
       logger: this.#logger,
       clock: this.#clock,
+      whenExpired: createWhenExpired(this.#access, this.#clock),
       allowsOrigin: createAllowsOrigin(origins),
       refuseHost: createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       isReady: () => this.#phase.name === "running",
@@ -233,8 +238,8 @@ class ApolloGateway implements Gateway {
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
-    const { address, port: openPort } = addressOf(http);
-    if (!isLoopback(address)) this.#logger.warn({ host }, OPEN_TO_OTHERS);
+    this.#access.open();
+    const { port: openPort } = addressOf(http);
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
   }
 
@@ -244,6 +249,7 @@ class ApolloGateway implements Gateway {
     switch (phase.name) {
       case "created":
         this.#phase = { name: "stopped", stopped: Promise.resolve() };
+        this.#access.close();
         this.#client.dispose();
         return;
       case "starting":
@@ -279,11 +285,20 @@ class ApolloGateway implements Gateway {
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
     this.#services.hub.dispose();
+    this.#access.close();
     await httpClosed;
     deadline.cancel();
     await apollo.stop();
     this.#client.dispose();
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
+  }
+
+  /** @throws ConfigurationError - where they could reach a gateway that asks no one who they are, and were not let in. */
+  async #refuseOtherMachines(): Promise<void> {
+    const { host, insecureNoAuth } = this.#options;
+    if (this.#access !== OPEN_ACCESS || (await isThisMachine(host))) return;
+    if (!insecureNoAuth) throw mustAuthenticate(host);
+    this.#logger.warn({ host }, OPEN_TO_OTHERS);
   }
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
@@ -321,6 +336,11 @@ const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value
   logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
   example: ["an object", (value) => typeof value === "object" && value !== null],
   persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],
+  access: [
+    "an object, as the access file has it, or an AccessFile",
+    (value) => typeof value === "object" && value !== null,
+  ],
+  authenticate: ["a function", (value) => typeof value === "function"],
   persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 

@@ -6,6 +6,7 @@ import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulato
 import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
 import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
 import { launchChromium } from "../support/chromium.js";
+import { eventually } from "../support/eventually.js";
 
 const KEY = `key: { projectName: "immtest", taskType: "FileCompression", taskId: "FileCompression-demo-running" }`;
 const example = {
@@ -24,6 +25,8 @@ let context: BrowserContext;
 let page: Page;
 /** What the page asked of any host but the gateway. */
 let outside: string[];
+/** What its policy kept the page from. */
+let violations: string[];
 
 beforeAll(async () => {
   browser = await launchChromium();
@@ -51,7 +54,12 @@ beforeEach(async () => {
   });
   ({ url } = await gateway.start());
   outside = [];
+  violations = [];
   context = await browser.newContext();
+  await context.exposeFunction("onViolation", (violation: string) => violations.push(violation));
+  await context.addInitScript(
+    `addEventListener("securitypolicyviolation", (event) => onViolation(event.violatedDirective + " " + event.blockedURI))`,
+  );
   // The network is off: whatever is not the gateway itself cannot be reached.
   await context.route(
     (target) => target.origin !== url,
@@ -70,6 +78,11 @@ afterEach(async () => {
   await emulator.close();
 }, TIMEOUT_MS);
 
+/** Waits until an expression is true in the page. Playwright's own way would need a policy that lets texts be run. */
+async function holds(expression: string): Promise<void> {
+  while ((await page.evaluate(expression)) !== true) await page.evaluate("new Promise(requestAnimationFrame)");
+}
+
 async function run(): Promise<void> {
   await page.getByRole("button", { name: /execute query/i }).click();
 }
@@ -87,6 +100,7 @@ describe("GraphiQL without a network", () => {
       expect(shown).toContain("progress");
       expect(shown).toContain("CompressedFormat");
       expect(outside.filter((target) => !target.startsWith("data:"))).toEqual([]);
+      expect(violations).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -99,7 +113,7 @@ describe("GraphiQL without a network", () => {
       const result = page.locator(".result-window");
       // GraphiQL takes over what another tab holds a moment after the click, and keeps it then: until that is there, the button
       // runs the operation of the tab before.
-      await page.waitForFunction('localStorage.getItem("graphiql:query")?.includes("Follow")');
+      await holds('localStorage.getItem("graphiql:query")?.includes("Follow")');
       await run();
       await result.getByText("taskProgress").waitFor({ timeout: TIMEOUT_MS });
       const first = await result.textContent();
@@ -107,6 +121,103 @@ describe("GraphiQL without a network", () => {
       expect(await result.textContent()).toMatch(/"progress":\s*100/);
       expect(first).toContain("RUNNING");
       expect(outside.filter((target) => !target.startsWith("data:"))).toEqual([]);
+      expect(violations).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "says what stands as Authorization among its headers in every request, and in the first message of every socket",
+    async () => {
+      const asked: (string | undefined)[] = [];
+      const said: string[] = [];
+      page.on("request", (request) => {
+        if (request.method() === "POST") asked.push(request.headers()["authorization"]);
+      });
+      page.on("websocket", (socket) => {
+        socket.on("framesent", ({ payload }) => {
+          if (String(payload).includes("connection_init")) said.push(String(payload));
+        });
+      });
+      await page.goto(`${url}/graphiql`);
+      await writeHeaders('{ "Authorization": "Bearer one" }');
+      await run();
+      const result = page.locator(".result-window");
+      await result.getByText("requestDefinition").waitFor({ timeout: TIMEOUT_MS });
+      expect(asked.at(-1)).toBe("Bearer one");
+
+      await page.getByRole("tab", { name: "Follow" }).click();
+      await holds('localStorage.getItem("graphiql:query")?.includes("Follow")');
+      await writeHeaders('{ "authorization": "Bearer two" }');
+      await run();
+      await result.getByText("SUCCEEDED").waitFor({ timeout: TIMEOUT_MS });
+      await writeHeaders("");
+      await run();
+      await eventually(() => said.length === 2);
+      expect(said.map((text) => JSON.parse(text).payload)).toEqual([{ authorization: "Bearer two" }, {}]);
+      expect(violations).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** Puts a text in the place of all that stands in the headers editor. */
+async function writeHeaders(text: string): Promise<void> {
+  await page.getByRole("button", { name: "Headers", exact: true }).click();
+  const editor = page.locator('.monaco-editor[data-uri$="request-headers.json"]');
+  await editor.click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
+  await page.keyboard.insertText(text);
+}
+
+/** In the place of Apollo's script: a frame of Apollo's, styles, and what its relay does for that frame. */
+const SANDBOX_SCRIPT = `
+  window.EmbeddedSandbox = class {
+    constructor({ target, initialEndpoint }) {
+      const frame = document.createElement("iframe");
+      frame.src = "https://sandbox.embed.apollographql.com/sandbox/explorer";
+      document.querySelector(target).append(frame);
+      const body = JSON.stringify({ query: "{ __typename }" });
+      const headers = { "content-type": "application/json", authorization: "Bearer one" };
+      fetch(initialEndpoint, { method: "POST", headers, body })
+        .then((response) => response.text())
+        .then((answer) => { document.title = answer; });
+      const socket = new WebSocket(initialEndpoint.replace("http", "ws"), "graphql-transport-ws");
+      socket.onopen = () => { document.body.dataset.socket = "open"; };
+    }
+  };`;
+
+describe("Apollo Sandbox", () => {
+  it(
+    "gets by its policy what it loads and asks for, and runs no script that was put into its page",
+    async () => {
+      const answers: Readonly<Record<string, { contentType: string; body: string }>> = {
+        "https://embeddable-sandbox.cdn.apollographql.com": { contentType: "text/javascript", body: SANDBOX_SCRIPT },
+        "https://sandbox.embed.apollographql.com": { contentType: "text/html", body: "<p>The frame of Sandbox" },
+        "https://fonts.googleapis.com": {
+          contentType: "text/css",
+          body: "@font-face { font-family: F; src: url(https://fonts.gstatic.com/f) } body { font-family: F }",
+        },
+      };
+      await context.route(
+        (target) => target.origin in answers,
+        async (route) => route.fulfill(answers[new URL(route.request().url()).origin] ?? {}),
+      );
+      await page.goto(`${url}/graphql`);
+      await page.frameLocator("iframe").getByText("The frame of Sandbox").waitFor();
+      await holds(`document.title.includes('"__typename":"Query"')`);
+      await holds('document.body.dataset.socket === "open"');
+      await eventually(() => outside.some((target) => target.includes("gstatic")));
+      expect(violations).toEqual([]);
+
+      await page.evaluate(`
+        const put = document.createElement("script");
+        put.textContent = "document.title = 'taken'";
+        document.body.append(put);`);
+      await eventually(() => violations.length > 0);
+      expect(violations).toContain("script-src-elem inline");
+      expect(await page.title()).not.toBe("taken");
     },
     TIMEOUT_MS,
   );

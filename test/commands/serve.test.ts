@@ -101,7 +101,7 @@ describe("serve", () => {
   });
 
   it("says in its log that nobody is asked who they are, where other machines can reach it", async () => {
-    const open = new CommandRun(["serve", "--port", "0"], { HOST: "0.0.0.0" });
+    const open = new CommandRun(["serve", "--port", "0"], { HOST: "0.0.0.0", INSECURE_NO_AUTH: "true" });
     await open.prints(/ serves (http:\/\/0\.0\.0\.0:\d+)\/graphql$/m);
     const local = new CommandRun(["serve", "--port", "0"], { HOST: "localhost" });
     await local.prints(/ serves (http:\/\/localhost:\d+)\/graphql$/m);
@@ -110,9 +110,19 @@ describe("serve", () => {
     expect(warnings).toHaveLength(1);
     expect(JSON.parse(warnings[0] ?? "")).toMatchObject({
       host: "0.0.0.0",
-      msg: expect.stringMatching(/asks no caller who it is.*authenticates, or set HOST=127\.0\.0\.1\.$/),
+      msg: expect.stringMatching(
+        /asks no caller who it is \(INSECURE_NO_AUTH\).*Let nothing reach it but what authenticates its callers\.$/,
+      ),
     });
     expect((await local.finished).stderr).not.toContain("who they are");
+  });
+
+  it("refuses to ask nobody who they are where other machines can reach it", async () => {
+    const { code, stdout, stderr } = await runCommand(["serve", "--port", "0"], { HOST: "0.0.0.0" });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^imm-graphql: Expected ACCESS_FILE .* HOST \(`host`\) 0\.0\.0\.0 .*INSECURE_NO_AUTH=true.*\.\n$/,
+    );
   });
 
   it("lets a flag win over its variable, and takes an empty variable for none", async () => {

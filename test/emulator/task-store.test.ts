@@ -35,7 +35,7 @@ function makeTask(n: number, startedAt: number, endsAt: number): Task {
   };
 }
 
-/** More tasks than are ever gathered, so that both ways of answering are taken. */
+/** More tasks than a page holds. */
 const tasks = Array.from({ length: 2_500 }, (_, n) => makeTask(n, (n * 31) % 9_000, 5_000 + ((n * 17) % 10_000)));
 
 /** Every third task is planned without an end and ended explicitly, which must come to the same. */
@@ -60,7 +60,7 @@ function readAll(store: TaskStore, query: TaskQuery): string[] {
   }
 }
 
-/** The same answer, made without any index. */
+/** The same answer, all at once. */
 function readNaively(query: TaskQuery): string[] {
   const places = tasks.filter((task) => matchesNaively(task, query)).map((task) => placeNaively(query.sort, task));
   const sorted = places.toSorted(comparePositions).map(({ taskId }) => taskId);
@@ -110,7 +110,7 @@ describe("TaskStore", () => {
     );
   });
 
-  it("keeps its indexes true when tasks end early and are forgotten", () => {
+  it("lists tasks as they stand when they have ended early or are forgotten", () => {
     const store = new TaskStore();
     for (const n of [1, 2, 3, 4, 5, 6]) store.add({ ...makeTask(n, n, Infinity), taskId: `t${n}` }, 0);
     const [third, fifth] = [store.find("t3", NOW), store.find("t5", NOW)];

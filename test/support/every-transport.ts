@@ -51,7 +51,7 @@ export const transports: Readonly<Record<"P" | "S" | "M" | "W", Send>> = {
     const [, part = ""] = /\r\n\r\n(\{"payload":.*?\})\r\n--graphql/s.exec(await response.text()) ?? [];
     return toOutcome(response.status, (JSON.parse(part) as { readonly payload: Result }).payload);
   },
-  W: async (url, json, headers) => sendBySocket(await RawSocket.open(url, headers), json),
+  W: async (url, json, headers) => sendBySocket(await RawSocket.open(url, undefined, headers), json),
 };
 
 /** Sends one operation over a socket that may have others. */

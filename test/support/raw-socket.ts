@@ -30,11 +30,11 @@ export class RawSocket {
     disposeAfterTest(() => webSocket.terminate());
   }
 
-  /** Opens a socket to the gateway at `url`, greeted and ready for operations. */
-  static async open(url: string, headers: Headers = {}): Promise<RawSocket> {
+  /** Opens a socket to the gateway at `url`, greeted, with these parameters if any, and ready for operations. */
+  static async open(url: string, connectionParams?: object, headers: Headers = {}): Promise<RawSocket> {
     const socket = await RawSocket.openSilently(url, headers);
     const greeted = new Promise((resolve) => socket.webSocket.once("message", resolve));
-    socket.send({ type: "connection_init" });
+    socket.send({ type: "connection_init", payload: connectionParams });
     await greeted;
     socket.webSocket.on("message", (data: Buffer) => socket.received.push(JSON.parse(data.toString())));
     return socket;

@@ -2,6 +2,7 @@
 
 import { choice, creates, double, inBody, inQuery, int64, model, object, objects, ossUri, text } from "./rows.js";
 import { credentialConfig, notification, projectName, seconds, tags, userData } from "./shared-members.js";
+import { streamsOut, VIDEO_CONTAINERS } from "./media-targets.js";
 import { effectMode, highlightMode, highlightType, musicMode } from "./vocabularies.js";
 
 const weight = int64("How often it is drawn, relative to the others.", { range: { min: 1, max: 100 }, default: 50 });
@@ -55,12 +56,11 @@ export const highlightModels = {
   CreateHighlightTaskRequestOutput: model("HighlightOutput", "What comes out.", {
     URI: ossUri("OSS URI of what is written.", { required: true, isOutput: true }),
     Container: text("The container; needed for the types `CONCAT` and `COMPOSE`.", {
-      values: ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"],
+      values: VIDEO_CONTAINERS,
     }),
     MaxDuration: double("Seconds that it lasts at most.", { schemaName: "maxDurationSeconds", atLeast: 0 }),
     Speed: double("Speed of playback, relative to the source.", { range: { min: 0.5, max: 1 }, default: 1 }),
-    Video: object("TargetVideo", "What becomes of the video; the first stream is copied when omitted."),
-    Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted."),
+    ...streamsOut,
     Segment: object("CreateHighlightTaskRequestOutputSegment", "Cuts it into segments."),
   }),
   CreateHighlightTaskRequestOutputSegment: model("HighlightSegment", "How what comes out is cut into segments.", {

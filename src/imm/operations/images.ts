@@ -25,22 +25,19 @@ import {
   watermarkStrength,
 } from "./vocabularies.js";
 
-const rotate = int64("Degrees to turn the image by.", {
-  values: [0, 90, 180, 270],
-  closed: true,
-  default: 0,
-  schemaName: "rotateDegrees",
-});
+const imageSource = {
+  URI: ossUri("OSS URI of the image.", { required: true }),
+  Rotate: int64("Degrees to turn the image by.", {
+    values: [0, 90, 180, 270],
+    closed: true,
+    default: 0,
+    schemaName: "rotateDegrees",
+  }),
+};
 
 export const imageModels = {
-  CreateImageSplicingTaskRequestSources: model("ImageSplicingSource", "One image of a splice.", {
-    URI: ossUri("OSS URI of the image.", { required: true }),
-    Rotate: rotate,
-  }),
-  CreateImageToPDFTaskRequestSources: model("ImageToPdfSource", "One image, hence one page.", {
-    URI: ossUri("OSS URI of the image.", { required: true }),
-    Rotate: rotate,
-  }),
+  CreateImageSplicingTaskRequestSources: model("ImageSplicingSource", "One image of a splice.", imageSource),
+  CreateImageToPDFTaskRequestSources: model("ImageToPdfSource", "One image, hence one page.", imageSource),
   OctreeOption: model("OctreeOption", "How an octree compresses a point cloud.", {
     LibraryName: text("The library that does it.", { values: ["pcl"], default: "pcl" }),
     OctreeResolution: double("Edge of the smallest cell, in the unit of the coordinates.", {

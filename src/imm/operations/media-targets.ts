@@ -84,14 +84,23 @@ const subtitleModels = {
   }),
 };
 
-const imageScaleType = text("How a frame gets its size.", { form: mediaScaleType });
 const startSeconds = seconds("start", "Where the first frame is taken, in seconds; the beginning when omitted.");
 const frameCount = int32("How many frames; up to the end of the video when 0 or omitted.", {
   schemaName: "count",
   atLeast: 0,
 });
-const frameWidth = double("Width; as the video when omitted.", { form: "length" });
-const frameHeight = double("Height; as the video when omitted.", { form: "length" });
+const frameChoice = {
+  Mode: text("How the frames are chosen."),
+  Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
+  StartTime: startSeconds,
+  Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
+  Number: frameCount,
+};
+const frameSize = {
+  Width: double("Width; as the video when omitted.", { form: "length" }),
+  Height: double("Height; as the video when omitted.", { form: "length" }),
+  ScaleType: text("How a frame gets its size.", { form: mediaScaleType }),
+};
 
 const imageModels = {
   TargetImage: model(
@@ -107,28 +116,18 @@ const imageModels = {
   TargetImageSnapshots: model("Snapshots", "Single frames, each written as an image.", {
     URI: ossUri("OSS URI that the images are written to.", { required: true, isOutput: true }),
     Format: text("Format of the images, such as `jpg` or `png`.", { required: true }),
-    Mode: text("How the frames are chosen."),
-    Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
-    StartTime: startSeconds,
-    Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
-    Number: frameCount,
-    Width: frameWidth,
-    Height: frameHeight,
-    ScaleType: imageScaleType,
+    ...frameChoice,
+    ...frameSize,
   }),
   TargetImageSprites: model("SpriteSheet", "Many small frames in one image.", {
     URI: ossUri("OSS URI that the image is written to.", { required: true, isOutput: true }),
     Format: text("Format of the image, such as `jpg` or `png`.", { required: true }),
-    Mode: text("How the frames are chosen."),
-    Threshold: int32("A threshold of the choice of frames; its meaning is not documented."),
-    StartTime: startSeconds,
-    Interval: double("Seconds between frames.", { schemaName: "intervalSeconds", atLeast: 0 }),
-    Number: frameCount,
+    ...frameChoice,
     TileWidth: int32("Frames in a row; 6 when omitted.", { schemaName: "columns", atLeast: 1 }),
     TileHeight: int32("Frames in a column; 6 when omitted.", { schemaName: "rows", atLeast: 1 }),
     ScaleWidth: float("Width of a frame.", { form: "length", schemaName: "frameWidth" }),
     ScaleHeight: float("Height of a frame.", { form: "length", schemaName: "frameHeight" }),
-    ScaleType: imageScaleType,
+    ScaleType: frameSize.ScaleType,
     Pad: int32("Space between frames; 2 when omitted.", { schemaName: "padding", atLeast: 0 }),
     Margin: int32("Space around all of them; 2 when omitted.", { atLeast: 0 }),
   }),
@@ -139,18 +138,18 @@ const imageModels = {
     Interval: double("Seconds between the frames that are taken.", { schemaName: "intervalSeconds", atLeast: 0 }),
     Number: frameCount,
     FrameRate: double("Frames a second when it is played.", { schemaName: "framesPerSecond", atLeast: 0 }),
-    Width: frameWidth,
-    Height: frameHeight,
-    ScaleType: imageScaleType,
+    ...frameSize,
   }),
 };
 
-const referPos = choice(referencePosition, "The corner of the picture that offsets count from.", {
-  default: "topleft",
-  schemaName: "referencePosition",
-});
-const dx = float("Offset to the side; 0 when omitted.", { form: "length" });
-const dy = float("Offset up or down; 0 when omitted.", { form: "length" });
+const position = {
+  ReferPos: choice(referencePosition, "The corner of the picture that offsets count from.", {
+    default: "topleft",
+    schemaName: "referencePosition",
+  }),
+  Dx: float("Offset to the side; 0 when omitted.", { form: "length" }),
+  Dy: float("Offset up or down; 0 when omitted.", { form: "length" }),
+};
 
 /** Faces and licence plates are hidden by the same settings. */
 function anonymization(what: string) {
@@ -250,9 +249,7 @@ const videoModels = {
   TargetVideoFilterVideoDelogos: model("BlurredArea", "A rectangle that is blurred for a while.", {
     StartTime: seconds("start", "When it begins, in seconds; with the video when omitted."),
     Duration: seconds("duration", "How many seconds it lasts; to the end when omitted."),
-    ReferPos: referPos,
-    Dx: dx,
-    Dy: dy,
+    ...position,
     Width: float("Width; all of it when omitted.", { form: "length" }),
     Height: float("Height; all of it when omitted.", { form: "length" }),
   }),
@@ -260,9 +257,11 @@ const videoModels = {
     Face: object("TargetVideoFilterVideoDesensitizationFace", "Hides faces."),
     LicensePlate: object("TargetVideoFilterVideoDesensitizationLicensePlate", "Hides licence plates."),
   }),
-  TargetVideoFilterVideoDesensitizationFace: model("FaceAnonymization", "Which faces are hidden.", {
-    ...anonymization("a face"),
-  }),
+  TargetVideoFilterVideoDesensitizationFace: model(
+    "FaceAnonymization",
+    "Which faces are hidden.",
+    anonymization("a face"),
+  ),
   TargetVideoFilterVideoDesensitizationLicensePlate: model(
     "LicensePlateAnonymization",
     "Which licence plates are hidden.",
@@ -275,9 +274,7 @@ const videoModels = {
       Type: choice(watermarkType, "Whether it is a text or an image.", { default: "text" }),
       StartTime: seconds("start", "When it appears, in seconds; with the video when omitted."),
       Duration: seconds("duration", "How many seconds it stays; to the end when omitted."),
-      ReferPos: referPos,
-      Dx: dx,
-      Dy: dy,
+      ...position,
       URI: ossUri("Image: OSS URI of the file, png or mov."),
       Width: float("Image: width; the file's own when omitted.", { form: "length" }),
       Height: float("Image: height; the file's own when omitted.", { form: "length" }),
@@ -318,5 +315,12 @@ const videoModels = {
     },
   ),
 };
+
+/** What comes out of media, converted or cut to highlights. */
+export const streamsOut = {
+  Video: object("TargetVideo", "What becomes of the video; the first stream is copied when omitted."),
+  Audio: object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted."),
+};
+export const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
 
 export const mediaTargetModels = { ...videoModels, ...audioModels, ...subtitleModels, ...imageModels };

@@ -16,9 +16,9 @@ import {
   text,
 } from "./rows.js";
 import { projectName, seconds, usual } from "./shared-members.js";
+import { streamsOut, VIDEO_CONTAINERS } from "./media-targets.js";
 import { alignMode } from "./vocabularies.js";
 
-const VIDEO_CONTAINERS = ["mp4", "mkv", "mov", "asf", "avi", "mxf", "ts", "flv"] as const;
 const AUDIO_CONTAINERS = ["mp3", "aac", "flac", "oga", "ac3", "opus"] as const;
 
 const streams = { type: "integer", format: "int32" } as const;
@@ -27,8 +27,6 @@ const speed = float("Speed of playback, relative to the source.", { range: { min
 const stripMetadata = flag("Whether titles and other metadata are dropped.", { default: false });
 const segmentDuration = seconds("duration", "Length of a segment in seconds.");
 const startNumber = int32("Number of the first segment; for hls.", { default: 0, atLeast: 0 });
-const video = object("TargetVideo", "What becomes of the video; the first stream is copied when omitted.");
-const audio = object("TargetAudio", "What becomes of the audio; the first stream is copied when omitted.");
 
 export const mediaModels = {
   CreateMediaConvertTaskRequestSources: model("MediaConvertSource", "One medium that goes in.", {
@@ -59,8 +57,7 @@ export const mediaModels = {
         isOutput: true,
       }),
       Container: text("The container.", { values: [...VIDEO_CONTAINERS, ...AUDIO_CONTAINERS] }),
-      Video: video,
-      Audio: audio,
+      ...streamsOut,
       Subtitle: object("TargetSubtitle", "What becomes of the subtitles; the first stream is copied when omitted."),
       Image: object("TargetImage", "Images to make of the video."),
       Segment: object("CreateMediaConvertTaskRequestTargetsSegment", "Cuts what comes out into segments."),
@@ -108,8 +105,7 @@ export const mediaModels = {
         needed: true,
       }),
       Container: text("The container.", { values: ["mp4", "ts"], needed: true }),
-      Video: video,
-      Audio: audio,
+      ...streamsOut,
       Subtitle: object("TargetSubtitle", "Subtitles to package; one variant is enough."),
       Segment: object("CreateMediaConvertTaskRequestTargetGroupsTargetsSegment", "How it is cut into segments."),
       Speed: speed,

@@ -25,11 +25,14 @@ import { taskReadModels, taskReads } from "./task-reads.js";
 export { capitalize, mutationNameOf, schemaNameOf, toCamelCase, typeNameOf, uncapitalize } from "./naming.js";
 export {
   describeRange,
+  describeShape,
   findBrokenRule,
   fitsInt32,
   isGiven,
-  isInRange,
   isOssUri,
+  isRightList,
+  isRightNumber,
+  isRightText,
   OSS_URI,
   readNumber,
   travelsAsJson,

@@ -1,7 +1,7 @@
 /** Reads what follows from the rows: how a value travels, numbers, ranges, URIs, and rules between members. Pure. */
 
 import { isExactNumber } from "../../json.js";
-import type { Range, Rule, Shape } from "./rows.js";
+import type { Member, Range, Rule, Shape } from "./rows.js";
 
 /** Whether a parameter of this shape travels as JSON text, with the wire's names. */
 export function travelsAsJson({ type }: Shape): boolean {
@@ -48,6 +48,61 @@ export function isInRange({ min, max, exclusiveMin, exclusiveMax }: Range, value
 export function describeRange({ min, max, exclusiveMin, exclusiveMax }: Range): string {
   if (!exclusiveMin && !exclusiveMax) return `from ${min} to ${max}`;
   return `${exclusiveMin ? "above" : "from"} ${min} and ${exclusiveMax ? "below" : "up to"} ${max}`;
+}
+
+/** Whether a value is a text of this shape, whatever it should be the name of. */
+export function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, value: unknown): value is string {
+  if (typeof value !== "string") return false;
+  return (
+    (!closed || values.includes(value)) &&
+    (maxBytes === undefined || Buffer.byteLength(value) <= maxBytes) &&
+    (maxLength === undefined || (value.length <= 2 * maxLength && Array.from(value).length <= maxLength))
+  );
+}
+
+/** Whether a value is a number of this shape. */
+export function isRightNumber(shape: Shape, value: unknown): boolean {
+  const { values = [], closed, range } = shape;
+  const number = readNumber(shape, value);
+  if (number === undefined || (range !== undefined && !isInRange(range, number))) return false;
+  return !closed || values.some((known) => known === number);
+}
+
+/** Whether a value is a list with no more items than it may have; the items are not looked at. */
+export function isRightList({ maxItems = Infinity }: Shape, value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length <= maxItems;
+}
+
+/** What a value of this shape is, in words. */
+export function describeShape(
+  shape: Shape & Pick<Member, "atLeast" | "required">,
+  isRequired: boolean | undefined = shape.required,
+): string {
+  const { type, values = [], closed, range, atLeast, maxBytes, maxLength, maxItems } = shape;
+  if (closed) return `one of ${values.join(", ")}`;
+  switch (type) {
+    case "string": {
+      const limits = [
+        ...(maxBytes === undefined ? [] : [`at most ${maxBytes} bytes`]),
+        ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
+      ];
+      return `a ${isRequired ? "non-empty " : ""}string${limits.length > 0 ? ` of ${limits.join(", ")}` : ""}`;
+    }
+    case "boolean":
+      return "true or false";
+    case "integer":
+    case "number":
+      return [
+        type === "integer" ? "an integer" : "a number",
+        ...(range === undefined ? [] : [describeRange(range)]),
+        ...(atLeast === undefined ? [] : [`of at least ${atLeast}`]),
+      ].join(" ");
+    case "array":
+      return `a ${isRequired ? "non-empty " : ""}list${maxItems === undefined ? "" : ` of at most ${maxItems} items`}`;
+    case "object":
+    case "map":
+      return "an object";
+  }
 }
 
 /** What `isOssUri` takes, in words. */

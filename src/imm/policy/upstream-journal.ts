@@ -11,16 +11,13 @@ import type { Logger } from "../../log.js";
 const LINE_INTERVAL_MS = 60_000;
 
 /** What is said of each kind of failure that is about IMM, and not about one request; by the error's code. */
-const TROUBLES: Partial<Record<ErrorCode, { readonly level: "warn" | "error"; readonly message: string }>> = {
-  UPSTREAM_UNAVAILABLE: { level: "warn", message: "IMM is not available." },
-  UPSTREAM_TIMEOUT: { level: "warn", message: "IMM does not answer in time." },
-  UPSTREAM_INVALID_RESPONSE: { level: "warn", message: "IMM's answers cannot be used." },
-  UPSTREAM_THROTTLED: { level: "warn", message: "IMM is throttling." },
-  UPSTREAM_MISCONFIGURED: {
-    level: "error",
-    message: "IMM cannot be asked with the gateway's credentials, clock or endpoint.",
-  },
-  FORBIDDEN: { level: "warn", message: "IMM denies the gateway's account an operation or a project." },
+const TROUBLES: Partial<Record<ErrorCode, string>> = {
+  UPSTREAM_UNAVAILABLE: "IMM is not available.",
+  UPSTREAM_TIMEOUT: "IMM does not answer in time.",
+  UPSTREAM_INVALID_RESPONSE: "IMM's answers cannot be used.",
+  UPSTREAM_THROTTLED: "IMM is throttling.",
+  UPSTREAM_MISCONFIGURED: "IMM cannot be asked with the gateway's credentials, clock or endpoint.",
+  FORBIDDEN: "IMM denies the gateway's account an operation or a project.",
 };
 
 /** A kind of trouble from its first failure on, until a minute has gone by without one. */
@@ -82,9 +79,11 @@ export class UpstreamJournal {
     const { failures } = trouble;
     trouble.lineTick = now;
     trouble.failures = 0;
-    this.#logger[said.level](
-      { code: error.code, failures, projectName, reason: error.message, imm: error.imm },
-      said.message,
+    const { code, message: reason, imm } = error;
+    // An operator has to act.
+    this.#logger[code === "UPSTREAM_MISCONFIGURED" ? "error" : "warn"](
+      { code, failures, projectName, reason, imm },
+      said,
     );
   }
 

@@ -7,11 +7,13 @@
 import { isRecord, isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
 import { toSchemaWord, type InputField, type InputStructure } from "./create-inputs.js";
 import {
-  describeRange,
+  describeShape,
   findBrokenRule,
   isGiven,
-  isInRange,
   isOssUri,
+  isRightList,
+  isRightNumber,
+  isRightText,
   OSS_URI,
   readNumber,
   type BrokenRule,
@@ -76,12 +78,8 @@ function toWireWord(value: unknown, field: InputField | undefined): unknown {
 function checkField({ member, isRequired, form, inner }: InputField, value: unknown, path: string): Violation | null {
   if (isRequired && !isGiven(value)) return { path, expected: describe(member, form, isRequired) };
   if (value === undefined || value === null) return null;
-  if (form !== undefined) return checkForm(form, member, value, path);
+  if (form !== undefined) return isOfForm(form, value) ? null : { path, expected: describeForm(form) };
   return inner === undefined ? checkValue(member, value, path) : checkInner(inner, member, value, path);
-}
-
-function checkForm(form: InputForm, member: Member, value: unknown, path: string): Violation | null {
-  return isOfForm(form, value) ? null : { path, expected: describe(member, form) };
 }
 
 function isOfForm(form: InputForm, value: unknown): boolean {
@@ -111,18 +109,14 @@ function isLength(value: unknown): boolean {
 
 function checkInner(inner: InputStructure, member: Member, value: unknown, path: string): Violation | null {
   if (member.type === "object") {
-    return isRecord(value) ? checkMembers(inner, value, `${path}.`) : { path, expected: describe(member) };
+    return isRecord(value) ? checkMembers(inner, value, `${path}.`) : { path, expected: describeShape(member) };
   }
-  if (!Array.isArray(value) || !hasRoom(member, value)) return { path, expected: describe(member) };
+  if (!isRightList(member, value)) return { path, expected: describeShape(member) };
   return firstOf(value, (item, index) =>
     isRecord(item)
       ? checkMembers(inner, item, `${path}[${index}].`)
       : { path: `${path}[${index}]`, expected: "an object" },
   );
-}
-
-function hasRoom({ maxItems = Infinity }: Shape, values: readonly unknown[]): boolean {
-  return values.length <= maxItems;
 }
 
 function firstOf(
@@ -139,76 +133,36 @@ function firstOf(
 function checkValue(shape: Shape & Pick<Member, "atLeast">, value: unknown, path: string): Violation | null {
   switch (shape.type) {
     case "string":
-      if (typeof value !== "string" || !isRightText(shape, value)) return { path, expected: describe(shape) };
+      if (!isRightText(shape, value)) break;
       return shape.isOssUri && !isOssUri(value) ? { path, expected: OSS_URI } : null;
     case "boolean":
-      return typeof value === "boolean" ? null : { path, expected: describe(shape) };
+      if (typeof value !== "boolean") break;
+      return null;
     case "integer":
     case "number":
-      return isRightNumber(shape, value) ? null : { path, expected: describe(shape) };
+      if (!isSensible(shape, value)) break;
+      return null;
     case "map":
     case "object":
-      if (!isRecord(value)) return { path, expected: describe(shape) };
+      if (!isRecord(value)) break;
       return isTooDeep(value) ? { path, expected: `nested at most ${MAX_JSON_DEPTH} deep` } : null;
     case "array": {
       const { items } = shape;
-      if (!Array.isArray(value) || !hasRoom(shape, value)) return { path, expected: describe(shape) };
+      if (!isRightList(shape, value)) break;
       return items === undefined ? null : firstOf(value, (item, index) => checkValue(items, item, `${path}[${index}]`));
     }
   }
+  return { path, expected: describeShape(shape) };
 }
 
-function isRightText({ values = [], closed, maxBytes, maxLength }: Shape, text: string): boolean {
-  return (
-    (!closed || values.includes(text)) &&
-    (maxBytes === undefined || Buffer.byteLength(text) <= maxBytes) &&
-    (maxLength === undefined || (text.length <= 2 * maxLength && Array.from(text).length <= maxLength))
-  );
+/** Where the documents give no range, inputs are held to what makes sense. */
+function isSensible(shape: Shape & Pick<Member, "atLeast">, value: unknown): boolean {
+  const { atLeast = -Infinity } = shape;
+  return isRightNumber(shape, value) && (readNumber(shape, value) ?? atLeast) >= atLeast;
 }
 
-function isRightNumber(shape: Shape & Pick<Member, "atLeast">, value: unknown): boolean {
-  const { values = [], closed, range, atLeast } = shape;
-  const number = readNumber(shape, value);
-  return (
-    number !== undefined &&
-    (range === undefined || isInRange(range, number)) &&
-    (atLeast === undefined || number >= atLeast) &&
-    (!closed || values.some((known) => known === number))
-  );
-}
-
-/** What a value of this shape is, in words. */
-function describe(
-  shape: Shape & Pick<Member, "atLeast" | "required">,
-  form?: InputForm,
-  isRequired: boolean | undefined = shape.required,
-): string {
-  if (form !== undefined) return describeForm(form);
-  const { type, values = [], closed, range, atLeast, maxBytes, maxLength, maxItems } = shape;
-  if (closed) return `one of ${values.join(", ")}`;
-  switch (type) {
-    case "string": {
-      const limits = [
-        ...(maxBytes === undefined ? [] : [`at most ${maxBytes} bytes`]),
-        ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
-      ];
-      return `a ${isRequired ? "non-empty " : ""}string${limits.length > 0 ? ` of ${limits.join(", ")}` : ""}`;
-    }
-    case "boolean":
-      return "true or false";
-    case "integer":
-    case "number":
-      return [
-        type === "integer" ? "an integer" : "a number",
-        ...(range === undefined ? [] : [describeRange(range)]),
-        ...(atLeast === undefined ? [] : [`of at least ${atLeast}`]),
-      ].join(" ");
-    case "array":
-      return `a ${isRequired ? "non-empty " : ""}list${maxItems === undefined ? "" : ` of at most ${maxItems} items`}`;
-    case "object":
-    case "map":
-      return "an object";
-  }
+function describe(member: Member, form: InputForm | undefined, isRequired?: boolean): string {
+  return form === undefined ? describeShape(member, isRequired) : describeForm(form);
 }
 
 function describeForm(form: InputForm): string {

@@ -60,8 +60,6 @@ export interface PipelineOptions extends CostLimits {
 export interface Client extends Credentials {
   /** Of the request, or of the handshake of its socket. */
   readonly headers: IncomingHttpHeaders;
-  /** Where it is, as `client-address.ts` names it. */
-  readonly address: string;
   /** False for a GET, which any page can cause: nothing is started by one. */
   readonly isPosted: boolean;
   /** Aborted when the client has gone or has lost interest. */
@@ -108,9 +106,6 @@ export interface ReadyOperation {
   readonly admission: Admission;
 }
 
-/** Where credentials come from, and what they are. */
-export type Login = Pick<Client, "authorization" | "address">;
-
 /** The pipeline of one gateway. */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -127,11 +122,11 @@ export class Pipeline {
    * @throws UnauthenticatedError - when it does not show who it is.
    * @throws RateLimitedError - when too many logins from its address have failed.
    */
-  async authenticate({ authorization, address }: Login): Promise<Principal> {
+  async authenticate(credentials: Credentials): Promise<Principal> {
     const { access, addressLimits } = this.#options;
     // Who says nothing has not tried.
-    if (authorization === undefined) return access.authenticate({ authorization });
-    return addressLimits.login(address, () => access.authenticate({ authorization }));
+    if (credentials.authorization === undefined) return access.authenticate(credentials);
+    return addressLimits.login(credentials.address, () => access.authenticate(credentials));
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */

@@ -55,10 +55,15 @@ function persistedQueryOf(extensions: unknown): unknown {
 }
 
 /** Where the operation comes from. */
-export function clientOf(request: FastifyRequest, reply: FastifyReply, addressOf: AddressOf): Client {
-  const { method, headers, raw } = request;
+export function clientOf(
+  { method, headers, raw }: FastifyRequest,
+  reply: FastifyReply,
+  transport: "http" | "sse",
+  addressOf: AddressOf,
+): Client {
   const { authorization } = headers;
-  return { authorization, headers, address: addressOf(raw), isPosted: method === "POST", signal: clientSignal(reply) };
+  const [address, isPosted] = [addressOf(raw), method === "POST"];
+  return { authorization, headers, address, transport, isPosted, signal: clientSignal(reply) };
 }
 
 /** Aborted when the connection is closed before the answer is out, or was closed before that began. */

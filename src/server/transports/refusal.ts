@@ -8,6 +8,7 @@ import type { GraphQLError, GraphQLFormattedError } from "graphql";
 import Negotiator from "negotiator";
 import type { RateLimitedError } from "../../errors.js";
 import { clip } from "../../options/refusal.js";
+import { SECURITY_HEADERS } from "./security-headers.js";
 
 /** The body of a refusal. */
 export interface Refusal {
@@ -70,6 +71,11 @@ export function statusOf(error: GraphQLError | undefined, formatted?: GraphQLFor
   return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
 }
 
+/** What a client is to show. @see RFC 6750, section 3 */
+function challengeOf({ authorization }: IncomingHttpHeaders): string {
+  return authorization === undefined ? "Bearer" : 'Bearer error="invalid_token"';
+}
+
 /** Answers an operation that is not executed. */
 export function sendUnexecuted(
   request: FastifyRequest,
@@ -80,6 +86,7 @@ export function sendUnexecuted(
   const formatted = errors.map(formatError);
   const status = statusOf(errors[0], formatted[0]);
   if (status === 405) reply.header("allow", "POST");
+  if (status === 401) reply.header("www-authenticate", challengeOf(request.headers));
   return sendErrors(request, reply, status, { errors: formatted });
 }
 
@@ -143,6 +150,7 @@ export function toBytes(refused: HttpRefusal, accept: string | undefined, header
     "Cache-Control: no-store",
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     ...headers,
   ];
   return `${lines.join("\r\n")}\r\n\r\n${body}`;

@@ -70,10 +70,7 @@ interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
 }
 
 export class TaskReader {
-  readonly #client: ImmClient;
-  readonly #clock: Clock;
-  readonly #taskMaxAgeMs: number;
-  readonly #maxCachedTasks: number;
+  readonly #options: TaskReaderOptions;
   readonly #snapshots: LRUCache<string, TaskSnapshot>;
   /** By key text, each for the parts that it brings. */
   readonly #flights = new SingleFlight<TaskSnapshot, TaskParts>();
@@ -84,15 +81,12 @@ export class TaskReader {
   /** How long the tasks that were seen to end had taken. */
   readonly typicalDurations = new TypicalDurations();
 
-  constructor({ client, clock, taskMaxAgeMs, maxCachedTasks }: TaskReaderOptions) {
-    this.#client = client;
-    this.#clock = clock;
-    this.#taskMaxAgeMs = taskMaxAgeMs;
-    this.#maxCachedTasks = maxCachedTasks;
-    this.#snapshots = new LRUCache({ max: maxCachedTasks });
+  constructor(options: TaskReaderOptions) {
+    this.#options = options;
+    this.#snapshots = new LRUCache({ max: options.maxCachedTasks });
     this.#sweeper = new TaskSweeper({
-      clock,
-      list: async (request, options, wanted) => this.#readPage(request, options, wanted),
+      clock: options.clock,
+      list: async (...page) => this.#readPage(...page),
     });
   }
 
@@ -140,8 +134,8 @@ export class TaskReader {
   }
 
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
-    const observed = momentOf(this.#clock);
-    const { tasks, requestId, nextToken } = await this.#client.listTasks(request, options);
+    const observed = momentOf(this.#options.clock);
+    const { tasks, requestId, nextToken } = await this.#options.client.listTasks(request, options);
     const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
     return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, wanted)), nextToken };
   }
@@ -233,8 +227,8 @@ export class TaskReader {
   }
 
   async #getTask(key: TaskKey, askedDefinition: boolean, options: CallOptions): Promise<TaskSnapshot> {
-    const observed = momentOf(this.#clock);
-    const task = await this.#client
+    const observed = momentOf(this.#options.clock);
+    const task = await this.#options.client
       .getTask({ ...key, requestDefinition: askedDefinition }, options)
       .catch((thrown: unknown) => {
         throw withTaskTypeHint(thrown, key.taskType);
@@ -244,7 +238,7 @@ export class TaskReader {
 
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #keepListed(snapshot: TaskSnapshot, wanted: ReadonlySet<string>): TaskSnapshot {
-    const isRoomy = this.#snapshots.size * 2 < this.#maxCachedTasks;
+    const isRoomy = this.#snapshots.size * 2 < this.#options.maxCachedTasks;
     const keyText = toKeyText(snapshot.key);
     if (wanted.has(keyText) || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
     this.#notify(keyText, snapshot);
@@ -278,8 +272,8 @@ export class TaskReader {
     return known !== undefined && satisfies(known, question.parts, question.notBefore) ? known : undefined;
   }
 
-  #toQuestion({ key, parts, snapshot, maxAgeMs = this.#taskMaxAgeMs }: ReadRequest): Question {
-    return { key, parts, snapshot, keyText: toKeyText(key), notBefore: this.#clock.tick() - maxAgeMs };
+  #toQuestion({ key, parts, snapshot, maxAgeMs = this.#options.taskMaxAgeMs }: ReadRequest): Question {
+    return { key, parts, snapshot, keyText: toKeyText(key), notBefore: this.#options.clock.tick() - maxAgeMs };
   }
 }
 

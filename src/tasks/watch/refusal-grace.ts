@@ -23,15 +23,12 @@ const REFUSALS = [UpstreamMisconfiguredError, ForbiddenError, UpstreamRejectedEr
  * @param hasAnswered - whether IMM has answered the same question within the grace.
  */
 export function mayPass(error: Error, hasAnswered: boolean): boolean {
-  return isRetryable(error) || (hasAnswered && REFUSALS.some((kind) => error instanceof kind));
+  if (error instanceof GatewayError && error.retryable) return true;
+  return hasAnswered && REFUSALS.some((kind) => error instanceof kind);
 }
 
 /** Milliseconds to wait at least: what IMM asks for, or the longest interval after a refusal. Undefined where nothing does. */
 export function retryAfterMs(error: Error, { maxPollIntervalMs }: PollRate): number | undefined {
   if (!(error instanceof GatewayError)) return undefined;
   return error.retryAfterMs ?? (error.retryable ? undefined : maxPollIntervalMs);
-}
-
-function isRetryable(error: Error): boolean {
-  return error instanceof GatewayError && error.retryable;
 }

@@ -30,15 +30,11 @@ export interface WaitRequest {
 }
 
 export class TaskWaiter {
-  readonly #hub: WatchHub;
-  readonly #clock: Clock;
-  readonly #maxWaits: number;
+  readonly #options: TaskWaiterOptions;
   #waits = 0;
 
-  constructor({ hub, clock, maxWaitingOperations }: TaskWaiterOptions) {
-    this.#hub = hub;
-    this.#clock = clock;
-    this.#maxWaits = maxWaitingOperations;
+  constructor(options: TaskWaiterOptions) {
+    this.#options = options;
   }
 
   /**
@@ -51,12 +47,12 @@ export class TaskWaiter {
   async wait({ key, parts, timeoutMs, signal }: WaitRequest): Promise<TaskSnapshot> {
     // A client that has gone before the wait began is not heard of again.
     if (signal.aborted) throw noAnswer();
-    if (this.#waits >= this.#maxWaits) {
+    if (this.#waits >= this.#options.maxWaitingOperations) {
       throw new UpstreamThrottledError("As many operations wait for tasks as may.", { retryAfterMs: FULL_RETRY_MS });
     }
-    const stream = this.#hub.watch({ keys: [key], parts });
+    const stream = this.#options.hub.watch({ keys: [key], parts });
     const close = (): void => stream.close();
-    const timer = this.#clock.setTimer(timeoutMs, close);
+    const timer = this.#options.clock.setTimer(timeoutMs, close);
     // Every wait of the operation listens; their number is bounded by its loader.
     setMaxListeners(0, signal);
     signal.addEventListener("abort", close);

@@ -72,13 +72,13 @@ describe("requests a minute", () => {
 
   it("hold for handshakes too, and not for probes", async () => {
     const { url } = await start({ requestsPerMinute: 2 });
-    await RawSocket.open(url, ANA);
+    await RawSocket.open(url, undefined, ANA);
     for (const path of ["/healthz", "/readyz", "/healthz"]) expect((await ask(url, ANA, path)).status).toBe(200);
     expect((await ask(url, ANA)).status).toBe(200);
     const refused = await shakeHands(url, ANA);
     expect(refused).toMatchObject({ status: 429, headers: { "retry-after": "30" } });
     expect(JSON.parse(refused.body)).toEqual(TOO_MANY_REQUESTS);
-    await RawSocket.open(url, BEN);
+    await RawSocket.open(url, undefined, BEN);
   });
 
   it("are those of the proxy where it is not trusted, which the log says", async () => {
@@ -95,15 +95,15 @@ describe("requests a minute", () => {
 describe("sockets at once", () => {
   it("from one address are bounded at the handshake, and one that is closed makes room", async () => {
     const { url } = await start({ maxSocketsPerAddress: 2 });
-    const [first] = [await RawSocket.open(url, ANA), await RawSocket.openSilently(url, ANA)];
+    const [first] = [await RawSocket.open(url, undefined, ANA), await RawSocket.openSilently(url, ANA)];
     const refused = await shakeHands(url, ANA);
     expect(refused.status).toBe(429);
     expect(refused.headers["retry-after"]).toBeUndefined();
     expect(JSON.parse(refused.body)).toMatchObject({ errors: [{ extensions: { code: "RATE_LIMITED" } }] });
-    const ben = await RawSocket.open(url, BEN);
+    const ben = await RawSocket.open(url, undefined, BEN);
     first.webSocket.close();
     await first.closed;
-    await RawSocket.open(url, ANA);
+    await RawSocket.open(url, undefined, ANA);
     expect(await sendBySocket(ben, JSON.stringify({ query: HELLO }))).toMatchObject({ errors: [] });
   });
 
@@ -111,16 +111,16 @@ describe("sockets at once", () => {
     const { url } = await start({ maxSocketsPerAddress: 1 });
     for (const _ of [1, 2])
       expect((await shakeHands(url, { ...ANA, origin: "https://elsewhere.example" })).status).toBe(403);
-    await RawSocket.open(url, ANA);
+    await RawSocket.open(url, undefined, ANA);
   });
 
   it("of one caller are bounded when it is known; a client comes again until there is room", async () => {
     const { url } = await start({ maxSocketsPerCaller: 1 });
-    const first = await RawSocket.open(url, ANA);
+    const first = await RawSocket.open(url, undefined, ANA);
     const second = await RawSocket.openSilently(url, ANA);
     second.send({ type: "connection_init" });
     expect(await second.closed).toBe(1_013);
-    await RawSocket.open(url, BEN);
+    await RawSocket.open(url, undefined, BEN);
     const codes: number[] = [];
     class FromAna extends WebSocket {
       constructor(address: string, protocol: string) {
@@ -151,7 +151,7 @@ describe("messages a second", () => {
     ["operations", (socket) => socket.send(subscribeMessage(String(Math.random()), HELLO))],
   ])("of one socket are bounded, with ten times as many at once: %s", async (_what, sendOne) => {
     const { url } = await start({ maxSocketMessagesPerSecond: 2 });
-    const [socket, neighbour] = [await RawSocket.open(url, ANA), await RawSocket.open(url, ANA)];
+    const [socket, neighbour] = [await RawSocket.open(url, undefined, ANA), await RawSocket.open(url, undefined, ANA)];
     // Its greeting was one.
     for (let message = 0; message < 19; message += 1) sendOne(socket);
     expect(await sendBySocket(neighbour, JSON.stringify({ query: HELLO }))).toMatchObject({ errors: [] });

@@ -122,7 +122,7 @@ const subscribes: Readonly<Record<"S" | "M" | "W", Subscribe>> = {
   S: async (url, headers) => byHttp(`${url}/graphql/stream`, "text/event-stream", headers),
   M: async (url, headers) => byHttp(`${url}/graphql`, MULTIPART, headers),
   W: async (url, headers) => {
-    const socket = await RawSocket.open(url, headers);
+    const socket = await RawSocket.open(url, undefined, headers);
     const first = await sendBySocket(socket, JSON.stringify({ query: FOLLOW }));
     return { first, leave: () => socket.webSocket.close() };
   },

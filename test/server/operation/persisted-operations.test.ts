@@ -11,6 +11,7 @@ import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pi
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
 import { NO_BOUNDS, NO_LIMITS } from "../../support/no-limits.js";
+import { NOBODY } from "../../support/nobody.js";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
 import { keyArguments, query, type QueryError } from "../../support/query.js";
@@ -355,13 +356,7 @@ describe("the documents of the manifest", () => {
       maxOperationCost: 100,
       createContext: () => ({}),
     } as unknown as PipelineOptions);
-    const client = {
-      authorization: undefined,
-      headers: {},
-      address: "192.0.2.1",
-      isPosted: true,
-      signal: new AbortController().signal,
-    };
+    const client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
     const preparations = await Promise.all([1, 2].map(async () => pipeline.prepare({ query: LOOK }, client)));
     const documents = preparations.map((preparation) => preparation.kind === "ready" && preparation.args.document);
     expect(documents[0]).toBe(checked.check(LOOK).document);

@@ -12,18 +12,13 @@ import {
 import type { Admission } from "../../../src/server/limits/caller-limits.js";
 import { CallTally } from "../../../src/tasks/call-tally.js";
 import { NO_LIMITS } from "../../support/no-limits.js";
+import { NOBODY } from "../../support/nobody.js";
 
 const throws = (): never => {
   throw new Error("odd");
 };
 const FAILED = { errors: [{ originalError: { message: "odd" } }] };
-const CLIENT: Client = {
-  authorization: undefined,
-  headers: {},
-  address: "192.0.2.1",
-  isPosted: true,
-  signal: new AbortController().signal,
-};
+const CLIENT: Client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
 
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {

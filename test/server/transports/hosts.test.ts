@@ -35,22 +35,26 @@ describe("the Host of a request", () => {
       { ...PRODUCTION, allowedHosts: ["API.example.com", "[2001:db8::1]"] },
       ["api.example.com", "Api.Example.com:8443", "[2001:db8::1]:80", "localhost"],
     ],
-    ["any, on all addresses", { ...PRODUCTION, host: "0.0.0.0" }, ["evil.example", "10.0.0.1:80"]],
+    [
+      "any, on all addresses",
+      { ...PRODUCTION, host: "0.0.0.0", insecureNoAuth: true },
+      ["evil.example", "10.0.0.1:80"],
+    ],
     ["any, where every name is allowed", { ...PRODUCTION, allowedHosts: ["*"] }, ["evil.example", "10.0.0.1:80"]],
     [
       "any, on all addresses, where every name is allowed",
-      { ...PRODUCTION, host: "0.0.0.0", allowedHosts: ["api.example.com", "*"] },
+      { ...PRODUCTION, host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["api.example.com", "*"] },
       ["evil.example", "api.example.com"],
     ],
     [
       "one that is allowed as DNS writes it, with a dot at its end",
-      { ...PRODUCTION, host: "0.0.0.0", allowedHosts: ["api.example.com."] },
+      { ...PRODUCTION, host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["api.example.com."] },
       ["api.example.com", "api.example.com.:80"],
     ],
-    ["any, on all addresses of both kinds", { ...PRODUCTION, host: "::" }, ["evil.example"]],
+    ["any, on all addresses of both kinds", { ...PRODUCTION, host: "::", insecureNoAuth: true }, ["evil.example"]],
     [
       "one that is allowed, on all addresses",
-      { ...PRODUCTION, host: "0.0.0.0", allowedHosts: ["api.example.com"] },
+      { ...PRODUCTION, host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["api.example.com"] },
       ["api.example.com:80"],
     ],
   ])("is let in: %s", async (_what, gateway, hosts) => {
@@ -69,7 +73,11 @@ describe("the Host of a request", () => {
     ["in development", { explorer: true }, ["evil.example"]],
     ["for pages of any origin", { corsOrigins: ["*"] }, ["evil.example"]],
     ["beside others", { allowedHosts: ["api.example.com"] }, ["evil.example", "sub.api.example.com"]],
-    ["on all addresses", { host: "0.0.0.0", allowedHosts: ["api.example.com"] }, ["evil.example", "localhost"]],
+    [
+      "on all addresses",
+      { host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["api.example.com"] },
+      ["evil.example", "localhost"],
+    ],
   ])("is refused when it is another's: %s", async (_what, gateway, hosts) => {
     const { url } = await startGateway({ gateway });
     for (const host of hosts) {
@@ -102,7 +110,7 @@ describe("the Host of a request", () => {
     [""],
   ])("is refused when it is no name: %j", async (host) => {
     for (const address of ["127.0.0.1", "0.0.0.0"]) {
-      const { url } = await startGateway({ gateway: { host: address } });
+      const { url } = await startGateway({ gateway: { host: address, insecureNoAuth: true } });
       const answer = await ask(url, [host]);
       expect(answer.status).toBe(400);
       expect(messageOf(answer)).toMatch("Host header");

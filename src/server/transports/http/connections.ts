@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { refusal, refusalOf, refusalType, toBytes, type HttpRefusal } from "../refusal.js";
+import { SECURITY_HEADERS } from "../security-headers.js";
 
 /**
  * Browsers, and clients that lost a stream, open connections in advance. Node takes one that has not carried a request
@@ -33,7 +34,7 @@ export function refuseExpectations({ server }: FastifyInstance): void {
   server.on("checkExpectation", ({ headers: { accept } }: IncomingMessage, response: ServerResponse) => {
     const body = JSON.stringify(refusal({ message: "Expected no expectation but 100-continue." }));
     const headers = { "content-type": refusalType(accept), "content-length": body.length, "cache-control": "no-store" };
-    response.writeHead(417, headers).end(body);
+    response.writeHead(417, { ...SECURITY_HEADERS, ...headers }).end(body);
   });
 }
 

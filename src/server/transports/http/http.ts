@@ -9,6 +9,7 @@ import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { GraphQLError } from "graphql";
+import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
@@ -25,6 +26,7 @@ import { isForMultipart, multipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
 import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted, tooManyRequests } from "../refusal.js";
 import { pathOf } from "../request-target.js";
+import { SECURITY_HEADERS } from "../security-headers.js";
 import { registerSseTransport } from "../streams/sse.js";
 import { StreamedAnswers } from "../streams/streamed-answers.js";
 
@@ -44,6 +46,7 @@ export interface HttpTransportOptions {
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly whenExpired: WhenExpired;
   readonly allowsOrigin: AllowsOrigin;
   readonly refuseHost: RefuseHost;
   readonly addressOf: AddressOf;
@@ -85,6 +88,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     },
     clientErrorHandler: (error, socket) => refuseBelowRequests(error, socket, maxRequestBytes),
     frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      // No hook has run.
+      void reply.headers(SECURITY_HEADERS);
       void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
     },
     forceCloseConnections: "idle",
@@ -95,6 +100,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   app.removeContentTypeParser("text/plain");
   const methods = collectMethods(app);
   app.addHook("onRequest", async (request, reply) => {
+    void reply.headers(SECURITY_HEADERS);
     const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
     if (refused !== null) return sendRefusal(request, reply, refused);
     const allowed = methods.get(pathOf(request.url));
@@ -161,7 +167,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply, addressOf));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", addressOf));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);

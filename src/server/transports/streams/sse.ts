@@ -60,7 +60,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const { operation, refusal } = readOperation(request);
       if (refusal !== undefined) return refuse(refusal);
-      const preparation = await pipeline.prepare(operation, clientOf(request, reply, options.addressOf));
+      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse", options.addressOf));
       if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
         return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
       }

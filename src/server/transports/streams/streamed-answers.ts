@@ -9,8 +9,9 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import type { ExecutionResult, GraphQLFormattedError } from "graphql";
+import type { WhenExpired } from "../../../access/expiry.js";
 import type { Clock, Timer } from "../../../clock.js";
-import { UpstreamUnavailableError } from "../../../errors.js";
+import { UnauthenticatedError, UpstreamUnavailableError } from "../../../errors.js";
 import type { Pipeline, Preparation } from "../../operation/pipeline.js";
 import { STOPPING } from "../refusal.js";
 import { ResultStream } from "../../subscription/result-stream.js";
@@ -35,6 +36,7 @@ export interface Wire {
 export interface StreamedAnswersOptions {
   readonly clock: Clock;
   readonly pipeline: Pipeline;
+  readonly whenExpired: WhenExpired;
 }
 
 export class StreamedAnswers {
@@ -59,6 +61,7 @@ export class StreamedAnswers {
       if (preparation.kind === "ready") pipeline.discard(preparation);
       return reply;
     }
+    let expiry: Timer | undefined;
     try {
       const outcome = await pipeline.run(preparation);
       if (!(outcome instanceof ResultStream)) {
@@ -68,11 +71,15 @@ export class StreamedAnswers {
       // A query may finish while the gateway stops; a subscription has no end to wait for.
       this.#subscriptions.add(answer);
       if (this.#isStopping) this.#breakOff(answer);
+      if (preparation.kind === "ready") {
+        expiry = this.#options.whenExpired(preparation.args.principal, () => this.#expire(answer));
+      }
       await answer.follow(outcome, toEvent);
       answer.end(wire.completion);
     } catch (thrown) {
       answer.end(wire.fail(pipeline.formatError(thrown)));
     } finally {
+      expiry?.cancel();
       this.#subscriptions.delete(answer);
     }
     return reply;
@@ -82,6 +89,11 @@ export class StreamedAnswers {
   stop(): void {
     this.#isStopping = true;
     for (const answer of this.#subscriptions) this.#breakOff(answer);
+  }
+
+  #expire(answer: StreamedAnswer): void {
+    const error = new UnauthenticatedError("The token has expired, or is not let in any more.");
+    answer.end(answer.wire.fail(this.#options.pipeline.formatError(error)));
   }
 
   #breakOff(answer: StreamedAnswer): void {

@@ -4,23 +4,30 @@
  * graphql-ws keeps the protocol, but knows each operation by an id that this file gives out and that is never used again;
  * the client's own id is free as soon as its `complete` or the last message of its operation is there. Messages that the
  * protocol does not allow close the socket before graphql-ws sees them; `connection_init`, `subscribe` and `complete` reach
- * it without their payloads. Pings are answered here, and a client that does not answer ours is cut off.
+ * it without their payloads. What the first says of the caller is verified once. Pings are answered here, and a client that does not answer ours is cut off.
  *
  * @see https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
  */
 
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { CloseCode, MessageType, parseMessage, type Message, type PingMessage, type Server } from "graphql-ws";
 import type { RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../../../clock.js";
+import type { WhenExpired } from "../../../access/expiry.js";
 import type { Principal } from "../../../access/principal.js";
-import { RateLimitedError, toError, UnauthenticatedError } from "../../../errors.js";
+import { RateLimitedError, toError, type GatewayError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
 import { Mailbox } from "../../../mailbox.js";
 import type { CallerLimits } from "../../limits/caller-limits.js";
+import { readConnectionParams } from "./socket-credentials.js";
 import { SocketGuard, type SocketGuardOptions } from "./socket-guard.js";
-import { SocketOperation, type OperationSocket, type SocketOperationOptions } from "./socket-operation.js";
+import {
+  SocketOperation,
+  type Handshake,
+  type OperationSocket,
+  type SocketOperationOptions,
+} from "./socket-operation.js";
 import { SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
@@ -31,6 +38,7 @@ export interface SocketConnectionOptions extends SocketOperationOptions, SocketG
   /** For pings. */
   readonly pingClock: Clock;
   readonly callerLimits: CallerLimits;
+  readonly whenExpired: WhenExpired;
   readonly maxSocketOperations: number;
   readonly maxSocketBufferBytes: number;
 }
@@ -42,6 +50,11 @@ export type ProtocolServer = Pick<Server<SocketConnection>, "opened">;
 const CLOSE_TIMEOUT_MS = 2_000;
 /** A client that sends nothing between two pings is taken for dead. */
 const PING_INTERVAL_MS = 12_000;
+/** Within what time after an expiry sockets close, each at another moment. */
+const MAX_JITTER_MS = 2_000;
+/** How long a query that runs may hold that up, and how often it is looked at. */
+const EXPIRED_QUERY_MS = 30_000;
+const EXPIRY_CHECK_MS = 500;
 /** Each message of an operation repeats its id. */
 const MAX_ID_LENGTH = 1_024;
 /** "Try again later", which clients do: graphql-ws's among them. */
@@ -53,9 +66,8 @@ type ClientMessage = Message<
 
 /** One socket, from its handshake to its end. */
 export class SocketConnection implements OperationSocket {
-  readonly headers: IncomingHttpHeaders;
+  readonly handshake: Handshake;
   principal: Principal | undefined;
-  readonly address: string;
   readonly writer: SocketWriter;
   readonly #webSocket: WebSocket;
   readonly #options: SocketConnectionOptions;
@@ -66,6 +78,10 @@ export class SocketConnection implements OperationSocket {
   readonly #open = new Map<string, SocketOperation>();
   /** What the client's pings bring, which goes back. */
   readonly #payloads = new Mailbox<MessageType.Ping, PingMessage["payload"]>();
+  /** The payload of the first `connection_init`, which decides. */
+  #greeting: { readonly payload: unknown } | undefined;
+  #expiry: Timer | undefined;
+  #isExpired = false;
   #toProtocol: (text: string) => Promise<void> = async () => undefined;
   #lastInternalId = 0;
   #operationBytes = 0;
@@ -74,14 +90,14 @@ export class SocketConnection implements OperationSocket {
   #nextPing: Timer | undefined;
   #cutoff: Timer | undefined;
 
+  /** @param address - where the client is. */
   constructor(
     webSocket: WebSocket,
     { headers, socket }: IncomingMessage,
     address: string,
     options: SocketConnectionOptions,
   ) {
-    this.headers = headers;
-    this.address = address;
+    this.handshake = { authorization: headers.authorization, headers, address };
     this.#webSocket = webSocket;
     this.#options = options;
     this.writer = new SocketWriter({
@@ -129,6 +145,7 @@ export class SocketConnection implements OperationSocket {
     webSocket.once("close", (code, reason) => {
       this.#leave();
       this.#nextPing?.cancel();
+      this.#expiry?.cancel();
       this.#cutoff?.cancel();
       this.#leaveCaller?.();
       onClosed(code, String(reason)).catch((thrown: unknown) => this.#report(thrown));
@@ -148,15 +165,15 @@ export class SocketConnection implements OperationSocket {
   /** Names the caller. False, and the socket closes, when it does not show who it is. */
   async authenticate(): Promise<boolean> {
     try {
-      const { address } = this;
-      const principal = await this.#options.pipeline.authenticate({
-        address,
-        authorization: this.headers.authorization,
-      });
+      const authorization = readConnectionParams(this.#greeting?.payload) ?? this.handshake.authorization;
+      const credentials = { ...this.handshake, authorization, transport: "websocket" } as const;
+      const principal = await this.#options.pipeline.authenticate(credentials);
       // The client may have gone meanwhile.
       if (this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
-      this.#leaveCaller = this.#options.callerLimits.openSocket({ principal, address });
+      const { callerLimits, whenExpired } = this.#options;
+      this.#leaveCaller = callerLimits.openSocket({ principal, address: credentials.address });
       this.principal = principal;
+      this.#expiry = whenExpired(principal, () => this.#expire());
       return true;
     } catch (thrown) {
       if (thrown instanceof RateLimitedError) {
@@ -176,6 +193,23 @@ export class SocketConnection implements OperationSocket {
     this.#sendErrors(operation.id, errors);
   }
 
+  /**
+   * Subscriptions bring nothing more, and say nothing of an end, since they have none. The client shall come again with a fresh
+   * token, but not at once with all others. A query that runs may end first.
+   */
+  #expire(): void {
+    const { clock } = this.#options;
+    this.#isExpired = true;
+    for (const operation of this.#open.values()) operation.expire();
+    const deadlineTick = clock.tick() + EXPIRED_QUERY_MS;
+    const closeOrWait = (): void => {
+      const isWaited = [...this.#open.values()].some((operation) => !operation.isOver());
+      if (isWaited && clock.tick() < deadlineTick) this.#expiry = clock.setTimer(EXPIRY_CHECK_MS, closeOrWait);
+      else this.close(CloseCode.Forbidden, "The token has expired");
+    };
+    this.#expiry = clock.setTimer(clock.random() * MAX_JITTER_MS, closeOrWait);
+  }
+
   /** The operation that graphql-ws knows by this id. */
   operation(internalId: string): SocketOperation | undefined {
     return this.#operations.get(internalId);
@@ -193,6 +227,7 @@ export class SocketConnection implements OperationSocket {
       case undefined:
         return this.close(CloseCode.BadRequest, "Invalid message received");
       case MessageType.ConnectionInit:
+        this.#greeting ??= { payload: message.payload };
         return void this.#handOver({ type: message.type });
       case MessageType.Ping:
         return this.#payloads.put(message.type, message.payload);
@@ -230,7 +265,8 @@ export class SocketConnection implements OperationSocket {
   }
 
   /** Why the socket may not have one more operation, of so many bytes; null when it may. */
-  #refuse(bytes: number): RateLimitedError | null {
+  #refuse(bytes: number): GatewayError | null {
+    if (this.#isExpired) return new UnauthenticatedError("The token has expired, or is not let in any more.");
     const { maxSocketOperations, maxSocketBufferBytes } = this.#options;
     const { size } = this.#operations;
     if (size > 0 && this.#operationBytes + bytes > maxSocketBufferBytes) {

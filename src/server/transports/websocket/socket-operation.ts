@@ -11,7 +11,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { SubscribePayload } from "graphql-ws";
-import type { Principal } from "../../../access/principal.js";
+import type { Credentials, Principal } from "../../../access/principal.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
 import type { SocketWriter } from "./socket-writer.js";
@@ -21,14 +21,16 @@ export interface SocketOperationOptions {
   readonly pipeline: Pipeline;
 }
 
+/** What a socket was opened with. */
+export interface Handshake extends Omit<Credentials, "transport"> {
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** The socket of an operation. */
 export interface OperationSocket {
-  /** Of the handshake. */
-  readonly headers: IncomingHttpHeaders;
+  readonly handshake: Handshake;
   /** Who it is: said when it was opened. */
   readonly principal: Principal | undefined;
-  /** Where its client is, as `client-address.ts` names it. */
-  readonly address: string;
   readonly writer: SocketWriter;
   /** Ends an operation with an `error` message. Ignored when it is over. */
   fail(operation: SocketOperation, errors: readonly unknown[]): void;
@@ -48,6 +50,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   readonly #controller = new AbortController();
   readonly #prefix: string;
   #results: ResultStream | undefined;
+  #isExpired = false;
   #phase: "running" | "over" = "running";
 
   constructor(
@@ -97,6 +100,12 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
     this.#controller.abort();
   }
 
+  /** Its caller is no longer believed: a subscription brings nothing more, a query may end. */
+  expire(): void {
+    this.#isExpired = true;
+    if (this.#results !== undefined) this.abort();
+  }
+
   /** The last message has been sent. */
   close(): void {
     this.#phase = "over";
@@ -106,10 +115,9 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
 
   async #execute(): Promise<Outcome> {
     const { pipeline } = this.#options;
-    const { headers, address, principal } = this.#socket;
+    const { handshake, principal } = this.#socket;
     const { signal } = this.#controller;
-    const { authorization } = headers;
-    const client = { authorization, headers, address, signal, principal, isPosted: true };
+    const client = { ...handshake, transport: "websocket", signal, principal, isPosted: true } as const;
     return pipeline.run(await pipeline.prepare(this.#payload, client));
   }
 
@@ -124,6 +132,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   /** Sends what a subscription brings until there is nothing more or its client has no interest left. */
   async #follow(results: ResultStream): Promise<void> {
     this.#results = results;
+    if (this.#isExpired) this.abort();
     if (this.isOver()) results.close();
     await new Promise<void>((resolve, reject) => {
       results.read({

@@ -6,6 +6,7 @@ import { Documents } from "../../../../src/server/operation/documents.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";
+import { NOBODY } from "../../../support/nobody.js";
 import { RecordingLogger } from "../../../support/recording-logger.js";
 import { NO_BOUNDS, NO_LIMITS } from "../../../support/no-limits.js";
 import { CallTally } from "../../../../src/tasks/call-tally.js";
@@ -46,13 +47,7 @@ describe("a plugin of Apollo", () => {
     const apollo = createApollo({ pipeline, logger: new RecordingLogger(), plugins: [plugin] });
     await apollo.start();
     disposeAfterTest(async () => apollo.stop());
-    const client = {
-      authorization: undefined,
-      headers: {},
-      address: "192.0.2.1",
-      isPosted: true,
-      signal: new AbortController().signal,
-    };
+    const client = { ...NOBODY, isPosted: true, signal: new AbortController().signal };
     const ready = await pipeline.prepare({ query }, client);
     if (ready.kind !== "ready") throw new Error("Expected it to be executed.");
     const headers = new HeaderMap([["content-type", "application/json"]]);

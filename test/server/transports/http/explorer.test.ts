@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { runInNewContext } from "node:vm";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "@jest/globals";
 import { query } from "../../../support/query.js";
@@ -49,7 +50,8 @@ describe("GraphiQL", () => {
       gateway: { example: { query: "{ a }", subscription: "subscription { b }" } },
     });
     const script = await (await fetch(`${url}/graphiql/options.js`)).text();
-    expect(JSON.parse(/^const graphiqlOptions = (.*);$/.exec(script)?.[1] ?? "")).toMatchObject({
+    const options: unknown = runInNewContext(`${script}graphiqlOptions`, { localStorage: { getItem: () => null } });
+    expect(options).toMatchObject({
       endpoint: "/graphql",
       defaultTabs: [{ query: "{ a }" }, { query: "subscription { b }" }],
     });

@@ -65,6 +65,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     addressOf: () => "192.0.2.1",
     logger,
     clock: manualClockNow(),
+    whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
     refuseHost: () => null,
     isReady: () => true,

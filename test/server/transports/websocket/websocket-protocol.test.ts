@@ -320,6 +320,7 @@ describe("a WebSocket transport", () => {
       pingClock: new ManualClock(),
       ...NO_LIMITS,
       addressOf: () => "192.0.2.1",
+      whenExpired: () => ({ cancel: () => undefined }),
       refuseHost: () => null,
       allowsOrigin: () => true,
       isDraining: () => false,

@@ -1,0 +1,147 @@
+/**
+ * Who is let in by a configuration: the holders of its tokens, callers of its issuers, and those who show nothing where they
+ * are let in. It may change: those who were let in before are then judged again by what was verified of them.
+ */
+
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import { UnauthenticatedError } from "../errors.js";
+import type { Access } from "./access.js";
+import type { AccessConfig } from "./access-config.js";
+import { readBearer } from "./bearer.js";
+import { issuerNameOf, type Issuer } from "./issuer.js";
+import type { KeyFetching } from "./issuer-keys.js";
+import type { Credentials, Principal } from "./principal.js";
+import { Rules } from "./rules.js";
+import { findHolder } from "./static-tokens.js";
+
+/** Where a configuration comes from. */
+export interface AccessSource {
+  readonly config: AccessConfig;
+  /** Calls back with each new one. Returns what ends that. */
+  watch(listener: (config: AccessConfig) => void): () => void;
+}
+
+/** Verified tokens that are remembered, and the characters of their texts. */
+const MAX_TOKENS = 10_000;
+const MAX_TOKEN_LENGTH = 32_000_000;
+
+/** How a caller was let in. */
+interface Admission {
+  readonly rules: Rules;
+  /** The principal by other rules. @throws UnauthenticatedError - when they do not let it in. */
+  readonly by: (rules: Rules) => Principal;
+}
+
+/** The access of one gateway. */
+export class ConfiguredAccess implements Access {
+  readonly #source: AccessSource;
+  readonly #fetching: KeyFetching;
+  readonly #listeners = new Set<() => void>();
+  readonly #admissions = new WeakMap<Principal, Admission>();
+  /** By the digest of the token. */
+  readonly #verified = new LRUCache<string, Principal>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  #rules: Rules;
+  #unwatch: (() => void) | undefined;
+
+  constructor(source: AccessSource, fetching: KeyFetching) {
+    this.#source = source;
+    this.#fetching = fetching;
+    this.#rules = new Rules(source.config, fetching);
+  }
+
+  open(): void {
+    this.#rules.takeOver();
+    this.#unwatch = this.#source.watch((config) => this.#change(config));
+  }
+
+  readonly authenticate = async ({ authorization }: Credentials): Promise<Principal> => {
+    const token = readBearer(authorization);
+    if (token === undefined) return this.#admitAnonymous();
+    const digest = createHash("sha256").update(token).digest();
+    const holder = findHolder(this.#rules.holders, digest);
+    const principal =
+      holder === undefined
+        ? await this.#admitByIssuer(token, digest.toString("base64"))
+        : this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
+    return this.#refuseExpired(principal);
+  };
+
+  readonly renew = (principal: Principal): Principal | undefined => {
+    const admission = this.#admissions.get(principal);
+    const rules = this.#rules;
+    if (admission?.rules === rules) return principal;
+    try {
+      const renewed = admission?.by(rules);
+      if (admission === undefined || renewed?.caller !== principal.caller) return undefined;
+      return this.#refuseExpired(this.#remember(rules, renewed, admission.by));
+    } catch {
+      return undefined;
+    }
+  };
+
+  onChange(listener: () => void): () => void {
+    const own = (): void => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    this.#rules.close();
+  }
+
+  #change(config: AccessConfig): void {
+    const before = this.#rules;
+    this.#rules = new Rules(config, this.#fetching, before);
+    this.#rules.takeOver(before);
+    this.#verified.clear();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #admitAnonymous(): Principal {
+    return this.#remember(this.#rules, anonymousOf(this.#rules), anonymousOf);
+  }
+
+  async #admitByIssuer(token: string, digest: string): Promise<Principal> {
+    const known = this.#verified.get(digest);
+    if (known !== undefined) return known;
+    const rules = this.#rules;
+    if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
+    const name = await issuerNameOf(token);
+    const verified = await issuerOf(rules, name).verify(token, this.#fetching.clock.now());
+    const by = (rules: Rules): Principal => issuerOf(rules, name).principalOf(verified);
+    // They may have changed while the keys were fetched.
+    const principal = this.#remember(this.#rules, by(this.#rules), by);
+    this.#verified.set(digest, principal, { size: token.length });
+    return principal;
+  }
+
+  #remember(rules: Rules, principal: Principal, by: Admission["by"]): Principal {
+    if (this.#admissions.get(principal)?.rules !== rules) this.#admissions.set(principal, { rules, by });
+    return principal;
+  }
+
+  #refuseExpired(principal: Principal): Principal {
+    const { expiresAt = Infinity } = principal;
+    if (this.#fetching.clock.now() >= expiresAt) throw new UnauthenticatedError("The token has expired.");
+    return principal;
+  }
+}
+
+function anonymousOf({ anonymous }: Rules): Principal {
+  if (anonymous !== undefined) return anonymous;
+  throw new UnauthenticatedError("Expected a token, as `Authorization: Bearer …`.");
+}
+
+function holderOf({ holders }: Rules, digest: Buffer): Principal {
+  const holder = findHolder(holders, digest);
+  if (holder !== undefined) return holder.principal;
+  throw new UnauthenticatedError("The token is none that this gateway knows.");
+}
+
+function issuerOf({ issuers }: Rules, name: unknown): Issuer {
+  const issuer = issuers.get(name);
+  if (issuer !== undefined) return issuer;
+  throw new UnauthenticatedError("The token is of an issuer that is not let in.");
+}
