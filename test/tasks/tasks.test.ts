@@ -5,6 +5,7 @@ import type { CreateTaskRequest } from "../../src/imm/imm-client.js";
 import { completeOptions } from "../../src/options/options.js";
 import { parseListQuery } from "../../src/tasks/list/list-query.js";
 import { NO_PARTS } from "../../src/tasks/task.js";
+import { CallTally } from "../../src/tasks/call-tally.js";
 import { createTaskServices, Tasks } from "../../src/tasks/tasks.js";
 import type { WatchStream } from "../../src/tasks/watch/watch-stream.js";
 import { RecordingLogger } from "../support/recording-logger.js";
@@ -43,7 +44,7 @@ async function start(): Promise<Running> {
   disposeAfterTest(() => services.hub.dispose());
   const { signal } = new AbortController();
   const as = (...grants: readonly Grant[]): Tasks =>
-    new Tasks(services, { principal: { caller: JSON.stringify(grants), grants }, tally: undefined, signal });
+    new Tasks(services, { principal: { caller: JSON.stringify(grants), grants }, tally: new CallTally(), signal });
   return { ...running, as };
 }
 
