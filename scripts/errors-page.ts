@@ -53,9 +53,10 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   RATE_LIMITED: {
     cause:
-      "the caller has spent its own allowance: `MAX_SOCKET_OPERATIONS` at once on a WebSocket, or `MAX_SOCKET_BUFFER_BYTES` of them",
-    cure: "end an operation before the next, or open another socket",
-    retry: "once another operation has ended",
+      "the caller has spent its own allowance: `CALLS_PER_MINUTE`, `MUTATIONS_PER_MINUTE`, `MAX_STREAMS_PER_CALLER`; on a WebSocket `MAX_SOCKET_OPERATIONS` at once, or `MAX_SOCKET_BUFFER_BYTES` of them; or its address has: `REQUESTS_PER_MINUTE`, `FAILED_LOGINS_PER_MINUTE`, `MAX_SOCKETS_PER_ADDRESS`",
+    cure: "subscribe instead of polling; end a stream or an operation before the next",
+    retry: "after `retryAfterMs`, where there is one; else once another has ended",
+    extensions: ["retryAfterMs"],
   },
   OUTCOME_UNKNOWN: {
     cause: "in `userErrors` of a create: its answer was lost, so a task may have been started",
@@ -123,7 +124,7 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   GRAPHQL_VALIDATION_FAILED: {
     cause:
-      "the document does not fit the schema, is nested too deep, or repeats its fields too often; introspection while `EXPLORER` is off",
+      "the document does not fit the schema, is nested too deep, repeats its fields too often, or exceeds `MAX_QUERY_DEPTH`, `MAX_QUERY_ALIASES` or `MAX_QUERY_DIRECTIVES`; introspection while `EXPLORER` is off",
     cure: "correct the document, at `locations`",
     retry: "no",
   },
@@ -176,6 +177,10 @@ const answers: readonly (readonly [event: string, answer: string])[] = [
   ],
   ["a request while the gateway stops", "HTTP 503"],
   [
+    "an operation, over HTTP, SSE or multipart, whose caller has spent its allowance; a request or a handshake of an address that has",
+    "HTTP 429, `RATE_LIMITED`, with `Retry-After` where it is known when to come again",
+  ],
+  [
     "over SSE: a document that does not parse or does not fit the schema, or one that the manifest refuses",
     "an event `next` with `errors`, then `complete`",
   ],
@@ -197,6 +202,18 @@ const answers: readonly (readonly [event: string, answer: string])[] = [
   [
     "a WebSocket client that does not read its answers",
     "close code 1013, after which graphql-ws's client comes again; it is cut 2 s later",
+  ],
+  [
+    "a WebSocket of a caller who has `MAX_SOCKETS_PER_CALLER`, or with credentials from an address where too many were wrong",
+    "close code 1013, after which graphql-ws's client comes again",
+  ],
+  [
+    "a WebSocket that sends more than `MAX_SOCKET_MESSAGES_PER_SECOND`",
+    "close code 1008, which graphql-ws's client takes for final",
+  ],
+  [
+    "a WebSocket that has been idle for `SOCKET_IDLE_MS`; one that is older than `MAX_SOCKET_AGE_MS`",
+    "close code 1000, after which a client opens another when it has something to ask; 1012, after which it comes again and follows on",
   ],
   [
     "the gateway stops",

@@ -33,6 +33,7 @@ const ranks: readonly (readonly string[])[] = [
   ["schema/follow/"],
   ["schema/sdl/"],
   ["schema/"],
+  ["server/limits/"],
   ["server/subscription/"],
   ["server/operation/"],
   ["server/transports/*"],

@@ -133,15 +133,16 @@ function integer(min: number, max: number): v.GenericSchema<number> {
 
 const anyText = text("a text that is not empty", () => true);
 const pointer = text("a JSON pointer such as /sub", isPointer);
+/** A create writes the owner there, so it is not deeper. */
+const member = text(
+  "a JSON pointer to a member, such as /ownerId",
+  (path) => isPointer(path) && path.lastIndexOf("/") === 0,
+);
 
 const allowance = object({ callsPerMinute: integer(1, 1_000_000), burst: integer(1, 1_000_000) });
 
 function own(equals: v.GenericSchema<string>): v.GenericSchema<unknown, OwnConfig> {
   const tag = text("the key of a tag, without =", (key) => !key.includes("="));
-  const member = text(
-    "the JSON pointer of one member, such as /ownerId",
-    (at) => isPointer(at) && !at.includes("/", 1),
-  );
   const form = object({ tag: v.optional(tag), userData: v.optional(member), equals });
   const isOne = v.check<v.InferOutput<typeof form>, string>(
     ({ tag, userData }) => (tag === undefined) !== (userData === undefined),

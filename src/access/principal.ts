@@ -52,6 +52,9 @@ export interface Principal {
   readonly grants: readonly Grant[];
 }
 
+/** What all are called who show no credentials where that is let in. No issuer's caller is without a space, no token's without a colon. */
+export const ANONYMOUS = "anonymous";
+
 /** All callers of a gateway that asks none of them who they are. Its name is part of the digests of idempotency keys. */
 export const EVERYBODY: Principal = {
   caller: "",
@@ -79,8 +82,8 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Of the request, or of the handshake of its socket. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Where it is, for the log. */
-  readonly address: string | undefined;
+  /** Where it is: an IP address, as `server/limits/client-address.ts` names it. */
+  readonly address: string;
   /** How it came, for the log. */
   readonly transport: "http" | "sse" | "websocket";
 }

@@ -4,11 +4,8 @@ import type { AccessConfig } from "./access-config.js";
 import { toGrants } from "./to-grants.js";
 import { Issuer } from "./issuer.js";
 import { createIssuerKeys, type IssuerKeys, type KeyFetching } from "./issuer-keys.js";
-import type { Principal } from "./principal.js";
+import { ANONYMOUS, type Principal } from "./principal.js";
 import { toTokenHolders, type TokenHolder } from "./static-tokens.js";
-
-/** What all who show no token are known by. No issuer's caller is without a space, and no token's is without a colon. */
-export const ANONYMOUS = "anonymous";
 
 /** The rules of a time. */
 export class Rules {

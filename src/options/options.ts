@@ -12,6 +12,7 @@ import { access } from "./access.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
 import { following } from "./following.js";
+import { limits } from "./limits.js";
 import { listening } from "./listening.js";
 import { memory } from "./memory.js";
 import { operations } from "./operations.js";
@@ -25,6 +26,7 @@ const sections: readonly Section[] = [
   access,
   upstream,
   serving,
+  limits,
   documents,
   operations,
   following,
@@ -37,6 +39,7 @@ const gatewayRows = {
   ...access.gateway,
   ...upstream.gateway,
   ...serving.gateway,
+  ...limits.gateway,
   ...documents.gateway,
   ...operations.gateway,
   ...following.gateway,

@@ -5,6 +5,7 @@
  * what is expected in words, and when a value fits, as text of the environment and as a value of a program.
  */
 
+import { isIP } from "node:net";
 import * as v from "valibot";
 
 /** How a kind of value is written, checked, and read from text. */
@@ -174,6 +175,25 @@ export function hosts<D extends readonly string[] | undefined>(
 function isHost(text: string): boolean {
   const url = `http://${text}`;
   return URL.canParse(url) && new URL(url).hostname === text.toLowerCase() && !text.includes("*");
+}
+
+/** Ranges of addresses that have a name: of this machine, of one link, of private networks. */
+const NAMED_NETWORKS = ["loopback", "linklocal", "uniquelocal"] as const;
+
+/** Addresses and ranges of them. */
+export function networks<D extends readonly string[] | undefined>(
+  details: Details<readonly string[], D>,
+): Option<readonly string[], D> {
+  const item = v.union([v.picklist(NAMED_NETWORKS), v.pipe(v.string(), v.check(isNetwork))]);
+  const what = `addresses such as 10.0.0.1, ranges such as 10.0.0.0/8 or fd00::/8, or ${NAMED_NETWORKS.join(", ")}`;
+  return { ...details, placeholder: "<addresses>", ...listOfSome(item, what) };
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = "", bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  // A range of all addresses would believe every client.
+  return version !== 0 && (bits === undefined || (Number(bits) > 0 && Number(bits) <= (version === 4 ? 32 : 128)));
 }
 
 /** What a name of GraphQL may begin with, so that it stays one of the schema's style. */

@@ -12,8 +12,10 @@ export interface GatewayContext {
   readonly tasks: Tasks;
   /** That which is asked, for example `cn-hangzhou`. */
   readonly region: string;
-  /** Counts what the operation costs IMM; undefined when that is not asked for. */
-  readonly tally: CallTally | undefined;
+  /** Counts what the operation costs IMM. */
+  readonly tally: CallTally;
+  /** Whether the answer says what was counted. */
+  readonly reportsCalls: boolean;
   readonly clock: Clock;
   /** Called once the operation has been answered: what its fields still wait for is not wanted any more. */
   readonly end: () => void;

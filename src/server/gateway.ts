@@ -33,6 +33,9 @@ import { GRAPHQL_PATH } from "./transports/http/apollo.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http/http.js";
 import { createRefuseHost } from "./transports/hosts.js";
 import { createAllowsOrigin } from "./transports/origins.js";
+import { AddressLimits } from "./limits/address-limits.js";
+import { CallerLimits } from "./limits/caller-limits.js";
+import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { createAccess, isThisMachine, mustAuthenticate, OPEN_TO_OTHERS, type AccessParts } from "./gateway-access.js";
@@ -180,6 +183,8 @@ class ApolloGateway implements Gateway {
     const subscriptions = new SharedSubscriptions(execute);
     this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
+    const limits = { ...this.#options, clock: this.#clock };
+    const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
       ...this.#options,
@@ -195,15 +200,20 @@ class ApolloGateway implements Gateway {
         authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
         renew: this.#access.renew,
       },
+      addressLimits,
+      callerLimits,
       createContext: (caller) => this.#createContext(caller),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
-      formatError: createFormatError(this.#logger),
+      formatError: createFormatError(this.#logger, { hasSuggestions: explorer }),
     });
     const shared = {
       ...this.#options,
       schema,
       pipeline,
+      addressLimits,
+      callerLimits,
+      addressOf: createAddressOf(this.#options.trustedProxies ?? [], this.#logger),
       logger: this.#logger,
       clock: this.#clock,
       whenExpired: createWhenExpired(this.#access, this.#clock),
@@ -293,14 +303,15 @@ class ApolloGateway implements Gateway {
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
     const options = this.#options;
+    const tally = new CallTally();
     // What a call cost would tell another's task from one that is not there.
-    const isReported = principal.grants.every(({ own }) => own === undefined);
-    const tally = isReported && (options.reportCalls || asksForReport(headers)) ? new CallTally() : undefined;
+    const mayReport = principal.grants.every(({ own }) => own === undefined);
     const answered = new AbortController();
     const isOver = AbortSignal.any([signal, answered.signal]);
     return {
       ...options,
       tally,
+      reportsCalls: mayReport && (options.reportCalls || asksForReport(headers)),
       tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
       clock: this.#clock,
       end: () => answered.abort(),

@@ -1,6 +1,6 @@
 /**
- * What one operation cost IMM, and what it was spared: for `extensions.imm`. Made by `server/` once per operation that
- * asks for it; the loader and the reader write to it.
+ * What one operation cost IMM, and what it was spared: for `extensions.imm`, and for what its caller is charged. Made by
+ * `server/` once per operation; the facade, the loader and the reader write to it.
  */
 
 import type { TaskParts } from "./task.js";
@@ -24,6 +24,7 @@ export interface CallReport {
 export class CallTally {
   #calls = 0;
   #callsOfItsOwn = 0;
+  #followedTasks = 0;
   #cachedTasks = 0;
   #sharedTasks = 0;
   #oldestObservedTick: number | null = null;
@@ -32,6 +33,16 @@ export class CallTally {
   readonly countCall = (): void => {
     this.#calls += 1;
   };
+
+  /** A watch, whose polls are nobody's, takes up tasks or a project for the operation: each may take a first call. */
+  countFollowed(count: number): void {
+    this.#followedTasks += count;
+  }
+
+  /** What the caller is charged for: the calls of the operation, and what it has made a watch take up. */
+  get chargedCalls(): number {
+    return this.#calls + this.#followedTasks;
+  }
 
   /** A field of the operation, or a page of its list, takes a call by itself. */
   countOwnCall(): void {

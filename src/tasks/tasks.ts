@@ -79,8 +79,8 @@ export function createTaskServices(options: TaskServicesOptions): TaskServices {
 /** The operation that tasks are asked for by. */
 export interface TasksOptions {
   readonly principal: Principal;
-  /** Counts what the operation costs; undefined when that is not asked for. */
-  readonly tally: CallTally | undefined;
+  /** Counts what the operation costs. */
+  readonly tally: CallTally;
   /** Aborted when the answer is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -164,12 +164,13 @@ export class Tasks {
     const { signal, tally } = this.#options;
     const mayDepend = this.#check("read", key) === "depends";
     this.#loader.admitWait(key);
+    tally.countFollowed(1);
     const granted = this.#granted(key, parts);
     if (mayDepend) await this.read(key, { ...granted, progress: false });
     const snapshot = await this.#services.waiter.wait({ key, parts: granted, timeoutMs, signal });
     // The calls are the watch's, which is shared.
-    tally?.countShared(1);
-    tally?.countAnswer(snapshot, parts);
+    tally.countShared(1);
+    tally.countAnswer(snapshot, parts);
     return this.#shown(snapshot);
   }
 
@@ -184,6 +185,7 @@ export class Tasks {
       ? request.parts
       : { ...request.parts, definition: false };
     const needs = { targets: keys, ...needsOf(parts) };
+    this.#options.tally.countFollowed(keys.length);
     const stream = this.#services.hub.watch({ ...request, parts, keys, needs, sees: (task) => this.#sees(task) });
     for (const { key, error } of settled) if (error !== undefined) stream.open(toKeyText(key));
     for (const { key, error } of settled) {
@@ -207,6 +209,7 @@ export class Tasks {
     const definition = request.parts.definition && this.#judge("definitions", target) !== "forbidden";
     const parts = { ...request.parts, definition };
     const needs = { targets: [target], ...needsOf(parts) };
+    this.#options.tally.countFollowed(1);
     return this.#services.hub.watchProject({ ...request, parts, needs, sees: (task) => this.#sees(task) });
   }
 

@@ -228,12 +228,14 @@ async function ask(url: string, token: string | undefined, document: string, var
 
 function addTasks(emulator: Emulator): void {
   const { own, others, otherProject, otherType } = TARGETS;
-  const definitionOf = (definition: object): string => JSON.stringify({ ...definition, Password: "hunter2" });
   const lasting = {
     durationMs: 600_000,
-    requestDefinition: definitionOf({ Sources: [{ URI: "oss://a/b.mp4" }], Targets: [{ URI: "oss://a/c.mp4" }] }),
+    requestDefinition: JSON.stringify({
+      Sources: [{ URI: "oss://a/b.mp4" }],
+      Targets: [{ URI: "oss://a/c.mp4", Container: "mp4" }],
+    }),
   };
-  const archive = definitionOf({ Sources: [{ URI: "oss://a/" }], TargetURI: "oss://a/b.zip" });
+  const archive = JSON.stringify({ Sources: [{ URI: "oss://a/" }], TargetURI: "oss://a/b.zip" });
   const ofAlice = { tags: { owner: "alice" }, userData: '{"ownerId":"alice"}' };
   emulator.addTask({ ...lasting, ...ofAlice, ...own });
   emulator.addTask({ ...lasting, ...others, tags: { owner: "bob" }, userData: '{"ownerId":"bob"}' });
@@ -364,7 +366,7 @@ describe.each(Object.entries(KINDS))("%s", (_name, kind) => {
     const query = 'subscription { projectEvents(projectName: "acme-1") { kind task { taskId } error { code } } }';
     const text = await openStream(`${url}/graphql/stream`, toRequest(await kind.token(), "text/event-stream", query));
     const isRefused = typeof listed === "string";
-    const received = await text.until(isRefused ? `"code":"${String(listed)}"` : '"CAUGHT_UP"');
+    const received = await text.until(isRefused ? `"code":"${listed}"` : '"CAUGHT_UP"');
     const ids = [...(received ?? "").matchAll(/"taskId":"(\w+)"/g)].map(([, id]) => id);
     expect([received === null, ids.toSorted(compare)]).toEqual([false, isRefused ? [] : listed]);
     expect(emulator.calls.length === 0).toBe(isRefused);

@@ -29,6 +29,12 @@ const HOSTS =
   "a list of one or more host names such as api.example.com, without scheme, port and wildcard, and with other letters " +
   'than ASCII\'s in the form xn--, or "*" for every name';
 
+/** They mean nothing without another limit. */
+const ALWAYS_SET: ReadonlySet<string> = new Set(["callBurst", "trustedProxies"]);
+
+const NETWORKS =
+  "a list of one or more addresses such as 10.0.0.1, ranges such as 10.0.0.0/8 or fd00::/8, or loopback, linklocal, uniquelocal";
+
 describe("without any setting", () => {
   it("the gateway serves made-up data to this machine, with the explorers", () => {
     expect(parse({})).toMatchObject({
@@ -113,6 +119,17 @@ describe("each setting", () => {
     expect(parse({ ALLOWED_HOSTS: text }).allowedHosts).toEqual(expected);
   });
 
+  it("that is a list of proxies reads addresses, ranges and their names", () => {
+    const text = "loopback, 10.0.0.0/8,192.0.2.1, fd00::/8 ,::1";
+    expect(parse({ TRUSTED_PROXIES: text }).trustedProxies).toEqual([
+      "loopback",
+      "10.0.0.0/8",
+      "192.0.2.1",
+      "fd00::/8",
+      "::1",
+    ]);
+  });
+
   it.each([
     ["PORT", "abc", "an integer from 0 to 65535"],
     ["PORT", "65536", "an integer from 0 to 65535"],
@@ -134,6 +151,12 @@ describe("each setting", () => {
     ["ALLOWED_HOSTS", "bücher.example", HOSTS],
     ["ALLOWED_HOSTS", "https://api.example.com", HOSTS],
     ["ALLOWED_HOSTS", "api.example.com:443", HOSTS],
+    ["TRUSTED_PROXIES", "proxy.example.com", NETWORKS],
+    ["TRUSTED_PROXIES", "10.0.0.0/33", NETWORKS],
+    ["TRUSTED_PROXIES", "0.0.0.0/0", NETWORKS],
+    ["TRUSTED_PROXIES", "fd00::/129", NETWORKS],
+    ["TRUSTED_PROXIES", "10.0.0.1,", NETWORKS],
+    ["TRUSTED_PROXIES", "*", NETWORKS],
     ["MAX_KEYS", "0", "an integer from 1 to 100000"],
     ["MIN_POLL_INTERVAL_MS", "1s", "an integer from 100 to 3600000"],
   ])("%s=%j is refused by its name and what was expected", (env, text, expected) => {
@@ -302,6 +325,19 @@ describe("in production", () => {
       explorer: true,
       corsOrigins: ["https://a.example"],
     });
+  });
+
+  it("there are limits per caller and address, each of which can be lifted; a program has those that it sets", () => {
+    const given = { ...production, IMM_REGION: "cn-hangzhou" };
+    const limits = settings.filter(({ section, name }) => section.startsWith("Limits per") && !ALWAYS_SET.has(name));
+    expect(limits).toHaveLength(13);
+    for (const { name, env } of limits) {
+      const valueOf = (options: object): unknown => Reflect.get(options, name);
+      expect(valueOf(parse(given))).toBeGreaterThan(0);
+      expect(valueOf(parse({ ...given, [env]: "0" }))).toBe(0);
+      expect(valueOf(parse({}))).toBe(0);
+      expect(valueOf(completeOptions({}, false))).toBe(0);
+    }
   });
 
   it.each(["development", "test", "staging", "Production"])("is not meant by NODE_ENV=%s", (name) => {

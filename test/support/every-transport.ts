@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 /** Sends the JSON of a request and reads its first result. */
-export type Send = (url: string, json: string) => Promise<Outcome>;
+export type Send = (url: string, json: string, headers?: Readonly<Record<string, string>>) => Promise<Outcome>;
 
 type Result = Partial<Pick<Outcome, "errors" | "data">>;
 
@@ -22,35 +22,36 @@ function toOutcome(status: number | null, { errors = [], data }: Result): Outcom
   return { status, errors, data };
 }
 
-async function post(url: string, json: string, accept: string): Promise<Response> {
-  const headers = { "content-type": "application/json", accept };
-  return fetch(`${url}/graphql`, { method: "POST", headers, body: json });
+async function post(url: string, json: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+  const all = { "content-type": "application/json", ...headers };
+  return fetch(`${url}/graphql`, { method: "POST", headers: all, body: json });
 }
 
 /** By the letters P, S, M and W of HTTP, server-sent events, multipart and WebSocket. */
 export const transports: Readonly<Record<"P" | "S" | "M" | "W", Send>> = {
-  P: async (url, json) => {
-    const response = await post(url, json, "application/json");
+  P: async (url, json, headers) => {
+    const response = await post(url, json, { accept: "application/json", ...headers });
     return toOutcome(response.status, (await response.json()) as Result);
   },
-  S: async (url, json) => {
+  S: async (url, json, headers) => {
     const text = await openStream(`${url}/graphql/stream`, {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      headers: { "content-type": "application/json", accept: "text/event-stream", ...headers },
       body: json,
     });
-    const result = (await new SseStream(text).result()) as Result;
+    const isStream = text.response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+    const result = isStream ? await new SseStream(text).result() : JSON.parse(await text.rest());
     text.vanish();
-    return toOutcome(text.response.status, result);
+    return toOutcome(text.response.status, result as Result);
   },
-  M: async (url, json) => {
-    const response = await post(url, json, `${MULTIPART}, application/json;q=0.9`);
+  M: async (url, json, headers) => {
+    const response = await post(url, json, { accept: `${MULTIPART}, application/json;q=0.9`, ...headers });
     const isStream = response.headers.get("content-type")?.startsWith("multipart/") === true;
     if (!isStream) return toOutcome(response.status, (await response.json()) as Result);
     const [, part = ""] = /\r\n\r\n(\{"payload":.*?\})\r\n--graphql/s.exec(await response.text()) ?? [];
     return toOutcome(response.status, (JSON.parse(part) as { readonly payload: Result }).payload);
   },
-  W: async (url, json) => sendBySocket(await RawSocket.open(url), json),
+  W: async (url, json, headers) => sendBySocket(await RawSocket.open(url, undefined, headers), json),
 };
 
 /** Sends one operation over a socket that may have others. */

@@ -5,6 +5,6 @@ import type { Credentials } from "../../src/access/principal.js";
 export const NOBODY: Credentials & { readonly headers: Record<string, never> } = {
   authorization: undefined,
   headers: {},
-  address: undefined,
+  address: "192.0.2.1",
   transport: "http",
 };

@@ -12,6 +12,9 @@ export interface ReceivedMessage {
   readonly payload?: unknown;
 }
 
+/** Of the handshake. */
+type Headers = Readonly<Record<string, string>>;
+
 /** One socket, until the test ends. */
 export class RawSocket {
   /** All messages but the greeting, in order. */
@@ -28,8 +31,8 @@ export class RawSocket {
   }
 
   /** Opens a socket to the gateway at `url`, greeted, with these parameters if any, and ready for operations. */
-  static async open(url: string, connectionParams?: object): Promise<RawSocket> {
-    const socket = await RawSocket.openSilently(url);
+  static async open(url: string, connectionParams?: object, headers: Headers = {}): Promise<RawSocket> {
+    const socket = await RawSocket.openSilently(url, headers);
     const greeted = new Promise((resolve) => socket.webSocket.once("message", resolve));
     socket.send({ type: "connection_init", payload: connectionParams });
     await greeted;
@@ -38,8 +41,9 @@ export class RawSocket {
   }
 
   /** Opens one that has not greeted. */
-  static async openSilently(url: string): Promise<RawSocket> {
-    const socket = new RawSocket(new WebSocket(`${url.replace("http", "ws")}/graphql`, "graphql-transport-ws"));
+  static async openSilently(url: string, headers: Headers = {}): Promise<RawSocket> {
+    const address = `${url.replace("http", "ws")}/graphql`;
+    const socket = new RawSocket(new WebSocket(address, "graphql-transport-ws", { headers }));
     await new Promise((resolve) => socket.webSocket.once("open", resolve));
     return socket;
   }

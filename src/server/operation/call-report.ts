@@ -15,8 +15,11 @@ export function asksForReport(headers: IncomingHttpHeaders): boolean {
   return headers[REPORT_HEADER] === "true";
 }
 
-/** The result with the report, where its operation has one. */
-export function withCallReport(result: ExecutionResult, { tally, clock }: GatewayContext): ExecutionResult {
-  if (tally === undefined) return result;
+/** The result with the report, where its operation asks for one. */
+export function withCallReport(
+  result: ExecutionResult,
+  { tally, reportsCalls, clock }: GatewayContext,
+): ExecutionResult {
+  if (!reportsCalls) return result;
   return { ...result, extensions: { ...result.extensions, imm: tally.report(clock.tick()) } };
 }

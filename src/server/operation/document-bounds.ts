@@ -4,27 +4,55 @@
  */
 
 import { Kind, TokenKind, type DocumentNode, type SelectionSetNode, type Token } from "graphql";
+import { measureDocument } from "./document-measure.js";
 
 /** More than any client needs. */
 const MAX_SELECTION_DEPTH = 64;
 /** What the parser takes with room to spare. How deep JSON may be, its scalars say, by the name of the argument. */
 const MAX_VALUE_DEPTH = 1_000;
 
+/** Bounds that can be set; 0 for none. */
+export interface DocumentBounds {
+  /** Levels of selections, as `document-measure.ts` counts them. */
+  readonly maxQueryDepth: number;
+  readonly maxQueryAliases: number;
+  readonly maxQueryDirectives: number;
+}
+
 /**
  * What a document has too much of, as a sentence, or null.
  *
  * @param document - with its tokens, as it was parsed.
  */
-export function findExcess(document: DocumentNode): string | null {
+export function findExcess(document: DocumentNode, bounds: DocumentBounds): string | null {
   if (isNestedTooDeep(document)) {
     return `Expected selections that are nested at most ${MAX_SELECTION_DEPTH} deep, and values at most ${MAX_VALUE_DEPTH}.`;
   }
+  const exceeded = findExceeded(document, bounds);
+  if (exceeded !== null) return exceeded;
   const counter = new ComparisonCounter(document);
   for (const definition of document.definitions) {
     if ("selectionSet" in definition) counter.count([definition.selectionSet]);
     if (counter.total > MAX_COMPARISONS) {
       return `Expected fewer fields, above all of one name: validation would make more than ${MAX_COMPARISONS} comparisons.`;
     }
+  }
+  return null;
+}
+
+function findExceeded(
+  document: DocumentNode,
+  { maxQueryDepth, maxQueryAliases, maxQueryDirectives }: DocumentBounds,
+): string | null {
+  if (maxQueryDepth + maxQueryAliases + maxQueryDirectives === 0) return null;
+  const { depth, aliases, directives } = measureDocument(document);
+  const exceeds = (measure: number, max: number): boolean => max > 0 && measure > max;
+  if (exceeds(depth, maxQueryDepth)) {
+    return `Expected selections of at most ${maxQueryDepth} levels, fragments counted.`;
+  }
+  if (exceeds(aliases, maxQueryAliases)) return `Expected at most ${maxQueryAliases} aliases in an operation.`;
+  if (exceeds(directives, maxQueryDirectives)) {
+    return `Expected at most ${maxQueryDirectives} directives in an operation.`;
   }
   return null;
 }

@@ -20,12 +20,12 @@ import {
   type GraphQLSchema,
 } from "graphql";
 import { LRUCache } from "lru-cache";
-import { findExcess } from "./document-bounds.js";
+import { findExcess, type DocumentBounds } from "./document-bounds.js";
 import { NoIntrospectionRule } from "./introspection.rule.js";
 import { UnconditionalRootRule } from "./unconditional-root.rule.js";
 
 /** What a document is checked against. */
-export interface DocumentRules {
+export interface DocumentRules extends DocumentBounds {
   readonly schema: GraphQLSchema;
   readonly hasIntrospection: boolean;
   readonly maxQueryTokens: number;
@@ -130,8 +130,9 @@ function checkDocument(text: string, rules: DocumentRules): CheckedDocument {
   return { text, document, errors: [] };
 }
 
-function findErrors(document: DocumentNode, { schema, hasIntrospection }: DocumentRules): readonly GraphQLError[] {
-  const excess = findExcess(document);
+function findErrors(document: DocumentNode, rules: DocumentRules): readonly GraphQLError[] {
+  const { schema, hasIntrospection } = rules;
+  const excess = findExcess(document, rules);
   if (excess !== null) return [new GraphQLError(excess)];
   if ((document.loc?.endToken.line ?? 0) > MAX_LINES_WITH_PLACES) removePlaces(document);
   if (document.definitions.some(isSubscription)) {

@@ -15,8 +15,12 @@ export type FormatError = (error: unknown) => GraphQLFormattedError;
 
 /**
  * @param logger - gets a line for each masked error, with its `errorId`.
+ * @param hasSuggestions - whether graphql-js may say what was perhaps meant, which shows names of the schema.
  */
-export function createFormatError(logger: Logger): FormatError {
+export function createFormatError(
+  logger: Logger,
+  { hasSuggestions }: { readonly hasSuggestions: boolean },
+): FormatError {
   return (thrown) => {
     const error = thrown instanceof GraphQLError ? thrown : undefined;
     const original = originalOf(thrown);
@@ -25,12 +29,19 @@ export function createFormatError(logger: Logger): FormatError {
     if (error !== undefined && original instanceof GraphQLError && !isOfAnswer(error, original)) {
       const { http: _http, ...extensions } = error.extensions;
       const isDefault = extensions["code"] === undefined || extensions["code"] === "INTERNAL_SERVER_ERROR";
-      return locate(error, error.message, { ...extensions, code: isDefault ? "BAD_USER_INPUT" : extensions["code"] });
+      const message = hasSuggestions ? error.message : withoutSuggestions(error.message);
+      return locate(error, message, { ...extensions, code: isDefault ? "BAD_USER_INPUT" : extensions["code"] });
     }
     const errorId = randomUUID();
     logger.error({ errorId, path: error?.path, error: describe(original) }, "An unexpected error was masked.");
     return locate(error, "The gateway failed unexpectedly.", { code: "INTERNAL_SERVER_ERROR", errorId });
   };
+}
+
+/** How every suggestion of graphql-js ends a message. What a client wrote may stand in it too, and is cut off all the same. */
+function withoutSuggestions(message: string): string {
+  const start = message.indexOf(" Did you mean ");
+  return start >= 0 && message.endsWith("?") ? message.slice(0, start) : message;
 }
 
 /** Whether a value of ours did not fit the type of its field: unlike an argument's error, that one knows of no place. */

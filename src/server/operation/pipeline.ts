@@ -1,6 +1,6 @@
 /**
- * The one way of an operation, by whatever transport it comes: caller → document → variables → price → context → execution →
- * report → format. A rule that holds for every operation stands here, or in what is called here, once; a transport knows
+ * The one way of an operation, by whatever transport it comes: caller → document → variables → price → charge → context →
+ * execution → report → format. A rule that holds for every operation stands here, or in what is called here, once; a transport knows
  * bytes and the words of its protocol. Keeps nothing between operations.
  *
  * Everything that may throw is guarded, so a throw ends the operation that it belongs to, as one error, and nothing else.
@@ -19,10 +19,12 @@ import {
 } from "graphql";
 import type { Access } from "../../access/access.js";
 import type { Credentials, Principal } from "../../access/principal.js";
-import { UnauthenticatedError } from "../../errors.js";
+import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
 import type { GatewayContext } from "../../schema/context.js";
+import type { AddressLimits } from "../limits/address-limits.js";
+import type { Admission, CallerLimits } from "../limits/caller-limits.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
-import type { Outcome } from "../subscription/result-stream.js";
+import { ResultStream, type Outcome } from "../subscription/result-stream.js";
 import { SerializedResults } from "../subscription/serialized-results.js";
 import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { withCallReport } from "./call-report.js";
@@ -30,7 +32,7 @@ import { withCode, type Documents } from "./documents.js";
 import type { Execute } from "./executor.js";
 import type { FormatError } from "./format-error.js";
 import type { DocumentRequest, PersistedOperations } from "./persisted-operations.js";
-import { refuseOperation, type CostLimits } from "./price.js";
+import { priceOperation, type CostLimits } from "./price.js";
 import { refuseNesting } from "./variables.js";
 
 /** What a pipeline is made of. */
@@ -41,6 +43,10 @@ export interface PipelineOptions extends CostLimits {
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
   readonly access: Pick<Access, "authenticate" | "renew">;
+  /** What logins that fail count against. */
+  readonly addressLimits: AddressLimits;
+  /** What each operation is charged to. */
+  readonly callerLimits: CallerLimits;
   /** Called once per operation that is executed, never for one that is refused. */
   readonly createContext: (caller: Caller) => GatewayContext;
   /** Executes what is no subscription. */
@@ -96,6 +102,8 @@ export interface ReadyOperation {
   readonly text: string;
   readonly operation: OperationTypeNode;
   readonly args: ReadyArguments;
+  /** What it was charged. */
+  readonly admission: Admission;
 }
 
 /** The pipeline of one gateway. */
@@ -108,9 +116,17 @@ export class Pipeline {
     this.#texts = new SerializedResults((result) => this.format(result));
   }
 
-  /** Names a caller. @throws UnauthenticatedError - when it does not show who it is. */
+  /**
+   * Names a caller.
+   *
+   * @throws UnauthenticatedError - when it does not show who it is.
+   * @throws RateLimitedError - when too many logins from its address have failed.
+   */
   async authenticate(credentials: Credentials): Promise<Principal> {
-    return this.#options.access.authenticate(credentials);
+    const { access, addressLimits } = this.#options;
+    // Who says nothing has not tried.
+    if (credentials.authorization === undefined) return access.authenticate(credentials);
+    return addressLimits.login(credentials.address, () => access.authenticate(credentials));
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */
@@ -124,12 +140,12 @@ export class Pipeline {
       const text = named.kind === "named" ? named.text : (request.query ?? "");
       return this.#check(text, request, { ...client, principal });
     } catch (thrown) {
-      return reject(thrown instanceof UnauthenticatedError ? unauthenticated(thrown) : toOperationError(thrown));
+      return reject(toRefusal(thrown));
     }
   }
 
   #check(query: string, request: OperationRequest, caller: Caller): Preparation {
-    const { schema, documents, createContext } = this.#options;
+    const { schema, documents, callerLimits, createContext } = this.#options;
     const { text, document, errors } = documents.check(query);
     const refuse = (operation: OperationTypeNode | undefined, ...reasons: readonly GraphQLError[]): Preparation => ({
       kind: "refused",
@@ -148,34 +164,54 @@ export class Pipeline {
     }
     try {
       const variableValues = toOwnMembers(request.variables ?? {});
-      const refusal =
-        refuseNesting(schema, root, variableValues) ??
-        refuseOperation({ schema, document, operationName, variables: variableValues }, this.#options);
-      if (refusal !== null) return refuse(root.operation, refusal);
-      const args = {
-        schema,
-        document,
-        text,
-        contextValue: createContext(caller),
-        operationName,
-        variableValues,
-        principal: caller.principal,
-      };
-      return { kind: "ready", text, operation: root.operation, args };
+      const nesting = refuseNesting(schema, root, variableValues);
+      if (nesting !== null) return refuse(root.operation, nesting);
+      const priced = priceOperation({ schema, document, operationName, variables: variableValues }, this.#options);
+      if ("refusal" in priced) return refuse(root.operation, priced.refusal);
+      const isStream = root.operation === OperationTypeNode.SUBSCRIPTION;
+      const admission = callerLimits.admit(caller, { ...priced.count, isStream });
+      try {
+        const contextValue = createContext(caller);
+        const { principal } = caller;
+        const args = { schema, document, text, contextValue, operationName, variableValues, principal };
+        return { kind: "ready", text, operation: root.operation, args, admission };
+      } catch (thrown) {
+        cancel(admission);
+        throw thrown;
+      }
     } catch (thrown) {
-      return refuse(root.operation, toOperationError(thrown));
+      return refuse(root.operation, toRefusal(thrown));
     }
   }
 
   /** Executes what was prepared; what was refused is a result with errors and without data. Never rejects. */
   async run(preparation: Preparation): Promise<Outcome> {
     if (preparation.kind !== "ready") return { errors: preparation.errors };
-    const { operation, args } = preparation;
+    const { operation, args, admission } = preparation;
     try {
-      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#options.subscribe(args);
+      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission);
       return await this.#executeQuery(args);
     } catch (thrown) {
       return toFailedResult(thrown);
+    } finally {
+      admission.settle(args.contextValue.tally.chargedCalls);
+    }
+  }
+
+  /** What was prepared is not run: it costs nothing. */
+  discard({ admission }: ReadyOperation): void {
+    cancel(admission);
+  }
+
+  async #subscribe(args: ReadyArguments, admission: Admission): Promise<Outcome> {
+    try {
+      const outcome = await this.#options.subscribe(args);
+      if (outcome instanceof ResultStream) outcome.onceOver(() => admission.leave());
+      else admission.leave();
+      return outcome;
+    } catch (thrown) {
+      admission.leave();
+      throw thrown;
     }
   }
 
@@ -211,6 +247,11 @@ export class Pipeline {
   }
 }
 
+function cancel(admission: Admission): void {
+  admission.settle(0);
+  admission.leave();
+}
+
 function notPosted(): GraphQLError {
   const extensions = { code: "BAD_REQUEST", http: { status: 405 } };
   return new GraphQLError("Expected a mutation to be posted.", { extensions });
@@ -220,8 +261,13 @@ function reject(error: GraphQLError): Preparation {
   return { kind: "rejected", operation: undefined, errors: [error] };
 }
 
-function unauthenticated(originalError: UnauthenticatedError): GraphQLError {
-  return new GraphQLError(originalError.message, { originalError, extensions: { http: { status: 401 } } });
+/** What was thrown where an operation is prepared, with its status over HTTP. */
+function toRefusal(thrown: unknown): GraphQLError {
+  const withStatus = (originalError: Error, status: number): GraphQLError =>
+    new GraphQLError(originalError.message, { originalError, extensions: { http: { status } } });
+  if (thrown instanceof UnauthenticatedError) return withStatus(thrown, 401);
+  if (thrown instanceof RateLimitedError) return withStatus(thrown, 429);
+  return toOperationError(thrown);
 }
 
 /** The variables, with nothing inherited: one may be called `constructor`. */

@@ -34,26 +34,31 @@ export interface CostLimits {
   readonly maxCreatesPerOperation: number;
 }
 
-/** Why the operation is refused before it is executed, or null when its variables fit and it stays within the limits. */
-export function refuseOperation(operation: PricedOperation, limits: CostLimits): GraphQLError | null {
+/** What an operation may mean at most, or why it is refused before it is executed. */
+export type Pricing = { readonly count: OperationCount } | { readonly refusal: GraphQLError };
+
+const NOTHING: OperationCount = { fields: 0, calls: 0, mutations: 0 };
+
+/** Counts what an operation means, and refuses one whose variables do not fit, or that exceeds the limits. */
+export function priceOperation(operation: PricedOperation, limits: CostLimits): Pricing {
   const { schema, document, operationName } = operation;
   const variables = operation.variables ?? {};
   const root = getOperationAST(document, operationName);
   // The execution says in its own words what it misses.
-  if (!root) return null;
+  if (!root) return { count: NOTHING };
   const isMutation = root.operation === OperationTypeNode.MUTATION;
   const badVariable = isMutation ? refuseVariables(schema, root, variables) : null;
-  if (badVariable !== null) return badVariable;
+  if (badVariable !== null) return { refusal: badVariable };
   const { errors, coerced } = getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 });
-  if (coerced === undefined) return inShort(errors[0], () => refuseVariables(schema, root, variables));
+  if (coerced === undefined) return { refusal: inShort(errors[0], () => refuseVariables(schema, root, variables)) };
   try {
-    return refuseCount(
-      countOperation({ schema, document, root, variables: coerced, maxSelections: limits.maxOperationCost }),
-      limits,
-    );
+    const maxSelections = limits.maxOperationCost;
+    const count = countOperation({ schema, document, root, variables: coerced, maxSelections });
+    const refused = refuseCount(count, limits);
+    return refused === null ? { count } : { refusal: refused };
   } catch (thrown) {
     // A variable that is null for an argument with no room for null: what cannot be counted is not executed.
-    if (thrown instanceof GraphQLError) return refusal(thrown.message);
+    if (thrown instanceof GraphQLError) return { refusal: refusal(thrown.message) };
     throw thrown;
   }
 }

@@ -33,6 +33,7 @@ export class ResultStream {
   #reader: ResultReader | undefined;
   #isOver = false;
   #ending: Ending | undefined;
+  #onOver: (() => void) | undefined;
 
   /**
    * @param unread - what there is to begin with, by task.
@@ -48,6 +49,12 @@ export class ResultStream {
     this.#reader = reader;
     if (this.#isOver) this.#sayEnd();
     else this.#goOn();
+  }
+
+  /** Calls the listener once when the stream is over, or now where it is. It has one. */
+  onceOver(listener: () => void): void {
+    if (this.#isOver) listener();
+    else this.#onOver = listener;
   }
 
   /** Puts a result in the place of an unread older one of the same task. Ignored once the stream has been ended. */
@@ -95,6 +102,7 @@ export class ResultStream {
       this.#sayEnd();
     } finally {
       this.#onLeave(this);
+      this.#onOver?.();
     }
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AddressOf } from "../limits/client-address.js";
 import type { Client, OperationRequest } from "../operation/pipeline.js";
 import type { HttpRefusal } from "./refusal.js";
 import { searchParametersOf } from "./request-target.js";
@@ -55,12 +56,14 @@ function persistedQueryOf(extensions: unknown): unknown {
 
 /** Where the operation comes from. */
 export function clientOf(
-  { method, headers, ip }: FastifyRequest,
+  { method, headers, raw }: FastifyRequest,
   reply: FastifyReply,
   transport: "http" | "sse",
+  addressOf: AddressOf,
 ): Client {
   const { authorization } = headers;
-  return { authorization, headers, address: ip, transport, isPosted: method === "POST", signal: clientSignal(reply) };
+  const [address, isPosted] = [addressOf(raw), method === "POST"];
+  return { authorization, headers, address, transport, isPosted, signal: clientSignal(reply) };
 }
 
 /** Aborted when the connection is closed before the answer is out, or was closed before that began. */

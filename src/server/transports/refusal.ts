@@ -6,18 +6,26 @@ import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GraphQLError, GraphQLFormattedError } from "graphql";
 import Negotiator from "negotiator";
+import type { RateLimitedError } from "../../errors.js";
 import { clip } from "../../options/refusal.js";
 import { SECURITY_HEADERS } from "./security-headers.js";
 
 /** The body of a refusal. */
 export interface Refusal {
-  readonly errors: readonly { readonly message: string; readonly extensions: { readonly code: string } }[];
+  readonly errors: readonly { readonly message: string; readonly extensions: Readonly<Record<string, unknown>> }[];
 }
 
 /** A refusal that is still to be sent. */
 export interface HttpRefusal {
   readonly status: number;
   readonly message: string;
+  /** Of its error. @default the code BAD_REQUEST */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
+/** The refusal of a request whose address has spent its share. */
+export function tooManyRequests(error: RateLimitedError): HttpRefusal {
+  return { status: 429, message: error.message, extensions: error.toExtensions() };
 }
 
 export const STOPPING = "The gateway is shutting down.";
@@ -45,7 +53,16 @@ export function sendErrors(
   status: number,
   body: { readonly errors: readonly unknown[] },
 ): FastifyReply {
+  const retryAfter = retryAfterOf(status, body.errors[0]);
+  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
+}
+
+/** The seconds of `Retry-After`, which goes with the status 429 where it is known when to come again. */
+function retryAfterOf(status: number, error: unknown): string | undefined {
+  if (status !== 429) return undefined;
+  const { retryAfterMs } = Object((error as Partial<GraphQLFormattedError>).extensions) as { retryAfterMs?: number };
+  return retryAfterMs === undefined ? undefined : String(Math.ceil(retryAfterMs / 1_000));
 }
 
 /** The status of an operation without data: what its error asks for, else whose fault it is. */
@@ -74,12 +91,8 @@ export function sendUnexecuted(
 }
 
 /** Answers with a refusal. */
-export function sendRefusal(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { status, message }: HttpRefusal,
-): FastifyReply {
-  return sendErrors(request, reply, status, refusal(message));
+export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refused: HttpRefusal): FastifyReply {
+  return sendErrors(request, reply, refused.status, refusal(refused));
 }
 
 /** The refusal that goes with an HTTP status, for what is not read any further. */
@@ -115,8 +128,8 @@ export function refuseBody(headers: IncomingHttpHeaders): HttpRefusal | null {
   return { status: 415, message: `Expected a body in the charset utf-8, got "${clip(charset)}".` };
 }
 
-export function refusal(message: string): Refusal {
-  return { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] };
+export function refusal({ message, extensions = { code: "BAD_REQUEST" } }: Omit<HttpRefusal, "status">): Refusal {
+  return { errors: [{ message, extensions }] };
 }
 
 /**
@@ -125,18 +138,18 @@ export function refusal(message: string): Refusal {
  * @param accept - that header of the request, where one was read.
  * @param headers - whole lines.
  */
-export function toBytes(
-  { status, message }: HttpRefusal,
-  accept: string | undefined,
-  headers: readonly string[] = [],
-): string {
-  const body = JSON.stringify(refusal(message));
+export function toBytes(refused: HttpRefusal, accept: string | undefined, headers: readonly string[] = []): string {
+  const { status } = refused;
+  const answer = refusal(refused);
+  const body = JSON.stringify(answer);
+  const retryAfter = retryAfterOf(status, answer.errors[0]);
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     "Connection: close",
     `Content-Type: ${refusalType(accept)}`,
     "Cache-Control: no-store",
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
     ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     ...headers,
   ];

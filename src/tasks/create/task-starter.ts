@@ -8,6 +8,7 @@
 
 import { momentOf, type Clock } from "../../clock.js";
 import { GatewayError, OutcomeUnknownError } from "../../errors.js";
+import type { Logger } from "../../log.js";
 import type { CreateTaskRequest, ImmClient, ListTasksRequest } from "../../imm/imm-client.js";
 import { createOperations, type CreateAction, type CreateOperation } from "../../imm/operations/operations.js";
 import { IdempotencyKeys, KEY_LIFETIME_MS, type KeyUse } from "./idempotency-keys.js";
@@ -27,6 +28,8 @@ export interface TaskStarterOptions {
   readonly client: ImmClient;
   readonly reader: TaskReader;
   readonly clock: Clock;
+  /** Gets a line for each create that has started a task, or may have. */
+  readonly logger: Logger;
   /** Idempotency keys remembered at once; the least recently used go first. Minimum: `1`. */
   readonly maxIdempotencyKeys: number;
 }
@@ -60,12 +63,14 @@ export class TaskStarter {
   readonly #client: ImmClient;
   readonly #reader: TaskReader;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #keys: IdempotencyKeys<StartOutcome>;
 
-  constructor({ client, reader, clock, maxIdempotencyKeys }: TaskStarterOptions) {
+  constructor({ client, reader, clock, logger, maxIdempotencyKeys }: TaskStarterOptions) {
     this.#client = client;
     this.#reader = reader;
     this.#clock = clock;
+    this.#logger = logger;
     this.#keys = new IdempotencyKeys(maxIdempotencyKeys, clock);
   }
 
@@ -78,7 +83,7 @@ export class TaskStarter {
    */
   async start({ idempotencyKey, ...request }: StartRequest, options: ReadOptions = {}): Promise<StartOutcome> {
     options.tally?.countOwnCall();
-    if (idempotencyKey === undefined) return this.#create(request, options);
+    if (idempotencyKey === undefined) return this.#audit(request, async () => this.#create(request, options));
     const tag = tagOf({ ...request, idempotencyKey });
     const use = this.#keys.use(tag);
     if (use.attempt !== undefined) {
@@ -99,27 +104,50 @@ export class TaskStarter {
   }
 
   async #startOnce(
-    { action, input }: CreateTaskRequest,
+    request: Omit<StartRequest, "idempotencyKey">,
     tag: IdempotencyTag,
     use: KeyUse<StartOutcome>,
     options: ReadOptions,
   ): Promise<StartOutcome> {
+    const { action, input } = request;
     const search = findableBy(action, input.ProjectName, tag);
     const before = search && (await this.#find(search, options));
     if (before !== undefined) return foundAgain(before, { isNew: false });
     if (use.lostTick !== null) this.#refuseUnlessSettled(use.lostTick, search);
     const tagged = search === undefined ? input : withTag(input, tag);
+    return this.#audit(request, async () => {
+      try {
+        const outcome = await this.#create({ action, input: tagged }, options);
+        use.lostTick = null;
+        return outcome;
+      } catch (thrown) {
+        use.lostTick = isCertain(thrown) ? null : this.#clock.tick();
+        if (use.lostTick === null || search === undefined) throw thrown;
+        const started = await this.#findLater(search, options);
+        if (started === undefined) throw thrown;
+        use.lostTick = null;
+        return foundAgain(started, { isNew: true });
+      }
+    });
+  }
+
+  /** Logs who has started what, also where it is not known whether. */
+  async #audit(
+    { caller, action, input }: Omit<StartRequest, "idempotencyKey">,
+    create: () => Promise<StartOutcome>,
+  ): Promise<StartOutcome> {
+    const facts = { caller, action, projectName: input.ProjectName };
     try {
-      const outcome = await this.#create({ action, input: tagged }, options);
-      use.lostTick = null;
+      const outcome = await create();
+      const { requestId, snapshot } = outcome;
+      this.#logger.info({ ...facts, taskId: snapshot.key.taskId, requestId }, "A task was started.");
       return outcome;
     } catch (thrown) {
-      use.lostTick = isCertain(thrown) ? null : this.#clock.tick();
-      if (use.lostTick === null || search === undefined) throw thrown;
-      const started = await this.#findLater(search, options);
-      if (started === undefined) throw thrown;
-      use.lostTick = null;
-      return foundAgain(started, { isNew: true });
+      if (thrown instanceof OutcomeUnknownError) {
+        const requestId = thrown.imm?.requestId ?? null;
+        this.#logger.info({ ...facts, taskId: null, requestId }, "A task may have been started: the answer was lost.");
+      }
+      throw thrown;
     }
   }
 

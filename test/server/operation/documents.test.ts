@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
 import { createSchema } from "../../../src/schema/build-schema.js";
 import { Documents, type DocumentsOptions } from "../../../src/server/operation/documents.js";
+import { NO_BOUNDS } from "../../support/no-limits.js";
 import { query } from "../../support/query.js";
 import { startGateway } from "../../support/start-gateway.js";
 import { transports } from "../../support/every-transport.js";
@@ -11,7 +12,7 @@ import { transports } from "../../support/every-transport.js";
 const schema = createSchema();
 
 function createDocuments(options: Partial<DocumentsOptions> = {}): Documents {
-  const limits = { maxQueryTokens: 3_000, maxDocumentCacheBytes: 1_000_000 };
+  const limits = { ...NO_BOUNDS, maxQueryTokens: 3_000, maxDocumentCacheBytes: 1_000_000 };
   return new Documents({ schema, hasIntrospection: false, ...limits, ...options });
 }
 

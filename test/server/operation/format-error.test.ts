@@ -11,7 +11,7 @@ describe("the outward error border", () => {
       path: ["task"],
       originalError: new GraphQLError("y", { originalError: inner }),
     });
-    expect(createFormatError(new RecordingLogger())(outer)).toEqual({
+    expect(createFormatError(new RecordingLogger(), { hasSuggestions: false })(outer)).toEqual({
       message: "Gone.",
       path: ["task"],
       extensions: { code: "NOT_FOUND", imm: { code: "ResourceNotFound", requestId: "r" } },
@@ -20,7 +20,7 @@ describe("the outward error border", () => {
 
   it("keeps the code of an error of the request itself", () => {
     const error = new GraphQLError("Syntax", { extensions: { code: "GRAPHQL_PARSE_FAILED" } });
-    expect(createFormatError(new RecordingLogger())(error)).toMatchObject({
+    expect(createFormatError(new RecordingLogger(), { hasSuggestions: false })(error)).toMatchObject({
       message: "Syntax",
       extensions: { code: "GRAPHQL_PARSE_FAILED" },
     });
@@ -32,7 +32,7 @@ describe("the outward error border", () => {
     const errorsOf = (document: string, pages: unknown): readonly GraphQLError[] =>
       (execute({ schema, document: parse(document), rootValue: { pages } }) as ExecutionResult).errors ?? [];
     const codesOf = (errors: readonly GraphQLError[]): unknown[] =>
-      errors.map((error) => createFormatError(logger)(error).extensions?.["code"]);
+      errors.map((error) => createFormatError(logger, { hasSuggestions: false })(error).extensions?.["code"]);
     expect(codesOf(errorsOf("{ pages }", 1.5))).toEqual(["INTERNAL_SERVER_ERROR"]);
     expect(codesOf(errorsOf("{ pages }", "many"))).toEqual(["INTERNAL_SERVER_ERROR"]);
     expect(codesOf(errorsOf('{ pages(first: "x") }', 1))).toEqual(["BAD_USER_INPUT"]);
@@ -47,7 +47,7 @@ describe("the outward error border", () => {
       originalError: inner,
       extensions: { code: "INTERNAL_SERVER_ERROR", http: { status: 400 } },
     });
-    expect(createFormatError(logger)(error)).toEqual({
+    expect(createFormatError(logger, { hasSuggestions: false })(error)).toEqual({
       message: 'Argument "id" must not be null.',
       path: ["node"],
       extensions: { code: "BAD_USER_INPUT" },
@@ -62,7 +62,7 @@ describe("the outward error border", () => {
     ["nothing", undefined],
   ])("masks %s and logs it under the id that is shown", (_what, thrown) => {
     const logger = new RecordingLogger();
-    const shown = createFormatError(logger)(thrown);
+    const shown = createFormatError(logger, { hasSuggestions: false })(thrown);
     expect(shown).toMatchObject({
       message: "The gateway failed unexpectedly.",
       extensions: { code: "INTERNAL_SERVER_ERROR" },
@@ -76,7 +76,9 @@ describe("the outward error border", () => {
     const logger = new RecordingLogger();
     const circle = new Error("outermost");
     circle.cause = new TypeError("middle", { cause: new Error("innermost", { cause: circle }) });
-    expect(JSON.stringify(createFormatError(logger)(circle))).not.toMatch(/outermost|middle|innermost/);
+    expect(JSON.stringify(createFormatError(logger, { hasSuggestions: false })(circle))).not.toMatch(
+      /outermost|middle|innermost/,
+    );
     expect(JSON.parse(logger.lines[0] ?? "")).toMatchObject({
       error: { message: "outermost", cause: { name: "TypeError", message: "middle", cause: { message: "innermost" } } },
     });
@@ -85,7 +87,10 @@ describe("the outward error border", () => {
   it("shows nothing of the cause of an error of the house", () => {
     const logger = new RecordingLogger();
     const gone = new NotFoundError("Gone.", { cause: new Error("hunter2") });
-    expect(createFormatError(logger)(gone)).toEqual({ message: "Gone.", extensions: { code: "NOT_FOUND" } });
+    expect(createFormatError(logger, { hasSuggestions: false })(gone)).toEqual({
+      message: "Gone.",
+      extensions: { code: "NOT_FOUND" },
+    });
     expect(logger.lines).toEqual([]);
   });
 });

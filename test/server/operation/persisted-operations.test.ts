@@ -10,6 +10,7 @@ import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
 import { Documents } from "../../../src/server/operation/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
+import { NO_BOUNDS, NO_LIMITS } from "../../support/no-limits.js";
 import { NOBODY } from "../../support/nobody.js";
 import { eventually } from "../../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../../support/next-poll.js";
@@ -336,7 +337,7 @@ describe("automatic persisted queries", () => {
 describe("the documents of the manifest", () => {
   it("are parsed and validated once, at the start, however they are asked for", async () => {
     const schema = createSchema();
-    const limits = { maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
+    const limits = { ...NO_BOUNDS, maxQueryTokens: 1_000, maxDocumentCacheBytes: 1_024 };
     const checked = new Documents({ schema, hasIntrospection: false, ...limits });
     const persisted = new PersistedOperations({
       documents: new Map([["look", LOOK]]),
@@ -347,6 +348,7 @@ describe("the documents of the manifest", () => {
     });
     // The cast: nothing is executed.
     const pipeline = new Pipeline({
+      ...NO_LIMITS,
       access: OPEN_ACCESS,
       schema,
       documents: checked,

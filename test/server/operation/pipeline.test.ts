@@ -9,6 +9,9 @@ import {
   type PipelineOptions,
   type Preparation,
 } from "../../../src/server/operation/pipeline.js";
+import type { Admission } from "../../../src/server/limits/caller-limits.js";
+import { CallTally } from "../../../src/tasks/call-tally.js";
+import { NO_LIMITS } from "../../support/no-limits.js";
 import { NOBODY } from "../../support/nobody.js";
 
 const throws = (): never => {
@@ -20,7 +23,7 @@ const CLIENT: Client = { ...NOBODY, isPosted: true, signal: new AbortController(
 // The cast: what a part fails before is not looked at.
 function pipelineOf(options: Partial<Record<keyof PipelineOptions, unknown>>): Pipeline {
   const persisted = { resolve: () => ({ kind: "sent" }) };
-  return new Pipeline({ access: OPEN_ACCESS, persisted, ...options } as unknown as PipelineOptions);
+  return new Pipeline({ ...NO_LIMITS, access: OPEN_ACCESS, persisted, ...options } as unknown as PipelineOptions);
 }
 
 describe("the pipeline", () => {
@@ -68,10 +71,16 @@ describe("the pipeline", () => {
     async (operation) => {
       // An operation that has failed is over as well.
       let ended = 0;
-      const contextValue = { end: () => void (ended += 1) };
-      const preparation = { kind: "ready", operation, args: { contextValue } } as unknown as Preparation;
+      const contextValue = { tally: new CallTally(), end: () => void (ended += 1) };
+      const after: string[] = [];
+      const admission: Admission = {
+        settle: (calls) => void after.push(`charged ${calls}`),
+        leave: () => void after.push("left"),
+      };
+      const preparation = { kind: "ready", operation, args: { contextValue }, admission } as unknown as Preparation;
       expect(await pipelineOf({ execute: throws, subscribe: throws }).run(preparation)).toMatchObject(FAILED);
       expect(ended).toBe(operation === OperationTypeNode.SUBSCRIPTION ? 0 : 1);
+      expect(after).toEqual(operation === OperationTypeNode.SUBSCRIPTION ? ["left", "charged 0"] : ["charged 0"]);
     },
   );
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { getOperationAST, parse } from "graphql";
 import { createSchema } from "../../../src/schema/build-schema.js";
 import { countOperation, type OperationCount } from "../../../src/server/operation/operation-count.js";
-import { refuseOperation } from "../../../src/server/operation/price.js";
+import { priceOperation } from "../../../src/server/operation/price.js";
 import { transports } from "../../support/every-transport.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
@@ -16,7 +16,7 @@ const KEY = 'key: { projectName: "p", taskType: "t", taskId: "i" }';
 function fits(text: string, maxOperationCost: number, variables: Variables = {}): boolean {
   const operation = { schema, document: parse(text), operationName: null, variables };
   const limits = { maxOperationCost, maxCreatesPerOperation: 2, maxCallsPerOperation: 200 };
-  return refuseOperation(operation, limits) === null;
+  return "count" in priceOperation(operation, limits);
 }
 
 /** @param variables - coerced. */

@@ -17,7 +17,7 @@ describe("a result as it travels", () => {
 
   it("is a masked error where it has no text, logged once", () => {
     const logger = new RecordingLogger();
-    const formatError = createFormatError(logger);
+    const formatError = createFormatError(logger, { hasSuggestions: false });
     // The cast: nothing is executed.
     const pipeline = new Pipeline({ formatError } as PipelineOptions);
     const results = new SerializedResults((result) => pipeline.format(result));

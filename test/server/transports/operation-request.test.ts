@@ -22,7 +22,7 @@ async function request(): Promise<{ reply: FastifyReply; raw: ServerResponse; le
 }
 
 function clientSignal(reply: FastifyReply): AbortSignal {
-  return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply, "http").signal;
+  return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply, "http", () => "192.0.2.1").signal;
 }
 
 describe("the signal of an HTTP client", () => {

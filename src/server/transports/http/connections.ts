@@ -32,7 +32,7 @@ export function closeUnusedConnections(app: FastifyInstance, isDraining: () => b
 /** Answers what expects more of the gateway than that it reads the body; by itself Node would without a word. */
 export function refuseExpectations({ server }: FastifyInstance): void {
   server.on("checkExpectation", ({ headers: { accept } }: IncomingMessage, response: ServerResponse) => {
-    const body = JSON.stringify(refusal("Expected no expectation but 100-continue."));
+    const body = JSON.stringify(refusal({ message: "Expected no expectation but 100-continue." }));
     const headers = { "content-type": refusalType(accept), "content-length": body.length, "cache-control": "no-store" };
     response.writeHead(417, { ...SECURITY_HEADERS, ...headers }).end(body);
   });

@@ -18,11 +18,13 @@ import type { ExampleOperations } from "./example-operations.js";
 import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
 import type { RefuseHost } from "../hosts.js";
 import { HttpOrWebSocketMessage } from "./incoming-message.js";
+import type { AddressLimits } from "../../limits/address-limits.js";
+import type { AddressOf } from "../../limits/client-address.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { clientOf, readOperation } from "../operation-request.js";
 import { isForMultipart, multipart } from "../streams/multipart.js";
 import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted } from "../refusal.js";
+import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted, tooManyRequests } from "../refusal.js";
 import { pathOf } from "../request-target.js";
 import { SECURITY_HEADERS } from "../security-headers.js";
 import { registerSseTransport } from "../streams/sse.js";
@@ -47,6 +49,8 @@ export interface HttpTransportOptions {
   readonly whenExpired: WhenExpired;
   readonly allowsOrigin: AllowsOrigin;
   readonly refuseHost: RefuseHost;
+  readonly addressOf: AddressOf;
+  readonly addressLimits: AddressLimits;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
@@ -69,7 +73,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   const sandbox = options.hasExplorer ? new Sandbox(options.example) : undefined;
   const apollo = createApollo({ ...options, plugins: sandbox === undefined ? [] : [sandbox.plugin] });
   await apollo.start();
-  const { pipeline, maxRequestBytes, isDraining } = options;
+  const { pipeline, maxRequestBytes, isDraining, addressOf } = options;
   const app = fastify({
     logger: false,
     bodyLimit: maxRequestBytes,
@@ -119,6 +123,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
       return undefined;
     }
     if (isDraining()) return sendRefusal(request, reply, refusalOf(503, maxRequestBytes));
+    const tooMany = options.addressLimits.refuseRequest(addressOf(request.raw));
+    if (tooMany !== null) return sendRefusal(request, reply, tooManyRequests(tooMany));
     if (request.method === "OPTIONS") return sendRefusal(request, reply, FOREIGN_PAGE);
     if (!request.is404) {
       const unread = request.method === "POST" ? refuseBody(request.headers) : null;
@@ -163,13 +169,16 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http"));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", addressOf));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);
       if (isForMultipart(preparation, request)) return answers.send(reply, multipart, preparation);
       const unfit = refuseByJson(preparation, request);
-      if (unfit !== null) return refuse([unfit]);
+      if (unfit !== null) {
+        pipeline.discard(preparation);
+        return refuse([unfit]);
+      }
       const operation = { ...given, query: preparation.text };
       return answerByApollo(apollo, { request, reply, operation, ready: preparation });
     },

@@ -9,6 +9,7 @@
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import Negotiator from "negotiator";
+import type { AddressOf } from "../../limits/client-address.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { clientOf, readOperation } from "../operation-request.js";
 import { refusePage, type AllowsOrigin } from "../origins.js";
@@ -22,11 +23,12 @@ export interface SseTransportOptions {
   readonly pipeline: Pipeline;
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
+  readonly addressOf: AddressOf;
 }
 
 const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
-/** Who does not show who it is, and what cannot be caused by a GET, are refused before the stream begins. */
-const UNSTREAMED: ReadonlySet<number> = new Set([401, 405]);
+/** Who does not show who it is, what cannot be caused by a GET, and who has spent its share: refused before the stream begins. */
+const UNSTREAMED: ReadonlySet<number> = new Set([401, 405, 429]);
 
 const COMMENT = ":\n\n";
 const COMPLETION = "event: complete\ndata:\n\n";
@@ -58,7 +60,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const { operation, refusal } = readOperation(request);
       if (refusal !== undefined) return refuse(refusal);
-      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse"));
+      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse", options.addressOf));
       if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
         return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
       }

@@ -57,7 +57,10 @@ export class StreamedAnswers {
     reply.hijack();
     const answer = new StreamedAnswer(reply, wire, clock, () => this.#isStopping);
     const toEvent = (result: ExecutionResult): string => wire.event(pipeline.textOf(result));
-    if (answer.isOver()) return reply;
+    if (answer.isOver()) {
+      if (preparation.kind === "ready") pipeline.discard(preparation);
+      return reply;
+    }
     let expiry: Timer | undefined;
     try {
       const outcome = await pipeline.run(preparation);

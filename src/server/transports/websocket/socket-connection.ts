@@ -19,7 +19,9 @@ import { RateLimitedError, toError, type GatewayError, UnauthenticatedError } fr
 import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
 import { Mailbox } from "../../../mailbox.js";
+import type { CallerLimits } from "../../limits/caller-limits.js";
 import { readConnectionParams } from "./socket-credentials.js";
+import { SocketGuard, type SocketGuardOptions } from "./socket-guard.js";
 import {
   SocketOperation,
   type Handshake,
@@ -29,12 +31,13 @@ import {
 import { SocketWriter } from "./socket-writer.js";
 
 /** What every socket has in common. */
-export interface SocketConnectionOptions extends SocketOperationOptions {
+export interface SocketConnectionOptions extends SocketOperationOptions, SocketGuardOptions {
   readonly logger: Logger;
   /** For the end of sockets. */
   readonly clock: Clock;
   /** For pings. */
   readonly pingClock: Clock;
+  readonly callerLimits: CallerLimits;
   readonly whenExpired: WhenExpired;
   readonly maxSocketOperations: number;
   readonly maxSocketBufferBytes: number;
@@ -68,6 +71,7 @@ export class SocketConnection implements OperationSocket {
   readonly writer: SocketWriter;
   readonly #webSocket: WebSocket;
   readonly #options: SocketConnectionOptions;
+  readonly #guard: SocketGuard;
   /** By internal id: all that graphql-ws has not finished with, those that were aborted too. */
   readonly #operations = new Map<string, SocketOperation>();
   /** By the client's id: those that are not over. */
@@ -82,11 +86,18 @@ export class SocketConnection implements OperationSocket {
   #lastInternalId = 0;
   #operationBytes = 0;
   #hasHeard = true;
+  #leaveCaller: (() => void) | undefined;
   #nextPing: Timer | undefined;
   #cutoff: Timer | undefined;
 
-  constructor(webSocket: WebSocket, { headers, socket }: IncomingMessage, options: SocketConnectionOptions) {
-    this.handshake = { authorization: headers.authorization, headers, address: socket.remoteAddress };
+  /** @param address - where the client is. */
+  constructor(
+    webSocket: WebSocket,
+    { headers, socket }: IncomingMessage,
+    address: string,
+    options: SocketConnectionOptions,
+  ) {
+    this.handshake = { authorization: headers.authorization, headers, address };
     this.#webSocket = webSocket;
     this.#options = options;
     this.writer = new SocketWriter({
@@ -94,6 +105,10 @@ export class SocketConnection implements OperationSocket {
       connection: socket,
       maxBufferBytes: options.maxSocketBufferBytes,
       onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
+    });
+    this.#guard = new SocketGuard(options, {
+      isBusy: () => this.#open.size > 0,
+      close: (code, reason) => this.close(code, reason),
     });
     this.#payloads.readEach((payload, onTaken) =>
       this.writer.send(JSON.stringify({ type: MessageType.Pong, payload }), onTaken),
@@ -120,7 +135,7 @@ export class SocketConnection implements OperationSocket {
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
-      pingFrames.put("data", data);
+      if (this.#guard.admitMessage()) pingFrames.put("data", data);
     });
     webSocket.on("pong", () => {
       this.#hasHeard = true;
@@ -132,6 +147,7 @@ export class SocketConnection implements OperationSocket {
       this.#nextPing?.cancel();
       this.#expiry?.cancel();
       this.#cutoff?.cancel();
+      this.#leaveCaller?.();
       onClosed(code, String(reason)).catch((thrown: unknown) => this.#report(thrown));
     });
     this.#planPing();
@@ -152,12 +168,18 @@ export class SocketConnection implements OperationSocket {
       const authorization = readConnectionParams(this.#greeting?.payload) ?? this.handshake.authorization;
       const credentials = { ...this.handshake, authorization, transport: "websocket" } as const;
       const principal = await this.#options.pipeline.authenticate(credentials);
+      // The client may have gone meanwhile.
+      if (this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
+      const { callerLimits, whenExpired } = this.#options;
+      this.#leaveCaller = callerLimits.openSocket({ principal, address: credentials.address });
       this.principal = principal;
-      if (this.#webSocket.readyState === this.#webSocket.OPEN) {
-        this.#expiry = this.#options.whenExpired(principal, () => this.#expire());
-      }
+      this.#expiry = whenExpired(principal, () => this.#expire());
       return true;
     } catch (thrown) {
+      if (thrown instanceof RateLimitedError) {
+        this.close(TRY_AGAIN_LATER, thrown.code);
+        return false;
+      }
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
       this.close(CloseCode.Unauthorized, thrown.code);
       return false;
@@ -197,6 +219,7 @@ export class SocketConnection implements OperationSocket {
     // What a client has sent before it left, or before it learned that it has to, is still read by ws.
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#hasHeard = true;
+    if (!this.#guard.admitMessage()) return;
     // The cast: that is how ws gives messages unless asked for otherwise.
     const text = (data as Buffer).toString();
     const message = isBinary ? null : parseClientMessage(text);
@@ -286,10 +309,13 @@ export class SocketConnection implements OperationSocket {
 
   /** From now on the client may use the id again. */
   #forget(operation: SocketOperation): void {
-    if (this.#open.get(operation.id) === operation) this.#open.delete(operation.id);
+    if (this.#open.get(operation.id) !== operation) return;
+    this.#open.delete(operation.id);
+    this.#guard.operationEnded();
   }
 
   #leave(): void {
+    this.#guard.stop();
     for (const operation of this.#open.values()) operation.abort();
     this.#open.clear();
   }

@@ -11,9 +11,11 @@ import type { Duplex } from "node:stream";
 import { parse, type ExecutionArgs, type GraphQLSchema } from "graphql";
 import { handleProtocols, makeServer } from "graphql-ws";
 import { WebSocketServer } from "ws";
+import type { AddressLimits } from "../../limits/address-limits.js";
+import type { AddressOf } from "../../limits/client-address.js";
 import type { RefuseHost } from "../hosts.js";
 import { FOREIGN_PAGE, type AllowsOrigin } from "../origins.js";
-import { STOPPING, toBytes, type HttpRefusal } from "../refusal.js";
+import { STOPPING, tooManyRequests, toBytes, type HttpRefusal } from "../refusal.js";
 import { pathOf } from "../request-target.js";
 import { SocketConnection, type ProtocolServer, type SocketConnectionOptions } from "./socket-connection.js";
 import type { SocketOperation } from "./socket-operation.js";
@@ -25,6 +27,8 @@ export interface WebSocketTransportOptions extends SocketConnectionOptions {
   readonly path: string;
   readonly allowsOrigin: AllowsOrigin;
   readonly refuseHost: RefuseHost;
+  readonly addressOf: AddressOf;
+  readonly addressLimits: AddressLimits;
   readonly maxRequestBytes: number;
   readonly isDraining: () => boolean;
 }
@@ -57,15 +61,20 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   const protocol = createProtocol(options);
   const connections = new Set<SocketConnection>();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const refusal = refusalOf(request, options);
+    const address = options.addressOf(request);
+    const refusal = refusalOf(request, address, options);
     if (refusal !== null) {
       refuse(request, socket, refusal);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new SocketConnection(webSocket, request, options);
+      const connection = new SocketConnection(webSocket, request, address, options);
+      const leave = options.addressLimits.openSocket(address);
       connections.add(connection);
-      webSocket.once("close", () => connections.delete(connection));
+      webSocket.once("close", () => {
+        connections.delete(connection);
+        leave();
+      });
       connection.open(protocol);
     });
   };
@@ -101,11 +110,14 @@ function refuse(request: IncomingMessage, socket: Duplex, refusal: HttpRefusal, 
 }
 
 /** Why a handshake is refused, or null when it may go on. */
-function refusalOf(request: IncomingMessage, options: WebSocketTransportOptions): HttpRefusal | null {
+function refusalOf(request: IncomingMessage, address: string, options: WebSocketTransportOptions): HttpRefusal | null {
   const refusedHost = options.refuseHost(request, false);
   if (refusedHost !== null) return refusedHost;
   if (pathOf(request.url ?? "") !== options.path)
     return { status: 404, message: `There is no WebSocket here; it is at ${options.path}.` };
   if (options.isDraining()) return { status: 503, message: STOPPING };
+  const { addressLimits } = options;
+  const tooMany = addressLimits.refuseRequest(address) ?? addressLimits.refuseSocket(address);
+  if (tooMany !== null) return tooManyRequests(tooMany);
   return options.allowsOrigin(request.headers.origin, request.headers.host) ? null : FOREIGN_PAGE;
 }

@@ -9,6 +9,8 @@ import { createApollo, type PreparedContext } from "../../../../src/server/trans
 import { NOBODY } from "../../../support/nobody.js";
 import { query } from "../../../support/query.js";
 import { RecordingLogger } from "../../../support/recording-logger.js";
+import { NO_BOUNDS, NO_LIMITS } from "../../../support/no-limits.js";
+import { CallTally } from "../../../../src/tasks/call-tally.js";
 import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
 
 /** What makes Apollo report by itself. */
@@ -25,16 +27,17 @@ describe("a plugin of Apollo", () => {
   ])("sees what is executed, and nothing is parsed or validated again: %s", async (_what, maxBytes, isKept) => {
     const query = "query Names { taskTypes { name } }";
     const schema = createSchema();
-    const limits = { maxQueryTokens: 100, maxDocumentCacheBytes: maxBytes };
+    const limits = { ...NO_BOUNDS, maxQueryTokens: 100, maxDocumentCacheBytes: maxBytes };
     const documents = new Documents({ schema, hasIntrospection: false, ...limits });
     // The cast: the field needs no context.
     const pipeline = new Pipeline({
+      ...NO_LIMITS,
       schema,
       documents,
       access: OPEN_ACCESS,
       persisted: { resolve: () => ({ kind: "sent" }) },
       execute: createExecutor({ maxResponseBytes: 1_000_000 }),
-      createContext: () => ({ end: () => undefined }),
+      createContext: () => ({ tally: new CallTally(), end: () => undefined }),
       maxOperationCost: 100,
       maxCallsPerOperation: 100,
       maxCreatesPerOperation: 1,

@@ -11,6 +11,8 @@ import { Pipeline, type PipelineOptions } from "../../../../src/server/operation
 import { ResultStream } from "../../../../src/server/subscription/result-stream.js";
 import { createHttpTransport, type HttpTransportOptions } from "../../../../src/server/transports/http/http.js";
 import { openWebSocketTransport } from "../../../../src/server/transports/websocket/websocket.js";
+import { CallTally } from "../../../../src/tasks/call-tally.js";
+import { NO_BOUNDS, NO_LIMITS } from "../../../support/no-limits.js";
 import { transports } from "../../../support/every-transport.js";
 import { keyArguments } from "../../../support/query.js";
 import { RawSocket, subscribeMessage } from "../../../support/raw-socket.js";
@@ -31,11 +33,13 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
   const documents = new Documents({
     schema,
     hasIntrospection: false,
+    ...NO_BOUNDS,
     maxQueryTokens: 100,
     maxDocumentCacheBytes: 10_000,
   });
   // The casts: what is left out is for the explorer and the limits of sockets.
   const pipeline = new Pipeline({
+    ...NO_LIMITS,
     access: OPEN_ACCESS,
     schema,
     documents,
@@ -49,14 +53,16 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     maxOperationCost: 1_000,
     maxCallsPerOperation: 100,
     maxCreatesPerOperation: 1,
-    createContext: () => ({ end: () => undefined }),
+    createContext: () => ({ tally: new CallTally(), end: () => undefined }),
     execute: createExecutor({ maxResponseBytes: 1_000_000 }),
-    formatError: createFormatError(logger),
+    formatError: createFormatError(logger, { hasSuggestions: false }),
     ...parts,
   } as unknown as PipelineOptions);
   const options = {
     schema,
     pipeline,
+    ...NO_LIMITS,
+    addressOf: () => "192.0.2.1",
     logger,
     clock: manualClockNow(),
     whenExpired: () => ({ cancel: () => undefined }),

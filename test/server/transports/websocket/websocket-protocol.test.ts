@@ -6,6 +6,7 @@ import {
   openWebSocketTransport,
   type WebSocketTransportOptions,
 } from "../../../../src/server/transports/websocket/websocket.js";
+import { NO_LIMITS } from "../../../support/no-limits.js";
 import { eventually } from "../../../support/eventually.js";
 import { ManualClock } from "../../../support/manual-clock.js";
 import { keyArguments, query } from "../../../support/query.js";
@@ -317,6 +318,8 @@ describe("a WebSocket transport", () => {
       logger,
       clock: new ManualClock(),
       pingClock: new ManualClock(),
+      ...NO_LIMITS,
+      addressOf: () => "192.0.2.1",
       whenExpired: () => ({ cancel: () => undefined }),
       refuseHost: () => null,
       allowsOrigin: () => true,

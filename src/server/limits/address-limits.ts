@@ -1,0 +1,84 @@
+/**
+ * What may come from one address, whoever it is: requests, logins that fail, and sockets at once. The transports ask before they
+ * read anything; the pipeline asks before it looks at credentials.
+ */
+
+import type { Clock } from "../../clock.js";
+import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
+import { networkOf } from "./client-address.js";
+import { Slots } from "./slots.js";
+import { perMinute } from "./token-bucket.js";
+import { TokenBuckets } from "./token-buckets.js";
+
+/** What may come from each address; 0 for no limit. */
+export interface AddressLimitsOptions {
+  readonly clock: Clock;
+  readonly requestsPerMinute: number;
+  readonly failedLoginsPerMinute: number;
+  readonly maxSocketsPerAddress: number;
+}
+
+/** The limits of all addresses of one gateway. An address is as `client-address.ts` names it. */
+export class AddressLimits {
+  readonly #options: AddressLimitsOptions;
+  readonly #requests: TokenBuckets;
+  readonly #failedLogins: TokenBuckets;
+  readonly #sockets: Slots;
+
+  constructor(options: AddressLimitsOptions) {
+    this.#options = options;
+    this.#requests = new TokenBuckets(options.clock);
+    this.#failedLogins = new TokenBuckets(options.clock);
+    this.#sockets = new Slots(options.maxSocketsPerAddress);
+  }
+
+  /** Counts a request: why it is refused, or null. */
+  refuseRequest(address: string): RateLimitedError | null {
+    const { requestsPerMinute } = this.#options;
+    if (requestsPerMinute === 0) return null;
+    const retryAfterMs = this.#requests.take(networkOf(address), perMinute(requestsPerMinute));
+    if (retryAfterMs === null) return null;
+    return new RateLimitedError(`Expected at most ${requestsPerMinute} requests a minute from one address.`, {
+      retryAfterMs,
+    });
+  }
+
+  /** Why a further socket is refused, or null. Counts none. */
+  refuseSocket(address: string): RateLimitedError | null {
+    if (this.#sockets.hasRoom(networkOf(address))) return null;
+    const { maxSocketsPerAddress } = this.#options;
+    return new RateLimitedError(
+      `Expected at most ${maxSocketsPerAddress} sockets at once from one address: close one before the next.`,
+    );
+  }
+
+  /** Counts a socket that was not refused, and answers what is to be called when it is closed. */
+  openSocket(address: string): () => void {
+    return this.#sockets.take(networkOf(address)) ?? (() => undefined);
+  }
+
+  /**
+   * Looks at credentials, unless too many from there were wrong lately: then none are looked at, so that nothing is learned by
+   * trying on. Those that are being looked at meanwhile come on top.
+   *
+   * @param authenticate - that which may throw an UnauthenticatedError.
+   * @throws RateLimitedError - instead of calling it.
+   */
+  async login<T>(address: string, authenticate: () => T | Promise<T>): Promise<T> {
+    const { failedLoginsPerMinute } = this.#options;
+    if (failedLoginsPerMinute === 0) return authenticate();
+    const [network, size] = [networkOf(address), perMinute(failedLoginsPerMinute)];
+    const retryAfterMs = this.#failedLogins.wait(network, size);
+    if (retryAfterMs !== null) {
+      throw new RateLimitedError(`Expected at most ${failedLoginsPerMinute} failed logins a minute from one address.`, {
+        retryAfterMs,
+      });
+    }
+    try {
+      return await authenticate();
+    } catch (thrown) {
+      if (thrown instanceof UnauthenticatedError) this.#failedLogins.take(network, size);
+      throw thrown;
+    }
+  }
+}

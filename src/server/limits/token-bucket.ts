@@ -1,0 +1,67 @@
+/**
+ * Token buckets: so much a minute, and so much at once after a quiet time. Pure: the time comes in as ticks, and nothing waits.
+ */
+
+/** How fast a bucket fills, and how much it holds. */
+export interface BucketSize {
+  /** Tokens a millisecond. More than 0. */
+  readonly perMs: number;
+  /** Tokens of a full one. */
+  readonly burst: number;
+}
+
+/** So many a minute, of which all may be used at once. */
+export function perMinute(count: number, burst = count): BucketSize {
+  return { perMs: count / 60_000, burst };
+}
+
+/** One bucket. It begins full. */
+export class TokenBucket {
+  #size: BucketSize;
+  #tokens: number;
+  #countedTick: number;
+
+  constructor(size: BucketSize, tick: number) {
+    this.#size = size;
+    this.#tokens = size.burst;
+    this.#countedTick = tick;
+  }
+
+  /**
+   * Takes tokens, and answers null; or takes none, and answers after how many milliseconds there will be enough. More than it
+   * ever holds are given by a full bucket, which then owes the rest.
+   */
+  take(tokens: number, tick: number): number | null {
+    this.#fill(tick);
+    const missing = Math.min(tokens, this.#size.burst) - this.#tokens;
+    if (tokens > 0 && missing > 0) return Math.ceil(missing / this.#size.perMs);
+    this.#tokens -= tokens;
+    return null;
+  }
+
+  /** Puts back what was taken and not used. */
+  giveBack(tokens: number, tick: number): void {
+    this.#fill(tick);
+    this.#tokens = Math.min(this.#size.burst, this.#tokens + tokens);
+  }
+
+  /** Fills at another rate from now on. What it holds stays, as far as it fits. */
+  resize(size: BucketSize, tick: number): void {
+    if (size.perMs === this.#size.perMs && size.burst === this.#size.burst) return;
+    this.#fill(tick);
+    // What it owes or lacks stays: else whoever changes its rate had a full one.
+    this.#tokens = Math.min(size.burst, this.#tokens + Math.max(0, size.burst - this.#size.burst));
+    this.#size = size;
+  }
+
+  /** Whether it is as a new one would be. */
+  isFull(tick: number): boolean {
+    this.#fill(tick);
+    return this.#tokens >= this.#size.burst;
+  }
+
+  #fill(tick: number): void {
+    this.#tokens = Math.min(this.#size.burst, this.#tokens + (tick - this.#countedTick) * this.#size.perMs);
+    this.#countedTick = tick;
+  }
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { perMinute, TokenBucket } from "../../../src/server/limits/token-bucket.js";
+import { TokenBuckets } from "../../../src/server/limits/token-buckets.js";
+import { Slots } from "../../../src/server/limits/slots.js";
+import { ManualClock } from "../../support/manual-clock.js";
+
+const SIX_A_MINUTE = perMinute(6, 4);
+
+describe("a token bucket", () => {
+  it("gives its burst at once, then one for each that fills in, and says when", () => {
+    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+    expect(bucket.take(4, 0)).toBeNull();
+    expect(bucket.take(1, 0)).toBe(10_000);
+    expect(bucket.take(1, 9_999)).toBe(1);
+    expect(bucket.take(1, 10_000)).toBeNull();
+    expect(bucket.take(1, 10_000)).toBe(10_000);
+  });
+
+  it("holds no more than its burst, however long it waits or is given back", () => {
+    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+    bucket.giveBack(100, 1_000_000);
+    expect(bucket.take(5, 1_000_000)).toBeNull();
+    expect(bucket.take(1, 1_000_000)).not.toBeNull();
+  });
+
+  it("gives more than its burst when it is full, and owes the rest", () => {
+    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+    expect(bucket.take(1, 0)).toBeNull();
+    expect(bucket.take(10, 0)).toBe(10_000);
+    expect(bucket.take(10, 10_000)).toBeNull();
+    // It owes 6: with one more 70 seconds.
+    expect(bucket.take(1, 10_000)).toBe(70_000);
+    bucket.giveBack(10, 10_000);
+    expect(bucket.isFull(10_000)).toBe(true);
+  });
+
+  it("gives nothing to whoever wants nothing, also where it owes", () => {
+    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+    bucket.take(10, 0);
+    expect(bucket.take(0, 0)).toBeNull();
+  });
+
+  it("never gives more than its burst and what has filled in since it began", () => {
+    const step = fc.record({ tokens: fc.integer({ min: 1, max: 4 }), ms: fc.integer({ min: 0, max: 30_000 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+        const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+        let [tick, given] = [0, 0];
+        for (const { tokens, ms } of steps) {
+          tick += ms;
+          const waitMs = bucket.take(tokens, tick);
+          if (waitMs === null) given += tokens;
+          expect(given).toBeLessThanOrEqual(4 + tick / 10_000 + 1e-6);
+          if (waitMs === null) continue;
+          // What it says is enough, and not much more than that.
+          tick += waitMs;
+          expect(bucket.take(tokens, tick)).toBeNull();
+          given += tokens;
+        }
+      }),
+    );
+  });
+
+  it("fills at another rate from now on, and what it lacks it lacks", () => {
+    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
+    bucket.take(4, 0);
+    bucket.resize(perMinute(60, 10), 0);
+    expect(bucket.take(6, 0)).toBeNull();
+    expect(bucket.take(1, 0)).toBe(1_000);
+    bucket.resize(SIX_A_MINUTE, 60_000);
+    expect(bucket.take(5, 60_000)).toBeNull();
+    expect(bucket.take(1, 60_000)).toBe(20_000);
+  });
+});
+
+describe("the buckets of many", () => {
+  it("are each one's own", () => {
+    const buckets = new TokenBuckets(new ManualClock());
+    expect(buckets.take("a", SIX_A_MINUTE, 4)).toBeNull();
+    expect(buckets.take("a", SIX_A_MINUTE)).not.toBeNull();
+    expect(buckets.take("b", SIX_A_MINUTE)).toBeNull();
+  });
+
+  it("are forgotten when they are full", async () => {
+    const clock = new ManualClock();
+    const buckets = new TokenBuckets(clock);
+    for (let name = 0; name < 100; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    expect(buckets.size).toBe(100);
+    await clock.advance(10_000);
+    buckets.take("new", SIX_A_MINUTE);
+    expect(buckets.size).toBe(1);
+  });
+
+  it("are bounded in number, and the one that was used least recently goes first", () => {
+    const buckets = new TokenBuckets(new ManualClock(), 2);
+    buckets.take("a", SIX_A_MINUTE, 4);
+    buckets.take("b", SIX_A_MINUTE, 4);
+    buckets.take("a", SIX_A_MINUTE);
+    buckets.take("c", SIX_A_MINUTE, 4);
+    expect(buckets.size).toBe(2);
+    expect(buckets.take("a", SIX_A_MINUTE)).not.toBeNull();
+    expect(buckets.take("b", SIX_A_MINUTE)).toBeNull();
+  });
+
+  it("tell how long to wait, and are not charged for that", () => {
+    const buckets = new TokenBuckets(new ManualClock());
+    expect(buckets.wait("a", SIX_A_MINUTE)).toBeNull();
+    expect(buckets.take("a", SIX_A_MINUTE, 4)).toBeNull();
+    expect(buckets.wait("a", SIX_A_MINUTE)).toBe(10_000);
+  });
+});
+
+describe("slots", () => {
+  it("are given out up to the bound, to each name, and once given back given out again", () => {
+    const slots = new Slots(2);
+    const [first] = [slots.take("a"), slots.take("a")];
+    expect(slots.take("a")).toBeNull();
+    expect(slots.take("b")).not.toBeNull();
+    first?.();
+    first?.();
+    expect(slots.take("a")).not.toBeNull();
+    expect(slots.take("a")).toBeNull();
+  });
+
+  it("take no memory once they are given back, and none without a bound", () => {
+    const slots = new Slots(1);
+    slots.take("a")?.();
+    expect(slots.size).toBe(0);
+    const unbounded = new Slots(0);
+    expect(unbounded.take("a")).not.toBeNull();
+    expect(unbounded.size).toBe(0);
+  });
+});
