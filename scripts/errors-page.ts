@@ -39,9 +39,10 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
     extensions: IMM,
   },
   UNAUTHENTICATED: {
-    cause: "the caller does not show who it is. No setting asks for that yet",
-    cure: "send valid credentials",
-    retry: "no",
+    cause:
+      "the caller shows no token, or one that is wrong, has expired, or is not let in any more; HTTP 401 with `WWW-Authenticate`",
+    cure: "send `Authorization: Bearer` with a fresh token; on a WebSocket `authorization` in `connectionParams`",
+    retry: "with a fresh token",
   },
   FORBIDDEN: {
     cause:
@@ -187,6 +188,14 @@ const answers: readonly (readonly [event: string, answer: string])[] = [
   ["a WebSocket or a stream for a page that is not let in", "HTTP 403"],
   ["over WebSocket: an operation that is refused before it is executed", "a message `error`; the socket stays"],
   ["a WebSocket message that is no message of the protocol; one before the greeting", "close code 4400; 4401"],
+  [
+    "a WebSocket whose `connection_init` shows no token or a wrong one; one whose token expires, or is not let in any more",
+    "close code 4401, which graphql-ws's client takes for final; 4403 within 2 s, after which it comes again",
+  ],
+  [
+    "a stream over SSE or multipart whose token expires, or is not let in any more",
+    "a last `UNAUTHENTICATED`, and the end",
+  ],
   ["a WebSocket message in a binary frame, or with an id of more than 1,024 characters", "close code 4400"],
   ["a WebSocket message that begins an operation under the id of one which runs", "close code 4409"],
   ["a WebSocket message over `MAX_REQUEST_BYTES`; a subprotocol that is not known", "close code 1009; 4406"],

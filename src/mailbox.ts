@@ -6,16 +6,17 @@
  */
 
 export class Mailbox<Key, Item> {
-  readonly #unread: Map<Key, Item>;
+  /** Made when something has to wait: thousands of mailboxes are empty. */
+  #unread: Map<Key, Item> | undefined;
   #reader: ((item: Item) => void) | undefined;
 
   /** @param unread - what there is to begin with. */
-  constructor(unread: Iterable<readonly [Key, Item]> = []) {
-    this.#unread = new Map(unread);
+  constructor(unread?: ReadonlyMap<Key, Item>) {
+    this.#unread = unread && new Map(unread);
   }
 
   get isEmpty(): boolean {
-    return this.#unread.size === 0;
+    return (this.#unread?.size ?? 0) === 0;
   }
 
   /** Whether the reader waits for the next item. */
@@ -24,21 +25,21 @@ export class Mailbox<Key, Item> {
   }
 
   unread(key: Key): Item | undefined {
-    return this.#unread.get(key);
+    return this.#unread?.get(key);
   }
 
   /** Gives an item to the reader that waits, or keeps it in the place of an unread older one. */
   put(key: Key, item: Item): void {
     const reader = this.#reader;
     this.#reader = undefined;
-    if (reader === undefined) this.#unread.set(key, item);
+    if (reader === undefined) (this.#unread ??= new Map<Key, Item>()).set(key, item);
     else reader(item);
   }
 
   /** Calls `reader` once, with the first unread item or, if there is none, with the next that comes. */
   read(reader: (item: Item) => void): void {
-    for (const [key, item] of this.#unread) {
-      this.#unread.delete(key);
+    for (const [key, item] of this.#unread ?? []) {
+      this.#unread?.delete(key);
       return reader(item);
     }
     this.#reader = reader;
@@ -52,12 +53,12 @@ export class Mailbox<Key, Item> {
 
   /** Takes what is unread. */
   readRest(): Item[] {
-    const items = [...this.#unread.values()];
-    this.#unread.clear();
+    const items = [...(this.#unread?.values() ?? [])];
+    this.#unread = undefined;
     return items;
   }
 
   remove(key: Key): void {
-    this.#unread.delete(key);
+    this.#unread?.delete(key);
   }
 }

@@ -246,7 +246,7 @@ describe("a gateway", () => {
       message: `Cannot listen on 127.0.0.1:${port}: it is in use by another program.`,
       cause: { code: "EADDRINUSE" },
     });
-    await expect(create({ host: "192.0.2.1" }).start()).rejects.toMatchObject({
+    await expect(create({ host: "192.0.2.1", insecureNoAuth: true }).start()).rejects.toMatchObject({
       name: "ConfigurationError",
       message: "Cannot listen on 192.0.2.1:0: it is not an address of this machine.",
     });

@@ -82,7 +82,7 @@ export interface TokenConfig {
 export interface AccessConfig {
   readonly issuers?: readonly IssuerConfig[] | undefined;
   readonly tokens?: readonly TokenConfig[] | undefined;
-  /** For those who show no token; left out, they are UNAUTHENTICATED. */
+  /** For callers that show no token; left out, they are UNAUTHENTICATED. */
   readonly anonymous?: { readonly grants: readonly GrantConfig[] } | undefined;
   /** A caller's share; a grant may have its own. */
   readonly allowance?: CallAllowance | undefined;
@@ -133,12 +133,17 @@ function integer(min: number, max: number): v.GenericSchema<number> {
 
 const anyText = text("a text that is not empty", () => true);
 const pointer = text("a JSON pointer such as /sub", isPointer);
+/** A create writes the owner there, so it is not deeper. */
+const member = text(
+  "a JSON pointer to a member, such as /ownerId",
+  (path) => isPointer(path) && path.lastIndexOf("/") === 0,
+);
 
 const allowance = object({ callsPerMinute: integer(1, 1_000_000), burst: integer(1, 1_000_000) });
 
 function own(equals: v.GenericSchema<string>): v.GenericSchema<unknown, OwnConfig> {
   const tag = text("the key of a tag, without =", (key) => !key.includes("="));
-  const form = object({ tag: v.optional(tag), userData: v.optional(pointer), equals });
+  const form = object({ tag: v.optional(tag), userData: v.optional(member), equals });
   const isOne = v.check<v.InferOutput<typeof form>, string>(
     ({ tag, userData }) => (tag === undefined) !== (userData === undefined),
     "one of tag and userData",
@@ -198,7 +203,7 @@ const issuer = object({
   algorithms: listOf(
     v.picklist(
       ALGORITHMS,
-      `one of ${ALGORITHMS.join(", ")} (with a secret in common, or without a signature, whoever can check a token could make one)`,
+      `one of ${ALGORITHMS.join(", ")} (with a shared secret, or without a signature, all that can check a token can make one)`,
     ),
     "a list of one or more algorithms",
   ),
@@ -250,7 +255,7 @@ const config = v.pipe(
   }),
   v.check(
     ({ issuers, tokens, anonymous }) => (issuers ?? tokens ?? anonymous) !== undefined,
-    "issuers, tokens or anonymous: else nobody may ask",
+    "issuers, tokens or anonymous: else no caller may ask",
   ),
 );
 
@@ -289,7 +294,7 @@ function describe({ path, message, expected, input }: Issue, source: string): st
   const where = place === "" ? source : `${source}: ${place}`;
   if (expected === "never") return `${where}: there is no such member.`;
   const keys = (path ?? []).map(({ key }) => key);
-  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !String(input).includes("@");
+  const isShown = !keys.some((key) => UNSHOWN.has(key)) && !(typeof input === "string" && input.includes("@"));
   return `${where}: expected ${message}, got ${toWords(input, isShown)}.`;
 }
 
@@ -308,7 +313,7 @@ function toWords(value: unknown, isShown: boolean): string {
   return isShown ? describeValue(value) : `a ${typeof value}`;
 }
 
-/** Whether keys may be fetched from there: nobody on the way can put others in their place. */
+/** Whether keys may be fetched from there: no machine on the way can put others in their place. */
 function isKeySetUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password } = new URL(text);

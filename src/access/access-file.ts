@@ -5,16 +5,18 @@
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Clock, Timer } from "../clock.js";
+import { systemClock, type Clock, type Timer } from "../clock.js";
 import { ConfigurationError, toError } from "../errors.js";
-import type { Logger } from "../log.js";
+import { silentLogger, type Logger } from "../log.js";
 import { parseAccessConfig, type AccessConfig } from "./access-config.js";
 import type { AccessSource } from "./configured-access.js";
 
 /** What reading it takes. */
 export interface AccessFileOptions {
-  readonly clock: Clock;
-  readonly logger: Logger;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** @default nowhere */
+  readonly logger?: Logger;
 }
 
 const REREAD_MS = 10_000;
@@ -23,19 +25,21 @@ const REREAD_MS = 10_000;
 export class AccessFile implements AccessSource {
   #config: AccessConfig;
   readonly #path: string;
-  readonly #options: AccessFileOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
   /** Of what was read last, or why it could not be read. */
   #digest: string;
 
   private constructor(path: string, digest: string, config: AccessConfig, options: AccessFileOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
     this.#path = path;
     this.#digest = digest;
     this.#config = config;
-    this.#options = options;
   }
 
   /** @throws ConfigurationError - when it cannot be read, or is wrong. */
-  static async open(path: string, options: AccessFileOptions): Promise<AccessFile> {
+  static async open(path: string, options: AccessFileOptions = {}): Promise<AccessFile> {
     const text = await readAccessFile(path);
     return new AccessFile(path, digestOf(text), await parseAccessFile(text, path), options);
   }
@@ -49,7 +53,7 @@ export class AccessFile implements AccessSource {
     let isOver = false;
     const plan = (): void => {
       if (isOver) return;
-      timer = this.#options.clock.setTimer(REREAD_MS, () => void reread());
+      timer = this.#clock.setTimer(REREAD_MS, () => void reread());
     };
     const reread = async (): Promise<void> => {
       const config = await this.#reread();
@@ -65,7 +69,6 @@ export class AccessFile implements AccessSource {
 
   /** The configuration, if it is a new one that is right. Never rejects. */
   async #reread(): Promise<AccessConfig | null> {
-    const { logger } = this.#options;
     const before = this.#digest;
     try {
       const text = await readAccessFile(this.#path).catch((thrown: unknown) => {
@@ -75,12 +78,12 @@ export class AccessFile implements AccessSource {
       this.#digest = digestOf(text);
       if (this.#digest === before) return null;
       this.#config = await parseAccessFile(text, this.#path);
-      logger.info({ file: this.#path }, "The access file has changed, and is in force.");
+      this.#logger.info({ file: this.#path }, "The access file has changed, and is in force.");
       return this.#config;
     } catch (thrown) {
       if (this.#digest === before) return null;
       const { message } = toError(thrown);
-      logger.error({ reason: message }, "The access file is wrong: what was in force before stays.");
+      this.#logger.error({ reason: message }, "The access file is wrong: what was in force before stays.");
       return null;
     }
   }
@@ -118,7 +121,7 @@ async function parseAccessFile(text: string, path: string): Promise<AccessConfig
   try {
     value = document.toJS();
   } catch {
-    throw new ConfigurationError(`${path}: expected YAML with fewer aliases.`);
+    throw new ConfigurationError(`${path}: expected YAML without aliases, or with few that are there.`);
   }
   return parseAccessConfig(value, path);
 }

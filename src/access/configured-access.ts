@@ -1,6 +1,6 @@
 /**
- * Who is let in by a configuration: the holders of its tokens, callers of its issuers, and those who show nothing where they
- * are let in. It may change: those who were let in before are then judged again by what was verified of them.
+ * Who is let in by a configuration: the holders of its tokens, callers of its issuers, and callers that show nothing where they
+ * are let in. It may change: callers that were let in before are then judged again by what was verified of them.
  */
 
 import { createHash } from "node:crypto";

@@ -155,7 +155,7 @@ class RemoteKeys implements IssuerKeys {
 
   #plan(): void {
     if (this.#isClosed) return;
-    // Without any keys nobody is let in: that is worth asking more often.
+    // Without any keys no caller is let in: that is worth asking more often.
     const delayMs = this.#known === undefined ? Math.min(this.#refreshMs, ASK_INTERVAL_MS) : this.#refreshMs;
     this.#next = this.#fetching.clock.setTimer(delayMs, () => void this.#refresh());
   }

@@ -7,7 +7,7 @@ import { claimAt, isPointer, textsOf, type Claims } from "./claims.js";
 import type { ProjectPattern } from "./principal.js";
 
 const PLACE = /\{([^{}]*)\}/;
-/** Of one pattern, where its claims are lists: more would be no grant that somebody has meant. */
+/** Of one pattern, where its claims are lists: more would be no grant that was meant. */
 const MAX_NAMES = 1_000;
 
 /** Whether the text is a pattern without claims. */

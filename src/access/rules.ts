@@ -1,4 +1,4 @@
-/** A configuration, ready to be asked: the holders of its tokens, its issuers with their keys, and those who show nothing. */
+/** A configuration, ready to be asked: the holders of its tokens, its issuers with their keys, and callers that show nothing. */
 
 import type { AccessConfig } from "./access-config.js";
 import { toGrants } from "./to-grants.js";

@@ -14,7 +14,6 @@ import type { LogOutput } from "./log-output.js";
 /** A command. A `ConfigurationError` is what the user can mend. */
 export type Run<Flags> = (flags: Flags, environment: Environment, io: CommandIo) => Promise<void> | void;
 
-/** The variables that are set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a command has of the process. */

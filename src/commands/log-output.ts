@@ -8,7 +8,6 @@
 import { pino, type LevelWithSilent, type Logger } from "pino";
 import { systemClock } from "../clock.js";
 
-/** A log that can be closed. */
 export interface LogOutput {
   readonly logger: Logger;
   /** Lets the last lines out, as far as they are taken within half a second. Never rejects. */
@@ -20,7 +19,6 @@ const STANDARD_ERROR = 2;
 const MAX_WAITING_BYTES = 1_048_576;
 const CLOSE_TIMEOUT_MS = 500;
 
-/** Opens the log. */
 export function openLog(level: LevelWithSilent): LogOutput {
   const destination = pino.destination({ dest: STANDARD_ERROR, sync: false, maxLength: MAX_WAITING_BYTES });
   // Without a listener the first line that cannot be written would end the process. Each further line is tried again.

@@ -5,11 +5,9 @@ import { parseOptions } from "../options/options.js";
 import { printGatewaySchema } from "../schema/build-schema.js";
 import { readText, type CommandIo, type Environment } from "./command.js";
 
-/** As they were given. */
 export interface SchemaFlags {
   readonly federation?: boolean;
   readonly federationPrefix?: string;
-  /** The file to check. */
   readonly check?: string;
 }
 

@@ -19,7 +19,6 @@ import { chooseUpstream, type Upstream } from "./upstream.js";
 /** By their own names, such as `max-retries`. */
 export type ServeFlags = Readonly<Record<string, string | undefined>>;
 
-/** Serves GraphQL until it is stopped. */
 export async function serve(flags: ServeFlags, environment: Environment, io: CommandIo): Promise<void> {
   const { clock } = io;
   const options = parseOptions({ environment, flags });
@@ -82,8 +81,9 @@ async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops
 }
 
 function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {
-  const { explorer, persistedOperations, onlyPersistedOperations } = options;
+  const { explorer, persistedOperations, onlyPersistedOperations, accessFile } = options;
   const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
+  if (accessFile !== undefined) lines.push(`  Callers    those whom ${accessFile} lets in.`);
   if (persistedOperations !== undefined) {
     const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
     lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);

@@ -9,7 +9,6 @@ import { toError } from "../errors.js";
 import type { CommandIo } from "./command.js";
 import type { LogOutput } from "./log-output.js";
 
-/** Stops a thing that was started. */
 export type Stop = () => Promise<void> | void;
 
 const DRAIN_SIGNALS = ["SIGTERM", "SIGHUP", "SIGUSR2"] as const;

@@ -15,7 +15,6 @@ import {
   verifySignature,
 } from "./signature.js";
 
-/** How long a nonce is remembered. */
 const NONCE_LIFE_MS = 15 * 60_000; // 15 minutes
 
 /** Above this many, the oldest nonce is forgotten early: 15 minutes at 200 requests a second fit. */

@@ -5,7 +5,6 @@
 
 import type { NewTask } from "./emulator.js";
 
-/** The project that the demo fills. */
 export const DEMO_PROJECT = "immtest";
 
 /** A well-known task: its id is fixed, and it says what it is there to show. */

@@ -4,30 +4,27 @@
 
 import type { Clock } from "../clock.js";
 
-/**
- * How a call goes wrong.
- *
- * - `latency`: answered as usual, but `delayMs` later;
- * - `stall`: received and never answered, until the client leaves or the emulator closes;
- * - `reset`: the connection is reset without an answer, and nothing is done;
- * - `answerLost`: everything is done, then the connection is reset instead of the answer: a create has started its task;
- * - `serverError`: HTTP 503 `ServiceUnavailable`;
- * - `throttle`: HTTP 400 `Throttling.User`, with `x-acs-retry-after` when `retryAfterMs` is given;
- * - `refuse`: HTTP 400 with the `code` that is given, for example `InvalidSecurityToken.Expired`;
- * - `notJson`: HTTP 200 with an HTML page, as a proxy in between would answer;
- * - `truncated`: the right answer, of which only the first half of the JSON text is sent;
- * - `emptyBody`: HTTP 200 without a body.
- */
+/** How a call goes wrong. */
 export type FaultKind =
+  /** Answered as usual, but `delayMs` later. */
   | "latency"
+  /** Received and never answered, until the client leaves or the emulator closes. */
   | "stall"
+  /** The connection is reset without an answer, and nothing is done. */
   | "reset"
+  /** Everything is done, then the connection is reset instead of the answer: a create has started its task. */
   | "answerLost"
+  /** HTTP 503 `ServiceUnavailable`. */
   | "serverError"
+  /** HTTP 400 `Throttling.User`, with `x-acs-retry-after` when `retryAfterMs` is given. */
   | "throttle"
+  /** HTTP 400 with the `code` that is given, for example `InvalidSecurityToken.Expired`. */
   | "refuse"
+  /** HTTP 200 with an HTML page, as a proxy in between would answer. */
   | "notJson"
+  /** The right answer, of which only the first half of the JSON text is sent. */
   | "truncated"
+  /** HTTP 200 without a body. */
   | "emptyBody";
 
 /** Calls that shall go wrong. */
@@ -54,7 +51,6 @@ export interface FaultRule {
   readonly code?: string;
 }
 
-/** What happens to one call. */
 export interface DrawnFaults {
   /** The `latency` rule that hit, or null. */
   readonly latency: FaultRule | null;

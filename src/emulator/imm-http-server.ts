@@ -26,7 +26,6 @@ const DEFAULT_LATENCY_MS = 1_000; // 1 second
  */
 const MAX_HEADER_BYTES = 1_048_576; // 1 MiB
 
-/** What the door decides with. */
 export interface ServerParts {
   readonly clock: Clock;
   readonly authenticator: Authenticator;

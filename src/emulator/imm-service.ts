@@ -32,7 +32,6 @@ export interface ServiceRequest {
 /** The members of an answer but for `RequestId`; undefined ones are left out. */
 export type AnswerMembers = Readonly<Record<string, unknown>>;
 
-/** How the service behaves. */
 export interface ServiceSettings {
   readonly clock: Clock;
   /** One store per project; other projects do not exist. */

@@ -9,7 +9,6 @@ import { parseAuthorization, type SignableRequest } from "./signature.js";
 /** The largest body that is kept. IMM's own limit is not documented; its parameters travel in the query. */
 const MAX_BODY_BYTES = 1_048_576; // 1 MiB
 
-/** A request that has arrived completely. */
 export interface ReceivedRequest extends SignableRequest {
   readonly body: Buffer;
   /** Whether the body was over the limit and is therefore missing. */

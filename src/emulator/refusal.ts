@@ -29,9 +29,7 @@
 /** Thrown to refuse the request at hand. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
-  /** The HTTP status of the answer. */
   readonly status: number;
-  /** The `Code` of the answer. */
   readonly code: string;
 
   constructor(status: number, code: string, message: string) {

@@ -10,7 +10,6 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 /** The only algorithm the emulator accepts, as named in `Authorization` and in the string to sign. */
 const SIGNATURE_ALGORITHM = "ACS3-HMAC-SHA256";
 
-/** What a signature covers. */
 export interface SignableRequest {
   readonly method: string;
   readonly path: string;
@@ -21,7 +20,6 @@ export interface SignableRequest {
   readonly body: string | Uint8Array;
 }
 
-/** The parts of an `Authorization` header. */
 export interface Authorization {
   readonly accessKeyId: string;
   /** Lower-case names, in the order in which they were signed. */

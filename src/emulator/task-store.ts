@@ -69,7 +69,6 @@ export class TaskStore {
     task.endsAt = now + task.durationMs;
   }
 
-  /** Ends a running task at `now`. */
   end(task: Task, outcome: TaskOutcome, now: number): void {
     task.endsAt = now;
     task.outcome = outcome;

@@ -72,7 +72,6 @@ export type ImmTaskFields = {
   readonly status: string;
 };
 
-/** A task as GetTask answers it. */
 export interface ImmTask extends ImmTaskFields {
   readonly requestId: string | undefined;
   readonly eventId: Given<string>;
@@ -95,7 +94,6 @@ export interface ImmTaskPage {
 /** What a task is created with, in IMM's spelling. The table says which members an action takes. */
 export type CreateTaskInput = Readonly<Record<string, unknown>> & { readonly ProjectName: string };
 
-/** What starts a task. */
 export interface CreateTaskRequest {
   readonly action: CreateAction;
   /** Has passed `checkInput`. */

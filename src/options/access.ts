@@ -8,7 +8,7 @@ export const access = {
     insecureNoAuth: toggle({
       default: false,
       effect:
-        "let other machines ask although no caller is asked who it is: whoever reaches the gateway reads every task of its account, and starts tasks. For a gateway behind something that authenticates",
+        "let other machines ask although no caller is asked who it is: all that reach the gateway can read every task of its account, and start tasks. For a gateway behind something that authenticates",
     }),
   },
   command: {

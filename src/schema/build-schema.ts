@@ -36,7 +36,6 @@ const ROOT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   Subscription: "The subscriptions. All subscribers of a task share the calls to IMM that follow it.",
 };
 
-/** Which schema. */
 export interface SchemaOptions {
   /** Whether it is a subgraph of Apollo Federation 2. @default false */
   readonly federation?: boolean | undefined;

@@ -44,7 +44,12 @@ describe("an access configuration", () => {
 
   it.each<[what: string, given: unknown, sentence: string]>([
     ["nothing", null, "expected an object, got null."],
-    ["nothing in it", {}, "expected issuers, tokens or anonymous: else nobody may ask, got an object."],
+    [
+      "an object without a prototype",
+      { tokens: Object.create(null) },
+      "tokens: expected a list of tokens, got an object.",
+    ],
+    ["nothing in it", {}, "expected issuers, tokens or anonymous: else no caller may ask, got an object."],
     ["a member that there is not", { isuers: [] }, "isuers: there is no such member."],
     ["such a member below", { tokens: [{ ...token, token: "hunter2" }] }, "tokens[0].token: there is no such member."],
     [
@@ -105,7 +110,7 @@ describe("an access configuration", () => {
     [
       "a secret in common",
       { issuers: [{ ...issuer, algorithms: ["HS256"] }] },
-      "issuers[0].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519 (with a secret in common, or without a signature, whoever can check a token could make one), got `HS256` (string).",
+      "issuers[0].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519 (with a shared secret, or without a signature, all that can check a token can make one), got `HS256` (string).",
     ],
     ["no signature", { issuers: [{ ...issuer, algorithms: ["none"] }] }, "got `none` (string)."],
     [

@@ -2,14 +2,14 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateKeyPair, exportJWK, exportSPKI, SignJWT, type CryptoKey, type JWTPayload } from "jose";
 import type { AccessConfig, ClaimGrantConfig } from "../../src/access/access-config.js";
 import { EMULATOR_REGION, type Emulator } from "../../src/emulator/emulator.js";
-import { createOperations, mutationNameOf } from "../../src/imm/operations/operations.js";
+import { capitalize, createOperations, mutationNameOf } from "../../src/imm/operations/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { createActions, exampleInput } from "../support/example-input.js";
 import { keyLiteral } from "../support/query.js";
 import { eventually } from "../support/eventually.js";
 import { RawSocket } from "../support/raw-socket.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
-import { openStream, SseStream } from "../support/stream-request.js";
+import { openStream } from "../support/stream-request.js";
 
 // Every kind of caller, on every way to every kind of task, over real sockets.
 
@@ -228,13 +228,19 @@ async function ask(url: string, token: string | undefined, document: string, var
 
 function addTasks(emulator: Emulator): void {
   const { own, others, otherProject, otherType } = TARGETS;
-  const requestDefinition = JSON.stringify({ TargetURI: "oss://a/b.zip", Password: "hunter2" });
-  const lasting = { durationMs: 600_000, requestDefinition };
+  const lasting = {
+    durationMs: 600_000,
+    requestDefinition: JSON.stringify({
+      Sources: [{ URI: "oss://a/b.mp4" }],
+      Targets: [{ URI: "oss://a/c.mp4", Container: "mp4" }],
+    }),
+  };
+  const archive = JSON.stringify({ Sources: [{ URI: "oss://a/" }], TargetURI: "oss://a/b.zip" });
   const ofAlice = { tags: { owner: "alice" }, userData: '{"ownerId":"alice"}' };
   emulator.addTask({ ...lasting, ...ofAlice, ...own });
   emulator.addTask({ ...lasting, ...others, tags: { owner: "bob" }, userData: '{"ownerId":"bob"}' });
   emulator.addTask({ ...lasting, ...ofAlice, ...otherProject });
-  emulator.addTask({ ...lasting, ...ofAlice, ...otherType });
+  emulator.addTask({ ...lasting, ...ofAlice, ...otherType, requestDefinition: archive });
 }
 
 async function start(): Promise<RunningGateway> {
@@ -247,183 +253,206 @@ async function start(): Promise<RunningGateway> {
   return running;
 }
 
+const STREAMS = [
+  ["/graphql/stream", "text/event-stream"],
+  ["/graphql", "multipart/mixed;subscriptionSpec=1.0, application/json"],
+] as const;
+
+const NO_PAGE = {
+  nodes: [] as readonly { readonly taskId: string }[],
+  pageInfo: { endCursor: null as string | null, hasNextPage: false },
+};
+
+function toRequest(token: string | undefined, accept: string, query: string): RequestInit {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { "content-type": "application/json", accept, ...authorization };
+  return { method: "POST", headers, body: JSON.stringify({ query }) };
+}
+
+/** The first event of a stream of events, as its task and the code of its error; or what the socket was closed with. */
+async function firstBySocket(url: string, token: string | undefined, query: string): Promise<unknown> {
+  const socket = await RawSocket.openSilently(url);
+  socket.webSocket.on("message", (data: Buffer) => socket.received.push(JSON.parse(data.toString())));
+  socket.send({ type: "connection_init", payload: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+  await eventually(() => socket.received.length > 0 || socket.webSocket.readyState !== socket.webSocket.OPEN);
+  if (socket.received.length === 0) return socket.closed;
+  socket.send({ id: "a", type: "subscribe", payload: { query } });
+  await eventually(() => socket.of("a").length > 0);
+  const event = at(socket.of("a")[0], ["payload", "data", "taskEvents"]);
+  socket.webSocket.terminate();
+  return [at(event, ["task", "taskId"]), at(event, ["error", "code"]) ?? null];
+}
+
+function compare(a: string | undefined, b: string | undefined): number {
+  return String(a) < String(b) ? -1 : 1;
+}
+
 function at(data: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((value, step) => (Object(value) as Record<string | number, unknown>)[step], data);
 }
 
-describe.each(Object.entries(KINDS))("%s", (_name, { token: makeToken, codes, definitions, listed, creates }) => {
-  it.each(Object.entries(WAYS))("by %s", async (way, toDocument) => {
-    const { url, emulator } = await start();
-    const token = await makeToken();
-    for (const name of TARGET_NAMES) {
-      const [text, path] = toDocument(TARGETS[name]);
-      const before = emulator.calls.length;
-      // One that has ended is not waited for.
-      if (way === "awaitTask" && name !== "missing") emulator.finishTask(TARGETS[name].taskId);
-      const answer = await ask(url, token, `{ ${text} }`);
-      const code = codes[name];
-      if (code === null) {
-        expect(at(answer.data, [...path, "taskId"])).toBe(TARGETS[name].taskId);
-        const denied = answer.errors?.filter(({ extensions }) => extensions["code"] === "FORBIDDEN") ?? [];
-        const fields = denied.map((error) => error.path?.at(-1)).toSorted();
-        expect(fields).toEqual(definitions ? [] : ["outputs", "requestDefinition"]);
-        expect(at(answer.data, [...path, "requestDefinition", "Password"])).toBe(
-          definitions ? "[redacted]" : undefined,
-        );
-        continue;
+/** What came of something: the task that was shown, and the codes of what was not. */
+type Seen = readonly [label: string, taskId: unknown, codes: readonly unknown[], isWithoutCall?: boolean];
+
+function codesOf({ errors = [] }: Pick<Answer, "errors">): readonly unknown[] {
+  return errors.map(({ extensions }) => extensions["code"]);
+}
+
+/** What a caller must see of each target, where what it was created with is two fields. */
+function expectedOf({ codes, definitions }: Kind, label: string): readonly Seen[] {
+  return TARGET_NAMES.map((name): Seen => {
+    const code = codes[name];
+    if (code !== null) return [`${label} ${name}`, undefined, [code], code !== "NOT_FOUND"];
+    return [`${label} ${name}`, TARGETS[name].taskId, definitions ? [] : ["FORBIDDEN", "FORBIDDEN"], false];
+  });
+}
+
+describe.each(Object.entries(KINDS))("%s", (_name, kind) => {
+  const { codes, definitions, listed, creates } = kind;
+  const isUnknown = listed === "UNAUTHENTICATED";
+
+  it("by queries", async () => {
+    const token = await kind.token();
+    const seen: Seen[] = [];
+    const statuses = new Set<number>();
+    for (const [way, toDocument] of Object.entries(WAYS)) {
+      const { url, emulator } = await start();
+      for (const name of TARGET_NAMES) {
+        const [text, path] = toDocument(TARGETS[name]);
+        const before = emulator.calls.length;
+        // One that has ended is not waited for.
+        if (way === "awaitTask" && name !== "missing") emulator.finishTask(TARGETS[name].taskId);
+        const answer = await ask(url, token, `{ ${text} }`);
+        statuses.add(answer.status);
+        const isWithoutCall = codes[name] !== null && emulator.calls.length === before;
+        // What is not there is remembered, for those who may see their own alone.
+        const isMissing = codes[name] === "NOT_FOUND";
+        seen.push([
+          `${way} ${name}`,
+          at(answer.data, [...path, "taskId"]),
+          codesOf(answer),
+          !isMissing && isWithoutCall,
+        ]);
       }
-      expect([name, answer.errors?.map(({ extensions }) => extensions["code"])]).toEqual([name, [code]]);
-      expect(at(answer.data, path) ?? null).toBeNull();
-      expect(answer.status).toBe(code === "UNAUTHENTICATED" ? 401 : 200);
-      if (code !== "NOT_FOUND") expect(emulator.calls.length).toBe(before);
     }
+    expect(seen).toEqual(Object.keys(WAYS).flatMap((way) => expectedOf(kind, way)));
+    expect([...statuses]).toEqual([isUnknown ? 401 : 200]);
   });
 
-  it("by lists, and by what goes on in a project", async () => {
-    const { url, emulator, clock } = await start();
-    const token = await makeToken();
+  it("by lists, page by page", async () => {
+    const { url, emulator } = await start();
+    const token = await kind.token();
     const list =
       'tasks(projectName: "acme-1", first: 1, after: $after) { nodes { taskId } pageInfo { endCursor hasNextPage } }';
-    const seen: unknown[] = [];
-    let after: unknown = null;
-    for (let page = 0; page < 5; page += 1) {
+    const seen = new Set<unknown>();
+    const ids: string[] = [];
+    let after: string | null | undefined = null;
+    while (after !== undefined) {
       const answer = await ask(url, token, `query ($after: String) { ${list} }`, { after });
-      if (typeof listed === "string") {
-        expect(answer.errors?.map(({ extensions }) => extensions["code"])).toEqual([listed]);
-        break;
-      }
-      const { nodes, pageInfo } = at(answer.data, ["tasks"]) as {
-        nodes: readonly { taskId: string }[];
-        pageInfo: { endCursor: string | null; hasNextPage: boolean };
-      };
-      seen.push(...nodes.map(({ taskId }) => taskId));
-      after = pageInfo.endCursor;
-      if (!pageInfo.hasNextPage) break;
+      for (const code of codesOf(answer)) seen.add(code);
+      const { nodes, pageInfo } = (at(answer.data, ["tasks"]) ?? NO_PAGE) as typeof NO_PAGE;
+      ids.push(...nodes.map(({ taskId }) => taskId));
+      after = pageInfo.hasNextPage ? pageInfo.endCursor : undefined;
     }
     const far = await ask(url, token, '{ tasks(projectName: "globex-1") { nodes { taskId } } }');
-    expect(far.errors?.[0]?.extensions["code"] ?? null).toBe(codes.otherProject);
-    if (typeof listed === "string") {
-      expect(emulator.calls).toEqual([]);
-      return;
-    }
-    expect(seen.toSorted()).toEqual(listed);
-    const headers = {
-      "content-type": "application/json",
-      accept: "text/event-stream",
-      authorization: `Bearer ${String(token)}`,
-    };
-    const body = JSON.stringify({
-      query: 'subscription { projectEvents(projectName: "acme-1") { kind task { taskId } } }',
-    });
-    const stream = new SseStream(await openStream(`${url}/graphql/stream`, { method: "POST", headers, body }));
-    const events: string[] = [];
-    while (!events.includes("CAUGHT_UP")) {
-      const { kind, task } = at(await stream.result(), ["data", "projectEvents"]) as {
-        kind: string;
-        task: { taskId: string } | null;
-      };
-      events.push(task?.taskId ?? kind);
-    }
-    expect(events.slice(0, -1).toSorted()).toEqual(listed);
-    expect(clock.pendingTimers).toBeGreaterThan(0);
+    const isRefused = typeof listed === "string";
+    expect([ids.toSorted(), [...seen]]).toEqual(isRefused ? [[], [listed]] : [listed, []]);
+    expect(codesOf(far)).toEqual([codes.otherProject].filter((code) => code !== null));
+    expect(emulator.calls.length === 0).toBe(isRefused);
+  });
+
+  it("by a project that is followed", async () => {
+    const { url, emulator } = await start();
+    const query = 'subscription { projectEvents(projectName: "acme-1") { kind task { taskId } error { code } } }';
+    const text = await openStream(`${url}/graphql/stream`, toRequest(await kind.token(), "text/event-stream", query));
+    const isRefused = typeof listed === "string";
+    const received = await text.until(isRefused ? `"code":"${listed}"` : '"CAUGHT_UP"');
+    const ids = [...(received ?? "").matchAll(/"taskId":"(\w+)"/g)].map(([, id]) => id);
+    expect([received === null, ids.toSorted(compare)]).toEqual([false, isRefused ? [] : listed]);
+    expect(emulator.calls.length === 0).toBe(isRefused);
+    text.vanish();
   });
 
   it("by subscriptions, over each transport", async () => {
     const { url, emulator } = await start();
-    const token = await makeToken();
+    const token = await kind.token();
+    const seen: unknown[] = [];
+    const expected: unknown[] = [];
     for (const name of TARGET_NAMES) {
-      const document = `subscription { taskEvents(keys: [${keyLiteral(TARGETS[name])}]) { kind task { taskId requestDefinition } error { code } } }`;
+      const key = keyLiteral(TARGETS[name]);
+      const query = `subscription { taskEvents(keys: [${key}]) { task { taskId requestDefinition } error { code } } }`;
       const code = codes[name];
       const before = emulator.calls.length;
-      if (code === "UNAUTHENTICATED") {
-        const socket = await RawSocket.openSilently(url);
-        socket.send({ type: "connection_init", payload: { authorization: `Bearer ${String(token)}` } });
-        expect(await socket.closed).toBe(4_401);
-      } else {
-        const socket = await RawSocket.open(url, { authorization: `Bearer ${String(token)}` });
-        socket.send({ id: "a", type: "subscribe", payload: { query: document } });
-        await eventually(() => socket.of("a").length > 0);
-        const [event] = socket.of("a");
-        const { task, error } = at(event?.payload, ["data", "taskEvents"]) as {
-          task: { taskId: string } | null;
-          error: { code: string } | null;
-        };
-        expect([task?.taskId, error?.code ?? null]).toEqual([code === null ? TARGETS[name].taskId : undefined, code]);
-        socket.webSocket.terminate();
-      }
-      for (const [path, accept] of [
-        ["/graphql/stream", "text/event-stream"],
-        ["/graphql", "multipart/mixed;subscriptionSpec=1.0, application/json"],
-      ] as const) {
-        const text = await openStream(url + path, {
-          method: "POST",
-          headers: {
-            "content-type": "application/json",
-            accept,
-            ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          },
-          body: JSON.stringify({ query: document }),
-        });
-        const first = await text.until(code === null ? `"taskId":"${TARGETS[name].taskId}"` : `"code":"${code}"`);
-        expect(first).not.toBeNull();
-        expect(text.response.status).toBe(code === "UNAUTHENTICATED" ? 401 : 200);
-        if (code === "UNAUTHENTICATED") expect(text.response.headers.get("www-authenticate")).toMatch(/^Bearer/);
+      const word = code === null ? `"taskId":"${TARGETS[name].taskId}"` : `"code":"${code}"`;
+      for (const [path, accept] of STREAMS) {
+        const text = await openStream(url + path, toRequest(token, accept, query));
+        const { status, headers } = text.response;
+        seen.push([
+          path,
+          name,
+          (await text.until(word)) !== null,
+          status,
+          headers.get("www-authenticate")?.slice(0, 6),
+        ]);
+        expected.push([path, name, true, ...(isUnknown ? [401, "Bearer"] : [200, undefined])]);
         text.vanish();
       }
-      if (code !== null && code !== "NOT_FOUND") expect(emulator.calls.length).toBe(before);
+      seen.push(["socket", name, await firstBySocket(url, token, query)]);
+      expected.push(["socket", name, isUnknown ? 4_401 : [code === null ? TARGETS[name].taskId : undefined, code]]);
+      seen.push([name, "calls", emulator.calls.length > before && code !== "NOT_FOUND"]);
+      expected.push([name, "calls", code === null]);
     }
+    expect(seen).toEqual(expected);
   });
 
-  it("by mutations", async () => {
+  it("by creates", async () => {
     const { url, emulator } = await start();
-    const token = await makeToken();
-    // Whose user data tells whose a task is, has it as JSON.
-    const inputs = Object.fromEntries(
-      createActions.map((action) => {
-        const { userData: _userData, ...input } = exampleInput(action, 0) as { readonly userData?: unknown };
-        return [action, input];
-      }),
-    );
+    const token = await kind.token();
+    const seen: unknown[] = [];
+    const expected: unknown[] = [];
     for (const action of createActions) {
       const operation = createOperations[action];
       const name = mutationNameOf(operation);
-      const type = `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}Input`;
-      const document = `mutation ($input: ${type}!) { ${name}(input: $input) { isNew task { taskId } userErrors { code } } }`;
-      const isGranted = creates === null && (codes.otherType === null || operation.taskType === TYPE.taskType);
-      const before = emulator.calls.length;
+      const type = `${capitalize(name)}Input`;
+      const document = `mutation ($input: ${type}!) { ${name}(input: $input) { isNew } }`;
+      // Whose user data tells whose a task is, has it as JSON.
+      const { userData: _userData, ...input } = exampleInput(action, 0) as { readonly userData?: unknown };
       for (const projectName of ["acme-1", "globex-1"]) {
-        const answer = await ask(url, token, document, { input: { ...inputs[action], projectName } });
+        const before = emulator.calls.length;
+        const answer = await ask(url, token, document, { input: { ...input, projectName } });
+        seen.push([
+          name,
+          projectName,
+          at(answer.data, [name, "isNew"]),
+          codesOf(answer),
+          emulator.calls.length - before,
+        ]);
+        const isOfType = codes.otherType === null || operation.taskType === TYPE.taskType;
         const isHere = projectName === "acme-1" || codes.otherProject === null;
-        if (isGranted && isHere) expect([answer.text, at(answer.data, [name, "isNew"])]).toEqual([answer.text, true]);
-        else {
-          expect(answer.errors?.map(({ extensions }) => extensions["code"])).toEqual([creates ?? "FORBIDDEN"]);
-        }
+        const code = creates ?? (isOfType && isHere ? null : "FORBIDDEN");
+        expected.push([name, projectName, ...(code === null ? [true, [], 1] : [undefined, [code], 0])]);
       }
-      if (!isGranted) expect(emulator.calls.length).toBe(before);
     }
-    const started = emulator.calls.filter(({ action }) => action.startsWith("Create")).length;
+    expect(seen).toEqual(expected);
+  });
+
+  it("by running one again", async () => {
+    const { url, emulator } = await start();
+    const token = await kind.token();
+    const document = "mutation ($input: RerunTaskInput!) { rerunTask(input: $input) { isNew userErrors { code } } }";
     for (const name of TARGET_NAMES) {
       const before = emulator.calls.length;
-      const input = { id: idOf(TARGETS[name]) };
-      const answer = await ask(
-        url,
-        token,
-        "mutation ($input: RerunTaskInput!) { rerunTask(input: $input) { isNew userErrors { code } } }",
-        { input },
-      );
-      const code = codes[name] ?? (definitions ? null : "FORBIDDEN");
-      if (code === "FORBIDDEN" || code === "UNAUTHENTICATED" || creates === "FORBIDDEN") {
-        expect(answer.errors?.map(({ extensions }) => extensions["code"])).toEqual([
-          code === "UNAUTHENTICATED" ? code : "FORBIDDEN",
-        ]);
-        expect(emulator.calls.length).toBe(before);
-      }
-      if (code === "NOT_FOUND" && definitions) {
-        expect(at(answer.data, ["rerunTask", "userErrors"])).toEqual([{ code: "INVALID_INPUT" }]);
-      }
+      const answer = await ask(url, token, document, { input: { id: idOf(TARGETS[name]) } });
+      const isGranted = definitions && creates === null && codes[name] !== "FORBIDDEN";
+      const refusal = isUnknown ? "UNAUTHENTICATED" : "FORBIDDEN";
+      expect([name, codesOf(answer)]).toEqual([name, isGranted ? [] : [refusal]]);
+      expect(emulator.calls.length > before).toBe(isGranted);
+      const payload = at(answer.data, ["rerunTask"]);
+      const reasons = at(payload, ["userErrors"]) as readonly { readonly code: string }[] | undefined;
+      const isStarted = isGranted && codes[name] === null;
+      expect([name, at(payload, ["isNew"]) ?? null]).toEqual([name, isStarted ? true : null]);
+      expect(reasons?.map(({ code }) => code)).toEqual(isStarted ? [] : isGranted ? ["INVALID_INPUT"] : undefined);
     }
-    const afterwards = emulator.calls.filter(({ action }) => action.startsWith("Create")).length;
-    if (!definitions) expect(afterwards).toBe(started);
   });
 });
 

@@ -18,6 +18,7 @@ import {
   compileSnippets,
   fileNameOf,
   pages,
+  placeFiles,
   readBlocks,
   readPage,
   readSnippets,
@@ -288,9 +289,8 @@ describe("a program", () => {
   it.each(usedAs("printed").filter(({ block }) => block.language === "js"))(
     "prints what is shown: $title",
     async ({ block, answer }) => {
-      const program = new Map([["program.ts", `// @ts-nocheck\n${block.text}`]]);
-      const { urlOf } = await compileSnippets("programs", program);
-      const printed = await new Run([fileURLToPath(urlOf("program.ts"))]).finished;
+      const urlOf = placeFiles("programs", new Map([["program.js", block.text]]));
+      const printed = await new Run([fileURLToPath(urlOf("program.js"))]).finished;
       expect(printed).toEqual({ code: 0, stdout: answer, stderr: "" });
     },
   );
@@ -322,7 +322,7 @@ describe("a program", () => {
       }`;
       const files = new Map(readSnippets(page)).set("vendor.d.ts", vendor);
       const folder = page.replaceAll(/\W/g, "-");
-      expect((await compileSnippets(folder, files, { types: ["node"] })).errors).toBe("");
+      expect((await compileSnippets(folder, files, ["node"])).errors).toBe("");
     },
   );
 });

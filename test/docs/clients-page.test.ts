@@ -13,13 +13,13 @@ import { createGateway } from "../../src/server/gateway.js";
 import { withTimePassing } from "../support/manual-clock.js";
 import { eventually } from "../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../support/next-poll.js";
-import { compileSnippets, readSnippets } from "../support/snippets.js";
+import { ADDRESS, compileSnippets, placeFiles, readSnippets } from "../support/snippets.js";
 import { disposeAfterTest, QUICK_LIMITS, startGateway, type RunningGateway } from "../support/start-gateway.js";
 
 const PAGE = "docs/clients.md";
 const snippets = readSnippets(PAGE);
-/** With a socket that is a hundred times as impatient as a page. */
-const quickSnippets = new Map(snippets).set("socket.ts", String(snippets.get("socket.ts")).replace("1_000", "10"));
+/** Once: the JavaScript is the same for all tests, but for the port. */
+const compilation = compileSnippets("clients", snippets);
 const KEY = { projectName: "immtest", taskType: "FileCompression", taskId: "run" };
 
 /** What a page has. */
@@ -27,14 +27,20 @@ beforeAll(() => {
   Object.assign(globalThis, { WebSocket });
 });
 
-/** A gateway whose task runs for ten seconds, and a file of the page that talks to it. */
-async function runSnippet(name: string): Promise<{ running: RunningGateway; exported: unknown }> {
+/** A gateway whose task runs for ten seconds, and files of the page that talk to it, one of them run. */
+async function runSnippet(
+  file: string,
+): Promise<{ running: RunningGateway; exported: unknown; urlOf: (name: string) => string }> {
   const running = await startGateway({ gateway: EVERY_SECOND });
   running.emulator.addTask({ ...KEY, durationMs: 10_000 });
-  const { urlOf } = await compileSnippets(`run-${name}`, quickSnippets, { port: running.port });
-  const { socket } = (await import(urlOf("socket.ts"))) as { socket: { dispose(): void } };
+  const files = new Map((await compilation).compiled);
+  for (const [name, code] of files) files.set(name, code.replaceAll(ADDRESS, `127.0.0.1:${running.port}`));
+  // A hundred times as impatient as a page.
+  files.set("socket.js", String(files.get("socket.js")).replace("1_000", "10"));
+  const urlOf = placeFiles(`run-${file.replace(".", "-")}`, files);
+  const { socket } = (await import(urlOf("socket.js"))) as { socket: { dispose(): void } };
   disposeAfterTest(() => socket.dispose());
-  return { running, exported: (await import(urlOf(name))) as unknown };
+  return { running, exported: (await import(urlOf(file))) as unknown, urlOf };
 }
 
 /** A gateway where one was stopped, in front of the same IMM. */
@@ -88,7 +94,7 @@ const LOOK = `query Look($key: TaskKeyInput!) {
 describe("docs/clients.md", () => {
   it("has code that compiles in strict TypeScript", async () => {
     expect([...snippets.keys()]).toEqual(expect.arrayContaining(["socket.ts", "apollo.ts", "task-bar.tsx", "urql.ts"]));
-    expect((await compileSnippets("clients", snippets)).errors).toBe("");
+    expect((await compilation).errors).toBe("");
   });
 
   it("has the component of the README", () => {
@@ -119,7 +125,7 @@ function scalarsIn(source: string): ReadonlyMap<string, string> {
 
 describe("the socket", () => {
   it("goes on with a subscription when the gateway comes back after its port was refused for a while", async () => {
-    const { running, exported } = await runSnippet("socket.ts");
+    const { running, exported } = await runSnippet("socket.js");
     const { socket } = exported as { socket: SocketClient };
     const received = new Received<{ data?: Progress | null }>();
     const unsubscribe = socket.subscribe<Progress>({ query: FOLLOW, variables: { key: KEY } }, received.sink);
@@ -139,14 +145,13 @@ describe("the socket", () => {
   });
 });
 
-describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (name) => {
+describe.each(["apollo", "apollo-http"])("Apollo Client as %s.ts has it", (name) => {
   it("looks at a task, follows it to its end, and keeps one cache entry of it", async () => {
     type Documents = Record<"LOOK" | "FOLLOW", TypedDocumentNode>;
-    const { running, exported } = await runSnippet(name);
+    const { running, exported, urlOf } = await runSnippet(`${name}.js`);
     const { client } = exported as { client: ApolloClient };
     disposeAfterTest(() => client.stop());
-    const apollo = await compileSnippets(`documents-${name}`, snippets, { port: running.port });
-    const { LOOK, FOLLOW } = (await import(apollo.urlOf("apollo.ts"))) as Documents;
+    const { LOOK, FOLLOW } = (await import(urlOf("apollo.js"))) as Documents;
     expect((await client.query({ query: LOOK, variables: { key: KEY } })).data).toMatchObject({
       task: { status: "RUNNING" },
     });
@@ -163,9 +168,9 @@ describe.each(["apollo.ts", "apollo-http.ts"])("Apollo Client as %s has it", (na
   });
 });
 
-describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
+describe.each(["urql", "urql-sse"])("urql as %s.ts has it", (name) => {
   it("looks at a task and follows it to its end", async () => {
-    const { running, exported } = await runSnippet(name);
+    const { running, exported } = await runSnippet(`${name}.js`);
     const { client } = exported as { client: UrqlClient };
     expect((await client.query(LOOK, { key: KEY })).data).toMatchObject({ task: { status: "RUNNING" } });
     const received = new Received<Progress | undefined>();
@@ -185,7 +190,7 @@ describe.each(["urql.ts", "urql-sse.ts"])("urql as %s has it", (name) => {
 
 describe("Relay as relay.ts has it", () => {
   it("looks at a task and follows it to its end", async () => {
-    const { running, exported } = await runSnippet("relay.ts");
+    const { running, exported } = await runSnippet("relay.js");
     const network = (exported as { environment: Environment }).environment.getNetwork();
     const send = (operationKind: "query" | "subscription", text: string, taskId = KEY.taskId) =>
       network.execute(
@@ -206,7 +211,7 @@ describe("Relay as relay.ts has it", () => {
 
 describe("graphql-request as graphql-request.ts has it", () => {
   it("waits for a task to end", async () => {
-    const { running, exported } = await runSnippet("graphql-request.ts");
+    const { running, exported } = await runSnippet("graphql-request.js");
     const { waitForTask } = exported as { waitForTask: (key: typeof KEY) => Promise<unknown> };
     const waiting = withTimePassing(running.clock, waitForTask(KEY));
     expect(await waiting).toEqual({ status: "SUCCEEDED", isDone: true, error: null });

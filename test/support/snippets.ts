@@ -70,38 +70,43 @@ const COMPILER_OPTIONS = {
   skipLibCheck: true,
 };
 
-/** What compiling needs besides files. */
-export interface CompileOptions {
-  /** Stands for the manual's. */
-  readonly port?: number;
-  /** Packages with global types. */
-  readonly types?: readonly string[];
+/** Where a file that was placed is, for `import`. */
+type UrlOf = (name: string) => string;
+
+/** Writes files, by name, into a folder of their own below `dist/`: there they find the packages of this repository, itself among them. */
+export function placeFiles(folder: string, files: ReadonlyMap<string, string>): UrlOf {
+  const place = placeOf(folder);
+  rmSync(place, { recursive: true, force: true });
+  mkdirSync(place, { recursive: true });
+  for (const [name, code] of files) writeFileSync(join(place, name), code);
+  return (name) => pathToFileURL(join(place, name)).href;
+}
+
+function placeOf(folder: string): string {
+  return join(root, "dist/snippets", folder);
 }
 
 /**
- * Compiles files into a folder of their own below `dist/`, so that they find the packages of this repository, itself
- * among them.
+ * Compiles files in a folder of their own.
  *
  * @param files - by name.
- * @returns what the compiler found wrong, and where the JavaScript of a file is.
+ * @param types - packages with global types.
+ * @returns what the compiler found wrong, and the JavaScript, by the name that `import` has for a file: `socket.js`.
  */
 export async function compileSnippets(
   folder: string,
   files: ReadonlyMap<string, string>,
-  { port = 4_000, types = [] }: CompileOptions = {},
-): Promise<{ readonly errors: string; readonly urlOf: (name: string) => string }> {
-  const place = join(root, "dist/snippets", folder);
-  rmSync(place, { recursive: true, force: true });
-  mkdirSync(place, { recursive: true });
-  for (const [name, code] of files) {
-    writeFileSync(join(place, name), code.replaceAll(ADDRESS, `127.0.0.1:${port}`));
-  }
+  types: readonly string[] = [],
+): Promise<{ readonly errors: string; readonly compiled: ReadonlyMap<string, string> }> {
   const compilerOptions = { ...COMPILER_OPTIONS, types };
-  writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
+  const settings = JSON.stringify({ compilerOptions, include: ["*"] });
+  placeFiles(folder, new Map(files).set("tsconfig.json", settings));
+  const place = placeOf(folder);
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   const errors = await promisify(execFile)(process.execPath, [compiler, "-p", place]).then(
     () => "",
     ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => stdout + stderr,
   );
-  return { errors, urlOf: (name) => pathToFileURL(join(place, name.replace(/\.tsx?$/, ".js"))).href };
+  const written = readdirSync(place).filter((name) => name.endsWith(".js"));
+  return { errors, compiled: new Map(written.map((name) => [name, readFileSync(join(place, name), "utf8")])) };
 }

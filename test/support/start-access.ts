@@ -13,9 +13,9 @@ export interface StartedAccess {
   readonly clock: ManualClock;
   readonly logger: RecordingLogger;
   /** Puts another configuration in the place of the present one. */
-  change(config: AccessConfig): void;
+  readonly change: (config: AccessConfig) => void;
   /** Who holds a token, or why not. */
-  whoHas(token: string | undefined): Promise<string>;
+  readonly whoHas: (token: string | undefined) => Promise<string>;
 }
 
 export function startAccess(config: AccessConfig, clock = manualClockNow()): StartedAccess {

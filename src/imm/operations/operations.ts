@@ -92,10 +92,8 @@ export const createOperations = {
 /** The operations by action. */
 export const operations = { ...taskReads, ...createOperations, ...resultOperations };
 
-/** The actions the table knows. */
 export type Action = keyof typeof operations;
 
-/** The actions that start a task. */
 export type CreateAction = keyof typeof createOperations;
 
 /** The operations that read what a task came to, by action. */
@@ -126,7 +124,6 @@ export interface TaskTypeFacts {
   readonly name: string;
   /** IMM's operation that starts a task of this type. */
   readonly operation: string;
-  /** The schema's mutation that calls it. */
   readonly mutation: string;
   /** Whether GetTask returns the request definition for this type. */
   readonly hasRequestDefinition: boolean;

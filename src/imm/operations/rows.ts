@@ -22,7 +22,6 @@ export interface Shape {
   readonly format?: "int32" | "int64" | "float" | "double";
   /** The model's name, when `type` is `object`. */
   readonly model?: string;
-  /** What an array holds. */
   readonly items?: Shape;
   /** Known values. The vocabulary is open unless `closed` is set. */
   readonly values?: readonly (string | number)[];
@@ -31,9 +30,7 @@ export interface Shape {
   readonly range?: Range;
   /** Bytes of UTF-8 that a text may have. */
   readonly maxBytes?: number;
-  /** Characters that a text may have. */
   readonly maxLength?: number;
-  /** Items that an array may have. */
   readonly maxItems?: number;
   /** Whether a text is an OSS URI, `oss://bucket/object`. */
   readonly isOssUri?: true;
@@ -64,7 +61,6 @@ export interface Member extends Shape {
   readonly unpublished?: true;
 }
 
-/** One item of a pair. */
 export interface PairField {
   readonly schemaName: string;
   readonly description: string;
@@ -145,7 +141,6 @@ export interface Operation<Request extends Parameters = Parameters, Response ext
   readonly rules: readonly Rule[];
 }
 
-/** An operation that starts a task. */
 export interface CreateOperation<Request extends Parameters = Parameters> extends Operation<Request, typeof CREATED> {
   readonly kind: "create";
   /** The name of the mutation, where it does not follow from the action. */
@@ -198,7 +193,6 @@ export const float = builder({ type: "number", format: "float" });
 export const double = builder({ type: "number", format: "double" });
 /** An object whose keys are the caller's. */
 export const map = builder({ type: "map" });
-/** An array of texts. */
 export const texts = builder({ type: "array", items: { type: "string" } });
 
 /** An object with the members of `model`. */

@@ -30,7 +30,6 @@ interface WaitingCall {
   readonly refuse: (reason: Error) => void;
 }
 
-/** What is asked of one project. */
 interface Project {
   readonly rate: CallRate;
   readonly waiting: FairQueue<WaitingCall>;
@@ -58,7 +57,6 @@ export class CallBudget {
     this.#options = options;
   }
 
-  /** Projects that are remembered. */
   get projects(): number {
     return this.#projects.size;
   }

@@ -35,7 +35,6 @@ import { withRetries, type RetryLimits } from "./retries.js";
 import { UpstreamJournal } from "./upstream-journal.js";
 import { WireShapeError } from "../wire/wire.js";
 
-/** How IMM may be called. */
 export interface CallPolicyLimits extends RetryLimits {
   /** Milliseconds that one attempt may take once it is sent; then UPSTREAM_TIMEOUT. */
   readonly callTimeoutMs: number;

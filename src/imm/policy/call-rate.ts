@@ -45,7 +45,6 @@ export class CallRate {
     return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
   }
 
-  /** A call is sent. */
   count(now: number): void {
     if (now - this.#windowTick >= WINDOW_MS) {
       const seconds = Math.floor((now - this.#windowTick) / WINDOW_MS);

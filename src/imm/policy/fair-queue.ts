@@ -10,7 +10,6 @@ interface Line<T> {
   /** Those before `next` have been served. */
   items: T[];
   next: number;
-  /** The turn that it had last. */
   servedTurn: number;
 }
 

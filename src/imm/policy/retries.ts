@@ -6,7 +6,6 @@
 import type { Clock } from "../../clock.js";
 import { GatewayError, toError } from "../../errors.js";
 
-/** How often, and how long between. */
 export interface RetryLimits {
   /** Further attempts. */
   readonly maxRetries: number;
@@ -16,7 +15,6 @@ export interface RetryLimits {
   readonly maxRetryDelayMs: number;
 }
 
-/** When to try again. */
 export interface RetryOptions extends RetryLimits {
   readonly clock: Clock;
   readonly isWorthIt: (error: Error) => boolean;

@@ -27,7 +27,6 @@ interface Trouble {
   readonly firstTick: number;
   lineTick: number;
   lastTick: number;
-  /** Of the last failure. */
   error: GatewayError;
 }
 
@@ -44,7 +43,6 @@ export class UpstreamJournal {
     this.#clock = clock;
   }
 
-  /** An attempt has been answered. */
   succeeded(): void {
     if (this.#troubles.size === 0) return;
     const now = this.#clock.tick();
@@ -58,7 +56,6 @@ export class UpstreamJournal {
     }
   }
 
-  /** An attempt has failed. */
   failed(projectName: string, error: Error): void {
     if (!(error instanceof GatewayError)) return;
     const said = TROUBLES[error.code];

@@ -20,7 +20,6 @@ import {
 } from "../operations/operations.js";
 import { readExactNumber } from "../../json.js";
 
-/** One member of an input. */
 export interface InputField {
   readonly name: string;
   /** Null for a group: its own fields stand in its place on the wire. */
@@ -32,7 +31,6 @@ export interface InputField {
   readonly inner: InputStructure | undefined;
 }
 
-/** An input object. */
 export interface InputStructure {
   /** The noun that the schema calls its type by. */
   readonly schemaName: string;

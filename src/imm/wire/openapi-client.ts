@@ -190,7 +190,6 @@ export interface OpenApiImmClientOptions {
   readonly callTimeoutMs: number;
 }
 
-/** `ImmClient` over the vendor's `callApi`. */
 export class OpenApiImmClient implements ImmClient {
   readonly #openApi: OpenApi;
   readonly #runtime: OpenApiRuntime;

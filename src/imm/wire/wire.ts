@@ -105,7 +105,6 @@ function toSchemaValue(shape: Shape, value: unknown): unknown {
   return value;
 }
 
-/** How to read an object. */
 export interface DecodeOptions {
   /** What it is called in errors. @default "answer" */
   readonly path?: string;
@@ -131,7 +130,6 @@ export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
   return new Decoder(maxMisfits, keepsDigits).decodeObject(members, value, path);
 }
 
-/** Reads one answer. */
 class Decoder {
   readonly #keepsDigits: boolean;
   #misfitsLeft: number;

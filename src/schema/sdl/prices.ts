@@ -24,7 +24,6 @@ export interface ListSize {
   readonly requireOneSlicingArgument?: boolean;
 }
 
-/** A price. */
 export interface Price {
   /** Calls at most: of a root field for each page of its list, of another one for each item. */
   readonly calls: number;

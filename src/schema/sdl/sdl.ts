@@ -78,7 +78,6 @@ function ofOneOfSubgraphs(typeName: string): string {
 
 const ROOT_TYPES: ReadonlySet<string> = new Set(["Query", "Mutation", "Subscription"]);
 
-/** The schema with its prices. */
 export function printPricedSchema(schema: GraphQLSchema): string {
   const text = printWith(schema, { ofObject: () => "", toWeight: ({ calls, weight = calls }) => `"${weight}"` });
   return `${COST_DIRECTIVES}\n${text}\n`;
@@ -98,7 +97,6 @@ export function printSubgraph(schema: GraphQLSchema, prefix?: string): string {
   return `${FEDERATION_LINK}\n${text}\n`;
 }
 
-/** How directives are written. */
 interface Notation {
   readonly ofObject: (name: string) => string;
   readonly toWeight: (price: Price) => string;

@@ -1,31 +1,25 @@
 /** The one who asks, as the gateway knows it: what a frontend needs to decide what to show. */
 
-import { Arg, Field, ObjectType, registerEnumType } from "type-graphql";
+import { Arg, Field, ObjectType } from "type-graphql";
 import type { Right } from "../../access/principal.js";
 import { parseName } from "../../tasks/task.js";
 import type { Viewer } from "../../tasks/tasks.js";
 import { GraphQLDateTime } from "../scalars.js";
+import { makeEnum } from "../table-types.js";
 
-/** By their names in the schema. */
-const TaskRight = {
-  READ: "read",
-  CREATE: "create",
-  DEFINITIONS: "definitions",
-  SECRETS: "secrets",
-} as const satisfies Readonly<Record<Uppercase<Right>, Right>>;
-
-registerEnumType(TaskRight, {
-  name: "TaskRight",
-  description: "What a caller may do with tasks. More rights may come.",
-  valuesConfig: {
-    READ: { description: "See them, or those of its own." },
-    CREATE: { description: "Start them, and run one again that it may see with its definition." },
-    DEFINITIONS: {
-      description: "See what they were created with: `requestDefinition`, `requestDefinitionText` and `outputs`.",
-    },
-    SECRETS: { description: "See that with its passwords and role names." },
+const TaskRight = makeEnum(
+  "TaskRight",
+  "What a caller may do with tasks. More rights may come.",
+  {
+    READ: "See them, or those of its own.",
+    CREATE: "Start them, and run one again that it may see with its definition.",
+    DEFINITIONS: "See what they were created with: `requestDefinition`, `requestDefinitionText` and `outputs`.",
+    SECRETS: "See that with its passwords and role names.",
   },
-});
+  { READ: "read", CREATE: "create", DEFINITIONS: "definitions", SECRETS: "secrets" } as const satisfies Readonly<
+    Record<Uppercase<Right>, Right>
+  >,
+);
 
 @ObjectType({ description: "The one who asks, as the gateway knows it." })
 export class TaskViewer {

@@ -20,7 +20,6 @@ export interface Anchor {
   readonly index: number;
 }
 
-/** Where to go on. */
 export interface ListPlace {
   /** IMM's token of the page; undefined for the first. */
   readonly token: string | undefined;

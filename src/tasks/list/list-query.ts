@@ -28,7 +28,6 @@ export interface TaskFilter {
   readonly endTime?: InstantRange | null;
 }
 
-/** In which order. */
 export interface TaskOrder {
   readonly field: NonNullable<ListTasksRequest["sort"]>;
   readonly direction: NonNullable<ListTasksRequest["order"]>;

@@ -14,7 +14,6 @@ export interface Page {
   readonly nextToken: string | undefined;
 }
 
-/** How far to read. */
 export interface PagesOptions {
   /** The token of the first page to read. @default the beginning */
   readonly from?: string | undefined;

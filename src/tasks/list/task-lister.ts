@@ -24,13 +24,11 @@ export interface TaskListerOptions {
   readonly learn: (snapshot: TaskSnapshot) => TaskSnapshot;
 }
 
-/** Which part of a list. */
 export interface ListPart {
   /** The most tasks to give. */
   readonly first: number;
   /** The cursor behind which to go on. */
   readonly after: string | undefined;
-  /** Whether the request definitions are wanted. */
   readonly definition: boolean;
   /** Aborted when the rest is not wanted. */
   readonly signal: AbortSignal;
@@ -40,14 +38,12 @@ export interface ListPart {
   readonly isShown?: ((snapshot: TaskSnapshot) => boolean) | undefined;
 }
 
-/** One task of a list. */
 export interface ListedTask {
   readonly snapshot: TaskSnapshot;
   /** The cursor behind it. */
   toCursor(): string;
 }
 
-/** A part of a list. */
 export interface TaskListing {
   readonly items: readonly ListedTask[];
   /** Whether more tasks are known, or IMM has said that there are. */

@@ -21,7 +21,6 @@ export interface ReadState extends WantedTask {
   readonly notBefore: number;
   /** What the lists have come to: whether they show the task, or why they could not be had. Undefined where not asked. */
   readonly listed: "seen" | "absent" | GatewayError | undefined;
-  /** Whether GetTask has answered. */
   readonly hasAskedTask: boolean;
   /** Whether a watch asks: what passes by itself is left to its next poll. */
   readonly isOfWatch: boolean;

@@ -63,7 +63,6 @@ export interface ReadOptions {
 /** Called with each snapshot that is newly known, merged with what the memory holds of its task. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
-/** One task that is wanted. */
 interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
   readonly keyText: string;
   readonly notBefore: number;
@@ -95,7 +94,6 @@ export class TaskReader {
     return this.#keepListed(snapshot, new Set());
   }
 
-  /** Calls `listener` with every snapshot that is newly known. */
   listen(listener: SnapshotListener): void {
     this.#listeners.add(listener);
   }

@@ -25,7 +25,6 @@ export interface SweepTarget {
   readonly known: TaskSnapshot | undefined;
 }
 
-/** How a sweep is made. */
 export interface SweepOptions extends CallOptions {
   /** Asked before each page: whether the caller still waits. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
@@ -41,7 +40,6 @@ export interface SweepResult {
   readonly failed: ReadonlyMap<string, GatewayError>;
 }
 
-/** One page of a list. */
 export interface SnapshotPage extends Page {
   readonly snapshots: readonly TaskSnapshot[];
 }
@@ -61,7 +59,6 @@ interface Lessons {
   /** Running tasks of others on the pages since the first wanted one started. */
   foreignRunning: number;
   learntTick: number;
-  /** When the project was last listed. */
   listedTick: number;
   /** IMM's clock is so far ahead of the ticks, or more, by the newest instant that it has shown. */
   immAheadMs: number;
@@ -211,7 +208,6 @@ export class TaskSweeper {
   }
 }
 
-/** One sweep on its way. */
 interface Sweep {
   readonly unseen: Map<string, SweepTarget>;
   readonly seen: Map<string, TaskSnapshot>;

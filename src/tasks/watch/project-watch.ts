@@ -81,7 +81,6 @@ export class ProjectWatch {
     });
   }
 
-  /** How many tasks are watched. */
   get size(): number {
     return this.#watches.size;
   }
@@ -103,7 +102,6 @@ export class ProjectWatch {
     return this.#discoveries.has(toFilterText(filter));
   }
 
-  /** Whether the task is watched. */
   has(keyText: string): boolean {
     return this.#watches.has(keyText);
   }

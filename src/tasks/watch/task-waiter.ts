@@ -19,7 +19,6 @@ export interface TaskWaiterOptions {
   readonly maxWaitingOperations: number;
 }
 
-/** One wait. */
 export interface WaitRequest {
   readonly key: TaskKey;
   readonly parts: TaskParts;

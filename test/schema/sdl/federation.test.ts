@@ -41,17 +41,25 @@ async function entities(url: string, representations: readonly unknown[]): Retur
   return query(url, ENTITIES, { representations });
 }
 
+const SUBGRAPH_SDL = printGatewaySchema({ federation: true });
+const SUBGRAPHS = [
+  { name: "imm", sdl: SUBGRAPH_SDL, url: "http://imm" },
+  { name: "albums", sdl: ALBUMS_SDL, url: "http://albums" },
+];
+/** Composed once: the addresses are put into it at each start. */
+const SUPERGRAPH = compose(SUBGRAPHS);
+
 async function startSupergraph(): Promise<RunningGateway & { readonly router: string }> {
   const running = await startSubgraph();
   const albums = Array.from({ length: 100 }, (_, index) => ({
     title: `Album ${index}`,
     conversion: { region: EMULATOR_REGION, ...RUN },
   }));
-  const subgraphs = [
-    { name: "imm", sdl: printGatewaySchema({ federation: true }), url: `${running.url}/graphql` },
-    { name: "albums", sdl: ALBUMS_SDL, url: await serveAlbums(albums) },
-  ];
-  return { ...running, router: await startRouter(compose(subgraphs)) };
+  const placed = SUPERGRAPH.replace("http://imm", `${running.url}/graphql`).replace(
+    "http://albums",
+    await serveAlbums(albums),
+  );
+  return { ...running, router: await startRouter(placed) };
 }
 
 describe("the subgraph", () => {
@@ -59,7 +67,7 @@ describe("the subgraph", () => {
     const { url } = await startSubgraph();
     const { data } = await query<{ _service: { sdl: string } }>(url, "{ _service { sdl } }");
     const sdl = data?._service.sdl ?? "";
-    expect(sdl).toBe(printGatewaySchema({ federation: true }));
+    expect(sdl).toBe(SUBGRAPH_SDL);
     expect(sdl).toContain(
       'type Task implements Node @key(fields: "id") @key(fields: "region projectName taskType taskId") @cost(weight: 0) {',
     );
@@ -309,15 +317,11 @@ describe("an input of which exactly one field is given", () => {
 });
 
 describe("the schema of the subgraph", () => {
-  const subgraphs = [
-    { name: "imm", sdl: printGatewaySchema({ federation: true }), url: "http://imm" },
-    { name: "albums", sdl: ALBUMS_SDL, url: "http://albums" },
-  ];
   it.each([
     ["Apollo", composeByApollo],
     ["The Guild", composeByTheGuild],
   ])("composes with another one, its prices included, by the rules of %s", (_whose, composeServices) => {
-    const supergraph = compose(subgraphs, composeServices);
+    const supergraph = compose(SUBGRAPHS, composeServices);
     expect(supergraph).toContain('@join__type(graph: IMM, key: "region projectName taskType taskId")');
     expect(supergraph).toContain("album: Album @join__field(graph: ALBUMS)");
     expect(supergraph).toMatch(/\): Task @join__field\(graph: IMM\) @cost\(weight: 1\)/);
@@ -483,7 +487,7 @@ describe.each([
       ],
       composeServices,
     );
-  const sdl = printGatewaySchema({ federation: true });
+  const sdl = SUBGRAPH_SDL;
 
   it("do not meet those of a subgraph that has the general ones", () => {
     const supergraph = composeWith(sdl);

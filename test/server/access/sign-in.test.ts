@@ -264,7 +264,7 @@ describe("a function that authenticates", () => {
     const build =
       (more: object): unknown =>
       () =>
-        createGateway({ ...parts, ...more } as never);
+        createGateway({ ...parts, ...more });
     expect(build({ access: ACCESS, authenticate: () => null })).toThrow(
       "Expected one of `access` and `authenticate`, got both.",
     );

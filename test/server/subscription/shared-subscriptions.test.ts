@@ -10,7 +10,8 @@ import {
 } from "graphql";
 import type { Outcome } from "../../../src/server/subscription/result-stream.js";
 import { ResultStream, type ResultReader } from "../../../src/server/subscription/result-stream.js";
-import { EVERYBODY } from "../../../src/access/principal.js";
+import { EVERYBODY, type Principal, type Right } from "../../../src/access/principal.js";
+import { ForbiddenError } from "../../../src/errors.js";
 import { createExecutor } from "../../../src/server/operation/executor.js";
 import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
@@ -19,6 +20,7 @@ import type { WatchEvent } from "../../../src/tasks/watch/watch-stream.js";
 /** A source that the test moves by hand, and what was made of it. */
 class Source implements AsyncIterableIterator<WatchEvent> {
   readonly isEndless = false;
+  readonly needs = { rights: [], targets: [] };
   returned = 0;
   /** What looks without a change have shown, by task. */
   readonly renewed = new Map<string, WatchEvent>();
@@ -149,8 +151,9 @@ async function ask(
   text: string,
   variableValues: Record<string, unknown> | null = null,
   operationName: string | null = null,
+  principal: Principal = EVERYBODY,
 ): Promise<Outcome> {
-  return shared.subscribe({ schema, document: parse(text), text, variableValues, operationName, principal: EVERYBODY });
+  return shared.subscribe({ schema, document: parse(text), text, variableValues, operationName, principal });
 }
 
 async function follow(...question: Parameters<typeof ask>): Promise<Reader> {
@@ -223,6 +226,36 @@ describe("subscribers who ask the same", () => {
     expect(sources[0]?.returned).toBe(1);
     await follow(TEXT);
     expect(sources).toHaveLength(2);
+  });
+
+  it("share it with those who see the same, whoever they are and whatever they may start", async () => {
+    const grant = { projects: [{ name: "a", isPrefix: false }], allow: ["read"] } as const;
+    const by = async (caller: string, ...allow: readonly Right[]): Promise<Reader> =>
+      follow(TEXT, null, null, { caller, grants: [{ ...grant, allow }] });
+    await by("a", "read");
+    await by("b", "create", "read");
+    await by("c", "read", "definitions");
+    await by("d", "definitions", "read", "create");
+    await by("e", "read", "definitions", "secrets");
+    expect(sources).toHaveLength(3);
+    for (const source of sources) source.give(1);
+    await settle();
+    expect(executions).toBe(3);
+  });
+
+  it("are judged one by one when the rules have changed: who may not go on gets nothing that is unread", async () => {
+    const [one, two] = [await follow(TEXT), await follow(TEXT, null, null, { ...EVERYBODY, caller: "two" })];
+    two.isSlow = true;
+    for (const progress of [1, 2]) sources[0]?.give(progress);
+    await settle();
+    shared.review(({ caller }) => (caller === "two" ? new ForbiddenError("no more") : undefined));
+    two.take();
+    sources[0]?.give(3);
+    await settle();
+    expect([one.seen, two.seen]).toEqual([
+      [1, 2, 3],
+      [1, "no more"],
+    ]);
   });
 
   it("all hear of a source that breaks", async () => {

@@ -92,6 +92,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
       void reply.headers(SECURITY_HEADERS);
       void sendRefusal(request, reply, { status: statusCode, message: "Expected a URL that can be decoded." });
     },
+    // Else each start would load and make what compiles schemas, for routes that have none.
+    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     forceCloseConnections: "idle",
     // The probes answer to the last; the hook below refuses the rest.
     return503OnClosing: false,
@@ -201,4 +203,8 @@ function collectMethods(app: FastifyInstance): ReadonlyMap<string, readonly stri
     if (url !== "*") methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
   return methods;
+}
+
+function refuseSchemas(): never {
+  throw new Error("No route has a schema.");
 }

@@ -1,5 +1,5 @@
 import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { createSchema } from "../../../../src/schema/build-schema.js";
 import { Documents } from "../../../../src/server/operation/documents.js";
@@ -7,10 +7,18 @@ import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";
 import { NOBODY } from "../../../support/nobody.js";
+import { query } from "../../../support/query.js";
 import { RecordingLogger } from "../../../support/recording-logger.js";
 import { NO_BOUNDS, NO_LIMITS } from "../../../support/no-limits.js";
 import { CallTally } from "../../../../src/tasks/call-tally.js";
-import { disposeAfterTest } from "../../../support/start-gateway.js";
+import { disposeAfterTest, startGateway } from "../../../support/start-gateway.js";
+
+/** What makes Apollo report by itself. */
+const APOLLO_ENVIRONMENT = {
+  APOLLO_KEY: "service:imm:key",
+  APOLLO_GRAPH_REF: "imm@current",
+  APOLLO_SCHEMA_REPORTING: "true",
+};
 
 describe("a plugin of Apollo", () => {
   it.each([
@@ -58,5 +66,18 @@ describe("a plugin of Apollo", () => {
     expect(answer).toMatchObject({ body: { kind: "complete", string: expect.stringContaining("FileCompression") } });
     expect(seen).toEqual([expect.anything(), query, isKept ? "Names" : null, "single"]);
     expect(seen[0] === ready.args.document).toBe(isKept);
+  });
+});
+
+describe("what is Apollo's own", () => {
+  afterEach(() => {
+    for (const name of Object.keys(APOLLO_ENVIRONMENT)) Reflect.deleteProperty(process.env, name);
+  });
+
+  it("reports nothing to Apollo, whatever its variables say", async () => {
+    Object.assign(process.env, APOLLO_ENVIRONMENT);
+    const { url, logger } = await startGateway();
+    expect((await query(url, "{ taskTypes { name } }")).status).toBe(200);
+    expect(logger.lines.filter((line) => /apollo/i.test(line))).toEqual([]);
   });
 });
