@@ -34,7 +34,7 @@ export class CallTally {
     this.#calls += 1;
   };
 
-  /** A watch, whose polls are nobody's, takes up tasks or a project for the operation: each may take a first call. */
+  /** A watch, whose polls are nobody's, takes up tasks that nobody followed, or a project: each may take a first call. */
   countFollowed(count: number): void {
     this.#followedTasks += count;
   }

@@ -164,7 +164,7 @@ export class Tasks {
     const { signal, tally } = this.#options;
     const mayDepend = this.#check("read", key) === "depends";
     this.#loader.admitWait(key);
-    tally.countFollowed(1);
+    tally.countFollowed(this.#services.hub.unwatched([key]));
     const granted = this.#granted(key, parts);
     if (mayDepend) await this.read(key, { ...granted, progress: false });
     const snapshot = await this.#services.waiter.wait({ key, parts: granted, timeoutMs, signal });
@@ -185,7 +185,7 @@ export class Tasks {
       ? request.parts
       : { ...request.parts, definition: false };
     const needs = { targets: keys, ...needsOf(parts) };
-    this.#options.tally.countFollowed(keys.length);
+    this.#options.tally.countFollowed(this.#services.hub.unwatched(keys));
     const stream = this.#services.hub.watch({ ...request, parts, keys, needs, sees: (task) => this.#sees(task) });
     for (const { key, error } of settled) if (error !== undefined) stream.open(toKeyText(key));
     for (const { key, error } of settled) {

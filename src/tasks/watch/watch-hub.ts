@@ -97,7 +97,7 @@ export class WatchHub {
    */
   watch({ keys, parts, maxStalenessMs, ...reading }: WatchRequest): WatchStream {
     const byText = new Map(keys.map((key) => [toKeyText(key), key]));
-    const newTasks = this.#countNew(byText);
+    const newTasks = this.unwatched(byText.values());
     if (newTasks > 0 && newTasks > this.#room) {
       throw new UpstreamThrottledError("The gateway watches as many tasks as it may.", { retryAfterMs: FULL_RETRY_MS });
     }
@@ -129,16 +129,15 @@ export class WatchHub {
     return stream;
   }
 
+  /** How many of these tasks, each of which stands there once, are not watched yet. */
+  unwatched(keys: Iterable<TaskKey>): number {
+    return [...keys].filter((key) => this.#projects.get(key.projectName)?.has(toKeyText(key)) !== true).length;
+  }
+
   /** Ends every watch and every stream; no timer is left. */
   dispose(): void {
     for (const stream of this.#streams) stream.close();
     for (const project of this.#projects.values()) project.dispose();
-  }
-
-  /** How many of these tasks are not watched yet. */
-  #countNew(byText: ReadonlyMap<string, TaskKey>): number {
-    return [...byText].filter(([keyText, { projectName }]) => this.#projects.get(projectName)?.has(keyText) !== true)
-      .length;
   }
 
   /** Each filter of a project counts, since it costs calls of its own. */

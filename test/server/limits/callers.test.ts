@@ -4,12 +4,15 @@ import { describe, expect, it } from "@jest/globals";
 import type { GatewayOptions } from "../../../src/server/gateway.js";
 import { eventually } from "../../support/eventually.js";
 import { sendBySocket, transports, type Outcome } from "../../support/every-transport.js";
-import { keyArguments } from "../../support/query.js";
+import { withTimePassing } from "../../support/manual-clock.js";
+import { keyArguments, keyLiteral } from "../../support/query.js";
 import { completeMessage, RawSocket, subscribeMessage } from "../../support/raw-socket.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
 import { MULTIPART, openStream, type StreamedText } from "../../support/stream-request.js";
 import { RUN } from "../../support/tasks.js";
+
+type Headers = Readonly<Record<string, string>>;
 
 const ANA = { "x-forwarded-for": "198.51.100.1" };
 const BEN = { "x-forwarded-for": "198.51.100.2" };
@@ -93,7 +96,6 @@ interface OpenSubscription {
   readonly leave: () => Promise<void> | void;
 }
 
-type Headers = Readonly<Record<string, string>>;
 type Subscribe = (url: string, headers: Headers) => Promise<OpenSubscription>;
 
 async function byHttp(url: string, accept: string, headers: Headers): Promise<OpenSubscription> {
@@ -186,6 +188,42 @@ describe("subscriptions at once", () => {
     await eventually(() => socket.of("run").length > 0);
     expect(socket.of("run")).toMatchObject([{ type: "next" }]);
     socket.send(completeMessage("run"), subscribeMessage("again", FOLLOW));
+    await eventually(() => socket.of("again").length > 0);
+    expect(socket.of("again")).toMatchObject([{ type: "next" }]);
+  });
+});
+
+describe("what is followed anew", () => {
+  it("costs a call for each task that nobody follows yet, and waiting costs the same", async () => {
+    const { url, clock, emulator } = await start({ callsPerMinute: 1, callBurst: 3 });
+    // A wait for a task that has ended needs no time, which a slow answer could miss.
+    for (const taskId of ["old", "older"]) emulator.addTask({ ...RUN, taskId, startedAgoMs: 60_000, durationMs: 1 });
+    const keys = ["a", "b"].map((taskId) => keyLiteral({ ...RUN, taskId })).join();
+    const socket = await RawSocket.open(url, undefined, BEN);
+    socket.send(subscribeMessage("ab", `subscription { taskEvents(keys: [${keys}]) { kind } }`));
+    await eventually(() => socket.of("ab").length >= 2);
+    const wait = async (taskId: string, headers: Headers): Promise<Outcome> => {
+      const query = `{ awaitTask(${keyArguments({ ...RUN, taskId })}, timeoutMs: 1000) { taskId } }`;
+      return transports.P(url, JSON.stringify({ query }), headers);
+    };
+    // Two of three are spent: those that are followed may be waited for as often as one likes, and one that is not.
+    for (const taskId of ["a", "b"])
+      expect(await withTimePassing(clock, wait(taskId, BEN))).toMatchObject({ errors: [] });
+    expect(await wait("old", BEN)).toMatchObject({ errors: [] });
+    expect(await wait("older", BEN)).toMatchObject(rateLimited("P"));
+    expect(await wait("older", ANA)).toMatchObject({ errors: [] });
+  });
+
+  it("and is refused for another reason holds no place", async () => {
+    const { url } = await start({ maxStreamsPerCaller: 2, maxWatchedTasks: 1 });
+    const socket = await RawSocket.open(url);
+    socket.send(subscribeMessage("run", FOLLOW));
+    await eventually(() => socket.of("run").length > 0);
+    for (const id of ["1", "2", "3"]) {
+      socket.send(subscribeMessage(id, FOLLOW.replace('"run"', '"a"')));
+      expect(await socket.rest(id)).toMatchObject([{ payload: [{ extensions: { code: "UPSTREAM_THROTTLED" } }] }]);
+    }
+    socket.send(subscribeMessage("again", FOLLOW));
     await eventually(() => socket.of("again").length > 0);
     expect(socket.of("again")).toMatchObject([{ type: "next" }]);
   });
