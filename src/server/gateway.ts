@@ -14,6 +14,7 @@ import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/wire/openapi-client.js";
+import { EndableInterest } from "../interest.js";
 import { silentLogger, type Logger } from "../log.js";
 import { completeOptions, type GivenOptions, type Options } from "../options/options.js";
 import { describeValue, expectation } from "../options/refusal.js";
@@ -308,15 +309,14 @@ class ApolloGateway implements Gateway {
     const tally = new CallTally();
     // What a call cost would tell another's task from one that is not there.
     const mayReport = principal.grants.every(({ own }) => own === undefined);
-    const answered = new AbortController();
-    const isOver = AbortSignal.any([signal, answered.signal]);
+    const interest = new EndableInterest(signal);
     return {
       ...options,
       tally,
       reportsCalls: mayReport && (options.reportCalls || asksForReport(headers)),
-      tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
+      tasks: new Tasks(this.#services, { principal, tally, signal: interest }),
       clock: this.#clock,
-      end: () => answered.abort(),
+      end: () => interest.end(),
     };
   }
 }

@@ -9,6 +9,7 @@
 import { createAccessPolicy, type AccessPolicy, type AccessRules, type Verdict } from "../access/access-policy.js";
 import { RIGHTS, type AccessTarget, type Principal, type Right } from "../access/principal.js";
 import { ForbiddenError, toError } from "../errors.js";
+import type { Interest } from "../interest.js";
 import type { ImmTaskResult } from "../imm/imm-client.js";
 import { createOperations } from "../imm/operations/operations.js";
 import type { CallTally } from "./call-tally.js";
@@ -82,7 +83,7 @@ export interface TasksOptions {
   /** Counts what the operation costs. */
   readonly tally: CallTally;
   /** Aborted when the answer is not wanted any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
 }
 
 /** The principal, and what it may do. */

@@ -8,6 +8,7 @@
 import { momentOf, type Clock } from "../../clock.js";
 import { BadUserInputError } from "../../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../../imm/imm-client.js";
+import type { Interest } from "../../interest.js";
 import type { CallTally } from "../call-tally.js";
 import { isInstant, parseInstant } from "../instant.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
@@ -31,7 +32,7 @@ export interface ListPart {
   readonly after: string | undefined;
   readonly definition: boolean;
   /** Aborted when the rest is not wanted. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
   /** Counts what the list costs. @default it is not counted */
   readonly tally?: CallTally | undefined;
   /** Whether a task is given. @default all are */
