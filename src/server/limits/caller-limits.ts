@@ -113,14 +113,16 @@ export class CallerLimits {
     const allowance = allowanceOf(principal, this.#allowanceOfAll);
     if (calls === 0 || allowance === undefined) return () => undefined;
     const { callsPerMinute, burst } = allowance;
-    const retryAfterMs = this.#calls.take(name, perMinute(callsPerMinute, burst), calls);
+    // One bucket that changed its size with the token would be filled by a caller who has two.
+    const share = `${name} ${callsPerMinute} ${burst}`;
+    const retryAfterMs = this.#calls.take(share, perMinute(callsPerMinute, burst), calls);
     if (retryAfterMs !== null) {
       const allowed = `at most ${callsPerMinute} calls to IMM a minute, and ${burst} at once`;
       throw new RateLimitedError(`Expected ${allowed}, got an operation of up to ${calls}.`, { retryAfterMs });
     }
     let isSettled = false;
     return (unused) => {
-      if (!isSettled && unused > 0) this.#calls.giveBack(name, unused);
+      if (!isSettled && unused > 0) this.#calls.giveBack(share, unused);
       isSettled = true;
     };
   }

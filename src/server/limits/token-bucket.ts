@@ -17,7 +17,7 @@ export function perMinute(count: number, burst = count): BucketSize {
 
 /** One bucket. It begins full. */
 export class TokenBucket {
-  #size: BucketSize;
+  readonly #size: BucketSize;
   #tokens: number;
   #countedTick: number;
 
@@ -43,15 +43,6 @@ export class TokenBucket {
   giveBack(tokens: number, tick: number): void {
     this.#fill(tick);
     this.#tokens = Math.min(this.#size.burst, this.#tokens + tokens);
-  }
-
-  /** Fills at another rate from now on. What it holds stays, as far as it fits. */
-  resize(size: BucketSize, tick: number): void {
-    if (size.perMs === this.#size.perMs && size.burst === this.#size.burst) return;
-    this.#fill(tick);
-    // What it owes or lacks stays: else whoever changes its rate had a full one.
-    this.#tokens = Math.min(size.burst, this.#tokens + Math.max(0, size.burst - this.#size.burst));
-    this.#size = size;
   }
 
   /** Whether it is as a new one would be. */

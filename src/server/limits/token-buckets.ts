@@ -26,11 +26,10 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
-  /** As `TokenBucket.take` has it, of the bucket of this name, which has this size from now on. */
+  /** As `TokenBucket.take` has it, of the bucket of this name, which always has this size. */
   take(name: string, size: BucketSize, tokens = 1): number | null {
     const tick = this.#clock.tick();
     const bucket = this.#buckets.get(name) ?? new TokenBucket(size, tick);
-    bucket.resize(size, tick);
     const waitMs = bucket.take(tokens, tick);
     const isNew = !this.#buckets.delete(name);
     this.#buckets.set(name, bucket);

@@ -1,6 +1,7 @@
 /** Limits where callers say who they are: shares are theirs wherever they ask from, and wrong credentials are counted by address. */
 
 import { describe, expect, it } from "@jest/globals";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { AccessConfig } from "../../../src/access/access-config.js";
 import type { GatewayOptions } from "../../../src/server/gateway.js";
 import { sendBySocket, transports } from "../../support/every-transport.js";
@@ -58,6 +59,33 @@ describe.each(Object.entries(transports))("a share of calls, over transport %s",
     expect(await send(url, read("d"), as("ana", 1))).toMatchObject({ errors: [] });
     expect(await send(url, read("e"), as("ana", 2))).toMatchObject(LIMITED);
     expect(await send(url, read("e"), as("ben", 1))).toMatchObject({ errors: [] });
+  });
+
+  it("is not filled by another token of the same caller, whose share is another one", async () => {
+    const { privateKey, publicKey } = await generateKeyPair("ES256");
+    const issuer = {
+      issuer: "https://login.example.com/",
+      audiences: ["imm-graphql"],
+      algorithms: ["ES256"],
+      jwks: { keys: [{ ...(await exportJWK(publicKey)), kty: "EC" }] },
+      grants: [
+        { ...grant, when: { "/scope": "all" }, allowance: { callsPerMinute: 60, burst: 3 } },
+        { ...grant, when: { "/scope": "some" }, allowance: { callsPerMinute: 6, burst: 1 } },
+      ],
+    };
+    const [all = "", some = ""] = await Promise.all(
+      ["all", "some"].map(async (scope) =>
+        new SignJWT({ iss: issuer.issuer, aud: "imm-graphql", sub: "dora", scope })
+          .setProtectedHeader({ alg: "ES256" })
+          .setExpirationTime("1h")
+          .sign(privateKey),
+      ),
+    );
+    const { url } = await start({ access: { issuers: [issuer] } });
+    expect(await send(url, read("a", "b", "c"), as(all))).toMatchObject({ errors: [] });
+    expect(await send(url, read("d"), as(some))).toMatchObject({ errors: [] });
+    expect(await send(url, read("e"), as(some))).toMatchObject(LIMITED);
+    expect(await send(url, read("e"), as(all))).toMatchObject(LIMITED);
   });
 
   it("of those who show nothing is each address's own", async () => {

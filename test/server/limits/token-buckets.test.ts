@@ -61,17 +61,6 @@ describe("a token bucket", () => {
       }),
     );
   });
-
-  it("fills at another rate from now on, and what it lacks it lacks", () => {
-    const bucket = new TokenBucket(SIX_A_MINUTE, 0);
-    bucket.take(4, 0);
-    bucket.resize(perMinute(60, 10), 0);
-    expect(bucket.take(6, 0)).toBeNull();
-    expect(bucket.take(1, 0)).toBe(1_000);
-    bucket.resize(SIX_A_MINUTE, 60_000);
-    expect(bucket.take(5, 60_000)).toBeNull();
-    expect(bucket.take(1, 60_000)).toBe(20_000);
-  });
 });
 
 describe("the buckets of many", () => {
