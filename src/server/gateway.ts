@@ -180,8 +180,8 @@ class ApolloGateway implements Gateway {
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const execute = createExecutor(this.#options);
-    const subscriptions = new SharedSubscriptions(execute);
-    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
+    const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access));
+    this.#access.onChange(() => subscriptions.review());
     const schema = createSchema(this.#options);
     const limits = { ...this.#options, clock: this.#clock };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
