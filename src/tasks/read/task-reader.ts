@@ -18,7 +18,7 @@ import { TypicalDurations } from "./typical-durations.js";
 import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
 import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import { SingleFlight } from "../single-flight.js";
-import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { includesParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
 
 export interface TaskReaderOptions {
@@ -92,6 +92,11 @@ export class TaskReader {
   /** Takes what a list shows, and answers with all that is known of the task now. */
   learn(snapshot: TaskSnapshot): TaskSnapshot {
     return this.#keepListed(snapshot, new Set());
+  }
+
+  /** What a read of the plain fields answers without a call; undefined where it takes one. */
+  known(key: TaskKey): TaskSnapshot | undefined {
+    return this.#answerOf(this.#toQuestion({ key, parts: NO_PARTS }));
   }
 
   listen(listener: SnapshotListener): void {
