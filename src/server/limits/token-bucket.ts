@@ -39,7 +39,7 @@ export class TokenBucket {
     return null;
   }
 
-  /** Puts back what was taken and not used. */
+  /** Puts back what was taken and not used; less than nothing is owed. */
   giveBack(tokens: number, tick: number): void {
     this.#fill(tick);
     this.#tokens = Math.min(this.#size.burst, this.#tokens + tokens);

@@ -98,6 +98,22 @@ describe.each(Object.entries(transports))("a share of calls, over transport %s",
 });
 
 describe("a share of calls", () => {
+  it("is charged with the pages that held nothing for the caller", async () => {
+    const own = { ...grant, own: { userData: "/ownerId", equals: "eve" }, allowance: { callsPerMinute: 60, burst: 1 } };
+    const { url, clock, emulator } = await start({
+      access: { tokens: [{ name: "eve", sha256: digestOf("eve"), grants: [own] }] },
+    });
+    for (let count = 0; count < 250; count += 1) emulator.addTask({ ...RUN, taskId: `other${count}`, durationMs: 1 });
+    const list = JSON.stringify({ query: '{ tasks(projectName: "immtest", first: 1) { nodes { taskId } } }' });
+    const ask = async (): Promise<unknown> => transports.P(url, list, as("eve"));
+    expect(await ask()).toMatchObject({ errors: [] });
+    expect(emulator.calls).toHaveLength(3);
+    await clock.advance(2_000);
+    expect(await ask()).toMatchObject({ errors: [{ extensions: { code: "RATE_LIMITED", retryAfterMs: 1_000 } }] });
+    await clock.advance(1_000);
+    expect(await ask()).toMatchObject({ errors: [] });
+  });
+
   it("is one over all transports", async () => {
     const { url } = await start();
     const sends = Object.values(transports);
