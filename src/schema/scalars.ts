@@ -10,7 +10,7 @@ import { GraphQLJSON as GraphQLAnyJSON, GraphQLJSONObject as GraphQLAnyJSONObjec
 import { UpstreamInvalidResponseError } from "../errors.js";
 import { isOssUri, OSS_URI, readNumber } from "../imm/operations/operations.js";
 import { MAX_JSON_DEPTH, readExactNumber, withPlainNumbers } from "../json.js";
-import { parseInstant } from "../tasks/instant.js";
+import { isInstant } from "../tasks/instant.js";
 
 type Variables = Readonly<Record<string, unknown>> | null | undefined;
 
@@ -62,18 +62,18 @@ function readLiteral(node: ValueNode, variables: Variables, depthLeft = MAX_JSON
   }
 }
 
-/** An instant as RFC 3339 text, in and out: what `parseInstant` reads. */
+/** An instant as RFC 3339 text, in and out: what `isInstant` takes. */
 export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
     "An instant as RFC 3339 text, for example 2021-12-24T03:01:41.662060377Z. IMM's own digits are kept, up to nanoseconds.",
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
   serialize(value) {
-    if (typeof value === "string" && parseInstant(value) !== null) return value;
+    if (typeof value === "string" && isInstant(value)) return value;
     throw new UpstreamInvalidResponseError("IMM gave a time that is not RFC 3339 text.");
   },
   parseValue(value) {
-    if (typeof value === "string" && parseInstant(value) !== null) return value;
+    if (typeof value === "string" && isInstant(value)) return value;
     throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");
   },
 });

@@ -103,7 +103,7 @@ export function makeObjectType({ name, description, members }: TableType): Class
   for (const [wireName, member] of Object.entries(members)) {
     addOutputField(Output, wireName, member);
   }
-  ObjectType(name, { description })(Output);
+  ObjectType(name, { description, simpleResolvers: true })(Output);
   return Output;
 }
 

@@ -1,18 +1,30 @@
 /** What is an instant: RFC 3339 text with its zone, whatever the machine's own is. Pure. */
 
 /** A date, a time of day, a fraction of any length, and `Z` or an offset. */
-const INSTANT = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
+const INSTANT = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
+
+/** By month, from 1 on. */
+const DAYS_OF_MONTHS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * An instant in milliseconds since the epoch; null when the text is none, for example without a zone, or on a day that its
- * month does not have. Leap seconds are not taken: no date of JavaScript holds one.
+ * Whether a text is an instant; not, for example, without a zone, or on a day that its month does not have. Leap seconds are
+ * not taken: no date of JavaScript holds one.
  */
+export function isInstant(text: string): boolean {
+  if (!INSTANT.test(text)) return false;
+  const month = Number(text.slice(5, 7));
+  const day = Number(text.slice(8, 10));
+  if (day < 1 || month > 12) return false;
+  return day <= (DAYS_OF_MONTHS[month] ?? 0) || (month === 2 && day === 29 && isLeapYear(Number(text.slice(0, 4))));
+}
+
+function isLeapYear(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
+/** An instant in milliseconds since the epoch; null when the text is none. */
 export function parseInstant(text: string): number | null {
-  const [, day = ""] = INSTANT.exec(text) ?? [];
-  const dayMs = Date.parse(`${day}T00:00:00Z`);
-  // Of February 30 some engines make March 2.
-  if (Number.isNaN(dayMs) || new Date(dayMs).getUTCDate() !== Number(day.slice(-2))) return null;
-  return Date.parse(text.toUpperCase());
+  return isInstant(text) ? Date.parse(text.toUpperCase()) : null;
 }
 
 /** The years that a time of IMM may lie in; arithmetic beyond them leaves what a date can hold. */

@@ -9,7 +9,7 @@ import type { Moment } from "../clock.js";
 import { GatewayError, UpstreamInvalidResponseError } from "../errors.js";
 import type { CreatedTask, CreateTaskInput, Given, ImmTask, ImmTaskFields, ImmTaskInfo } from "../imm/imm-client.js";
 import { RETENTION_DAYS } from "../imm/operations/operations.js";
-import { parseInstant, toEpochMs } from "./instant.js";
+import { isInstant, toEpochMs } from "./instant.js";
 import type { TaskKey, TaskParts } from "./task.js";
 
 /** SUCCEEDED and FAILED are final. UNKNOWN is a word of IMM that is not known yet: not finished, unless an end time says so. */
@@ -311,7 +311,7 @@ function textOf(given: Given<string>): Given<string> {
 /** What IMM gave for an instant, as it wrote it, or the error that stands in its place. */
 function instantOf(member: string, given: Given<string>): Given<string> {
   const text = textOf(given);
-  if (typeof text !== "string" || parseInstant(text) !== null) return text;
+  if (typeof text !== "string" || isInstant(text)) return text;
   return new UpstreamInvalidResponseError(`Expected ${member} of IMM's answer to be RFC 3339 text with a zone.`);
 }
 

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { AccessConfig } from "../../src/access/access-config.js";
 import { createGateway, type Gateway } from "../../src/server/gateway.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulator/emulator.js";
@@ -34,10 +36,8 @@ beforeAll(async () => {
 
 afterAll(async () => browser.close());
 
-beforeEach(async () => {
-  // Twenty times the pace: a task of thirty seconds is over in one and a half.
-  emulator = await startEmulator({ timeScale: 20 });
-  demo = startDemo(emulator);
+/** Starts a gateway in front of the emulator. */
+async function serve(access?: AccessConfig): Promise<void> {
   const { openApi } = await createOpenApi({
     endpoint: parseEndpoint(emulator.url),
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
@@ -46,6 +46,7 @@ beforeEach(async () => {
   gateway = createGateway({
     region: EMULATOR_REGION,
     openApi,
+    access,
     port: 0,
     explorer: true,
     example,
@@ -53,6 +54,13 @@ beforeEach(async () => {
     maxPollIntervalMs: 200,
   });
   ({ url } = await gateway.start());
+}
+
+beforeEach(async () => {
+  // Twenty times the pace: a task of thirty seconds is over in one and a half.
+  emulator = await startEmulator({ timeScale: 20 });
+  demo = startDemo(emulator);
+  await serve();
   outside = [];
   violations = [];
   context = await browser.newContext();
@@ -121,6 +129,38 @@ describe("GraphiQL without a network", () => {
       expect(await result.textContent()).toMatch(/"progress":\s*100/);
       expect(first).toContain("RUNNING");
       expect(outside.filter((target) => !target.startsWith("data:"))).toEqual([]);
+      expect(violations).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "signs in with a token, for a query and for a subscription",
+    async () => {
+      await gateway.stop();
+      const grants = [{ projects: ["immtest"], allow: ["read", "definitions"] }] as const;
+      const sha256 = createHash("sha256").update("imm_secret").digest("hex");
+      await serve({ tokens: [{ name: "developer", sha256, grants }] });
+      await page.goto(`${url}/graphiql`);
+      const result = page.locator(".result-window");
+      for (const [tab, refused, shown] of [
+        ["Look", "UNAUTHENTICATED", "requestDefinition"],
+        // What GraphiQL makes of a socket that was closed.
+        ["Follow", "isTrusted", "SUCCEEDED"],
+      ] as const) {
+        await page.getByRole("tab", { name: tab }).click();
+        await holds(`localStorage.getItem("graphiql:query")?.includes("${tab}") ?? ${tab === "Look"}`);
+        await writeHeaders("");
+        await run();
+        await result.getByText(refused).waitFor({ timeout: TIMEOUT_MS });
+        await writeHeaders('{ "Authorization": "Bearer imm_secret" }');
+        await run();
+        await result.getByText(shown).waitFor({ timeout: TIMEOUT_MS });
+      }
+      // It keeps the headers: the page that is loaded again is still signed in.
+      await page.reload();
+      await run();
+      await result.getByText("SUCCEEDED").waitFor({ timeout: TIMEOUT_MS });
       expect(violations).toEqual([]);
     },
     TIMEOUT_MS,

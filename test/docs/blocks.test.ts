@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { composeServices } from "@theguild/federation-composition";
 import { Kind, OperationTypeNode, parse, type FormattedExecutionResult, type OperationDefinitionNode } from "graphql";
+import { AccessFile } from "../../src/access/access-file.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { printGatewaySchema } from "../../src/schema/build-schema.js";
@@ -43,8 +46,9 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["README.md", " a thousand pages", PICTURE],
   ["CONTRIBUTING.md", " browser", PICTURE],
   ["CONTRIBUTING.md", "schema.graphql ", PICTURE],
+  ["docs/access.md", "imm-graphql token", COMMAND],
   ["docs/access.md", "HOST=0.0.0.0", "it needs an account; the tests of the command start it with such variables"],
-  ["docs/clients.md", "cd examples/react", "test/browser/ builds and drives the app"],
+  ["docs/clients.md", "npm ci && npm run build && cd examples/react", "test/browser/ builds and drives the app"],
   ["docs/emulator.md", "imm-graphql emulator", COMMAND],
   ["docs/federation.md", "imm-graphql schema", COMMAND],
   ["docs/federation.md", "FEDERATION=true FEDERATION_PREFIX", COMMAND],
@@ -73,7 +77,7 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
 ];
 
 /** What is done with a block; null where nothing is. */
-type Use = "sent" | "printed" | "answer" | "executed" | "composed" | "compiled" | "read";
+type Use = "sent" | "printed" | "answer" | "executed" | "composed" | "compiled" | "read" | "configured";
 
 const SCRIPT_OF_EXAMPLES = "node examples/follow.mjs\n";
 
@@ -90,6 +94,7 @@ function useOf(block: Block, before: Block | undefined): Use | null {
   if (language === "graphql") return operationsOf(text).length > 0 ? "executed" : "composed";
   if (fileNameOf(block) !== null) return "compiled";
   if (text.includes('"apollo-persisted-query-manifest"')) return "read";
+  if (language === "yaml") return "configured";
   const isAnswer = before !== undefined && ["sent", "printed"].includes(String(useOf(before, undefined)));
   return isAnswer && ["", "json"].includes(language) ? "answer" : null;
 }
@@ -333,5 +338,17 @@ describe("a manifest", () => {
     expect(shown.size).toBeGreaterThan(0);
     const example = parseManifest(readPage(MANIFEST), MANIFEST);
     for (const [id, body] of shown) expect(example.get(id)).toBe(body);
+  });
+});
+
+describe("an access file", () => {
+  it.each(usedAs("configured"))("is one that the gateway takes: $title", async ({ block }) => {
+    const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+    disposeAfterTest(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "access.yaml");
+    writeFileSync(path, block.text);
+    const { config } = await AccessFile.open(path);
+    const { issuers = [], tokens = [] } = config;
+    expect(issuers.length + tokens.length).toBeGreaterThan(0);
   });
 });

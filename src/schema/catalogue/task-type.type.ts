@@ -20,6 +20,7 @@ const TaskTypeStage = makeEnum(
 );
 
 @ObjectType({
+  simpleResolvers: true,
   description:
     "A type of task that IMM can run. IMM may have types that are not in this catalogue; their tasks can be read and followed all the same.",
 })

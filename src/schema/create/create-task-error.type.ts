@@ -22,7 +22,7 @@ const CreateTaskErrorCode = makeEnum("CreateTaskErrorCode", "Why a create gave n
     "IMM's answer was lost: a task may have been started, and billed. Repeat the create with the same `idempotencyKey`, after `retryAfterMs` where there is one. Without a key list the project's tasks first, or there may be two.",
 });
 
-@ObjectType({ description: "Why a create gave no task." })
+@ObjectType({ simpleResolvers: true, description: "Why a create gave no task." })
 export class CreateTaskError {
   @Field(() => CreateTaskErrorCode, { description: "The reason, for programs." })
   readonly code!: keyof typeof CreateTaskErrorCode;

@@ -15,7 +15,7 @@ export interface Refusal {
   readonly requestId: string | null;
 }
 
-@ObjectType({ description: "A task that was started, or why there is none." })
+@ObjectType({ simpleResolvers: true, description: "A task that was started, or why there is none." })
 export class CreateTaskPayload {
   readonly #outcome: StartOutcome | null;
   readonly #requestId: string | null;

@@ -24,7 +24,7 @@ export const TaskEventKind = makeEnum(
   },
 );
 
-@ObjectType({ description: "What identifies a task." })
+@ObjectType({ simpleResolvers: true, description: "What identifies a task." })
 export class TaskKey implements Key {
   @Field(() => String, { description: "The name of the IMM project." })
   readonly projectName!: string;
@@ -36,7 +36,7 @@ export class TaskKey implements Key {
   readonly taskId!: string;
 }
 
-@ObjectType({ description: "Why a task cannot be followed, or why IMM cannot be asked." })
+@ObjectType({ simpleResolvers: true, description: "Why a task cannot be followed, or why IMM cannot be asked." })
 export class TaskEventError {
   @Field(() => String, { description: "One of the codes of `errors[].extensions.code`, for example NOT_FOUND." })
   readonly code!: string;
@@ -51,7 +51,7 @@ export class TaskEventError {
   readonly retryAfterMs!: number | null;
 }
 
-@ObjectType({ description: "An event of a stream of several tasks." })
+@ObjectType({ simpleResolvers: true, description: "An event of a stream of several tasks." })
 export class TaskEvent {
   @Field(() => TaskEventKind, { description: "What has happened." })
   readonly kind!: keyof typeof TaskEventKind;

@@ -4,7 +4,7 @@ import { Field, ObjectType } from "type-graphql";
 import type { ListedTask, TaskListing } from "../../tasks/list/task-lister.js";
 import { Task } from "../task/task.type.js";
 
-@ObjectType({ description: "The place of a page in the whole list." })
+@ObjectType({ simpleResolvers: true, description: "The place of a page in the whole list." })
 export class PageInfo {
   @Field(() => Boolean, { description: "Whether there are more tasks after this page." })
   readonly hasNextPage!: boolean;
@@ -26,7 +26,7 @@ export class PageInfo {
   readonly endCursor!: string | null;
 }
 
-@ObjectType({ description: "A task of a page, with its cursor." })
+@ObjectType({ simpleResolvers: true, description: "A task of a page, with its cursor." })
 export class TaskEdge {
   readonly #item: ListedTask;
 
@@ -47,9 +47,7 @@ export class TaskEdge {
   }
 }
 
-@ObjectType({
-  description: "A page of a list of tasks.",
-})
+@ObjectType({ simpleResolvers: true, description: "A page of a list of tasks." })
 export class TaskConnection {
   readonly #listing: TaskListing;
   readonly #hasPreviousPage: boolean;

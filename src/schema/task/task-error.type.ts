@@ -3,6 +3,7 @@
 import { Field, ObjectType } from "type-graphql";
 
 @ObjectType({
+  simpleResolvers: true,
   description:
     "Why a task failed, in IMM's words. It is data of the task; a request that failed is in `errors` of the response.",
 })

@@ -27,6 +27,7 @@ export type TaskView = Pick<GatewayContext, "region" | "tasks">;
 
 @ObjectType({
   implements: Node,
+  simpleResolvers: true,
   description: "An asynchronous task of IMM, as it was last seen. IMM forgets a task seven days after its start.",
 })
 export class Task extends Node {
@@ -157,6 +158,8 @@ export class Task extends Node {
   }
 
   @Field(() => String, {
+    // It may have to be read.
+    simple: false,
     nullable: true,
     description:
       "The id of the event that IMM publishes when the task ends. Selecting it in a list costs one more call to IMM for each task.",
@@ -229,6 +232,7 @@ export class Task extends Node {
   }
 
   @Field(() => TaskResult, {
+    simple: false,
     nullable: true,
     description:
       "The result of the task. Null unless `status` is SUCCEEDED, and for types whose results IMM does not give. Selecting it costs at most one call to IMM for each task.",

@@ -1,13 +1,15 @@
 /**
- * A bucket for each caller or address, in bounded memory: a full one is forgotten when others come, and where none is full the
- * one that was used least recently, which costs nobody anything but its own debt.
+ * A bucket for each caller or address, in bounded memory: when many others have come, those are forgotten that are full, and
+ * beyond the bound those that were used least recently, which costs nobody anything: whoever comes again has a full one.
  */
 
 import type { Clock } from "../../clock.js";
 import { TokenBucket, type BucketSize } from "./token-bucket.js";
 
-/** How many buckets there are at most: some 20 MB of them. */
-const MAX_BUCKETS = 100_000;
+/** How many buckets there are at most: some 14 MB of them, with names of 50 characters. */
+const MAX_BUCKETS = 50_000;
+/** So large a part of them comes before the old ones are looked at. */
+const SWEPT_PART = 0.1;
 
 /** Buckets by name. */
 export class TokenBuckets {
@@ -15,10 +17,12 @@ export class TokenBuckets {
   readonly #maxBuckets: number;
   /** The least recently used first. */
   readonly #buckets = new Map<string, TokenBucket>();
+  #untilSweep: number;
 
   constructor(clock: Pick<Clock, "tick">, maxBuckets = MAX_BUCKETS) {
     this.#clock = clock;
     this.#maxBuckets = maxBuckets;
+    this.#untilSweep = this.#sweepInterval;
   }
 
   /** How many are remembered. */
@@ -49,15 +53,22 @@ export class TokenBuckets {
     const used = use(bucket, tick);
     const isNew = !this.#buckets.delete(name);
     this.#buckets.set(name, bucket);
-    if (isNew) this.#forget(tick);
+    if (isNew) this.#sweep(tick);
     return used;
   }
 
-  /** For each that is new at least one goes, where one may: so there are no more than those that were used lately. */
-  #forget(tick: number): void {
+  get #sweepInterval(): number {
+    return Math.ceil(this.#maxBuckets * SWEPT_PART);
+  }
+
+  /** Not for each that is new: a Map that loses its first over and over takes ever longer to find it. */
+  #sweep(tick: number): void {
+    this.#untilSweep -= 1;
+    if (this.#untilSweep > 0) return;
+    this.#untilSweep = this.#sweepInterval;
+    const maxKept = this.#maxBuckets - this.#untilSweep;
     for (const [name, bucket] of this.#buckets) {
-      if (!bucket.isFull(tick) && this.#buckets.size <= this.#maxBuckets) return;
-      if (this.#buckets.size === 1) return;
+      if (!bucket.isFull(tick) && this.#buckets.size <= maxKept) return;
       this.#buckets.delete(name);
     }
   }

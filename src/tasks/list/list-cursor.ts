@@ -8,7 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { BadUserInputError } from "../../errors.js";
-import { parseInstant } from "../instant.js";
+import { isInstant } from "../instant.js";
 import type { ListQuery } from "./list-query.js";
 
 /** The last task that was given of a page that holds more. */
@@ -78,7 +78,7 @@ function decode(cursor: string): readonly unknown[] | undefined {
 function toPlace([token, taskId, time, index]: readonly unknown[]): ListPlace | undefined {
   const page = typeof token === "string" && token !== "" ? token : undefined;
   if (taskId === undefined) return { token: page, anchor: undefined };
-  const isTime = time === null || (typeof time === "string" && parseInstant(time) !== null);
+  const isTime = time === null || (typeof time === "string" && isInstant(time));
   // Not bounded by the length of a page: what answers with a longer one must have its cursors back.
   const isIndex = Number.isSafeInteger(index) && Number(index) >= 0;
   if (typeof taskId !== "string" || !isTime || !isIndex) return undefined;

@@ -9,7 +9,7 @@ import { momentOf, type Clock } from "../../clock.js";
 import { BadUserInputError } from "../../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../../imm/imm-client.js";
 import type { CallTally } from "../call-tally.js";
-import { parseInstant } from "../instant.js";
+import { isInstant, parseInstant } from "../instant.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
 import type { ListQuery } from "./list-query.js";
 import { readPages, type Page } from "./pages.js";
@@ -186,7 +186,7 @@ function isBehind(task: ImmTaskInfo, anchor: Anchor, query: ListQuery): boolean 
 /** The time that a task is ordered by, as IMM wrote it; null under TaskId, and where it gave no instant. */
 function orderTime(task: ImmTaskInfo, { sort }: ListQuery): string | null {
   const time = sort === "StartTime" ? task.startTime : sort === "EndTime" ? task.endTime : undefined;
-  return typeof time !== "string" || parseInstant(time) === null ? null : time;
+  return typeof time === "string" && isInstant(time) ? time : null;
 }
 
 /** IMM's refusals, naming the argument that the client knows. */

@@ -73,23 +73,24 @@ describe("the buckets of many", () => {
 
   it("are forgotten when they are full", async () => {
     const clock = new ManualClock();
-    const buckets = new TokenBuckets(clock);
-    for (let name = 0; name < 100; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
-    expect(buckets.size).toBe(100);
+    const buckets = new TokenBuckets(clock, 1_000);
+    for (let name = 0; name < 150; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    expect(buckets.size).toBe(150);
     await clock.advance(10_000);
-    buckets.take("new", SIX_A_MINUTE);
-    expect(buckets.size).toBe(1);
+    for (let name = 200; name < 250; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    expect(buckets.size).toBe(50);
   });
 
   it("are bounded in number, and the one that was used least recently goes first", () => {
-    const buckets = new TokenBuckets(new ManualClock(), 2);
-    buckets.take("a", SIX_A_MINUTE, 4);
-    buckets.take("b", SIX_A_MINUTE, 4);
-    buckets.take("a", SIX_A_MINUTE);
-    buckets.take("c", SIX_A_MINUTE, 4);
-    expect(buckets.size).toBe(2);
-    expect(buckets.take("a", SIX_A_MINUTE)).not.toBeNull();
-    expect(buckets.take("b", SIX_A_MINUTE)).toBeNull();
+    const buckets = new TokenBuckets(new ManualClock(), 20);
+    for (let name = 0; name < 1_000; name += 1) {
+      buckets.take(`${name}`, SIX_A_MINUTE, 4);
+      expect(buckets.take("0", SIX_A_MINUTE)).not.toBeNull();
+      expect(buckets.size).toBeLessThanOrEqual(20);
+    }
+    expect(buckets.size).toBeGreaterThanOrEqual(18);
+    expect(buckets.take("999", SIX_A_MINUTE)).not.toBeNull();
+    expect(buckets.take("1", SIX_A_MINUTE)).toBeNull();
   });
 
   it("tell how long to wait, and are not charged for that", () => {

@@ -1,0 +1,4 @@
+// Everything that the page needs, in one terminal.
+
+import "./issuer.js";
+import "./gateway.js";
