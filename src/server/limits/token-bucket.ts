@@ -15,6 +15,9 @@ export function perMinute(count: number, burst = count): BucketSize {
   return { perMs: count / 60_000, burst };
 }
 
+/** Of a token: what sums of fractions are wrong by at most. Whoever has waited as long as was said gets theirs. */
+const ROUNDING = 1e-9;
+
 /** One bucket. It begins full. */
 export class TokenBucket {
   readonly #size: BucketSize;
@@ -34,7 +37,7 @@ export class TokenBucket {
   take(tokens: number, tick: number): number | null {
     this.#fill(tick);
     const missing = Math.min(tokens, this.#size.burst) - this.#tokens;
-    if (tokens > 0 && missing > 0) return Math.ceil(missing / this.#size.perMs);
+    if (tokens > 0 && missing > ROUNDING) return Math.ceil(missing / this.#size.perMs);
     this.#tokens -= tokens;
     return null;
   }
