@@ -56,6 +56,7 @@ const emulator = {
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
   [/^@alicloud\//, ["imm/wire/openapi-client.ts"]],
   [/^dataloader$/, ["tasks/read/task-loader.ts"]],
+  [/^graphql-jit$/, ["server/operation/compiled-queries.ts"]],
   [/^lru-cache$/, ["access/", "tasks/", "server/operation/"]],
   [/^type-graphql$/, ["schema/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],

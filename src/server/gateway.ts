@@ -27,6 +27,7 @@ import type { ExampleOperations } from "./transports/http/example-operations.js"
 import { asksForReport } from "./operation/call-report.js";
 import { Pipeline, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents.js";
+import { CompiledQueries } from "./operation/compiled-queries.js";
 import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/http/apollo.js";
@@ -179,10 +180,11 @@ class ApolloGateway implements Gateway {
     await this.#refuseOtherMachines();
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
-    const execute = createExecutor(this.#options);
+    const schema = createSchema(this.#options);
+    const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
+    const execute = createExecutor({ ...this.#options, compiled });
     const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access));
     this.#access.onChange(() => subscriptions.review());
-    const schema = createSchema(this.#options);
     const limits = { ...this.#options, clock: this.#clock };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });

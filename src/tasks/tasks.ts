@@ -66,7 +66,7 @@ export function createTaskServices(options: TaskServicesOptions): TaskServices {
     policy: createAccessPolicy(options),
     reader,
     missing: new MissingTasks(options),
-    lister: new TaskLister({ ...options, learn: (snapshot) => reader.learn(snapshot) }),
+    lister: new TaskLister({ ...options, learn: (...page) => reader.learnListed(...page) }),
     results: new TaskResults(options),
     starter: new TaskStarter({ ...options, reader }),
     texts: new TaskTexts({ isRedacted: options.redactDefinitions }),

@@ -15,13 +15,13 @@ import type { ListQuery } from "./list-query.js";
 import { readPages, type Page } from "./pages.js";
 import { PAGE_SIZE } from "./requests.js";
 import { SingleFlight } from "../single-flight.js";
-import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
+import type { Sighting, TaskSnapshot } from "../snapshot.js";
 
 export interface TaskListerOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
-  /** Called with each task on each page; answers with all that is known of it. */
-  readonly learn: (snapshot: TaskSnapshot) => TaskSnapshot;
+  /** Called with each page; answers with all that is known of its tasks. */
+  readonly learn: (projectName: string, tasks: readonly ImmTaskInfo[], seen: Sighting) => readonly TaskSnapshot[];
 }
 
 export interface ListPart {
@@ -134,7 +134,7 @@ export class TaskLister {
       .catch((thrown: unknown) => {
         throw toArgumentError(thrown);
       });
-    const snapshots = tasks.map((task) => learn(fromListedTask(request.projectName, task, { requestId, observed })));
+    const snapshots = learn(request.projectName, tasks, { requestId, observed });
     return { tasks, snapshots, nextToken };
   }
 }
