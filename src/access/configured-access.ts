@@ -10,7 +10,7 @@ import type { Access } from "./access.js";
 import type { AccessConfig } from "./access-config.js";
 import { readBearer } from "./bearer.js";
 import { issuerNameOf, type Issuer } from "./issuer.js";
-import type { KeyFetching } from "./issuer-keys.js";
+import type { IssuerKeys, KeyFetching } from "./issuer-keys.js";
 import type { Credentials, Principal } from "./principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
@@ -26,6 +26,13 @@ export interface AccessSource {
 const MAX_TOKENS = 10_000;
 const MAX_TOKEN_LENGTH = 32_000_000;
 
+/** Who holds a token, by the keys that its issuer had then. */
+interface Verified {
+  readonly principal: Principal;
+  readonly keys: IssuerKeys;
+  readonly version: number;
+}
+
 /** How a caller was let in. */
 interface Admission {
   readonly rules: Rules;
@@ -40,7 +47,7 @@ export class ConfiguredAccess implements Access {
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new WeakMap<Principal, Admission>();
   /** By the digest of the token. */
-  readonly #verified = new LRUCache<string, Principal>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  readonly #verified = new LRUCache<string, Verified>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
   #rules: Rules;
   #unwatch: (() => void) | undefined;
 
@@ -105,15 +112,18 @@ export class ConfiguredAccess implements Access {
 
   async #admitByIssuer(token: string, digest: string): Promise<Principal> {
     const known = this.#verified.get(digest);
-    if (known !== undefined) return known;
+    if (known !== undefined && known.keys.version === known.version) return known.principal;
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);
-    const verified = await issuerOf(rules, name).verify(token, this.#fetching.clock.now());
+    const issuer = issuerOf(rules, name);
+    const { keys } = issuer;
+    const { version } = keys;
+    const verified = await issuer.verify(token, this.#fetching.clock.now());
     const by = (rules: Rules): Principal => issuerOf(rules, name).principalOf(verified);
     // They may have changed while the keys were fetched.
     const principal = this.#remember(this.#rules, by(this.#rules), by);
-    this.#verified.set(digest, principal, { size: token.length });
+    this.#verified.set(digest, { principal, keys, version }, { size: token.length });
     return principal;
   }
 

@@ -15,6 +15,8 @@ type LocalJWKSetKey = ReturnType<typeof createLocalJWKSet>;
 /** Finds the key that a token was signed with. */
 export interface IssuerKeys {
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>;
+  /** Another one whenever other keys have been fetched: what was verified before is to be verified again. */
+  readonly version: number;
   /** Begins to fetch them, where they are behind a URL. */
   open(): void;
   /** Leaves no timer. */
@@ -46,6 +48,7 @@ export function createIssuerKeys(issuer: string, config: KeySetConfig, fetching:
 type InlineKeySet = Extract<KeySetConfig, { keys: unknown }>["keys"];
 
 class InlineKeys implements IssuerKeys {
+  readonly version = 0;
   readonly #keys: InlineKeySet;
   #find: Promise<LocalJWKSetKey> | undefined;
 
@@ -69,7 +72,8 @@ class RemoteKeys implements IssuerKeys {
   readonly #refreshMs: number;
   readonly #staleForMs: number;
   readonly #fetching: KeyFetching;
-  #known: { readonly find: LocalJWKSetKey; readonly fetchedTick: number } | undefined;
+  #known: { readonly find: LocalJWKSetKey; readonly fetchedTick: number; readonly text: string } | undefined;
+  #version = 0;
   #flight: Promise<void> | undefined;
   #abort: (() => void) | undefined;
   #askedTick: number | undefined;
@@ -82,6 +86,10 @@ class RemoteKeys implements IssuerKeys {
     this.#refreshMs = config.refreshMs ?? DEFAULT_REFRESH_MS;
     this.#staleForMs = config.staleForMs ?? DEFAULT_STALE_MS;
     this.#fetching = fetching;
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   open(): void {
@@ -141,7 +149,10 @@ class RemoteKeys implements IssuerKeys {
     try {
       const keys = await fetchKeys(this.#url, controller.signal);
       const { createLocalJWKSet } = await import("jose");
-      this.#known = { find: createLocalJWKSet(keys), fetchedTick: clock.tick() };
+      const text = JSON.stringify(keys);
+      const known = { find: createLocalJWKSet(keys), fetchedTick: clock.tick(), text };
+      if (this.#known?.text !== text) this.#version += 1;
+      this.#known = known;
     } catch (thrown) {
       const reason = thrown instanceof KeysUnavailable ? thrown.message : "the answer is no set of keys";
       const fields = { issuer: this.#issuer, reason };

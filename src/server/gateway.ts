@@ -184,8 +184,8 @@ class ApolloGateway implements Gateway {
     const schema = createSchema(this.#options);
     const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
     const execute = createExecutor({ ...this.#options, compiled });
-    const subscriptions = new SharedSubscriptions(execute);
-    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
+    const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access));
+    this.#access.onChange(() => subscriptions.review());
     const limits = { ...this.#options, clock: this.#clock };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });

@@ -137,7 +137,10 @@ export class Tasks {
     const mayDepend = this.#check("read", key) === "depends";
     const granted = this.#granted(key, parts);
     if (!mayDepend) return this.#loader.load(key, granted);
-    // By GetTask alone, until it is known whose it is: what is another's costs as much as what is not there.
+    // What is another's costs as much as what is not there: nothing while it is remembered, whatever is asked of it, and GetTask
+    // alone until it is known whose it is.
+    const known = this.#services.reader.known(key);
+    if (known !== undefined) this.#shown(known);
     const seen = await this.#services.missing.around(key, async () =>
       this.#loader.load(key, { ...granted, progress: false }),
     );

@@ -24,7 +24,7 @@ import { TypicalDurations } from "./typical-durations.js";
 import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
 import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import { SingleFlight } from "../single-flight.js";
-import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import { includesParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import {
   fromGetTask,
   fromListedTask,
@@ -107,6 +107,11 @@ export class TaskReader {
   /** Takes in a page of a list, and answers with all that is known of each of its tasks now. */
   learnListed(projectName: string, tasks: readonly ImmTaskInfo[], seen: Sighting): readonly TaskSnapshot[] {
     return tasks.map((task) => this.#learnListed(projectName, task, seen, NOTHING_WANTED));
+  }
+
+  /** What a read of the plain fields answers without a call; undefined where it takes one. */
+  known(key: TaskKey): TaskSnapshot | undefined {
+    return this.#answerOf(this.#toQuestion({ key, parts: NO_PARTS }));
   }
 
   listen(listener: SnapshotListener): void {
