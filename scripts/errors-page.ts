@@ -33,7 +33,7 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   NOT_FOUND: {
     cause:
-      "IMM knows no such project in this region, or no such task, or the task started more than 7 days ago and has left the memory",
+      "IMM knows no such project in this region, or no such task, or the task started more than 7 days ago and has left the memory; or it is not the caller's [own](access.md#own-tasks)",
     cure: "check all three names and the region",
     retry: "no",
     extensions: IMM,
@@ -46,8 +46,8 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   FORBIDDEN: {
     cause:
-      "IMM denies the gateway's account the action or the project; the project is not in `IMM_PROJECTS`; a mutation while `READ_ONLY` is set",
-    cure: "extend the [RAM policy](operating.md#with-a-real-account), or the setting",
+      "the caller's [grants](access.md#rights) do not cover the project, the type or the right, or no longer do; the project is not in `IMM_PROJECTS`; a mutation while `READ_ONLY` is set; with `imm`, IMM denies the gateway's account the action or the project",
+    cure: "extend the grants or the setting; where there is `imm`, the [RAM policy](operating.md#with-a-real-account)",
     retry: "no",
     extensions: IMM,
   },

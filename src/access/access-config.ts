@@ -231,8 +231,25 @@ const token = object({
   grants: v.array(grant, "a list of grants"),
 });
 
-function unique<T>(list: T[], keyOf: (item: T) => string): boolean {
-  return new Set(list.map(keyOf)).size === list.length;
+/** Refuses the second of two items that have the same text there. */
+function unique<T extends Readonly<Record<string, unknown>>>(member: keyof T & string, textOf: (item: T) => string): v.RawCheckAction<T[]> {
+  return v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value: list } = dataset;
+    const texts = list.map(textOf);
+    const index = texts.findIndex((text, at) => texts.indexOf(text) < at);
+    const item = list[index];
+    if (item === undefined) return;
+    const input = item[member];
+    addIssue({
+      message: `each ${member} once`,
+      input,
+      path: [
+        { type: "array", origin: "value", input: list, key: index, value: item },
+        { type: "object", origin: "value", input: item, key: member, value: input },
+      ],
+    });
+  });
 }
 
 const config = v.pipe(
@@ -240,14 +257,14 @@ const config = v.pipe(
     issuers: v.optional(
       v.pipe(
         v.array(issuer, "a list of issuers"),
-        v.check((list) => unique(list, ({ issuer }) => issuer), "each issuer once"),
+        unique("issuer", ({ issuer }) => issuer),
       ),
     ),
     tokens: v.optional(
       v.pipe(
         v.array(token, "a list of tokens"),
-        v.check((list) => unique(list, ({ name }) => name), "each name once"),
-        v.check((list) => unique(list, ({ sha256 }) => sha256.toLowerCase()), "each sha256 once"),
+        unique("name", ({ name }) => name),
+        unique("sha256", ({ sha256 }) => sha256.toLowerCase()),
       ),
     ),
     anonymous: v.optional(object({ grants: v.array(grant, "a list of grants") })),

@@ -114,7 +114,7 @@ async function parseAccessFile(text: string, path: string): Promise<AccessConfig
   if (problem !== undefined) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
     throw new ConfigurationError(
-      `${path}: expected YAML, got what is none in line ${line}, column ${col}: ${problem.code}.`,
+      `${path}: line ${line}, column ${col}: expected YAML, got what is none (${problem.code}).`,
     );
   }
   let value: unknown;

@@ -141,7 +141,7 @@ export class ConfiguredAccess implements Access {
 
 function anonymousOf({ anonymous }: Rules): Principal {
   if (anonymous !== undefined) return anonymous;
-  throw new UnauthenticatedError("Expected a token, as `Authorization: Bearer …`.");
+  throw new UnauthenticatedError("Expected a token: `Authorization: Bearer …`, on a WebSocket `authorization` in connectionParams.");
 }
 
 function holderOf({ holders }: Rules, digest: Buffer): Principal {

@@ -37,8 +37,8 @@ export function createAccess({ access, authenticate }: AccessParts, fetching: Ke
 /** Why a gateway does not start that would ask no one who they are. */
 export function mustAuthenticate(host: string): ConfigurationError {
   return new ConfigurationError(
-    `Expected ACCESS_FILE (\`access\` or \`authenticate\` of createGateway) where other machines can ask, which HOST ` +
-      `(\`host\`) ${host} lets them: set HOST=127.0.0.1, or INSECURE_NO_AUTH=true behind something that authenticates.`,
+    `Expected ACCESS_FILE (\`access\` or \`authenticate\` of createGateway), since other machines can ask by HOST ` +
+      `(\`host\`) ${host}. Else set HOST=127.0.0.1, or INSECURE_NO_AUTH=true behind something that authenticates.`,
   );
 }
 

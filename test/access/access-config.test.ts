@@ -153,7 +153,7 @@ describe("an access configuration", () => {
       { issuers: [{ ...issuer, jwks: { keys: [{ kty: "RSA" }], refreshMs: 1_000 } }] },
       "issuers[0].jwks: expected refreshMs and staleForMs beside a url alone, got an object.",
     ],
-    ["an issuer twice", { issuers: [issuer, issuer] }, "issuers: expected each issuer once, got a list."],
+    ["an issuer twice", { issuers: [issuer, issuer] }, `issuers[1].issuer: expected each issuer once, got \`${issuer.issuer}\` (string).`],
     [
       "an issuer that could be taken for a token",
       { issuers: [{ ...issuer, issuer: "token:ci" }] },
@@ -162,12 +162,12 @@ describe("an access configuration", () => {
     [
       "a name twice",
       { tokens: [token, { ...token, sha256: "b".repeat(64) }] },
-      "tokens: expected each name once, got a list.",
+      "tokens[1].name: expected each name once, got a string.",
     ],
     [
       "a digest twice",
       { tokens: [token, { ...token, name: "b", sha256: SHA.toUpperCase() }] },
-      "tokens: expected each sha256 once, got a list.",
+      "tokens[1].sha256: expected each sha256 once, got a string.",
     ],
     [
       "a token in the place of its digest",

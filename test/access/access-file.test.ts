@@ -62,16 +62,16 @@ describe("an access file", () => {
   it.each([
     ["", "access.yaml: expected an object, got null."],
     ["a text", "access.yaml: expected an object, got `a text` (string)."],
-    ["tokens: [\n  hunter2: }", "expected YAML, got what is none in line 2, column 12: "],
+    ["tokens: [\n  hunter2: }", "line 2, column 12: expected YAML, got what is none ("],
     [
       "anonymous: { grants: [] }\nanonymous: hunter2",
-      "expected YAML, got what is none in line 2, column 1: DUPLICATE_KEY.",
+      "line 2, column 1: expected YAML, got what is none (DUPLICATE_KEY).",
     ],
-    ["anonymous: !hunter2 { grants: [] }", "expected YAML, got what is none in line 1, column 12: TAG_RESOLVE_FAILED."],
+    ["anonymous: !hunter2 { grants: [] }", "line 1, column 12: expected YAML, got what is none (TAG_RESOLVE_FAILED)."],
     ["anonymous: *hunter2", "access.yaml: expected YAML without aliases, or with few that are there."],
     [
       "anonymous: { grants: [] }\n---\nanonymous: { grants: [] }",
-      "expected YAML, got what is none in line 2, column 1: ",
+      "line 2, column 1: expected YAML, got what is none (",
     ],
     [
       `a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [${"*a,".repeat(10)}]\nc: &c [${"*b,".repeat(10)}]\nd: [${"*c,".repeat(10)}]`,

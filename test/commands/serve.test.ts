@@ -121,7 +121,7 @@ describe("serve", () => {
     const { code, stdout, stderr } = await runCommand(["serve", "--port", "0"], { HOST: "0.0.0.0" });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(
-      /^imm-graphql: Expected ACCESS_FILE .* HOST \(`host`\) 0\.0\.0\.0 .*INSECURE_NO_AUTH=true.*\.\n$/,
+      /^imm-graphql: Expected ACCESS_FILE .* HOST \(`host`\) 0\.0\.0\.0\. .*INSECURE_NO_AUTH=true.*\.\n$/,
     );
   });
 

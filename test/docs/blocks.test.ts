@@ -46,11 +46,11 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["README.md", " a thousand pages", PICTURE],
   ["CONTRIBUTING.md", " browser", PICTURE],
   ["CONTRIBUTING.md", "schema.graphql ", PICTURE],
-  ["docs/access.md", "imm-graphql token", COMMAND],
+  ["docs/access.md", "npx imm-graphql token", COMMAND],
   ["docs/access.md", "HOST=0.0.0.0", "it needs an account; the tests of the command start it with such variables"],
   ["docs/clients.md", "npm ci && npm run build && cd examples/react", "test/browser/ builds and drives the app"],
   ["docs/emulator.md", "imm-graphql emulator", COMMAND],
-  ["docs/federation.md", "imm-graphql schema", COMMAND],
+  ["docs/federation.md", "npx imm-graphql schema", COMMAND],
   ["docs/federation.md", "FEDERATION=true FEDERATION_PREFIX", COMMAND],
   ["docs/federation.md", "subscription:\n", "Apollo Router is no package of npm's"],
   [

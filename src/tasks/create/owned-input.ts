@@ -24,7 +24,9 @@ export function signInput({ action, input }: CreateTaskRequest, grants: readonly
   const own = owners.find((owner) => ("tag" in owner ? "Tags" : "UserData") in request);
   if (own === undefined) {
     throw new ForbiddenError(
-      "The caller may start tasks of its own alone, and tasks of this type cannot show whose they are.",
+      "The caller may start tasks of its own alone, and tasks of this type take no " +
+        (owners.some((owner) => "tag" in owner) ? "tags" : "user data") +
+        ", by which its own are known.",
     );
   }
   if ("tag" in own) {

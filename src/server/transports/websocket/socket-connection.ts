@@ -46,6 +46,7 @@ export interface SocketConnectionOptions extends SocketOperationOptions, SocketG
 /** graphql-ws, as far as a socket uses it. */
 export type ProtocolServer = Pick<Server<SocketConnection>, "opened">;
 
+const MAX_REASON_BYTES = 123;
 /** How long a client may take to answer the close frame before its connection is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 /** A client that sends nothing between two pings is taken for dead. */
@@ -181,7 +182,7 @@ export class SocketConnection implements OperationSocket {
         return false;
       }
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
-      this.close(CloseCode.Unauthorized, thrown.code);
+      this.close(CloseCode.Unauthorized, toReason(thrown.message));
       return false;
     }
   }
@@ -332,6 +333,12 @@ export class SocketConnection implements OperationSocket {
   #report(thrown: unknown): void {
     this.#options.logger.error({ error: toError(thrown).message }, "A WebSocket was not served as it should be.");
   }
+}
+
+/** As much of a text as the reason of a close may hold. @see RFC 6455, 5.5 */
+function toReason(text: string): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_REASON_BYTES));
+  return text.slice(0, read);
 }
 
 /** What a client may send, or null. */

@@ -13,6 +13,7 @@ import type { ExecutionResult } from "graphql";
 import type { SubscribePayload } from "graphql-ws";
 import type { Credentials, Principal } from "../../../access/principal.js";
 import { EndableInterest } from "../../../interest.js";
+import { UnauthenticatedError } from "../../../errors.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
 import type { SocketWriter } from "./socket-writer.js";
@@ -138,7 +139,12 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
       results.read({
         send: (batch, onTaken) => this.#deliver(batch, 0, onTaken),
         end: resolve,
-        fail: reject,
+        fail: (error) => {
+          if (!(error instanceof UnauthenticatedError)) return reject(error);
+          // The rules have changed. An `error` would be final, while the socket's close lets its client come again.
+          this.abort();
+          resolve();
+        },
       });
     });
   }
