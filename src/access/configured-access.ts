@@ -141,7 +141,9 @@ export class ConfiguredAccess implements Access {
 
 function anonymousOf({ anonymous }: Rules): Principal {
   if (anonymous !== undefined) return anonymous;
-  throw new UnauthenticatedError("Expected a token: `Authorization: Bearer …`, on a WebSocket `authorization` in connectionParams.");
+  throw new UnauthenticatedError(
+    "Expected a token: `Authorization: Bearer …`, on a WebSocket `authorization` in connectionParams.",
+  );
 }
 
 function holderOf({ holders }: Rules, digest: Buffer): Principal {

@@ -156,7 +156,8 @@ class RemoteKeys implements IssuerKeys {
     } catch (thrown) {
       const reason = thrown instanceof KeysUnavailable ? thrown.message : "the answer is no set of keys";
       const fields = { issuer: this.#issuer, reason };
-      const effect = this.#known === undefined ? "until they are, none of its tokens is let in" : "the last ones stay in use";
+      const effect =
+        this.#known === undefined ? "until they are, none of its tokens is let in" : "the last ones stay in use";
       if (!this.#isClosed) logger.warn(fields, `The keys of an issuer could not be fetched; ${effect}.`);
     } finally {
       deadline.cancel();
