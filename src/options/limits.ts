@@ -40,6 +40,13 @@ export const limits = {
       production: 1_000,
       effect: `subscriptions at once of one caller, over all transports; further ones fail with RATE_LIMITED${OFF}`,
     }),
+    maxProjectStreamsPerCaller: integer({
+      min: 0,
+      max: MAX_COUNT,
+      default: 0,
+      production: 20,
+      effect: `subscriptions to whole projects at once of one caller: each filter has polls of its own, and MAX_FOLLOWED_PROJECTS is for all callers; further ones fail with RATE_LIMITED${OFF}`,
+    }),
     maxSocketsPerCaller: integer({
       min: 0,
       max: MAX_COUNT,

@@ -330,7 +330,7 @@ describe("in production", () => {
   it("there are limits per caller and address, each of which can be lifted; a program has those that it sets", () => {
     const given = { ...production, IMM_REGION: "cn-hangzhou" };
     const limits = settings.filter(({ section, name }) => section.startsWith("Limits per") && !ALWAYS_SET.has(name));
-    expect(limits).toHaveLength(13);
+    expect(limits).toHaveLength(14);
     for (const { name, env } of limits) {
       const valueOf = (options: object): unknown => Reflect.get(options, name);
       expect(valueOf(parse(given))).toBeGreaterThan(0);

@@ -21,6 +21,7 @@ export const NO_LIMITS = {
     callBurst: 1,
     mutationsPerMinute: 0,
     maxStreamsPerCaller: 0,
+    maxProjectStreamsPerCaller: 0,
     maxSocketsPerCaller: 0,
   }),
 } as const;

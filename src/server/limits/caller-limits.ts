@@ -31,6 +31,7 @@ export interface CallerLimitsOptions {
   readonly callBurst: number;
   readonly mutationsPerMinute: number;
   readonly maxStreamsPerCaller: number;
+  readonly maxProjectStreamsPerCaller: number;
   readonly maxSocketsPerCaller: number;
 }
 
@@ -40,6 +41,8 @@ export interface Demand {
   readonly calls: number;
   readonly mutations: number;
   readonly isStream: boolean;
+  /** Of those the streams of whole projects, of which the gateway follows a few only. @default 0 */
+  readonly projectStreams?: number | undefined;
 }
 
 /** An operation that was let in. */
@@ -60,6 +63,7 @@ export class CallerLimits {
   readonly #calls: TokenBuckets;
   readonly #mutations: TokenBuckets;
   readonly #streams: Slots;
+  readonly #projectStreams: Slots;
   readonly #sockets: Slots;
 
   constructor(options: CallerLimitsOptions) {
@@ -69,6 +73,7 @@ export class CallerLimits {
     this.#calls = new TokenBuckets(options.clock);
     this.#mutations = new TokenBuckets(options.clock);
     this.#streams = new Slots(options.maxStreamsPerCaller);
+    this.#projectStreams = new Slots(options.maxProjectStreamsPerCaller);
     this.#sockets = new Slots(options.maxSocketsPerCaller);
   }
 
@@ -77,9 +82,13 @@ export class CallerLimits {
    *
    * @throws RateLimitedError - when the caller has spent its share; then nothing is charged.
    */
-  admit(client: LimitedClient, { calls, mutations, isStream }: Demand): Admission {
+  admit(client: LimitedClient, { calls, mutations, isStream, projectStreams = 0 }: Demand): Admission {
     const name = nameOf(client);
     if (isStream && !this.#streams.hasRoom(name)) throw tooMany("streams", this.#options.maxStreamsPerCaller);
+    const isOfProject = projectStreams > 0;
+    if (isOfProject && !this.#projectStreams.hasRoom(name)) {
+      throw tooMany("streams of projects", this.#options.maxProjectStreamsPerCaller);
+    }
     const giveBack = this.#takeCalls(name, client, calls);
     try {
       this.#takeMutations(name, mutations);
@@ -87,7 +96,10 @@ export class CallerLimits {
       giveBack(calls);
       throw thrown;
     }
-    const leave = (isStream ? this.#streams.take(name) : null) ?? (() => undefined);
+    const leaves = [isStream && this.#streams.take(name), isOfProject && this.#projectStreams.take(name)];
+    const leave = (): void => {
+      for (const leaveOne of leaves) if (leaveOne) leaveOne();
+    };
     return { settle: (called) => giveBack(calls - called), leave };
   }
 

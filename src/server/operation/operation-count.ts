@@ -35,6 +35,8 @@ export interface OperationCount {
   readonly fields: number;
   readonly calls: number;
   readonly mutations: number;
+  /** Subscriptions to whole projects. */
+  readonly projectStreams: number;
 }
 
 /** What is counted. */
@@ -110,14 +112,15 @@ class OperationWalk {
   count(): OperationCount {
     const { schema, root } = this.#operation;
     const type = schema.getRootType(root.operation);
-    let [fields, calls, mutations] = [0, 0, 0];
+    let [fields, calls, mutations, projectStreams] = [0, 0, 0, 0];
     for (const selected of type ? this.#selectedOf(type, [root.selectionSet]) : []) {
       this.#below.clear();
       fields += this.#fieldsOf(selected);
       calls += callsOf(selected.coordinate, selected.length, this.#below);
+      if (selected.coordinate === "Subscription.projectEvents") projectStreams += 1;
       if (selected.coordinate.startsWith("Mutation.") && selected.field !== TypeNameMetaFieldDef) mutations += 1;
     }
-    return { fields: this.#hasEnough() ? Infinity : fields, calls, mutations };
+    return { fields: this.#hasEnough() ? Infinity : fields, calls, mutations, projectStreams };
   }
 
   #hasEnough(): boolean {

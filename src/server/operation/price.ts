@@ -37,7 +37,7 @@ export interface CostLimits {
 /** What an operation may mean at most, or why it is refused before it is executed. */
 export type Pricing = { readonly count: OperationCount } | { readonly refusal: GraphQLError };
 
-const NOTHING: OperationCount = { fields: 0, calls: 0, mutations: 0 };
+const NOTHING: OperationCount = { fields: 0, calls: 0, mutations: 0, projectStreams: 0 };
 
 /** Counts what an operation means, and refuses one whose variables do not fit, or that exceeds the limits. */
 export function priceOperation(operation: PricedOperation, limits: CostLimits): Pricing {

@@ -18,7 +18,7 @@ function principal(caller: string, ...allowances: readonly (CallAllowance | unde
 
 function limitsOf(options: Partial<CallerLimitsOptions> = {}): { limits: CallerLimits; clock: ManualClock } {
   const clock = new ManualClock();
-  const none = { mutationsPerMinute: 0, maxStreamsPerCaller: 0, maxSocketsPerCaller: 0 };
+  const none = { mutationsPerMinute: 0, maxStreamsPerCaller: 0, maxProjectStreamsPerCaller: 0, maxSocketsPerCaller: 0 };
   return { clock, limits: new CallerLimits({ clock, callsPerMinute: 0, callBurst: 200, ...none, ...options }) };
 }
 

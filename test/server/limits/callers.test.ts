@@ -163,6 +163,26 @@ describe.each(["S", "M", "W"] as const)("subscriptions at once, over transport %
   });
 });
 
+describe("subscriptions to projects at once", () => {
+  it("are each caller's own: whoever takes all of theirs takes none of others", async () => {
+    const { url } = await start({ maxProjectStreamsPerCaller: 2, maxFollowedProjects: 4 });
+    const open = async (type: string, caller: Readonly<Record<string, string>>): Promise<StreamedText> => {
+      const filter = `{ taskTypes: ["${type}"] }`;
+      const query = `subscription { projectEvents(projectName: "immtest", filter: ${filter}) { kind } }`;
+      const headers = { "content-type": "application/json", accept: "text/event-stream", ...caller };
+      return openStream(`${url}/graphql/stream`, { method: "POST", headers, body: JSON.stringify({ query }) });
+    };
+    const [first] = [await open("A", ANA), await open("B", ANA)];
+    expect((await open("C", ANA)).response.status).toBe(429);
+    expect(await (await open("D", BEN)).until("CAUGHT_UP")).not.toBeNull();
+    first.vanish();
+    const statuses: number[] = [];
+    // The gateway learns of it in its own time.
+    while (statuses.at(-1) !== 200) statuses.push((await open("C", ANA)).response.status);
+    expect((await open("E", ANA)).response.status).toBe(429);
+  });
+});
+
 describe("subscriptions at once", () => {
   it("are counted over all transports together", async () => {
     const { url } = await start({ maxStreamsPerCaller: 3 });
