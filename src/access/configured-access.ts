@@ -10,7 +10,7 @@ import type { Access } from "./access.js";
 import type { AccessConfig } from "./access-config.js";
 import { readBearer } from "./bearer.js";
 import { issuerNameOf, type Issuer } from "./issuer.js";
-import type { KeyFetching } from "./issuer-keys.js";
+import type { KeyFetching, KeyWatching } from "./issuer-keys.js";
 import type { Credentials, Principal } from "./principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
@@ -36,18 +36,21 @@ interface Admission {
 /** The access of one gateway. */
 export class ConfiguredAccess implements Access {
   readonly #source: AccessSource;
-  readonly #fetching: KeyFetching;
+  readonly #watching: KeyWatching;
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new WeakMap<Principal, Admission>();
   /** By the digest of the token. */
   readonly #verified = new LRUCache<string, Principal>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  #config: AccessConfig;
   #rules: Rules;
   #unwatch: (() => void) | undefined;
 
   constructor(source: AccessSource, fetching: KeyFetching) {
     this.#source = source;
-    this.#fetching = fetching;
-    this.#rules = new Rules(source.config, fetching);
+    // Rules by the same configuration: callers are judged again, and tokens verified.
+    this.#watching = { ...fetching, onKeysGone: () => this.#change(this.#config) };
+    this.#config = source.config;
+    this.#rules = new Rules(source.config, this.#watching);
   }
 
   open(): void {
@@ -93,7 +96,8 @@ export class ConfiguredAccess implements Access {
 
   #change(config: AccessConfig): void {
     const before = this.#rules;
-    this.#rules = new Rules(config, this.#fetching, before);
+    this.#config = config;
+    this.#rules = new Rules(config, this.#watching, before);
     this.#rules.takeOver(before);
     this.#verified.clear();
     for (const listener of this.#listeners) listener();
@@ -109,7 +113,7 @@ export class ConfiguredAccess implements Access {
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);
-    const verified = await issuerOf(rules, name).verify(token, this.#fetching.clock.now());
+    const verified = await issuerOf(rules, name).verify(token, this.#watching.clock.now());
     const by = (rules: Rules): Principal => issuerOf(rules, name).principalOf(verified);
     // They may have changed while the keys were fetched.
     const principal = this.#remember(this.#rules, by(this.#rules), by);
@@ -124,14 +128,16 @@ export class ConfiguredAccess implements Access {
 
   #refuseExpired(principal: Principal): Principal {
     const { expiresAt = Infinity } = principal;
-    if (this.#fetching.clock.now() >= expiresAt) throw new UnauthenticatedError("The token has expired.");
+    if (this.#watching.clock.now() >= expiresAt) throw new UnauthenticatedError("The token has expired.");
     return principal;
   }
 }
 
 function anonymousOf({ anonymous }: Rules): Principal {
   if (anonymous !== undefined) return anonymous;
-  throw new UnauthenticatedError("Expected a token: `Authorization: Bearer …`, on a WebSocket `authorization` in connectionParams.");
+  throw new UnauthenticatedError(
+    "Expected a token: `Authorization: Bearer …`, on a WebSocket `authorization` in connectionParams.",
+  );
 }
 
 function holderOf({ holders }: Rules, digest: Buffer): Principal {

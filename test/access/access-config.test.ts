@@ -153,7 +153,11 @@ describe("an access configuration", () => {
       { issuers: [{ ...issuer, jwks: { keys: [{ kty: "RSA" }], refreshMs: 1_000 } }] },
       "issuers[0].jwks: expected refreshMs and staleForMs beside a url alone, got an object.",
     ],
-    ["an issuer twice", { issuers: [issuer, issuer] }, `issuers[1].issuer: expected each issuer once, got \`${issuer.issuer}\` (string).`],
+    [
+      "an issuer twice",
+      { issuers: [issuer, issuer] },
+      `issuers[1].issuer: expected each issuer once, got \`${issuer.issuer}\` (string).`,
+    ],
     [
       "an issuer that could be taken for a token",
       { issuers: [{ ...issuer, issuer: "token:ci" }] },
