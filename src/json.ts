@@ -151,6 +151,36 @@ export function isTooLarge(value: unknown, maxBytes: number): boolean {
   return true;
 }
 
+/** Deeper than anything of the schema; what is deeper is measured without recursion. */
+const MAX_QUICK_DEPTH = 100;
+
+/**
+ * Whether the JSON text of a value would certainly have at most so many characters: a quick look for what is small, as most
+ * answers are. A character takes one to six bytes.
+ */
+export function isShort(value: unknown, maxCharacters: number): boolean {
+  return charactersLeft(value, maxCharacters, 0) >= 0;
+}
+
+/** What is left of so many characters behind the value; negative when they do not suffice, or it is too deep to be looked at. */
+function charactersLeft(value: unknown, characters: number, depth: number): number {
+  if (typeof value === "string") return characters - value.length - 3;
+  // Longer than any number, with a comma.
+  if (!isContainer(value)) return characters - 26;
+  if (depth > MAX_QUICK_DEPTH) return -1;
+  let left = characters - 3;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index += 1)
+      left = charactersLeft(value[index], left, depth + 1);
+    return left;
+  }
+  for (const name in value) {
+    if (left < 0) return left;
+    left = charactersLeft((value as Readonly<Record<string, unknown>>)[name], left - name.length - 3, depth + 1);
+  }
+  return left;
+}
+
 /** A container that is being measured: what was counted before it, and how far it has been read. */
 interface OpenContainer {
   readonly members: readonly unknown[];

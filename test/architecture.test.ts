@@ -7,7 +7,7 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts", "json.ts", "mailbox.ts", "options/"],
+  ["errors.ts", "clock.ts", "log.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
   ["imm/operations/"],
   ["imm/imm-client.ts"],
   ["imm/wire/"],
@@ -56,7 +56,8 @@ const emulator = {
 const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])[] = [
   [/^@alicloud\//, ["imm/wire/openapi-client.ts"]],
   [/^dataloader$/, ["tasks/read/task-loader.ts"]],
-  [/^lru-cache$/, ["access/", "tasks/", "server/operation/"]],
+  [/^graphql-jit$/, ["server/operation/compiled-queries.ts"]],
+  [/^lru-cache$/, ["access/", "tasks/", "server/"]],
   [/^type-graphql$/, ["schema/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],

@@ -35,6 +35,11 @@ export const documents = {
       effect:
         "bytes of operations (beyond: RATE_LIMITED) and of unread answers (beyond: close code 1013) that one WebSocket may hold",
     }),
+    compileQueries: toggle({
+      default: true,
+      effect:
+        "compile queries that come often, whose answers then take a fraction of the CPU; what would be answered otherwise is never compiled",
+    }),
     maxQueryTokens: integer({
       min: 10,
       max: 1_000_000,

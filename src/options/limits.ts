@@ -17,7 +17,7 @@ export const limits = {
       max: MAX_COUNT,
       default: 0,
       production: 600,
-      effect: `calls to IMM a minute that one caller may cause; an operation is charged the most that it may call before it runs, and given back what it did not call. Further ones fail with RATE_LIMITED. A caller who does not say who they are is an address${OFF}`,
+      effect: `calls to IMM a minute that one caller may cause; an operation is charged its price before it runs, given back what it did not call, and owes what it called beyond that. Further ones fail with RATE_LIMITED. A caller who does not say who they are is an address${OFF}`,
     }),
     callBurst: integer({
       min: 1,

@@ -14,6 +14,7 @@ import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/wire/openapi-client.js";
+import { EndableInterest } from "../interest.js";
 import { silentLogger, type Logger } from "../log.js";
 import { completeOptions, type GivenOptions, type Options } from "../options/options.js";
 import { describeValue, expectation } from "../options/refusal.js";
@@ -27,6 +28,7 @@ import type { ExampleOperations } from "./transports/http/example-operations.js"
 import { asksForReport } from "./operation/call-report.js";
 import { Pipeline, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents.js";
+import { CompiledQueries } from "./operation/compiled-queries.js";
 import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
 import { GRAPHQL_PATH } from "./transports/http/apollo.js";
@@ -179,10 +181,11 @@ class ApolloGateway implements Gateway {
     await this.#refuseOtherMachines();
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
-    const execute = createExecutor(this.#options);
-    const subscriptions = new SharedSubscriptions(execute);
-    this.#access.onChange(() => subscriptions.review(createRefuseStream(this.#access)));
     const schema = createSchema(this.#options);
+    const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
+    const execute = createExecutor({ ...this.#options, compiled });
+    const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access));
+    this.#access.onChange(() => subscriptions.review());
     const limits = { ...this.#options, clock: this.#clock };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
@@ -306,15 +309,14 @@ class ApolloGateway implements Gateway {
     const tally = new CallTally();
     // What a call cost would tell another's task from one that is not there.
     const mayReport = principal.grants.every(({ own }) => own === undefined);
-    const answered = new AbortController();
-    const isOver = AbortSignal.any([signal, answered.signal]);
+    const interest = new EndableInterest(signal);
     return {
       ...options,
       tally,
       reportsCalls: mayReport && (options.reportCalls || asksForReport(headers)),
-      tasks: new Tasks(this.#services, { principal, tally, signal: isOver }),
+      tasks: new Tasks(this.#services, { principal, tally, signal: interest }),
       clock: this.#clock,
-      end: () => answered.abort(),
+      end: () => interest.end(),
     };
   }
 }

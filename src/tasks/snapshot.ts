@@ -163,11 +163,17 @@ export function fromGetTask(
   };
 }
 
+/** When and by which answer a page of a list was seen. */
+export interface Sighting {
+  readonly requestId: string | undefined;
+  readonly observed: Moment;
+}
+
 /** The snapshot that an item of a ListTasks page gives. */
 export function fromListedTask(
   projectName: string,
   task: ImmTaskInfo,
-  { requestId, observed }: { readonly requestId: string | undefined; readonly observed: Moment },
+  { requestId, observed }: Sighting,
 ): TaskSnapshot {
   const key = { projectName, taskType: task.taskType, taskId: task.taskId };
   const fields = fromFields(key, task, observed);
@@ -177,6 +183,37 @@ export function fromListedTask(
     progressAskedTick: observed.tick,
     // A list that shows no definition proves nothing: GetTask may have one.
     hasAskedDefinition: fields.definition !== null,
+  };
+}
+
+/**
+ * A snapshot of a task that has ended, observed anew, where an item of a list says of it what is known; undefined where it
+ * says anything else. Such items are most of a list, and taking them in has to cost next to nothing.
+ */
+export function seenAgain(
+  known: TaskSnapshot,
+  task: ImmTaskInfo,
+  { requestId, observed }: Sighting,
+): TaskSnapshot | undefined {
+  const { status, statusText, facts, misfits, hasBeenRead, definition } = known;
+  const isEnd = status === "SUCCEEDED" || status === "FAILED";
+  if (!isEnd || !hasBeenRead || statusText !== task.status || misfits !== NO_MISFITS) return undefined;
+  if (observed.tick < known.observedTick) return undefined;
+  if (definition === null && textOf(task.taskRequestDefinition) !== undefined) return undefined;
+  const { tags, userData, startTime, endTime, code, message } = task;
+  const isSameEnd = (code || null) === facts.code && (message || null) === facts.message;
+  const hasNews =
+    (tags !== undefined && (facts.tags === null || !isSame(tags, facts.tags))) ||
+    (userData || facts.userData) !== facts.userData ||
+    (startTime || facts.startTime) !== facts.startTime ||
+    (endTime || facts.endTime) !== facts.endTime;
+  if (!isSameEnd || hasNews) return undefined;
+  return {
+    ...known,
+    requestId: requestId || known.requestId,
+    observedAt: observed.at,
+    observedTick: observed.tick,
+    progressAskedTick: observed.tick,
   };
 }
 

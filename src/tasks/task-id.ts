@@ -17,6 +17,19 @@ export interface RegionalTaskKey extends TaskKey {
   readonly region: string;
 }
 
+/** By the key that a snapshot keeps: the ids of what is remembered are made once. */
+const ids = new WeakMap<TaskKey, { readonly region: string; readonly id: string }>();
+
+/** The id of the task of a key that stays the same object for as long as its task is remembered. */
+export function idOf(region: string, key: TaskKey): string {
+  let known = ids.get(key);
+  if (known?.region !== region) {
+    known = { region, id: toGlobalTaskId({ region, ...key }) };
+    ids.set(key, known);
+  }
+  return known.id;
+}
+
 /** The id of a task, the same on every instance and at any time. */
 export function toGlobalTaskId({ region, projectName, taskType, taskId }: RegionalTaskKey): string {
   return Buffer.from(JSON.stringify([VERSION, region, projectName, taskType, taskId])).toString("base64url");

@@ -55,7 +55,7 @@ export function parseName(argument: string, value: string): string {
 
 /** A key as one text, equal exactly when the keys are. */
 export function toKeyText({ projectName, taskType, taskId }: TaskKey): string {
-  return JSON.stringify([projectName, taskType, taskId]);
+  return `${projectName.length} ${taskType.length} ${projectName}${taskType}${taskId}`;
 }
 
 /** What two readers need together. */

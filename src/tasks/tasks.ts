@@ -9,6 +9,7 @@
 import { createAccessPolicy, type AccessPolicy, type AccessRules, type Verdict } from "../access/access-policy.js";
 import { RIGHTS, type AccessTarget, type Principal, type Right } from "../access/principal.js";
 import { ForbiddenError, toError } from "../errors.js";
+import type { Interest } from "../interest.js";
 import type { ImmTaskResult } from "../imm/imm-client.js";
 import { createOperations } from "../imm/operations/operations.js";
 import type { CallTally } from "./call-tally.js";
@@ -66,7 +67,7 @@ export function createTaskServices(options: TaskServicesOptions): TaskServices {
     policy: createAccessPolicy(options),
     reader,
     missing: new MissingTasks(options),
-    lister: new TaskLister({ ...options, learn: (snapshot) => reader.learn(snapshot) }),
+    lister: new TaskLister({ ...options, learn: (...page) => reader.learnListed(...page) }),
     results: new TaskResults(options),
     starter: new TaskStarter({ ...options, reader }),
     texts: new TaskTexts({ isRedacted: options.redactDefinitions }),
@@ -82,7 +83,7 @@ export interface TasksOptions {
   /** Counts what the operation costs. */
   readonly tally: CallTally;
   /** Aborted when the answer is not wanted any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
 }
 
 /** The principal, and what it may do. */
@@ -136,7 +137,10 @@ export class Tasks {
     const mayDepend = this.#check("read", key) === "depends";
     const granted = this.#granted(key, parts);
     if (!mayDepend) return this.#loader.load(key, granted);
-    // By GetTask alone, until it is known whose it is: what is another's costs as much as what is not there.
+    // What is another's costs as much as what is not there: nothing while it is remembered, whatever is asked of it, and GetTask
+    // alone until it is known whose it is.
+    const known = this.#services.reader.known(key);
+    if (known !== undefined) this.#shown(known);
     const seen = await this.#services.missing.around(key, async () =>
       this.#loader.load(key, { ...granted, progress: false }),
     );

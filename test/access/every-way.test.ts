@@ -475,4 +475,13 @@ describe("another's task, for an owner", () => {
       expect(JSON.stringify(seen)).not.toContain('"imm"');
     }
   });
+
+  it.each(["others", "missing"] as const)("costs no further call when more of it is asked for: %s", async (target) => {
+    const token = await KINDS["owner by tag"]?.token();
+    const { url, emulator } = await start();
+    for (const fields of ["taskId", "requestDefinition", "eventId", "progress", FIELDS]) {
+      const answer = await ask(url, token, `{ task(key: ${keyLiteral(TARGETS[target])}) { ${fields} } }`);
+      expect([codesOf(answer), emulator.calls.length]).toEqual([["NOT_FOUND"], 1]);
+    }
+  });
 });

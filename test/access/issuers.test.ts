@@ -258,6 +258,24 @@ describe("the keys of an issuer", () => {
     expect(await whoHas(await issuer.token({ after: "the flood" }))).toBe(ANN);
   });
 
+  it("that are taken away let in no token that they had signed, also where it was let in before", async () => {
+    const { issuer, clock, whoHas } = await start();
+    const [token, old] = [await issuer.token(), issuer.key.publicJwk];
+    expect(await whoHas(token)).toBe(ANN);
+    await issuer.rotate("second");
+    issuer.published = [...issuer.published, old];
+    const refresh = async (): Promise<void> => {
+      await clock.advance(300_000);
+      await eventually(() => clock.pendingTimers === 1);
+    };
+    await refresh();
+    expect(await whoHas(token)).toBe(ANN);
+    issuer.published = [issuer.key.publicJwk];
+    await refresh();
+    expect(await whoHas(token)).toMatch("does not have");
+    expect(await whoHas(await issuer.token())).toBe(ANN);
+  });
+
   it.each<[what: string, status: number, body: string, reason: string]>([
     ["a page", 200, "<html>", "the answer is no JSON"],
     ["nothing", 200, "{}", "the answer has no public keys"],

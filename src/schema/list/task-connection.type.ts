@@ -51,6 +51,7 @@ export class TaskEdge {
 export class TaskConnection {
   readonly #listing: TaskListing;
   readonly #hasPreviousPage: boolean;
+  #pageInfo: PageInfo | undefined;
 
   @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
   readonly edges: readonly TaskEdge[];
@@ -62,17 +63,19 @@ export class TaskConnection {
     this.#listing = listing;
     this.#hasPreviousPage = hasPreviousPage;
     this.edges = listing.items.map((item) => new TaskEdge(item, toTask(item)));
+    this.nodes = this.edges.map(({ node }) => node);
   }
 
   @Field(() => [Task], { description: "The same tasks without their cursors." })
-  get nodes(): readonly Task[] {
-    return this.edges.map(({ node }) => node);
-  }
+  readonly nodes: readonly Task[];
 
   @Field(() => PageInfo, { description: "The place of this page in the list." })
   get pageInfo(): PageInfo {
-    const { hasNextPage, endCursor } = this.#listing;
-    const startCursor = this.edges[0]?.cursor ?? null;
-    return { hasNextPage, hasPreviousPage: this.#hasPreviousPage, startCursor, endCursor };
+    if (this.#pageInfo === undefined) {
+      const { hasNextPage, endCursor } = this.#listing;
+      const startCursor = this.edges[0]?.cursor ?? null;
+      this.#pageInfo = { hasNextPage, hasPreviousPage: this.#hasPreviousPage, startCursor, endCursor };
+    }
+    return this.#pageInfo;
   }
 }

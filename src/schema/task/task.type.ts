@@ -6,7 +6,7 @@
 
 import { Field, ID, Int, ObjectType } from "type-graphql";
 import { elapsedMs, expiresAtMs, factOf, isFinal, partOf, type TaskSnapshot } from "../../tasks/snapshot.js";
-import { toGlobalTaskId } from "../../tasks/task-id.js";
+import { idOf } from "../../tasks/task-id.js";
 import { NO_PARTS } from "../../tasks/task.js";
 import { estimatedRestMs } from "../../tasks/read/typical-durations.js";
 import type { GatewayContext } from "../context.js";
@@ -49,7 +49,7 @@ export class Task extends Node {
     description: "Global id, made of region, project, type and task id. Opaque; good for `node` and for caches.",
   })
   override get id(): string {
-    return toGlobalTaskId({ region: this.#view.region, ...this.#snapshot.key });
+    return idOf(this.#view.region, this.#snapshot.key);
   }
 
   @Field(() => String, {

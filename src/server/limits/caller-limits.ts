@@ -2,7 +2,8 @@
  * What one caller may cause, by whatever transport: calls to IMM, mutations, and streams and sockets at once. The pipeline asks
  * for each operation, the WebSocket transport for each socket.
  *
- * An operation is charged the most that it may call before it runs, and given back what it did not call. Whoever says nothing of
+ * An operation is charged its price before it runs, and given back what it did not call; what it called beyond that, such as
+ * pages that held nothing for it, it owes. Whoever says nothing of
  * who they are, is the address that they ask from.
  */
 
@@ -43,7 +44,7 @@ export interface Demand {
 
 /** An operation that was let in. */
 export interface Admission {
-  /** The operation has been answered, or its stream has begun: it gets back what it did not call. Counts once. */
+  /** The operation has been answered, or its stream has begun: it gets back what it did not call, or owes the rest. Counts once. */
   settle(calls: number): void;
   /** Nothing more comes of it. Counts once. */
   leave(): void;
@@ -113,14 +114,16 @@ export class CallerLimits {
     const allowance = allowanceOf(principal, this.#allowanceOfAll);
     if (calls === 0 || allowance === undefined) return () => undefined;
     const { callsPerMinute, burst } = allowance;
-    const retryAfterMs = this.#calls.take(name, perMinute(callsPerMinute, burst), calls);
+    // One bucket that changed its size with the token would be filled by a caller who has two.
+    const [share, size] = [`${name} ${callsPerMinute} ${burst}`, perMinute(callsPerMinute, burst)];
+    const retryAfterMs = this.#calls.take(share, size, calls);
     if (retryAfterMs !== null) {
       const allowed = `at most ${callsPerMinute} calls to IMM a minute, and ${burst} at once`;
       throw new RateLimitedError(`Expected ${allowed}, got an operation of up to ${calls}.`, { retryAfterMs });
     }
     let isSettled = false;
     return (unused) => {
-      if (!isSettled && unused > 0) this.#calls.giveBack(name, unused);
+      if (!isSettled) this.#calls.giveBack(share, size, unused);
       isSettled = true;
     };
   }

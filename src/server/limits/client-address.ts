@@ -23,7 +23,8 @@ export function createAddressOf(trustedProxies: readonly string[], logger: Logge
   const trusts = proxyAddress.compile([...trustedProxies]);
   let hasWarned = trustedProxies.length > 0;
   return (request) => {
-    const peer = request.socket.remoteAddress ?? GONE;
+    const peer = request.socket.remoteAddress;
+    if (peer === undefined) return GONE;
     if (request.headers["x-forwarded-for"] === undefined) return toAddress(peer) ?? GONE;
     if (!hasWarned) {
       hasWarned = true;

@@ -15,9 +15,12 @@ export function perMinute(count: number, burst = count): BucketSize {
   return { perMs: count / 60_000, burst };
 }
 
+/** Of a token: what sums of fractions are wrong by at most. Whoever has waited as long as was said gets theirs. */
+const ROUNDING = 1e-9;
+
 /** One bucket. It begins full. */
 export class TokenBucket {
-  #size: BucketSize;
+  readonly #size: BucketSize;
   #tokens: number;
   #countedTick: number;
 
@@ -34,24 +37,15 @@ export class TokenBucket {
   take(tokens: number, tick: number): number | null {
     this.#fill(tick);
     const missing = Math.min(tokens, this.#size.burst) - this.#tokens;
-    if (tokens > 0 && missing > 0) return Math.ceil(missing / this.#size.perMs);
+    if (tokens > 0 && missing > ROUNDING) return Math.ceil(missing / this.#size.perMs);
     this.#tokens -= tokens;
     return null;
   }
 
-  /** Puts back what was taken and not used. */
+  /** Puts back what was taken and not used; less than nothing is owed. */
   giveBack(tokens: number, tick: number): void {
     this.#fill(tick);
     this.#tokens = Math.min(this.#size.burst, this.#tokens + tokens);
-  }
-
-  /** Fills at another rate from now on. What it holds stays, as far as it fits. */
-  resize(size: BucketSize, tick: number): void {
-    if (size.perMs === this.#size.perMs && size.burst === this.#size.burst) return;
-    this.#fill(tick);
-    // What it owes or lacks stays: else whoever changes its rate had a full one.
-    this.#tokens = Math.min(size.burst, this.#tokens + Math.max(0, size.burst - this.#size.burst));
-    this.#size = size;
   }
 
   /** Whether it is as a new one would be. */

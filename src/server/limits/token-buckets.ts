@@ -30,28 +30,31 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
-  /** As `TokenBucket.take` has it, of the bucket of this name, which has this size from now on. */
+  /** As `TokenBucket.take` has it, of the bucket of this name, which always has this size. */
   take(name: string, size: BucketSize, tokens = 1): number | null {
-    const tick = this.#clock.tick();
-    const bucket = this.#buckets.get(name) ?? new TokenBucket(size, tick);
-    bucket.resize(size, tick);
-    const waitMs = bucket.take(tokens, tick);
-    const isNew = !this.#buckets.delete(name);
-    this.#buckets.set(name, bucket);
-    if (isNew) this.#sweep(tick);
-    return waitMs;
+    return this.#use(name, size, (bucket, tick) => bucket.take(tokens, tick));
   }
 
   /** After how many milliseconds the bucket would give a token; null when it would now. Takes none. */
   wait(name: string, size: BucketSize): number | null {
     const waitMs = this.take(name, size);
-    if (waitMs === null) this.giveBack(name, 1);
+    if (waitMs === null) this.giveBack(name, size, 1);
     return waitMs;
   }
 
-  /** Puts back what was taken and not used. */
-  giveBack(name: string, tokens: number): void {
-    this.#buckets.get(name)?.giveBack(tokens, this.#clock.tick());
+  /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
+  giveBack(name: string, size: BucketSize, tokens: number): void {
+    if (tokens !== 0) this.#use(name, size, (bucket, tick) => bucket.giveBack(tokens, tick));
+  }
+
+  #use<T>(name: string, size: BucketSize, use: (bucket: TokenBucket, tick: number) => T): T {
+    const tick = this.#clock.tick();
+    const bucket = this.#buckets.get(name) ?? new TokenBucket(size, tick);
+    const used = use(bucket, tick);
+    const isNew = !this.#buckets.delete(name);
+    this.#buckets.set(name, bucket);
+    if (isNew) this.#sweep(tick);
+    return used;
   }
 
   get #sweepInterval(): number {

@@ -13,18 +13,27 @@ import {
   type ExecutionResult,
 } from "graphql";
 import { letOthersRun } from "../../clock.js";
-import { isTooLarge } from "../../json.js";
+import { isShort, isTooLarge } from "../../json.js";
+import type { CompiledQueries } from "./compiled-queries.js";
 import { toFailedResult } from "../subscription/failed-result.js";
 
 /** Executes once, within the bounds of an answer. Never rejects. */
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult>;
 
-/** @param maxResponseBytes - of the JSON text of an answer; one with more is an error without data. */
-export function createExecutor({ maxResponseBytes }: { readonly maxResponseBytes: number }): Execute {
+/** What executes. */
+export interface ExecutorOptions {
+  /** Of the JSON text of an answer; one with more is an error without data. */
+  readonly maxResponseBytes: number;
+  /** @default graphql-js */
+  readonly compiled?: CompiledQueries | undefined;
+}
+
+export function createExecutor({ maxResponseBytes, compiled }: ExecutorOptions): Execute {
   return async (args) => {
     try {
-      const result = await execute(args);
-      if (!isTooLarge(result, LARGE_BYTES)) return result;
+      const result = await (compiled === undefined ? execute(args) : compiled.execute(args));
+      if (isShort(result, LARGE_LENGTH) && maxResponseBytes >= MAX_SHORT_BYTES) return result;
+      if (!isTooLarge(result, LARGE_LENGTH)) return result;
       // Executing, measuring and serializing a large answer are long each: others have a turn in between.
       await letOthersRun();
       if (isTooLarge(result, maxResponseBytes)) return toBoundedResult(result, args, maxResponseBytes);
@@ -36,7 +45,10 @@ export function createExecutor({ maxResponseBytes }: { readonly maxResponseBytes
   };
 }
 
-const LARGE_BYTES = 65_536; // 64 KiB
+/** Characters of a text that takes a while to be made. */
+const LARGE_LENGTH = 65_536;
+/** The text of an answer that is shorter. */
+const MAX_SHORT_BYTES = 6 * LARGE_LENGTH;
 
 /** Of an answer to a mutation that is too large, members up to this size stay: every id of a task is smaller. */
 const MAX_KEPT_BYTES = 4_096; // 4 KiB

@@ -20,6 +20,7 @@ import {
 import type { Access } from "../../access/access.js";
 import type { Credentials, Principal } from "../../access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
+import type { Interest } from "../../interest.js";
 import type { GatewayContext } from "../../schema/context.js";
 import type { AddressLimits } from "../limits/address-limits.js";
 import type { Admission, CallerLimits } from "../limits/caller-limits.js";
@@ -63,7 +64,7 @@ export interface Client extends Credentials {
   /** False for a GET, which any page can cause: nothing is started by one. */
   readonly isPosted: boolean;
   /** Aborted when the client has gone or has lost interest. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
   /** Who it is, where that is known already: a socket says it once. */
   readonly principal?: Principal | undefined;
 }

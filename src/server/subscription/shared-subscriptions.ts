@@ -33,9 +33,12 @@ export class SharedSubscriptions {
   readonly #open = new Map<string, SharedSubscription>();
   readonly #live = new Set<SharedSubscription>();
   readonly #execute: ExecuteEvent;
+  readonly #refuse: RefuseStream;
 
-  constructor(execute: ExecuteEvent) {
+  /** @param refuse - asked when a stream begins, and at a review. @default all may go on */
+  constructor(execute: ExecuteEvent, refuse: RefuseStream = () => undefined) {
     this.#execute = execute;
+    this.#refuse = refuse;
   }
 
   /** A stream that begins with the last result of each task, or the refusal that the subscription came to. */
@@ -43,12 +46,12 @@ export class SharedSubscriptions {
     const { text, operationName, variableValues, principal } = args;
     const question = JSON.stringify([text, operationName, variableValues, viewOf(principal)]);
     const shared = this.#open.get(question) ?? this.#begin(question, args);
-    return shared.join(principal);
+    return shared.join(principal, this.#refuse);
   }
 
   /** Ends the streams that may not go on. */
-  review(refuse: RefuseStream): void {
-    for (const shared of this.#live) shared.review(refuse);
+  review(): void {
+    for (const shared of this.#live) shared.review(this.#refuse);
   }
 
   #begin(question: string, args: ExecutionArgs): SharedSubscription {
@@ -97,13 +100,16 @@ class SharedSubscription {
     void this.#follow();
   }
 
-  async join(principal: Principal): Promise<Outcome> {
+  async join(principal: Principal, refuse: RefuseStream): Promise<Outcome> {
     const stream = new ResultStream(this.#last, (left) => this.#leave(left));
     this.#streams.set(stream, principal);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
     try {
       await this.#renew(source);
+      // The rules may have changed while it was opened.
+      const refusal = source.needs && refuse(principal, source.needs);
+      if (refusal !== undefined) throw refusal;
     } catch (thrown) {
       stream.close();
       throw thrown;

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIPv6 } from "node:net";
+import { LRUCache } from "lru-cache";
 import { clip } from "../../options/refusal.js";
 import { ANY_HOST } from "../../options/row.js";
 import type { HttpRefusal } from "./refusal.js";
@@ -22,6 +23,9 @@ export interface HostOptions {
   readonly address: () => string;
 }
 
+/** Names that are remembered. */
+const MAX_NAMES = 100;
+
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
 const loopback = new BlockList();
@@ -35,6 +39,9 @@ loopback.addAddress("::1", "ipv6");
 export function createRefuseHost({ host, allowedHosts, address }: HostOptions): RefuseHost {
   const allowed = new Set((allowedHosts ?? []).map(toName));
   const local = new Set([...allowed, ...LOCAL_NAMES, toName(isIPv6(host) ? `[${host}]` : host)]);
+  /** Clients ask under the same few names. */
+  const nameOf = new LRUCache<string, string | false>({ max: MAX_NAMES, memoMethod: (text) => toName(text) ?? false });
+  let isLocal: boolean | undefined;
   return (request, isProbe) => {
     const hosts = request.headersDistinct["host"] ?? [];
     const [given] = hosts;
@@ -42,15 +49,16 @@ export function createRefuseHost({ host, allowedHosts, address }: HostOptions): 
       return request.httpVersion === "1.0" ? null : { status: 400, message: "Expected a Host header." };
     }
     if (isProbe) return null;
-    const name = toName(given);
-    if (name === null || hosts.length > 1) {
+    const name = nameOf.memo(given);
+    if (name === false || hosts.length > 1) {
       return {
         status: 400,
         message: `Expected one Host header with a name and perhaps a port, got "${clip(hosts.join(", "))}".`,
       };
     }
     if (allowed.has(ANY_HOST)) return null;
-    const names = isLoopback(address()) ? local : allowed;
+    isLocal ??= isLoopback(address());
+    const names = isLocal ? local : allowed;
     if (names.has(name) || (names === allowed && allowedHosts === undefined)) return null;
     return {
       status: 403,

@@ -6,6 +6,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AddressOf } from "../limits/client-address.js";
+import { EndableInterest, type Interest } from "../../interest.js";
 import type { Client, OperationRequest } from "../operation/pipeline.js";
 import type { HttpRefusal } from "./refusal.js";
 import { searchParametersOf } from "./request-target.js";
@@ -63,18 +64,18 @@ export function clientOf(
 ): Client {
   const { authorization } = headers;
   const [address, isPosted] = [addressOf(raw), method === "POST"];
-  return { authorization, headers, address, transport, isPosted, signal: clientSignal(reply) };
+  return { authorization, headers, address, transport, isPosted, signal: interestOf(reply) };
 }
 
-/** Aborted when the connection is closed before the answer is out, or was closed before that began. */
-function clientSignal(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
+/** Over when the connection is closed before the answer is out, or was closed before that began. */
+function interestOf({ raw }: FastifyReply): Interest {
+  const interest = new EndableInterest();
   // There will be no event of what has happened.
-  if (reply.raw.destroyed) controller.abort();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort();
+  if (raw.destroyed) interest.end();
+  raw.once("close", () => {
+    if (!raw.writableFinished) interest.end();
   });
-  return controller.signal;
+  return interest;
 }
 
 /** The parameters. What is no JSON where it should be stays text, which has not the form. */

@@ -5,6 +5,7 @@
 import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GraphQLError, GraphQLFormattedError } from "graphql";
+import { LRUCache } from "lru-cache";
 import Negotiator from "negotiator";
 import type { RateLimitedError } from "../../errors.js";
 import { clip } from "../../options/refusal.js";
@@ -33,12 +34,18 @@ export const STOPPING = "The gateway is shutting down.";
 export const JSON_TYPE = "application/json; charset=utf-8";
 const ANSWER_TYPES = [JSON_TYPE, "application/graphql-response+json; charset=utf-8"];
 
+/** Clients send the same few headers; the empty text stands for none that they take. */
+const typesByAccept = new LRUCache<string, string>({
+  max: 100,
+  memoMethod: (accept) => new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES) ?? "",
+});
+
 /**
  * The media type of a GraphQL answer that the client prefers; undefined where it takes none. Clients read the errors of an
  * answer that is not 200 in `application/graphql-response+json` only: those of `application/json` may be a proxy's.
  */
 export function answerType(accept: string | undefined): string | undefined {
-  return new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES);
+  return typesByAccept.memo(accept ?? "*/*") || undefined;
 }
 
 /** The media type of a refusal: JSON also for a client that takes none. */

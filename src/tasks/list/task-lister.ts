@@ -8,6 +8,7 @@
 import { momentOf, type Clock } from "../../clock.js";
 import { BadUserInputError } from "../../errors.js";
 import { CallPriority, type ImmClient, type ImmTaskInfo, type ListTasksRequest } from "../../imm/imm-client.js";
+import type { Interest } from "../../interest.js";
 import type { CallTally } from "../call-tally.js";
 import { isInstant, parseInstant } from "../instant.js";
 import { BEGINNING, digestOf, parseCursor, toCursor, type Anchor, type ListPlace } from "./list-cursor.js";
@@ -15,13 +16,13 @@ import type { ListQuery } from "./list-query.js";
 import { readPages, type Page } from "./pages.js";
 import { PAGE_SIZE } from "./requests.js";
 import { SingleFlight } from "../single-flight.js";
-import { fromListedTask, type TaskSnapshot } from "../snapshot.js";
+import type { Sighting, TaskSnapshot } from "../snapshot.js";
 
 export interface TaskListerOptions {
   readonly client: ImmClient;
   readonly clock: Clock;
-  /** Called with each task on each page; answers with all that is known of it. */
-  readonly learn: (snapshot: TaskSnapshot) => TaskSnapshot;
+  /** Called with each page; answers with all that is known of its tasks. */
+  readonly learn: (projectName: string, tasks: readonly ImmTaskInfo[], seen: Sighting) => readonly TaskSnapshot[];
 }
 
 export interface ListPart {
@@ -31,7 +32,7 @@ export interface ListPart {
   readonly after: string | undefined;
   readonly definition: boolean;
   /** Aborted when the rest is not wanted. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
   /** Counts what the list costs. @default it is not counted */
   readonly tally?: CallTally | undefined;
   /** Whether a task is given. @default all are */
@@ -134,7 +135,7 @@ export class TaskLister {
       .catch((thrown: unknown) => {
         throw toArgumentError(thrown);
       });
-    const snapshots = tasks.map((task) => learn(fromListedTask(request.projectName, task, { requestId, observed })));
+    const snapshots = learn(request.projectName, tasks, { requestId, observed });
     return { tasks, snapshots, nextToken };
   }
 }

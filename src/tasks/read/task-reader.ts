@@ -10,7 +10,13 @@
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../../clock.js";
 import { BadUserInputError, GatewayError, NotFoundError, UpstreamUnavailableError } from "../../errors.js";
-import { CallPriority, type CallOptions, type ImmClient, type ListTasksRequest } from "../../imm/imm-client.js";
+import {
+  CallPriority,
+  type CallOptions,
+  type ImmClient,
+  type ImmTaskInfo,
+  type ListTasksRequest,
+} from "../../imm/imm-client.js";
 import { hintAtTaskType } from "./task-type-hint.js";
 import type { CallTally } from "../call-tally.js";
 import { readPages, type PagesOptions } from "../list/pages.js";
@@ -18,8 +24,17 @@ import { TypicalDurations } from "./typical-durations.js";
 import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
 import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import { SingleFlight } from "../single-flight.js";
-import { includesParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
-import { fromGetTask, fromListedTask, isFinal, mergeSnapshots, satisfies, type TaskSnapshot } from "../snapshot.js";
+import { includesParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
+import {
+  fromGetTask,
+  fromListedTask,
+  isFinal,
+  mergeSnapshots,
+  satisfies,
+  seenAgain,
+  type Sighting,
+  type TaskSnapshot,
+} from "../snapshot.js";
 
 export interface TaskReaderOptions {
   readonly client: ImmClient;
@@ -89,9 +104,14 @@ export class TaskReader {
     });
   }
 
-  /** Takes what a list shows, and answers with all that is known of the task now. */
-  learn(snapshot: TaskSnapshot): TaskSnapshot {
-    return this.#keepListed(snapshot, new Set());
+  /** Takes in a page of a list, and answers with all that is known of each of its tasks now. */
+  learnListed(projectName: string, tasks: readonly ImmTaskInfo[], seen: Sighting): readonly TaskSnapshot[] {
+    return tasks.map((task) => this.#learnListed(projectName, task, seen, NOTHING_WANTED));
+  }
+
+  /** What a read of the plain fields answers without a call; undefined where it takes one. */
+  known(key: TaskKey): TaskSnapshot | undefined {
+    return this.#answerOf(this.#toQuestion({ key, parts: NO_PARTS }));
   }
 
   listen(listener: SnapshotListener): void {
@@ -134,8 +154,11 @@ export class TaskReader {
   async #readPage(request: ListTasksRequest, options: CallOptions, wanted: ReadonlySet<string>): Promise<SnapshotPage> {
     const observed = momentOf(this.#options.clock);
     const { tasks, requestId, nextToken } = await this.#options.client.listTasks(request, options);
-    const listed = tasks.map((task) => fromListedTask(request.projectName, task, { requestId, observed }));
-    return { snapshots: listed.map((snapshot) => this.#keepListed(snapshot, wanted)), nextToken };
+    const seen = { requestId, observed };
+    return {
+      snapshots: tasks.map((task) => this.#learnListed(request.projectName, task, seen, wanted)),
+      nextToken,
+    };
   }
 
   /** By project name: the sweep of several questions. A single one is asked for in a flight of its own. */
@@ -235,16 +258,22 @@ export class TaskReader {
   }
 
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
-  #keepListed(snapshot: TaskSnapshot, wanted: ReadonlySet<string>): TaskSnapshot {
+  #learnListed(projectName: string, task: ImmTaskInfo, seen: Sighting, wanted: ReadonlySet<string>): TaskSnapshot {
+    const keyText = toKeyText({ projectName, taskType: task.taskType, taskId: task.taskId });
+    const known = this.#snapshots.get(keyText);
+    const again = known && seenAgain(known, task, seen);
+    if (again !== undefined) {
+      this.#snapshots.set(keyText, again);
+      return again;
+    }
+    const snapshot = fromListedTask(projectName, task, seen);
     const isRoomy = this.#snapshots.size * 2 < this.#options.maxCachedTasks;
-    const keyText = toKeyText(snapshot.key);
-    if (wanted.has(keyText) || isRoomy || this.#snapshots.has(keyText)) return this.#keep(snapshot);
+    if (wanted.has(keyText) || isRoomy || known !== undefined) return this.#keep(snapshot, keyText);
     this.#notify(keyText, snapshot);
     return snapshot;
   }
 
-  #keep(snapshot: TaskSnapshot): TaskSnapshot {
-    const keyText = toKeyText(snapshot.key);
+  #keep(snapshot: TaskSnapshot, keyText = toKeyText(snapshot.key)): TaskSnapshot {
     const known = this.#snapshots.get(keyText);
     const merged = mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
@@ -285,6 +314,8 @@ function outcomeOf({ seen, absent, failed }: SweepResult, keyText: string): Read
 function confirming({ priority = CallPriority.query, tally }: ReadOptions): CallOptions {
   return toCallOptions({ tally, priority: Math.max(priority, CallPriority.confirmation) });
 }
+
+const NOTHING_WANTED: ReadonlySet<string> = new Set();
 
 /** Of questions that lists do not answer. */
 const NOTHING_SWEPT: SweepResult = { seen: new Map(), absent: new Set(), failed: new Map() };

@@ -3,8 +3,8 @@
  * subscription would not cause; what it holds is a timer and a stream, of which there are a bounded number at once.
  */
 
-import { setMaxListeners } from "node:events";
 import type { Clock } from "../../clock.js";
+import type { Interest } from "../../interest.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
 import type { TaskKey, TaskParts } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
@@ -25,7 +25,7 @@ export interface WaitRequest {
   /** Milliseconds. */
   readonly timeoutMs: number;
   /** Aborted when the answer is not wanted any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Interest;
 }
 
 export class TaskWaiter {
@@ -53,7 +53,6 @@ export class TaskWaiter {
     const close = (): void => stream.close();
     const timer = this.#options.clock.setTimer(timeoutMs, close);
     // Every wait of the operation listens; their number is bounded by its loader.
-    setMaxListeners(0, signal);
     signal.addEventListener("abort", close);
     this.#waits += 1;
     try {

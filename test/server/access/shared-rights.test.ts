@@ -158,6 +158,25 @@ describe("a change of the rules", () => {
     expect(await b.result()).toMatchObject({ errors: [{ extensions: { code: "UNAUTHENTICATED" } }] });
   });
 
+  it("ends streams that are being opened meanwhile", async () => {
+    const own: GrantConfig = { ...READ, own: { tag: "owner", equals: "own" } };
+    const { url, change, clock, emulator, gateway } = await start(configOf({ a: [own], b: [own], kept: [own] }));
+    // Whose the task is, is asked first.
+    emulator.injectFault({ kind: "latency", delayMs: 15_000, times: 1 });
+    const plain = FOLLOW.replace(" requestDefinition", "");
+    const [a, kept] = [follow(url, "a", plain), follow(url, "kept", plain)];
+    const headers = { "content-type": "application/json", accept: "text/event-stream", authorization: "Bearer b" };
+    const body = JSON.stringify({ query: plain });
+    const b = new SseStream(await openStream(`${url}/graphql/stream`, { method: "POST", headers, body }));
+    await eventually(() => emulator.calls.length > 0);
+    await change(configOf({ a: [{ ...own, projects: ["other"] }], kept: [own] }));
+    await clock.advance(5_000);
+    expect(await a.failure()).toMatchObject([{ extensions: { code: "FORBIDDEN" } }]);
+    expect(await b.result()).toMatchObject({ errors: [{ extensions: { code: "UNAUTHENTICATED" } }] });
+    expect(await kept.next()).toMatchObject({ data: { taskProgress: { status: "RUNNING" } } });
+    expect(gateway.watchedTasks).toBe(1);
+  });
+
   it("holds for the next operation of a socket that was open before", async () => {
     const { url, change } = await start(configOf({ a: [READ], b: [READ] }));
     const client = createClient({

@@ -1,5 +1,6 @@
 /** What may come from one address, and what one socket may do. */
 
+import { connect } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
@@ -27,7 +28,11 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Asks for a WebSocket, and answers what came instead. */
 async function shakeHands(url: string, headers: Headers): Promise<RawAnswer> {
-  return askRaw(url, [
+  return askRaw(url, handshake(headers));
+}
+
+function handshake(headers: Headers): readonly string[] {
+  return [
     "GET /graphql HTTP/1.1",
     "Host: localhost",
     "Connection: Upgrade",
@@ -36,7 +41,7 @@ async function shakeHands(url: string, headers: Headers): Promise<RawAnswer> {
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Protocol: graphql-transport-ws",
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ]);
+  ];
 }
 
 async function ask(url: string, headers: Headers, path = "/graphql?query={__typename}"): Promise<Response> {
@@ -44,6 +49,19 @@ async function ask(url: string, headers: Headers, path = "/graphql?query={__type
     headers: { accept: "application/json", ...headers, "apollo-require-preflight": "1" },
   });
 }
+
+describe("a connection that is reset as soon as it has asked for a WebSocket", () => {
+  it.each([{}, ANA])("harms nobody: headers %j", async (headers) => {
+    const { url } = await start({});
+    for (let count = 0; count < 20; count += 1) {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(`${handshake(headers).join("\r\n")}\r\n\r\n`, () => socket.resetAndDestroy());
+      await new Promise((resolve) => socket.once("close", resolve));
+    }
+    expect((await ask(url, ANA)).status).toBe(200);
+  });
+});
 
 const TOO_MANY_REQUESTS = {
   errors: [

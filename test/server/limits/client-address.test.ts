@@ -31,6 +31,8 @@ describe("the address of a request", () => {
     const addressOf = createAddressOf([], new RecordingLogger());
     expect(addressOf(from("192.0.2.9"))).toBe("192.0.2.9");
     expect(addressOf(from(undefined))).toBe("gone");
+    expect(addressOf(from(undefined, "198.51.100.1"))).toBe("gone");
+    expect(createAddressOf(["loopback"], new RecordingLogger())(from(undefined, "198.51.100.1"))).toBe("gone");
   });
 
   it("of clients behind a proxy that is not trusted is said to be one, once", () => {

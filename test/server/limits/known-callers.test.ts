@@ -1,6 +1,7 @@
 /** Limits where callers say who they are: shares are theirs wherever they ask from, and wrong credentials are counted by address. */
 
 import { describe, expect, it } from "@jest/globals";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { AccessConfig } from "../../../src/access/access-config.js";
 import type { GatewayOptions } from "../../../src/server/gateway.js";
 import { sendBySocket, transports } from "../../support/every-transport.js";
@@ -60,6 +61,33 @@ describe.each(Object.entries(transports))("a share of calls, over transport %s",
     expect(await send(url, read("e"), as("ben", 1))).toMatchObject({ errors: [] });
   });
 
+  it("is not filled by another token of the same caller, whose share is another one", async () => {
+    const { privateKey, publicKey } = await generateKeyPair("ES256");
+    const issuer = {
+      issuer: "https://login.example.com/",
+      audiences: ["imm-graphql"],
+      algorithms: ["ES256"],
+      jwks: { keys: [{ ...(await exportJWK(publicKey)), kty: "EC" }] },
+      grants: [
+        { ...grant, when: { "/scope": "all" }, allowance: { callsPerMinute: 60, burst: 3 } },
+        { ...grant, when: { "/scope": "some" }, allowance: { callsPerMinute: 6, burst: 1 } },
+      ],
+    };
+    const [all = "", some = ""] = await Promise.all(
+      ["all", "some"].map(async (scope) =>
+        new SignJWT({ iss: issuer.issuer, aud: "imm-graphql", sub: "dora", scope })
+          .setProtectedHeader({ alg: "ES256" })
+          .setExpirationTime("1h")
+          .sign(privateKey),
+      ),
+    );
+    const { url } = await start({ access: { issuers: [issuer] } });
+    expect(await send(url, read("a", "b", "c"), as(all))).toMatchObject({ errors: [] });
+    expect(await send(url, read("d"), as(some))).toMatchObject({ errors: [] });
+    expect(await send(url, read("e"), as(some))).toMatchObject(LIMITED);
+    expect(await send(url, read("e"), as(all))).toMatchObject(LIMITED);
+  });
+
   it("of those who show nothing is each address's own", async () => {
     const { url } = await start();
     expect(await send(url, read("a"), as(undefined, 1))).toMatchObject({ errors: [] });
@@ -70,6 +98,22 @@ describe.each(Object.entries(transports))("a share of calls, over transport %s",
 });
 
 describe("a share of calls", () => {
+  it("is charged with the pages that held nothing for the caller", async () => {
+    const own = { ...grant, own: { userData: "/ownerId", equals: "eve" }, allowance: { callsPerMinute: 60, burst: 1 } };
+    const { url, clock, emulator } = await start({
+      access: { tokens: [{ name: "eve", sha256: digestOf("eve"), grants: [own] }] },
+    });
+    for (let count = 0; count < 250; count += 1) emulator.addTask({ ...RUN, taskId: `other${count}`, durationMs: 1 });
+    const list = JSON.stringify({ query: '{ tasks(projectName: "immtest", first: 1) { nodes { taskId } } }' });
+    const ask = async (): Promise<unknown> => transports.P(url, list, as("eve"));
+    expect(await ask()).toMatchObject({ errors: [] });
+    expect(emulator.calls).toHaveLength(3);
+    await clock.advance(2_000);
+    expect(await ask()).toMatchObject({ errors: [{ extensions: { code: "RATE_LIMITED", retryAfterMs: 1_000 } }] });
+    await clock.advance(1_000);
+    expect(await ask()).toMatchObject({ errors: [] });
+  });
+
   it("is one over all transports", async () => {
     const { url } = await start();
     const sends = Object.values(transports);

@@ -13,7 +13,7 @@ import { ResultStream, type ResultReader } from "../../../src/server/subscriptio
 import { EVERYBODY, type Principal, type Right } from "../../../src/access/principal.js";
 import { ForbiddenError } from "../../../src/errors.js";
 import { createExecutor } from "../../../src/server/operation/executor.js";
-import { SharedSubscriptions } from "../../../src/server/subscription/shared-subscriptions.js";
+import { SharedSubscriptions, type RefuseStream } from "../../../src/server/subscription/shared-subscriptions.js";
 import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
 import type { WatchEvent } from "../../../src/tasks/watch/watch-stream.js";
 
@@ -118,6 +118,7 @@ class Reader implements ResultReader {
 
 let sources: Source[];
 let executions: number;
+let refuse: RefuseStream;
 let shared: SharedSubscriptions;
 
 const field = {
@@ -144,7 +145,8 @@ const schema = new GraphQLSchema({
 beforeEach(() => {
   sources = [];
   executions = 0;
-  shared = new SharedSubscriptions(createExecutor({ maxResponseBytes: 1_000_000 }));
+  refuse = () => undefined;
+  shared = new SharedSubscriptions(createExecutor({ maxResponseBytes: 1_000_000 }), (...asked) => refuse(...asked));
 });
 
 async function ask(
@@ -248,7 +250,8 @@ describe("subscribers who ask the same", () => {
     two.isSlow = true;
     for (const progress of [1, 2]) sources[0]?.give(progress);
     await settle();
-    shared.review(({ caller }) => (caller === "two" ? new ForbiddenError("no more") : undefined));
+    refuse = ({ caller }) => (caller === "two" ? new ForbiddenError("no more") : undefined);
+    shared.review();
     two.take();
     sources[0]?.give(3);
     await settle();

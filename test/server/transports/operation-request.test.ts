@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { describe, expect, it } from "@jest/globals";
+import type { Interest } from "../../../src/interest.js";
 import { clientOf } from "../../../src/server/transports/operation-request.js";
 import { query } from "../../support/query.js";
 import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
@@ -21,7 +22,7 @@ async function request(): Promise<{ reply: FastifyReply; raw: ServerResponse; le
   return { reply: { raw } as unknown as FastifyReply, raw, leave: () => void client.destroy() };
 }
 
-function clientSignal(reply: FastifyReply): AbortSignal {
+function clientSignal(reply: FastifyReply): Interest {
   return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply, "http", () => "192.0.2.1").signal;
 }
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { EmulatedTask, Emulator } from "../../../src/emulator/emulator.js";
 import { ForbiddenError, UpstreamInvalidResponseError } from "../../../src/errors.js";
-import type { ImmTaskPage, ListTasksRequest } from "../../../src/imm/imm-client.js";
+import type { ImmTaskInfo, ImmTaskPage, ListTasksRequest } from "../../../src/imm/imm-client.js";
 import { parseListQuery, type TaskFilter, type TaskOrder } from "../../../src/tasks/list/list-query.js";
 import { TaskLister, type TaskListing } from "../../../src/tasks/list/task-lister.js";
 import { NO_PARTS } from "../../../src/tasks/task.js";
-import type { TaskSnapshot } from "../../../src/tasks/snapshot.js";
+import { fromListedTask, type Sighting } from "../../../src/tasks/snapshot.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { actionsOf, readOne, startReader, type RunningReader } from "../../support/start-reader.js";
 import { uncalled } from "../../support/uncalled.js";
@@ -25,7 +25,7 @@ interface RunningLister extends RunningReader {
 async function startLister(options: Parameters<typeof startReader>[0] = {}): Promise<RunningLister> {
   const parts = await startReader(options);
   const { client, clock, reader } = parts;
-  return { ...parts, lister: new TaskLister({ client, clock, learn: (snapshot) => reader.learn(snapshot) }) };
+  return { ...parts, lister: new TaskLister({ client, clock, learn: (...page) => reader.learnListed(...page) }) };
 }
 
 /** Ids that sort as their numbers. */
@@ -86,7 +86,7 @@ describe("a part of a list", () => {
       ...client,
       listTasks: async (): Promise<ImmTaskPage> => ({ requestId: "r", tasks, nextToken: undefined }),
     };
-    const lister = new TaskLister({ client: generous, clock, learn: (snapshot) => reader.learn(snapshot) });
+    const lister = new TaskLister({ client: generous, clock, learn: (...page) => reader.learnListed(...page) });
     const part = { first: 149, definition: false, signal };
     const { items } = await lister.list(ALL, { ...part, after: undefined });
     for (const index of [0, 98, 99, 100, 148]) {
@@ -229,7 +229,8 @@ function createLister(listTasks: (request: ListTasksRequest) => Promise<ImmTaskP
   return new TaskLister({
     client: { ...uncalled, listTasks },
     clock: new ManualClock(),
-    learn: (snapshot: TaskSnapshot) => snapshot,
+    learn: (projectName: string, tasks: readonly ImmTaskInfo[], seen: Sighting) =>
+      tasks.map((task) => fromListedTask(projectName, task, seen)),
   });
 }
 

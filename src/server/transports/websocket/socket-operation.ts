@@ -12,6 +12,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { SubscribePayload } from "graphql-ws";
 import type { Credentials, Principal } from "../../../access/principal.js";
+import { EndableInterest } from "../../../interest.js";
 import { UnauthenticatedError } from "../../../errors.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
@@ -48,7 +49,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   readonly #payload: SubscribePayload;
   readonly #socket: OperationSocket;
   readonly #options: SocketOperationOptions;
-  readonly #controller = new AbortController();
+  readonly #interest = new EndableInterest();
   readonly #prefix: string;
   #results: ResultStream | undefined;
   #isExpired = false;
@@ -98,7 +99,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   abort(): void {
     if (this.isOver()) return;
     this.close();
-    this.#controller.abort();
+    this.#interest.end();
   }
 
   /** Its caller is no longer believed: a subscription brings nothing more, a query may end. */
@@ -117,8 +118,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   async #execute(): Promise<Outcome> {
     const { pipeline } = this.#options;
     const { handshake, principal } = this.#socket;
-    const { signal } = this.#controller;
-    const client = { ...handshake, transport: "websocket", signal, principal, isPosted: true } as const;
+    const client = { ...handshake, transport: "websocket", signal: this.#interest, principal, isPosted: true } as const;
     return pipeline.run(await pipeline.prepare(this.#payload, client));
   }
 
