@@ -232,7 +232,10 @@ const token = object({
 });
 
 /** Refuses the second of two items that have the same text there. */
-function unique<T extends Readonly<Record<string, unknown>>>(member: keyof T & string, textOf: (item: T) => string): v.RawCheckAction<T[]> {
+function unique<T extends Readonly<Record<string, unknown>>>(
+  member: keyof T & string,
+  textOf: (item: T) => string,
+): v.RawCheckAction<T[]> {
   return v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const { value: list } = dataset;
