@@ -1,6 +1,6 @@
 /** One issuer of JSON Web Tokens: verifies them by `jose`, and says who their callers are and what they were granted. */
 
-import type { CryptoKey, JWTVerifyOptions } from "jose";
+import type { JWTVerifyOptions } from "jose";
 import { UnauthenticatedError } from "../errors.js";
 import type { IssuerConfig } from "./access-config.js";
 import { claimAt, isNonEmptyText, type Claims } from "./claims.js";
@@ -109,8 +109,7 @@ async function verifyWithAnyKey(token: string, keys: IssuerKeys, options: JWTVer
       async (header, jws) => keys.find(header, jws),
       options,
     );
-    // The cast: it is what `find` gave.
-    return { algorithm: protectedHeader.alg, keyId: keyIdOf(key as CryptoKey), claims: payload };
+    return { algorithm: protectedHeader.alg, keyId: keyIdOf(key), claims: payload };
   } catch (thrown) {
     if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw thrown;
     for await (const key of thrown) {
