@@ -9,10 +9,7 @@ import { Command, CommanderError, Option, type OptionValues } from "commander";
 import { ConfigurationError, toError } from "../errors.js";
 import { settings } from "../options/options.js";
 import { version, type CommandIo, type Environment, type Run } from "./command.js";
-import { runEmulator } from "./emulator.js";
-import { printOrCheckSchema } from "./schema.js";
-import { serve, type ServeFlags } from "./serve.js";
-import { printToken } from "./token.js";
+import type { ServeFlags } from "./serve.js";
 
 /**
  * Runs what the arguments ask for.
@@ -39,10 +36,11 @@ export function describeFailure(thrown: unknown): string {
 }
 
 function createProgram(environment: Environment, io: CommandIo): Command {
+  // Loaded when it runs: the help and a wrong flag take none of the servers.
   const action =
-    <Flags>(command: Run<Flags>) =>
+    <Flags>(load: () => Promise<Run<Flags>>) =>
     async (flags: Flags): Promise<void> =>
-      command(flags, environment, io);
+      (await load())(flags, environment, io);
 
   const program = new Command("imm-graphql")
     .description("A GraphQL gateway over the task APIs of Alibaba Cloud IMM.")
@@ -58,7 +56,7 @@ function createProgram(environment: Environment, io: CommandIo): Command {
     program
       .command("serve")
       .description("Serve GraphQL. Each flag has an environment variable; a flag wins over its variable.")
-      .action(async (values: OptionValues) => action(serve)(toFlags(values))),
+      .action(async (values: OptionValues) => action(async () => (await import("./serve.js")).serve)(toFlags(values))),
   );
 
   program
@@ -68,7 +66,7 @@ function createProgram(environment: Environment, io: CommandIo): Command {
     .option("--host <text>", "the address to listen on", "127.0.0.1")
     .option("--time-scale <number>", "how much faster tasks live; 10 is ten times", "1")
     .option("--seed <integer>", "the seed of the made-up data: the same seed gives the same tasks", "1")
-    .action(action(runEmulator));
+    .action(action(async () => (await import("./emulator.js")).runEmulator));
 
   program
     .command("schema")
@@ -76,13 +74,13 @@ function createProgram(environment: Environment, io: CommandIo): Command {
     .option("--federation", "as a subgraph of Apollo Federation 2, for the composition of a supergraph")
     .option("--federation-prefix <prefix>", "with --federation, what its root fields begin with")
     .option("--check <file>", "print nothing; fail when the file is not the schema")
-    .action(action(printOrCheckSchema));
+    .action(action(async () => (await import("./schema.js")).printOrCheckSchema));
 
   program
     .command("token")
     .description("Print a new random token, and its SHA-256 for the access file.")
     .option("--name <text>", "what its caller is known by: token:<name>", "my-service")
-    .action(action(printToken));
+    .action(action(async () => (await import("./token.js")).printToken));
   return program;
 }
 
