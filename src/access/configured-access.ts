@@ -10,7 +10,7 @@ import type { Access } from "./access.js";
 import type { AccessConfig } from "./access-config.js";
 import { readBearer } from "./bearer.js";
 import { issuerNameOf, type Issuer } from "./issuer.js";
-import type { IssuerKeys, KeyFetching } from "./issuer-keys.js";
+import type { KeyFetching, KeyWatching } from "./issuer-keys.js";
 import type { Credentials, Principal } from "./principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
@@ -26,13 +26,6 @@ export interface AccessSource {
 const MAX_TOKENS = 10_000;
 const MAX_TOKEN_LENGTH = 32_000_000;
 
-/** Who holds a token, by the keys that its issuer had then. */
-interface Verified {
-  readonly principal: Principal;
-  readonly keys: IssuerKeys;
-  readonly version: number;
-}
-
 /** How a caller was let in. */
 interface Admission {
   readonly rules: Rules;
@@ -43,18 +36,21 @@ interface Admission {
 /** The access of one gateway. */
 export class ConfiguredAccess implements Access {
   readonly #source: AccessSource;
-  readonly #fetching: KeyFetching;
+  readonly #watching: KeyWatching;
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new WeakMap<Principal, Admission>();
   /** By the digest of the token. */
-  readonly #verified = new LRUCache<string, Verified>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  readonly #verified = new LRUCache<string, Principal>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  #config: AccessConfig;
   #rules: Rules;
   #unwatch: (() => void) | undefined;
 
   constructor(source: AccessSource, fetching: KeyFetching) {
     this.#source = source;
-    this.#fetching = fetching;
-    this.#rules = new Rules(source.config, fetching);
+    // Rules by the same configuration: callers are judged again, and tokens verified.
+    this.#watching = { ...fetching, onKeysGone: () => this.#change(this.#config) };
+    this.#config = source.config;
+    this.#rules = new Rules(source.config, this.#watching);
   }
 
   open(): void {
@@ -100,7 +96,8 @@ export class ConfiguredAccess implements Access {
 
   #change(config: AccessConfig): void {
     const before = this.#rules;
-    this.#rules = new Rules(config, this.#fetching, before);
+    this.#config = config;
+    this.#rules = new Rules(config, this.#watching, before);
     this.#rules.takeOver(before);
     this.#verified.clear();
     for (const listener of this.#listeners) listener();
@@ -112,18 +109,15 @@ export class ConfiguredAccess implements Access {
 
   async #admitByIssuer(token: string, digest: string): Promise<Principal> {
     const known = this.#verified.get(digest);
-    if (known !== undefined && known.keys.version === known.version) return known.principal;
+    if (known !== undefined) return known;
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);
-    const issuer = issuerOf(rules, name);
-    const { keys } = issuer;
-    const { version } = keys;
-    const verified = await issuer.verify(token, this.#fetching.clock.now());
+    const verified = await issuerOf(rules, name).verify(token, this.#watching.clock.now());
     const by = (rules: Rules): Principal => issuerOf(rules, name).principalOf(verified);
     // They may have changed while the keys were fetched.
     const principal = this.#remember(this.#rules, by(this.#rules), by);
-    this.#verified.set(digest, { principal, keys, version }, { size: token.length });
+    this.#verified.set(digest, principal, { size: token.length });
     return principal;
   }
 
@@ -134,7 +128,7 @@ export class ConfiguredAccess implements Access {
 
   #refuseExpired(principal: Principal): Principal {
     const { expiresAt = Infinity } = principal;
-    if (this.#fetching.clock.now() >= expiresAt) throw new UnauthenticatedError("The token has expired.");
+    if (this.#watching.clock.now() >= expiresAt) throw new UnauthenticatedError("The token has expired.");
     return principal;
   }
 }

@@ -9,14 +9,15 @@ import { UnauthenticatedError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { KeySetConfig } from "./access-config.js";
 import { fetchKeys, KeysUnavailable } from "./fetch-keys.js";
+import { keyIdsOf } from "./key-ids.js";
 
 type LocalJWKSetKey = ReturnType<typeof createLocalJWKSet>;
 
 /** Finds the key that a token was signed with. */
 export interface IssuerKeys {
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>;
-  /** Another one whenever other keys have been fetched: what was verified before is to be verified again. */
-  readonly version: number;
+  /** Whether the issuer still has a key, by `key-ids.ts`. True while it is not known which it has. */
+  has(keyId: string): boolean;
   /** Begins to fetch them, where they are behind a URL. */
   open(): void;
   /** Leaves no timer. */
@@ -31,6 +32,11 @@ export interface KeyFetching {
   readonly logger: Logger;
 }
 
+/** And who learns that `has` may answer otherwise than before: what was verified is to be judged again. */
+export interface KeyWatching extends KeyFetching {
+  readonly onKeysGone: () => void;
+}
+
 const DEFAULT_REFRESH_MS = 300_000;
 const DEFAULT_STALE_MS = 86_400_000;
 /** How long a fetch may take. */
@@ -39,21 +45,22 @@ const FETCH_TIMEOUT_MS = 5_000;
 const ASK_INTERVAL_MS = 30_000;
 
 /** Keeps the keys of an issuer. @param issuer - for the log. */
-export function createIssuerKeys(issuer: string, config: KeySetConfig, fetching: KeyFetching): IssuerKeys {
+export function createIssuerKeys(issuer: string, config: KeySetConfig, watching: KeyWatching): IssuerKeys {
   return "keys" in config && config.keys !== undefined
     ? new InlineKeys(config.keys)
-    : new RemoteKeys(issuer, config as Extract<KeySetConfig, { url: string }>, fetching);
+    : new RemoteKeys(issuer, config as Extract<KeySetConfig, { url: string }>, watching);
 }
 
 type InlineKeySet = Extract<KeySetConfig, { keys: unknown }>["keys"];
 
 class InlineKeys implements IssuerKeys {
-  readonly version = 0;
   readonly #keys: InlineKeySet;
+  readonly #ids: ReadonlySet<string>;
   #find: Promise<LocalJWKSetKey> | undefined;
 
   constructor(keys: InlineKeySet) {
     this.#keys = keys;
+    this.#ids = keyIdsOf(keys);
   }
 
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
@@ -61,9 +68,19 @@ class InlineKeys implements IssuerKeys {
     return (await this.#find)(header, token);
   }
 
+  has(keyId: string): boolean {
+    return this.#ids.has(keyId);
+  }
+
   open(): void {}
 
   close(): void {}
+}
+
+interface KnownKeys {
+  readonly find: LocalJWKSetKey;
+  readonly ids: ReadonlySet<string>;
+  readonly fetchedTick: number;
 }
 
 class RemoteKeys implements IssuerKeys {
@@ -71,25 +88,22 @@ class RemoteKeys implements IssuerKeys {
   readonly #url: string;
   readonly #refreshMs: number;
   readonly #staleForMs: number;
-  readonly #fetching: KeyFetching;
-  #known: { readonly find: LocalJWKSetKey; readonly fetchedTick: number; readonly text: string } | undefined;
-  #version = 0;
+  readonly #watching: KeyWatching;
+  #known: KnownKeys | undefined;
+  /** Whether `has` was asked before it could know. */
+  #hasGuessed = false;
   #flight: Promise<void> | undefined;
   #abort: (() => void) | undefined;
   #askedTick: number | undefined;
   #next: Timer | undefined;
   #isClosed = false;
 
-  constructor(issuer: string, config: Extract<KeySetConfig, { url: string }>, fetching: KeyFetching) {
+  constructor(issuer: string, config: Extract<KeySetConfig, { url: string }>, watching: KeyWatching) {
     this.#issuer = issuer;
     this.#url = config.url;
     this.#refreshMs = config.refreshMs ?? DEFAULT_REFRESH_MS;
     this.#staleForMs = config.staleForMs ?? DEFAULT_STALE_MS;
-    this.#fetching = fetching;
-  }
-
-  get version(): number {
-    return this.#version;
+    this.#watching = watching;
   }
 
   open(): void {
@@ -117,16 +131,21 @@ class RemoteKeys implements IssuerKeys {
     }
   }
 
+  has(keyId: string): boolean {
+    if (this.#known === undefined) this.#hasGuessed = true;
+    return this.#known?.ids.has(keyId) ?? true;
+  }
+
   #usable(): LocalJWKSetKey | undefined {
     const known = this.#known;
     if (known === undefined) return undefined;
-    return this.#fetching.clock.tick() - known.fetchedTick <= this.#staleForMs ? known.find : undefined;
+    return this.#watching.clock.tick() - known.fetchedTick <= this.#staleForMs ? known.find : undefined;
   }
 
   /** On behalf of a token: waits for the fetch that is under way, or begins one, unless the last such was just now. */
   async #ask(): Promise<void> {
     if (this.#flight !== undefined) return this.#flight;
-    const tick = this.#fetching.clock.tick();
+    const tick = this.#watching.clock.tick();
     if (this.#askedTick !== undefined && tick - this.#askedTick < ASK_INTERVAL_MS) return;
     this.#askedTick = tick;
     await this.#refresh();
@@ -141,7 +160,7 @@ class RemoteKeys implements IssuerKeys {
   }
 
   async #fetch(): Promise<void> {
-    const { clock, networkClock, logger } = this.#fetching;
+    const { clock, networkClock, logger } = this.#watching;
     const controller = new AbortController();
     const deadline = networkClock.setTimer(FETCH_TIMEOUT_MS, () => controller.abort());
     this.#abort = () => controller.abort();
@@ -149,10 +168,7 @@ class RemoteKeys implements IssuerKeys {
     try {
       const keys = await fetchKeys(this.#url, controller.signal);
       const { createLocalJWKSet } = await import("jose");
-      const text = JSON.stringify(keys);
-      const known = { find: createLocalJWKSet(keys), fetchedTick: clock.tick(), text };
-      if (this.#known?.text !== text) this.#version += 1;
-      this.#known = known;
+      this.#learn({ find: createLocalJWKSet(keys), ids: keyIdsOf(keys.keys), fetchedTick: clock.tick() });
     } catch (thrown) {
       const reason = thrown instanceof KeysUnavailable ? thrown.message : "the answer is no set of keys";
       const fields = { issuer: this.#issuer, reason };
@@ -165,10 +181,18 @@ class RemoteKeys implements IssuerKeys {
     }
   }
 
+  #learn(known: KnownKeys): void {
+    const isGone = [...(this.#known?.ids ?? [])].some((id) => !known.ids.has(id));
+    const mustTell = isGone || this.#hasGuessed;
+    this.#known = known;
+    this.#hasGuessed = false;
+    if (mustTell && !this.#isClosed) this.#watching.onKeysGone();
+  }
+
   #plan(): void {
     if (this.#isClosed) return;
     // Without any keys no caller is let in: that is worth asking more often.
     const delayMs = this.#known === undefined ? Math.min(this.#refreshMs, ASK_INTERVAL_MS) : this.#refreshMs;
-    this.#next = this.#fetching.clock.setTimer(delayMs, () => void this.#refresh());
+    this.#next = this.#watching.clock.setTimer(delayMs, () => void this.#refresh());
   }
 }

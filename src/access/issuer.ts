@@ -1,11 +1,12 @@
 /** One issuer of JSON Web Tokens: verifies them by `jose`, and says who their callers are and what they were granted. */
 
-import type { JWTPayload, JWTVerifyOptions } from "jose";
+import type { JWTVerifyOptions } from "jose";
 import { UnauthenticatedError } from "../errors.js";
 import type { IssuerConfig } from "./access-config.js";
 import { claimAt, isNonEmptyText, type Claims } from "./claims.js";
 import { toClaimGrants } from "./to-grants.js";
 import type { IssuerKeys } from "./issuer-keys.js";
+import { keyIdOf } from "./key-ids.js";
 import type { CallAllowance, Principal } from "./principal.js";
 
 const DEFAULT_TOLERANCE_MS = 30_000;
@@ -16,6 +17,8 @@ const MAX_INSTANT = 8.64e15;
 /** What was read of a token whose signature fits. */
 export interface VerifiedToken {
   readonly algorithm: string;
+  /** Of the key that it is signed with. */
+  readonly keyId: string;
   readonly claims: Claims;
 }
 
@@ -75,14 +78,15 @@ export class Issuer {
   }
 
   /** Who holds a token that was verified. @throws UnauthenticatedError - when it does not fit the configuration. */
-  principalOf({ algorithm, claims }: VerifiedToken): Principal {
+  principalOf({ algorithm, keyId, claims }: VerifiedToken): Principal {
     const { issuer, audiences, algorithms, caller = DEFAULT_CALLER, grants } = this.#config;
     const subject = claimAt(claims, caller);
     if (!isNonEmptyText(subject)) throw new UnauthenticatedError("The token does not say who its caller is.");
     // They may have changed since the token was verified.
     const isForUs = [claims["aud"]].flat().some((audience) => audiences.includes(String(audience)));
-    if (!isForUs || !algorithms.includes(algorithm))
+    if (!isForUs || !algorithms.includes(algorithm) || !this.keys.has(keyId)) {
       throw new UnauthenticatedError("The token is not let in any more.");
+    }
     return {
       // The name of an issuer has no space.
       caller: `${issuer} ${subject}`,
@@ -99,20 +103,19 @@ export class Issuer {
 /** Where a token does not say which of several keys it was signed with, each is tried. */
 async function verifyWithAnyKey(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<VerifiedToken> {
   const { jwtVerify, errors } = await import("jose");
-  const toVerified = ({
-    payload,
-    protectedHeader,
-  }: {
-    payload: JWTPayload;
-    protectedHeader: { alg: string };
-  }): VerifiedToken => ({ algorithm: protectedHeader.alg, claims: payload });
   try {
-    return toVerified(await jwtVerify(token, async (header, jws) => keys.find(header, jws), options));
+    const { payload, protectedHeader, key } = await jwtVerify(
+      token,
+      async (header, jws) => keys.find(header, jws),
+      options,
+    );
+    return { algorithm: protectedHeader.alg, keyId: keyIdOf(key), claims: payload };
   } catch (thrown) {
     if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw thrown;
     for await (const key of thrown) {
       try {
-        return toVerified(await jwtVerify(token, key, options));
+        const { payload, protectedHeader } = await jwtVerify(token, key, options);
+        return { algorithm: protectedHeader.alg, keyId: keyIdOf(key), claims: payload };
       } catch (again) {
         if (!(again instanceof errors.JWSSignatureVerificationFailed)) throw again;
       }

@@ -3,7 +3,7 @@
 import type { AccessConfig } from "./access-config.js";
 import { toGrants } from "./to-grants.js";
 import { Issuer } from "./issuer.js";
-import { createIssuerKeys, type IssuerKeys, type KeyFetching } from "./issuer-keys.js";
+import { createIssuerKeys, type IssuerKeys, type KeyWatching } from "./issuer-keys.js";
 import { ANONYMOUS, type Principal } from "./principal.js";
 import { toTokenHolders, type TokenHolder } from "./static-tokens.js";
 
@@ -18,7 +18,7 @@ export class Rules {
   readonly #keys = new Map<string, IssuerKeys>();
 
   /** @param before - the rules that these take the place of: keys that are configured alike are taken over. */
-  constructor(config: AccessConfig, fetching: KeyFetching, before?: Rules) {
+  constructor(config: AccessConfig, watching: KeyWatching, before?: Rules) {
     const { issuers = [], tokens = [], anonymous, allowance } = config;
     this.holders = toTokenHolders(tokens, allowance);
     this.anonymous = anonymous && { caller: ANONYMOUS, grants: toGrants(anonymous.grants, allowance) };
@@ -26,7 +26,7 @@ export class Rules {
       issuers.map((issuer) => {
         const id = JSON.stringify([issuer.issuer, issuer.jwks]);
         const kept = before === undefined ? undefined : before.#keys.get(id);
-        const keys = kept ?? createIssuerKeys(issuer.issuer, issuer.jwks, fetching);
+        const keys = kept ?? createIssuerKeys(issuer.issuer, issuer.jwks, watching);
         this.#keys.set(id, keys);
         return [issuer.issuer, new Issuer(issuer, keys, allowance)];
       }),

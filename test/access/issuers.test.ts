@@ -290,6 +290,7 @@ describe("the keys of an issuer", () => {
     const { whoHas, logger } = startAccess({ issuers: [issuer.config(GRANTS)] }, clock);
     await eventually(() => logger.lines.length === 1);
     expect(logger.lines[0]).toContain(reason);
+    expect(logger.lines[0]).toContain("until they are, none of its tokens is let in");
     expect(await whoHas(await issuer.token())).toBe(
       "UnauthenticatedError: The keys of the token's issuer cannot be had now.",
     );

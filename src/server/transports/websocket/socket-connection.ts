@@ -206,7 +206,7 @@ export class SocketConnection implements OperationSocket {
     const closeOrWait = (): void => {
       const isWaited = [...this.#open.values()].some((operation) => !operation.isOver());
       if (isWaited && clock.tick() < deadlineTick) this.#expiry = clock.setTimer(EXPIRY_CHECK_MS, closeOrWait);
-      else this.close(CloseCode.Forbidden, "The token has expired");
+      else this.close(CloseCode.Forbidden, "The token has expired, or is not let in any more");
     };
     this.#expiry = clock.setTimer(clock.random() * MAX_JITTER_MS, closeOrWait);
   }
