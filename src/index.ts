@@ -2,10 +2,11 @@
 
 export { createGateway } from "./server/gateway.js";
 export type { AccessParts } from "./server/gateway-access.js";
-export { AccessFile } from "./access/access-file.js";
-export type { AccessFileOptions } from "./access/access-file.js";
+export { AccessFile } from "./access/config/access-file.js";
+export type { AccessFileOptions } from "./access/config/access-file.js";
 export type {
   AccessConfig,
+  AccessSource,
   ClaimGrantConfig,
   GrantConfig,
   Identity,
@@ -14,9 +15,8 @@ export type {
   OwnConfig,
   PublicKeyConfig,
   TokenConfig,
-} from "./access/access-config.js";
-export type { AccessSource } from "./access/configured-access.js";
-export type { AuthenticateFunction } from "./access/function-access.js";
+} from "./access/config/access-config.js";
+export type { AuthenticateFunction } from "./access/authenticators/function-access.js";
 export type { CallAllowance, Credentials, Right } from "./access/principal.js";
 export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export { settings } from "./options/options.js";

@@ -4,8 +4,8 @@
  */
 
 import { ForbiddenError } from "../errors.js";
-import { gives } from "./grants.js";
-import { isOwn } from "./ownership.js";
+import { gives } from "./grants/grants.js";
+import { isOwn } from "./grants/ownership.js";
 import type { AccessTarget, Grant, Principal, Right } from "./principal.js";
 
 /** What is permitted to all principals. */

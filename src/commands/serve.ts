@@ -3,7 +3,7 @@
  * things are.
  */
 
-import { AccessFile } from "../access/access-file.js";
+import { AccessFile } from "../access/config/access-file.js";
 import { DEMO_PROJECT } from "../emulator/demo.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";

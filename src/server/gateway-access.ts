@@ -2,11 +2,11 @@
 
 import { lookup } from "node:dns/promises";
 import { OPEN_ACCESS, type Access } from "../access/access.js";
-import { parseAccessConfig, type AccessConfig } from "../access/access-config.js";
-import { AccessFile } from "../access/access-file.js";
-import { ConfiguredAccess } from "../access/configured-access.js";
-import { createFunctionAccess, type AuthenticateFunction } from "../access/function-access.js";
-import type { KeyFetching } from "../access/issuer-keys.js";
+import { parseAccessConfig, type AccessConfig } from "../access/config/access-config.js";
+import { AccessFile } from "../access/config/access-file.js";
+import { ConfiguredAccess } from "../access/authenticators/configured-access.js";
+import { createFunctionAccess, type AuthenticateFunction } from "../access/authenticators/function-access.js";
+import type { KeyFetching } from "../access/authenticators/issuer-keys.js";
 import { ConfigurationError } from "../errors.js";
 import { isLoopback } from "./transports/hosts.js";
 

@@ -7,8 +7,8 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { OPEN_ACCESS, type Access } from "../access/access.js";
-import { createWhenExpired } from "../access/expiry.js";
-import { withRefusalLog } from "../access/refusal-log.js";
+import { createWhenExpired } from "../access/authenticators/expiry.js";
+import { withRefusalLog } from "../access/authenticators/refusal-log.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";

@@ -2,7 +2,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { AccessFile } from "../../src/access/access-file.js";
+import { AccessFile } from "../../src/access/config/access-file.js";
 import { ConfigurationError } from "../../src/errors.js";
 import { eventually } from "../support/eventually.js";
 import { ManualClock } from "../support/manual-clock.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { createAccessPolicy, type AccessRules, type Verdict } from "../../src/access/access-policy.js";
-import { keeps } from "../../src/access/grants.js";
+import { keeps } from "../../src/access/grants/grants.js";
 import {
   EVERYBODY,
   viewOf,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateKeyPair, exportJWK, exportSPKI, SignJWT, type CryptoKey, type JWTPayload } from "jose";
-import type { AccessConfig, ClaimGrantConfig } from "../../src/access/access-config.js";
+import type { AccessConfig, ClaimGrantConfig } from "../../src/access/config/access-config.js";
 import { EMULATOR_REGION, type Emulator } from "../../src/emulator/emulator.js";
 import { capitalize, createOperations, mutationNameOf } from "../../src/imm/operations/operations.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";

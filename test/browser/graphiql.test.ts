@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import type { AccessConfig } from "../../src/access/access-config.js";
+import type { AccessConfig } from "../../src/access/config/access-config.js";
 import { createGateway, type Gateway } from "../../src/server/gateway.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulator/emulator.js";

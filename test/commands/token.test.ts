@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { AccessFile } from "../../src/access/access-file.js";
+import { AccessFile } from "../../src/access/config/access-file.js";
 import { eventually } from "../support/eventually.js";
 import { CommandRun, runCommand } from "../support/run-command.js";
 import { ManualClock } from "../support/manual-clock.js";

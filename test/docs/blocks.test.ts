@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { composeServices } from "@theguild/federation-composition";
 import { Kind, OperationTypeNode, parse, type FormattedExecutionResult, type OperationDefinitionNode } from "graphql";
-import { AccessFile } from "../../src/access/access-file.js";
+import { AccessFile } from "../../src/access/config/access-file.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { printGatewaySchema } from "../../src/schema/build-schema.js";

@@ -1,7 +1,7 @@
 /** The access of a configuration by itself, which a test changes as a file would. */
 
-import type { AccessConfig } from "../../src/access/access-config.js";
-import { ConfiguredAccess } from "../../src/access/configured-access.js";
+import type { AccessConfig } from "../../src/access/config/access-config.js";
+import { ConfiguredAccess } from "../../src/access/authenticators/configured-access.js";
 import { systemClock } from "../../src/clock.js";
 import { manualClockNow, disposeAfterTest } from "./start-gateway.js";
 import type { ManualClock } from "./manual-clock.js";

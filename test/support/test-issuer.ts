@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
-import type { ClaimGrantConfig, IssuerConfig } from "../../src/access/access-config.js";
+import type { ClaimGrantConfig, IssuerConfig } from "../../src/access/config/access-config.js";
 import { disposeAfterTest } from "./start-gateway.js";
 
 const ISSUER = "https://login.example.com/";

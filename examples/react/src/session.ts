@@ -1,5 +1,5 @@
 import type { ApolloClient } from "@apollo/client";
-import { createClient } from "./client.ts";
+import { createClient } from "./client.js";
 
 /** One who can sign in. */
 export interface Person {

@@ -7,7 +7,7 @@
  * who they are, is the address that they ask from.
  */
 
-import { allowanceOf } from "../../access/allowance.js";
+import { allowanceOf } from "../../access/grants/allowance.js";
 import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
 import { RateLimitedError } from "../../errors.js";

@@ -1,7 +1,7 @@
 /** Whether a live stream may go on after the rules of access have changed: a right that was added ends none. */
 
 import type { Access } from "../../access/access.js";
-import { keeps } from "../../access/grants.js";
+import { keeps } from "../../access/grants/grants.js";
 import { ForbiddenError, UnauthenticatedError } from "../../errors.js";
 import type { RefuseStream } from "./shared-subscriptions.js";
 

@@ -3,7 +3,7 @@
  * looked for when a task is shown.
  */
 
-import { isOwn, signTags, signUserData } from "../../access/ownership.js";
+import { isOwn, signTags, signUserData } from "../../access/grants/ownership.js";
 import type { Grant } from "../../access/principal.js";
 import { BadUserInputError, ForbiddenError } from "../../errors.js";
 import type { CreateTaskInput, CreateTaskRequest } from "../../imm/imm-client.js";

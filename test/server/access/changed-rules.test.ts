@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import type { AccessConfig } from "../../../src/access/access-config.js";
-import { AccessFile } from "../../../src/access/access-file.js";
+import type { AccessConfig } from "../../../src/access/config/access-config.js";
+import { AccessFile } from "../../../src/access/config/access-file.js";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
-import type { AccessConfig } from "../../../src/access/access-config.js";
-import type { AuthenticateFunction } from "../../../src/access/function-access.js";
+import type { AccessConfig } from "../../../src/access/config/access-config.js";
+import type { AuthenticateFunction } from "../../../src/access/authenticators/function-access.js";
 import { ConfigurationError } from "../../../src/errors.js";
 import { createGateway } from "../../../src/server/gateway.js";
 import { RawSocket, subscribeMessage } from "../../support/raw-socket.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { allowanceOf } from "../../../src/access/allowance.js";
+import { allowanceOf } from "../../../src/access/grants/allowance.js";
 import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../../src/access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../../src/errors.js";
 import { AddressLimits } from "../../../src/server/limits/address-limits.js";

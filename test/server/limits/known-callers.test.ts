@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "@jest/globals";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import type { AccessConfig } from "../../../src/access/access-config.js";
+import type { AccessConfig } from "../../../src/access/config/access-config.js";
 import type { GatewayOptions } from "../../../src/server/gateway.js";
 import { sendBySocket, transports } from "../../support/every-transport.js";
 import { keyArguments } from "../../support/query.js";

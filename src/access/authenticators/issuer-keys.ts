@@ -4,10 +4,10 @@
  */
 
 import type { createLocalJWKSet, CryptoKey, FlattenedJWSInput, JWSHeaderParameters } from "jose";
-import type { Clock, Timer } from "../clock.js";
-import { UnauthenticatedError } from "../errors.js";
-import type { Logger } from "../log.js";
-import type { KeySetConfig } from "./access-config.js";
+import type { Clock, Timer } from "../../clock.js";
+import { UnauthenticatedError } from "../../errors.js";
+import type { Logger } from "../../log.js";
+import type { KeySetConfig } from "../config/access-config.js";
 import { fetchKeys, KeysUnavailable } from "./fetch-keys.js";
 import { keyIdsOf } from "./key-ids.js";
 

@@ -3,7 +3,7 @@
  * is shown, and written when one is started.
  */
 
-import type { Ownership, TaskSigns } from "./principal.js";
+import type { Ownership, TaskSigns } from "../principal.js";
 
 /** Whether a task with these signs is the caller's own. */
 export function isOwn(own: Ownership, { tags, userData }: TaskSigns): boolean {

@@ -1,13 +1,13 @@
 import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { exportSPKI, importJWK, SignJWT, UnsecuredJWT, type CryptoKey } from "jose";
-import type { ClaimGrantConfig } from "../../src/access/access-config.js";
-import type { ManualClock } from "../support/manual-clock.js";
-import { manualClockNow } from "../support/start-gateway.js";
-import { startAccess, type StartedAccess } from "../support/start-access.js";
-import { newKey, TestIssuer } from "../support/test-issuer.js";
-import { NOBODY } from "../support/nobody.js";
-import { eventually } from "../support/eventually.js";
+import type { ClaimGrantConfig } from "../../../src/access/config/access-config.js";
+import type { ManualClock } from "../../support/manual-clock.js";
+import { manualClockNow } from "../../support/start-gateway.js";
+import { startAccess, type StartedAccess } from "../../support/start-access.js";
+import { newKey, TestIssuer } from "../../support/test-issuer.js";
+import { NOBODY } from "../../support/nobody.js";
+import { eventually } from "../../support/eventually.js";
 
 const ANN = "https://login.example.com/ ann";
 const GRANTS: readonly ClaimGrantConfig[] = [{ projects: ["{/tenant}-*"], allow: ["read"] }];

@@ -1,9 +1,9 @@
 /** From grants as a configuration writes them, and the claims of a token, to what a principal was granted. Pure. */
 
 import type { ClaimGrantConfig, GrantConfig, OwnConfig } from "./access-config.js";
-import { claimAt, includesText, isNonEmptyText, type Claims } from "./claims.js";
-import type { CallAllowance, Grant, Ownership } from "./principal.js";
-import { toPatterns } from "./project-pattern.js";
+import { claimAt, includesText, isNonEmptyText, type Claims } from "../grants/claims.js";
+import type { CallAllowance, Grant, Ownership } from "../principal.js";
+import { toPatterns } from "../grants/project-pattern.js";
 
 /** The grants of a caller without claims. @param allowance - of the grants that have none of their own. */
 export function toGrants(configs: readonly GrantConfig[], allowance: CallAllowance | undefined): readonly Grant[] {

@@ -1,6 +1,6 @@
 /** Reads a token out of `Authorization`. Pure. */
 
-import { UnauthenticatedError } from "../errors.js";
+import { UnauthenticatedError } from "../../errors.js";
 
 /** Of the whole header: Node takes no longer ones, and a socket shall bring no longer ones either. */
 const MAX_LENGTH = 16_384;

@@ -4,7 +4,7 @@
  */
 
 import { claimAt, isPointer, textsOf, type Claims } from "./claims.js";
-import type { ProjectPattern } from "./principal.js";
+import type { ProjectPattern } from "../principal.js";
 
 const PLACE = /\{([^{}]*)\}/;
 /** Of one pattern, where its claims are lists: more would be no grant that was meant. */

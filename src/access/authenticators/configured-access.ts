@@ -5,22 +5,15 @@
 
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { UnauthenticatedError } from "../errors.js";
-import type { Access } from "./access.js";
-import type { AccessConfig } from "./access-config.js";
+import { UnauthenticatedError } from "../../errors.js";
+import type { Access } from "../access.js";
+import type { AccessConfig, AccessSource } from "../config/access-config.js";
 import { readBearer } from "./bearer.js";
 import { issuerNameOf, type Issuer } from "./issuer.js";
 import type { KeyFetching, KeyWatching } from "./issuer-keys.js";
-import type { Credentials, Principal } from "./principal.js";
+import type { Credentials, Principal } from "../principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
-
-/** Where a configuration comes from. */
-export interface AccessSource {
-  readonly config: AccessConfig;
-  /** Calls back with each new one. Returns what ends that. */
-  watch(listener: (config: AccessConfig) => void): () => void;
-}
 
 /** Verified tokens that are remembered, and the characters of their texts. */
 const MAX_TOKENS = 10_000;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ClaimGrantConfig, PublicKeyConfig } from "../../src/access/access-config.js";
-import { eventually } from "../support/eventually.js";
-import { NOBODY } from "../support/nobody.js";
-import { startAccess, type StartedAccess } from "../support/start-access.js";
-import { manualClockNow } from "../support/start-gateway.js";
-import { newKey, TestIssuer, type TestKey } from "../support/test-issuer.js";
+import type { ClaimGrantConfig, PublicKeyConfig } from "../../../src/access/config/access-config.js";
+import { eventually } from "../../support/eventually.js";
+import { NOBODY } from "../../support/nobody.js";
+import { startAccess, type StartedAccess } from "../../support/start-access.js";
+import { manualClockNow } from "../../support/start-gateway.js";
+import { newKey, TestIssuer, type TestKey } from "../../support/test-issuer.js";
 
 const ANN = "https://login.example.com/ ann";
 const GRANTS: readonly ClaimGrantConfig[] = [{ projects: ["media"], allow: ["read"] }];

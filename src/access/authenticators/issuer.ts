@@ -1,13 +1,13 @@
 /** One issuer of JSON Web Tokens: verifies them by `jose`, and says who their callers are and what they were granted. */
 
 import type { JWTVerifyOptions } from "jose";
-import { UnauthenticatedError } from "../errors.js";
-import type { IssuerConfig } from "./access-config.js";
-import { claimAt, isNonEmptyText, type Claims } from "./claims.js";
-import { toClaimGrants } from "./to-grants.js";
+import { UnauthenticatedError } from "../../errors.js";
+import type { IssuerConfig } from "../config/access-config.js";
+import { claimAt, isNonEmptyText, type Claims } from "../grants/claims.js";
+import { toClaimGrants } from "../config/to-grants.js";
 import type { IssuerKeys } from "./issuer-keys.js";
 import { keyIdOf } from "./key-ids.js";
-import type { CallAllowance, Principal } from "./principal.js";
+import type { CallAllowance, Principal } from "../principal.js";
 
 const DEFAULT_TOLERANCE_MS = 30_000;
 const DEFAULT_CALLER = "/sub";

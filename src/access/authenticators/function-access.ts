@@ -1,12 +1,12 @@
 /** Who is let in by a function that the program has given. It is asked for every request, and once for a socket. */
 
-import type { Clock } from "../clock.js";
-import { UnauthenticatedError } from "../errors.js";
-import type { Logger } from "../log.js";
-import type { Access } from "./access.js";
-import { parseIdentity, type Identity } from "./access-config.js";
-import { toGrants } from "./to-grants.js";
-import type { Credentials, Principal } from "./principal.js";
+import type { Clock } from "../../clock.js";
+import { UnauthenticatedError } from "../../errors.js";
+import type { Logger } from "../../log.js";
+import type { Access } from "../access.js";
+import { parseIdentity, type Identity } from "../config/access-config.js";
+import { toGrants } from "../config/to-grants.js";
+import type { Credentials, Principal } from "../principal.js";
 
 /**
  * Names a caller by what its client sent. Null, undefined, and whatever it throws are UNAUTHENTICATED; what it returns is

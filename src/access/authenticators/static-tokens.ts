@@ -1,9 +1,9 @@
 /** Tokens of which only the SHA-256 is known here. Pure. */
 
 import { timingSafeEqual } from "node:crypto";
-import type { TokenConfig } from "./access-config.js";
-import { toGrants } from "./to-grants.js";
-import type { CallAllowance, Principal } from "./principal.js";
+import type { TokenConfig } from "../config/access-config.js";
+import { toGrants } from "../config/to-grants.js";
+import type { CallAllowance, Principal } from "../principal.js";
 
 /** Who holds a token. */
 export interface TokenHolder {

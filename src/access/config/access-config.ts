@@ -4,11 +4,11 @@
  */
 
 import * as v from "valibot";
-import { ConfigurationError } from "../errors.js";
-import { clip, describeValue } from "../options/refusal.js";
-import { isPointer } from "./claims.js";
-import { RIGHTS, type CallAllowance, type Right } from "./principal.js";
-import { isPattern, isPlainPattern } from "./project-pattern.js";
+import { ConfigurationError } from "../../errors.js";
+import { clip, describeValue } from "../../options/refusal.js";
+import { isPointer } from "../grants/claims.js";
+import { RIGHTS, type CallAllowance, type Right } from "../principal.js";
+import { isPattern, isPlainPattern } from "../grants/project-pattern.js";
 
 /** Whose tasks a grant is for: those with this tag, or with this member of their user data, which then is a JSON object. */
 export type OwnConfig =
@@ -86,6 +86,13 @@ export interface AccessConfig {
   readonly anonymous?: { readonly grants: readonly GrantConfig[] } | undefined;
   /** A caller's share; a grant may have its own. */
   readonly allowance?: CallAllowance | undefined;
+}
+
+/** Where a configuration comes from. */
+export interface AccessSource {
+  readonly config: AccessConfig;
+  /** Calls back with each new one. Returns what ends that. */
+  watch(listener: (config: AccessConfig) => void): () => void;
 }
 
 /** What identifies a caller that a program has named, and what it may do. */

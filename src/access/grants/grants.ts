@@ -1,6 +1,6 @@
 /** What one grant gives, and whether some grants give what others gave. Pure. */
 
-import type { AccessTarget, Grant, ProjectPattern, Right } from "./principal.js";
+import type { AccessTarget, Grant, ProjectPattern, Right } from "../principal.js";
 
 /** Whether the grant gives the right there, perhaps to the caller's own tasks alone. What the target leaves out is not looked at. */
 export function gives({ projects, taskTypes, allow }: Grant, right: Right, target: AccessTarget): boolean {

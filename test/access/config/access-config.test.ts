@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseAccessConfig, parseIdentity } from "../../src/access/access-config.js";
-import { ConfigurationError } from "../../src/errors.js";
+import { parseAccessConfig, parseIdentity } from "../../../src/access/config/access-config.js";
+import { ConfigurationError } from "../../../src/errors.js";
 
 const SHA = "a".repeat(64);
 const grant = { projects: ["media-*"], allow: ["read"] };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ClaimGrantConfig } from "../../src/access/access-config.js";
-import { readBearer } from "../../src/access/bearer.js";
-import { toClaimGrants, toGrants } from "../../src/access/to-grants.js";
-import type { Grant } from "../../src/access/principal.js";
-import { UnauthenticatedError } from "../../src/errors.js";
+import type { ClaimGrantConfig } from "../../../src/access/config/access-config.js";
+import { readBearer } from "../../../src/access/authenticators/bearer.js";
+import { toClaimGrants, toGrants } from "../../../src/access/config/to-grants.js";
+import type { Grant } from "../../../src/access/principal.js";
+import { UnauthenticatedError } from "../../../src/errors.js";
 
 const READ: ClaimGrantConfig = { projects: ["media"], allow: ["read"] };
 

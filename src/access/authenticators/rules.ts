@@ -1,10 +1,10 @@
 /** A configuration, ready to be asked: the holders of its tokens, its issuers with their keys, and callers that show nothing. */
 
-import type { AccessConfig } from "./access-config.js";
-import { toGrants } from "./to-grants.js";
+import type { AccessConfig } from "../config/access-config.js";
+import { toGrants } from "../config/to-grants.js";
 import { Issuer } from "./issuer.js";
 import { createIssuerKeys, type IssuerKeys, type KeyWatching } from "./issuer-keys.js";
-import { ANONYMOUS, type Principal } from "./principal.js";
+import { ANONYMOUS, type Principal } from "../principal.js";
 import { toTokenHolders, type TokenHolder } from "./static-tokens.js";
 
 /** The rules of a time. */

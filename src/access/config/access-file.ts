@@ -5,11 +5,10 @@
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { systemClock, type Clock, type Timer } from "../clock.js";
-import { ConfigurationError, toError } from "../errors.js";
-import { silentLogger, type Logger } from "../log.js";
-import { parseAccessConfig, type AccessConfig } from "./access-config.js";
-import type { AccessSource } from "./configured-access.js";
+import { systemClock, type Clock, type Timer } from "../../clock.js";
+import { ConfigurationError, toError } from "../../errors.js";
+import { silentLogger, type Logger } from "../../log.js";
+import { parseAccessConfig, type AccessConfig, type AccessSource } from "./access-config.js";
 
 /** What reading it takes. */
 export interface AccessFileOptions {
