@@ -22,8 +22,8 @@ export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } f
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";
 export type { ExampleOperations } from "./server/transports/http/example-operations.js";
-export { parseManifest } from "./server/operation/operation-manifest.js";
-export type { ApolloManifest, OperationManifest } from "./server/operation/operation-manifest.js";
+export { parseManifest } from "./server/operation/documents/operation-manifest.js";
+export type { ApolloManifest, OperationManifest } from "./server/operation/documents/operation-manifest.js";
 
 export { createOpenApi, OpenApiImmClient } from "./imm/wire/openapi-client.js";
 export type {

@@ -38,6 +38,7 @@ const ranks: readonly (readonly string[])[] = [
   ["schema/"],
   ["server/limits/"],
   ["server/subscription/"],
+  ["server/operation/documents/"],
   ["server/operation/"],
   ["server/transports/*"],
   ["server/transports/streams/", "server/transports/websocket/"],

@@ -9,7 +9,7 @@ import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
 import { createGateway } from "../server/gateway.js";
-import { parseManifest } from "../server/operation/operation-manifest.js";
+import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
 import { EMULATOR_KEY, startDemoEmulator } from "./emulator.js";
 import { EXAMPLE } from "./example.js";

@@ -9,7 +9,7 @@ import { AccessFile } from "../../src/access/config/access-file.js";
 import { startDemo } from "../../src/emulator/demo.js";
 import { EMULATOR_REGION } from "../../src/emulator/emulator.js";
 import { printGatewaySchema } from "../../src/schema/build-schema.js";
-import { parseManifest } from "../../src/server/operation/operation-manifest.js";
+import { parseManifest } from "../../src/server/operation/documents/operation-manifest.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { eventually } from "../support/eventually.js";
 import { EVERY_SECOND, nextPoll } from "../support/next-poll.js";

@@ -11,8 +11,8 @@ import { GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
 import { ConfigurationError, type ErrorCode } from "../../errors.js";
 import { isTooDeep } from "../../json.js";
-import type { Documents } from "./documents.js";
-import { toBareId } from "./operation-manifest.js";
+import type { Documents } from "./documents/documents.js";
+import { toBareId } from "./documents/operation-manifest.js";
 import { nestingRefusal } from "./variables.js";
 
 /** What the transports may be asked for by name. */

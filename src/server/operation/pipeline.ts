@@ -29,7 +29,7 @@ import { ResultStream, type Outcome } from "../subscription/result-stream.js";
 import { SerializedResults } from "../subscription/serialized-results.js";
 import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { withCallReport } from "./call-report.js";
-import { withCode, type Documents } from "./documents.js";
+import { withCode, type Documents } from "./documents/documents.js";
 import type { Execute } from "./executor.js";
 import type { FormatError } from "./format-error.js";
 import type { DocumentRequest, PersistedOperations } from "./persisted-operations.js";

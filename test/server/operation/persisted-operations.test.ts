@@ -8,7 +8,7 @@ import type { SubscribePayload } from "graphql-ws";
 import { createSchema } from "../../../src/schema/build-schema.js";
 import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { Pipeline, type PipelineOptions } from "../../../src/server/operation/pipeline.js";
-import { Documents } from "../../../src/server/operation/documents.js";
+import { Documents } from "../../../src/server/operation/documents/documents.js";
 import { PersistedOperations } from "../../../src/server/operation/persisted-operations.js";
 import { NO_BOUNDS, NO_LIMITS } from "../../support/no-limits.js";
 import { NOBODY } from "../../support/nobody.js";

@@ -2,7 +2,7 @@ import { HeaderMap, type ApolloServerPlugin } from "@apollo/server";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { createSchema } from "../../../../src/schema/build-schema.js";
-import { Documents } from "../../../../src/server/operation/documents.js";
+import { Documents } from "../../../../src/server/operation/documents/documents.js";
 import { createExecutor } from "../../../../src/server/operation/executor.js";
 import { Pipeline, type PipelineOptions } from "../../../../src/server/operation/pipeline.js";
 import { createApollo, type PreparedContext } from "../../../../src/server/transports/http/apollo.js";

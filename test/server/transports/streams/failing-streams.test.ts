@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, it } from "@jest/globals";
 import { createSchema } from "../../../../src/schema/build-schema.js";
-import { Documents } from "../../../../src/server/operation/documents.js";
+import { Documents } from "../../../../src/server/operation/documents/documents.js";
 import { UnauthenticatedError } from "../../../../src/errors.js";
 import { OPEN_ACCESS } from "../../../../src/access/access.js";
 import { EVERYBODY } from "../../../../src/access/principal.js";

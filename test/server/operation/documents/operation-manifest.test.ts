@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseManifest } from "../../../src/server/operation/operation-manifest.js";
+import { parseManifest } from "../../../../src/server/operation/documents/operation-manifest.js";
 
 const DOCUMENT = "{ taskTypes { name } }";
 

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
-import { createSchema } from "../../../src/schema/build-schema.js";
-import { Documents, type DocumentsOptions } from "../../../src/server/operation/documents.js";
-import { NO_BOUNDS } from "../../support/no-limits.js";
-import { query } from "../../support/query.js";
-import { startGateway } from "../../support/start-gateway.js";
-import { transports } from "../../support/every-transport.js";
+import { createSchema } from "../../../../src/schema/build-schema.js";
+import { Documents, type DocumentsOptions } from "../../../../src/server/operation/documents/documents.js";
+import { NO_BOUNDS } from "../../../support/no-limits.js";
+import { query } from "../../../support/query.js";
+import { startGateway } from "../../../support/start-gateway.js";
+import { transports } from "../../../support/every-transport.js";
 
 const schema = createSchema();
 

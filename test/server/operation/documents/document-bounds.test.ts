@@ -7,13 +7,13 @@ import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { GraphQLError, parse, validate, type ValidationRule } from "graphql";
-import { createSchema } from "../../../src/schema/build-schema.js";
-import { findExcess, type DocumentBounds } from "../../../src/server/operation/document-bounds.js";
-import { measureDocument } from "../../../src/server/operation/document-measure.js";
-import { Documents } from "../../../src/server/operation/documents.js";
-import { transports } from "../../support/every-transport.js";
-import { NO_BOUNDS } from "../../support/no-limits.js";
-import { startGateway } from "../../support/start-gateway.js";
+import { createSchema } from "../../../../src/schema/build-schema.js";
+import { findExcess, type DocumentBounds } from "../../../../src/server/operation/documents/document-bounds.js";
+import { measureDocument } from "../../../../src/server/operation/documents/document-measure.js";
+import { Documents } from "../../../../src/server/operation/documents/documents.js";
+import { transports } from "../../../support/every-transport.js";
+import { NO_BOUNDS } from "../../../support/no-limits.js";
+import { startGateway } from "../../../support/start-gateway.js";
 
 const schema = createSchema();
 

@@ -5,7 +5,7 @@
  * @see https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format
  */
 
-import { ConfigurationError } from "../../errors.js";
+import { ConfigurationError } from "../../../errors.js";
 
 /** What Apollo's tools write. */
 export interface ApolloManifest {
