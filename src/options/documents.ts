@@ -38,7 +38,7 @@ export const documents = {
     compileQueries: toggle({
       default: true,
       effect:
-        "compile queries that come often, whose answers then take a fraction of the CPU; what would be answered otherwise is never compiled",
+        "compile queries that come often, whose answers then take a fraction of the CPU; what would be answered otherwise is never compiled, nor is one with a directive or with a text written in it: give texts by variables",
     }),
     maxQueryTokens: integer({
       min: 10,

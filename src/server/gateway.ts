@@ -305,15 +305,19 @@ class ApolloGateway implements Gateway {
   }
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {
-    const options = this.#options;
+    const { region, federationPrefix, maxAwaitMs, maxKeys, maxListedTasks, reportCalls } = this.#options;
     const tally = new CallTally();
     // What a call cost would tell another's task from one that is not there.
     const mayReport = principal.grants.every(({ own }) => own === undefined);
     const interest = new EndableInterest(signal);
     return {
-      ...options,
+      region,
+      federationPrefix,
+      maxAwaitMs,
+      maxKeys,
+      maxListedTasks,
       tally,
-      reportsCalls: mayReport && (options.reportCalls || asksForReport(headers)),
+      reportsCalls: mayReport && (reportCalls || asksForReport(headers)),
       tasks: new Tasks(this.#services, { principal, tally, signal: interest }),
       clock: this.#clock,
       end: () => interest.end(),
