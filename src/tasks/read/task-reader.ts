@@ -260,7 +260,7 @@ export class TaskReader {
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #learnListed(projectName: string, task: ImmTaskInfo, seen: Sighting, wanted: ReadonlySet<string>): TaskSnapshot {
     const keyText = toKeyText({ projectName, taskType: task.taskType, taskId: task.taskId });
-    const known = this.#snapshots.get(keyText);
+    const known = this.#snapshots.peek(keyText);
     const again = known && seenAgain(known, task, seen);
     if (again !== undefined) {
       this.#snapshots.set(keyText, again);
