@@ -119,7 +119,12 @@ class RemoteKeys implements IssuerKeys {
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
     if (this.#usable() === undefined) await this.#ask();
     const known = this.#usable();
-    if (known === undefined) throw new UnauthenticatedError("The keys of the token's issuer cannot be had now.");
+    if (known === undefined) {
+      // Not the token's fault: its client should come again.
+      throw new UnauthenticatedError("The keys of the token's issuer cannot be had now.", {
+        retryAfterMs: ASK_INTERVAL_MS,
+      });
+    }
     try {
       return await known(header, token);
     } catch (thrown) {

@@ -77,7 +77,9 @@ export class AddressLimits {
     try {
       return await authenticate();
     } catch (thrown) {
-      if (thrown instanceof UnauthenticatedError) this.#failedLogins.take(network, size);
+      // One that may succeed later was no guess.
+      const isWrong = thrown instanceof UnauthenticatedError && thrown.retryAfterMs === undefined;
+      if (isWrong) this.#failedLogins.take(network, size);
       throw thrown;
     }
   }

@@ -266,7 +266,7 @@ function reject(error: GraphQLError): Preparation {
 function toRefusal(thrown: unknown): GraphQLError {
   const withStatus = (originalError: Error, status: number): GraphQLError =>
     new GraphQLError(originalError.message, { originalError, extensions: { http: { status } } });
-  if (thrown instanceof UnauthenticatedError) return withStatus(thrown, 401);
+  if (thrown instanceof UnauthenticatedError) return withStatus(thrown, thrown.retryAfterMs === undefined ? 401 : 503);
   if (thrown instanceof RateLimitedError) return withStatus(thrown, 429);
   return toOperationError(thrown);
 }

@@ -65,9 +65,9 @@ export function sendErrors(
   return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
 }
 
-/** The seconds of `Retry-After`, which goes with the status 429 where it is known when to come again. */
+/** The seconds of `Retry-After`, which goes with the status 429 or 503 where it is known when to come again. */
 function retryAfterOf(status: number, error: unknown): string | undefined {
-  if (status !== 429) return undefined;
+  if (status !== 429 && status !== 503) return undefined;
   const { retryAfterMs } = Object((error as Partial<GraphQLFormattedError>).extensions) as { retryAfterMs?: number };
   return retryAfterMs === undefined ? undefined : String(Math.ceil(retryAfterMs / 1_000));
 }

@@ -210,3 +210,37 @@ describe("two hundred subscriptions whose tokens expire", () => {
     expect(codes.filter(([, code]) => code === 4_401)).toHaveLength(100);
   });
 });
+
+describe("a gateway that cannot have the keys of its issuer", () => {
+  it("lets clients come again, and counts none of their tokens as wrong", async () => {
+    const clock = manualClockNow();
+    const issuer = await TestIssuer.start(() => clock.now());
+    issuer.fault = { status: 503 };
+    const access = { issuers: [issuer.config([{ projects: ["immtest"], allow: ["read"] }])] };
+    const { url } = await startGateway({ clock, gateway: { access, failedLoginsPerMinute: 1 } });
+    const authorization = `Bearer ${await issuer.token({ exp: issuer.secondsFromNow(600) })}`;
+    const ask = async (): Promise<Response> =>
+      fetch(`${url}/graphql`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization },
+        body: JSON.stringify({ query: "{ viewer { projects } }" }),
+      });
+    for (let turn = 0; turn < 3; turn += 1) {
+      const response = await ask();
+      expect([response.status, response.headers.get("retry-after"), response.headers.get("www-authenticate")]).toEqual([
+        503,
+        "30",
+        null,
+      ]);
+      expect(await response.json()).toMatchObject({
+        errors: [{ extensions: { code: "UNAUTHENTICATED", retryAfterMs: 30_000 } }],
+      });
+    }
+    const socket = await RawSocket.openSilently(url);
+    socket.send({ type: "connection_init", payload: { authorization } });
+    expect(await socket.closed).toBe(1_013);
+    issuer.fault = undefined;
+    await clock.advance(30_000);
+    expect(await (await ask()).json()).toEqual({ data: { viewer: { projects: ["immtest"] } } });
+  });
+});

@@ -182,7 +182,9 @@ export class SocketConnection implements OperationSocket {
         return false;
       }
       if (!(thrown instanceof UnauthenticatedError)) throw thrown;
-      this.close(CloseCode.Unauthorized, toReason(thrown.message));
+      // Clients take 4401 for final.
+      const code = thrown.retryAfterMs === undefined ? CloseCode.Unauthorized : TRY_AGAIN_LATER;
+      this.close(code, toReason(thrown.message));
       return false;
     }
   }
