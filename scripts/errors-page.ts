@@ -40,7 +40,7 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   UNAUTHENTICATED: {
     cause:
-      "the caller shows no token, or one that is wrong, has expired, or is not let in any more; HTTP 401 with `WWW-Authenticate`",
+      "the caller shows no token, or one that is wrong, has expired, or is not let in any more; HTTP 401 with `WWW-Authenticate`. With `retryAfterMs` and HTTP 503 the keys of its issuer cannot be had",
     cure: "send `Authorization: Bearer` with a fresh token; on a WebSocket `authorization` in `connectionParams`",
     retry: "with a fresh token",
   },
