@@ -209,6 +209,7 @@ const LISTEN_FAILURES: Readonly<Record<string, string>> = {
   EACCES: "may not be used by this user",
   EADDRNOTAVAIL: "is not an address of this machine",
   ENOTFOUND: "is not an address of this machine",
+  EAI_AGAIN: "is a name that cannot be looked up now",
 };
 
 /** What a server threw that could not listen: a ConfigurationError where the address is at fault, else what it threw. */

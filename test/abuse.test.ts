@@ -250,6 +250,13 @@ describe("a gateway", () => {
       name: "ConfigurationError",
       message: "Cannot listen on 192.0.2.1:0: it is not an address of this machine.",
     });
+    // A name that has no address now may have one later: it is not taken for this machine's.
+    await expect(create({ host: "no-such-name.invalid" }).start()).rejects.toMatchObject({
+      name: "ConfigurationError",
+      message: expect.stringMatching(
+        /^Cannot listen on no-such-name\.invalid:0: it is (not an address|a name that cannot)/,
+      ),
+    });
   });
 
   it("may be started again when its port was taken", async () => {

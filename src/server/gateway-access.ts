@@ -7,7 +7,8 @@ import { AccessFile } from "../access/config/access-file.js";
 import { ConfiguredAccess } from "../access/authenticators/configured-access.js";
 import { createFunctionAccess, type AuthenticateFunction } from "../access/authenticators/function-access.js";
 import type { KeyFetching } from "../access/authenticators/issuer-keys.js";
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, toListenError } from "../errors.js";
+import type { Logger } from "../log.js";
 import { isLoopback } from "./transports/hosts.js";
 
 /** Who may ask, and what they may do: at most one of the two. Without them the gateway listens on this machine only. */
@@ -19,7 +20,7 @@ export interface AccessParts {
 }
 
 /** Said at the start of a gateway that may be reached by others. */
-export const OPEN_TO_OTHERS =
+const OPEN_TO_OTHERS =
   "Other machines can reach this gateway, and it asks no caller who it is (INSECURE_NO_AUTH): they can read every task that " +
   "its account can, and start tasks unless READ_ONLY=true. Let nothing reach it but what authenticates its callers.";
 
@@ -34,19 +35,37 @@ export function createAccess({ access, authenticate }: AccessParts, fetching: Ke
   return new ConfiguredAccess({ config: parseAccessConfig(access, "access"), watch: () => () => undefined }, fetching);
 }
 
-/** Why a gateway does not start that would ask no one who they are. */
-export function mustAuthenticate(host: string): ConfigurationError {
-  return new ConfigurationError(
-    `Expected ACCESS_FILE (\`access\` or \`authenticate\` of createGateway), since other machines can ask by HOST ` +
-      `(\`host\`) ${host}. Else set HOST=127.0.0.1, or INSECURE_NO_AUTH=true behind something that authenticates.`,
-  );
+/** Where a gateway is to listen. */
+interface Listening {
+  readonly host: string;
+  readonly port: number;
+  readonly insecureNoAuth: boolean;
 }
 
-/** Whether what listens there is reached from this machine alone. A name that has no address is for `listen` to refuse. */
-export async function isThisMachine(host: string): Promise<boolean> {
-  const addresses = await lookup(host, { all: true }).catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === "ENOTFOUND") return [];
-    throw thrown;
+/**
+ * Refuses to be reached by other machines without asking who they are, unless that is wanted: then says what it means.
+ *
+ * @throws ConfigurationError - for a name that has no address as well, since it may have one later.
+ */
+export async function refuseOtherMachines(
+  access: Access,
+  { host, port, insecureNoAuth }: Listening,
+  logger: Logger,
+): Promise<void> {
+  if (access !== OPEN_ACCESS || (await isThisMachine(host, port))) return;
+  if (!insecureNoAuth) {
+    throw new ConfigurationError(
+      `Expected ACCESS_FILE (\`access\` or \`authenticate\` of createGateway), since other machines can ask by HOST ` +
+        `(\`host\`) ${host}. Else set HOST=127.0.0.1, or INSECURE_NO_AUTH=true behind something that authenticates.`,
+    );
+  }
+  logger.warn({ host }, OPEN_TO_OTHERS);
+}
+
+/** Whether what listens there is reached from this machine alone. */
+async function isThisMachine(host: string, port: number): Promise<boolean> {
+  const addresses = await lookup(host, { all: true }).catch((thrown: unknown) => {
+    throw toListenError(thrown, host, port);
   });
   return addresses.every(({ address }) => isLoopback(address));
 }

@@ -6,9 +6,9 @@
 
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { OPEN_ACCESS, type Access } from "../access/access.js";
-import { createWhenExpired } from "../access/authenticators/expiry.js";
-import { withRefusalLog } from "../access/authenticators/refusal-log.js";
+import type { Access } from "../access/access.js";
+import { createWhenExpired } from "../access/expiry.js";
+import { withRefusalLog } from "../access/refusal-log.js";
 import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
@@ -40,7 +40,7 @@ import { CallerLimits } from "./limits/caller-limits.js";
 import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/documents/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
-import { createAccess, isThisMachine, mustAuthenticate, OPEN_TO_OTHERS, type AccessParts } from "./gateway-access.js";
+import { createAccess, refuseOtherMachines, type AccessParts } from "./gateway-access.js";
 import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
@@ -178,7 +178,7 @@ class ApolloGateway implements Gateway {
   }
 
   async #open(): Promise<StartedGateway> {
-    await this.#refuseOtherMachines();
+    await refuseOtherMachines(this.#access, this.#options, this.#logger);
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const schema = createSchema(this.#options);
@@ -294,14 +294,6 @@ class ApolloGateway implements Gateway {
     await apollo.stop();
     this.#client.dispose();
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
-  }
-
-  /** @throws ConfigurationError - where they could reach a gateway that asks no one who they are, and were not let in. */
-  async #refuseOtherMachines(): Promise<void> {
-    const { host, insecureNoAuth } = this.#options;
-    if (this.#access !== OPEN_ACCESS || (await isThisMachine(host))) return;
-    if (!insecureNoAuth) throw mustAuthenticate(host);
-    this.#logger.warn({ host }, OPEN_TO_OTHERS);
   }
 
   #createContext({ principal, headers, signal }: Caller): GatewayContext {

@@ -9,7 +9,7 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import type { ExecutionResult, GraphQLFormattedError } from "graphql";
-import type { WhenExpired } from "../../../access/authenticators/expiry.js";
+import type { WhenExpired } from "../../../access/expiry.js";
 import type { Clock, Timer } from "../../../clock.js";
 import { UnauthenticatedError, UpstreamUnavailableError } from "../../../errors.js";
 import type { Pipeline, Preparation } from "../../operation/pipeline.js";

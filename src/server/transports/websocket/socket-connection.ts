@@ -13,7 +13,7 @@ import type { IncomingMessage } from "node:http";
 import { CloseCode, MessageType, parseMessage, type Message, type PingMessage, type Server } from "graphql-ws";
 import type { RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../../../clock.js";
-import type { WhenExpired } from "../../../access/authenticators/expiry.js";
+import type { WhenExpired } from "../../../access/expiry.js";
 import type { Principal } from "../../../access/principal.js";
 import { RateLimitedError, toError, type GatewayError, UnauthenticatedError } from "../../../errors.js";
 import { isTooDeep } from "../../../json.js";

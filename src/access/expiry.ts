@@ -1,8 +1,8 @@
 /** When a caller that follows something is no longer believed: at its expiry, or as soon as the rules let it in no more. */
 
-import type { Clock, Timer } from "../../clock.js";
-import type { Access } from "../access.js";
-import type { Principal } from "../principal.js";
+import type { Clock, Timer } from "../clock.js";
+import type { Access } from "./access.js";
+import type { Principal } from "./principal.js";
 
 /** Calls back once, in another turn, when the caller is no longer believed. */
 export type WhenExpired = (principal: Principal, onExpired: () => void) => Timer;

@@ -1,9 +1,9 @@
 /** One line in the log for each credential that was refused, within a bound: with the reason, and nothing of the credential. */
 
-import type { Clock } from "../../clock.js";
-import { UnauthenticatedError } from "../../errors.js";
-import type { Logger } from "../../log.js";
-import type { Authenticate } from "../principal.js";
+import type { Clock } from "../clock.js";
+import { UnauthenticatedError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Authenticate } from "./principal.js";
 
 const MINUTE_MS = 60_000;
 /** A flood of wrong tokens shall not fill the disk. */
