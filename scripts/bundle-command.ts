@@ -21,10 +21,12 @@ const FREE_LICENCES =
 /** What stands beside a module is found from the module's own place, which is in the package too. */
 const ownPlaces: Plugin = {
   name: "own-places",
-  transform(code, id) {
-    if (!id.startsWith(sources) || !code.includes("import.meta.url")) return null;
-    const path = JSON.stringify(relative(folder, id).replaceAll("\\", "/"));
-    return { code: code.replaceAll("import.meta.url", `new URL(${path}, import.meta.url)`), map: null };
+  transform: {
+    filter: { id: /[\\/]dist[\\/]src[\\/]/, code: "import.meta.url" },
+    handler(code, id) {
+      const path = JSON.stringify(relative(folder, id).replaceAll("\\", "/"));
+      return { code: code.replaceAll("import.meta.url", `new URL(${path}, import.meta.url)`), map: null };
+    },
   },
 };
 
@@ -34,10 +36,12 @@ const ownPlaces: Plugin = {
  */
 const oneGraphql: Plugin = {
   name: "one-graphql",
-  async resolveId(name, importer) {
-    if (!/^graphql(\/|$)/.test(name)) return null;
-    const resolved = await this.resolve(name, importer, { skipSelf: true });
-    return resolved === null ? null : { id: resolved.id.replace(/\.js$/, ".mjs") };
+  resolveId: {
+    filter: { id: /^graphql(\/|$)/ },
+    async handler(name, importer) {
+      const resolved = await this.resolve(name, importer, { skipSelf: true });
+      return resolved === null ? null : { id: resolved.id.replace(/\.js$/, ".mjs") };
+    },
   },
 };
 
@@ -87,7 +91,7 @@ const { output } = await bundle.write({
   chunkFileNames: "[name].js",
   // Types of the schema and errors are called by their classes; a class is renamed where two files have one of that name.
   keepNames: true,
-  comments: { legal: true, annotation: false, jsdoc: false },
+  comments: { jsdoc: false },
 });
 await bundle.close();
 
