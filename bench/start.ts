@@ -9,7 +9,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { DEMO_PROJECT } from "../src/emulator/demo.js";
+import { DEMO_PROJECT } from "../src/emulator/names.js";
 import { percentile, promised } from "./report.js";
 
 const commands = { bundle: "../command/imm-graphql.js", modules: "../src/cli.js" } as const;
