@@ -31,8 +31,8 @@ const ownPlaces: Plugin = {
 };
 
 /**
- * graphql-js has each module twice, for `import` and for `require`, and its classes only know their own: all get the first
- * here, as Node gives all the second.
+ * graphql-js has each module twice, for `import` and for `require`, and its classes only know their own. Node gives all the
+ * second; here all get the first, whose names are bound at once, while those of the other are copied for each file that imports any.
  */
 const oneGraphql: Plugin = {
   name: "one-graphql",
