@@ -4,17 +4,18 @@ import type { CodegenConfig } from "@graphql-codegen/cli";
 const config: CodegenConfig = {
   // In an app of its own: node_modules/imm-graphql/schema.graphql, or the URL of a running gateway.
   schema: "../../schema.graphql",
-  documents: "src/**/*.tsx",
+  documents: ["src/**/*.{ts,tsx}", "!src/gql/**"],
   generates: {
     "src/gql/": {
       preset: "client",
-      // Apollo Client masks fragments itself, see client.ts.
       presetConfig: { fragmentMasking: false },
       config: {
-        inlineFragmentTypes: "mask",
         enumsAsTypes: true,
         useTypeImports: true,
         strictScalars: true,
+        // Apollo Client asks for it everywhere.
+        nonOptionalTypename: true,
+        avoidOptionals: { field: true },
         scalars: {
           DateTime: "string",
           JSON: "unknown",
@@ -24,6 +25,8 @@ const config: CodegenConfig = {
         },
       },
     },
+    // What the form to start a task knows of each type.
+    "src/gql/inputs.json": { plugins: ["./inputs-plugin.js"] },
   },
 };
 

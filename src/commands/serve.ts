@@ -7,8 +7,9 @@ import { AccessFile } from "../access/config/access-file.js";
 import { DEMO_PROJECT } from "../emulator/names.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
-import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
+import { isBoardOn, parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
 import { createGateway } from "../server/gateway.js";
+import { BOARD_PATH } from "../server/transports/http/board.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
 import { EXAMPLE } from "./example.js";
@@ -92,6 +93,10 @@ function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, o
   if (explorer) {
     lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
     lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);
+  }
+  if (isBoardOn(options)) {
+    const project = kind === "emulator" ? `?project=${DEMO_PROJECT}` : "";
+    lines.push(`  Board      ${url}${BOARD_PATH}${project}   what runs, what failed and why`);
   }
   if (kind === "emulator" && !onlyPersistedOperations) {
     lines.push("", "A query to paste:", "", indent(EXAMPLE.query), "", "A subscription to paste:", "");

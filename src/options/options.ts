@@ -178,6 +178,11 @@ export function completeOptions(given: Readonly<Record<string, unknown>>, hasMan
   return options;
 }
 
+/** Whether there is a board. It asks for fields by their names, which a prefix changes. */
+export function isBoardOn({ board, explorer, federationPrefix }: Options): boolean {
+  return board ?? (explorer && federationPrefix === undefined);
+}
+
 /** @param nameOf - how the caller knows an option: by its variable, or by its name in a program. */
 function refuseContradictions(
   options: Options,
@@ -193,12 +198,18 @@ function refuseContradictions(
   if (options.federationPrefix !== undefined && !options.federation) {
     throw new ConfigurationError(`${nameOf("federationPrefix")} parts ${nameOf("federation")}.`);
   }
+  if (options.board === true && options.federationPrefix !== undefined) {
+    throw new ConfigurationError(
+      `${nameOf("board")} contradicts ${nameOf("federationPrefix")}, which changes the names of the fields that the board asks for.`,
+    );
+  }
   if (!options.onlyPersistedOperations) return;
   const refuse = (reason: string): never => {
     throw new ConfigurationError(`${nameOf("onlyPersistedOperations")} ${reason}.`);
   };
   if (!hasManifest) refuse(`needs a manifest in ${nameOf("persistedOperations")}`);
   if (options.explorer) refuse(`contradicts ${nameOf("explorer")}, whose documents are in no manifest`);
+  if (options.board === true) refuse(`contradicts ${nameOf("board")}, whose documents are in no manifest`);
   if (options.federation) refuse(`contradicts ${nameOf("federation")}, whose router writes documents of its own`);
   if (options.maxAutomaticQueryBytes > 0) {
     refuse(`contradicts ${nameOf("maxAutomaticQueryBytes")}, which lets clients add documents`);

@@ -13,6 +13,11 @@ export const serving = {
       fallback: "true, unless NODE_ENV=production or ONLY_PERSISTED_OPERATIONS=true",
       effect: "Apollo Sandbox at /graphql, GraphiQL at /graphiql, introspection",
     }),
+    board: toggle({
+      default: undefined,
+      fallback: "what EXPLORER is, but false with FEDERATION_PREFIX",
+      effect: "the board at /board: a page that shows what runs, what failed and why, and starts tasks",
+    }),
     corsOrigins: origins({
       default: undefined,
       development: [LOCAL_ORIGINS],

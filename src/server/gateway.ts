@@ -16,7 +16,7 @@ import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/wire/openapi-client.js";
 import { EndableInterest } from "../interest.js";
 import { silentLogger, type Logger } from "../log.js";
-import { completeOptions, type GivenOptions, type Options } from "../options/options.js";
+import { completeOptions, isBoardOn, type GivenOptions, type Options } from "../options/options.js";
 import { describeValue, expectation } from "../options/refusal.js";
 import { LOCAL_ORIGINS } from "../options/row.js";
 import { createSchema } from "../schema/build-schema.js";
@@ -225,7 +225,8 @@ class ApolloGateway implements Gateway {
       isReady: () => this.#phase.name === "running",
       isDraining: () => this.#phase.name === "draining",
     };
-    const http: HttpTransport = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });
+    const pages = { hasExplorer: explorer, hasBoard: isBoardOn(this.#options), example: this.#example };
+    const http: HttpTransport = await createHttpTransport({ ...shared, ...pages });
     const webSocket = openWebSocketTransport({
       ...shared,
       server: http.app.server,

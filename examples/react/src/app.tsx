@@ -1,24 +1,40 @@
 import { ApolloProvider } from "@apollo/client/react";
-import { useState } from "react";
-import { signIn, type Session } from "./session.ts";
+import { useEffect, useState } from "react";
+import { dropDrafts } from "./drafts.ts";
+import { firstLogin, forgetToken, openSession, type Login, type Session } from "./session.ts";
 import { SignIn } from "./sign-in.tsx";
 import { Workspace } from "./workspace.tsx";
 
-export function App() {
-  const [session, setSession] = useState<Session | null>(null);
-  if (session === null) return <SignIn onChoose={(person) => setSession(signIn(person))} />;
+const NOT_BELIEVED =
+  "The gateway does not believe this token: it is wrong, or it has expired. Sign in with another one.";
 
-  const { person, client } = session;
-  function signOut() {
-    session?.signOut();
+function open(login: Login | null): Session | null {
+  return login && openSession(login);
+}
+
+/** Asks for a sign-in when the gateway does. */
+export function App() {
+  const [session, setSession] = useState(() => open(firstLogin()));
+  const [reason, setReason] = useState<string>();
+
+  function leave(why?: string) {
+    session?.close();
+    forgetToken();
+    setReason(why);
     setSession(null);
   }
+  useEffect(() => {
+    if (session) session.onRefused = () => leave(session.login.hasToken ? NOT_BELIEVED : undefined);
+  });
+
+  if (session === null) return <SignIn reason={reason} onSignIn={(login) => setSession(open(login))} />;
+  function signOut() {
+    dropDrafts();
+    leave();
+  }
   return (
-    <ApolloProvider client={client}>
-      <header>
-        {person.name} of {person.tenant} <button onClick={signOut}>Sign out</button>
-      </header>
-      <Workspace />
+    <ApolloProvider client={session.client}>
+      <Workspace session={session} onSignOut={signOut} />
     </ApolloProvider>
   );
 }

@@ -1,56 +1,88 @@
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from "@apollo/client";
-import { SetContextLink } from "@apollo/client/link/context";
-import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
-import type { GraphQLCodegenDataMasking } from "@apollo/client/masking";
-import { OperationTypeNode } from "graphql";
-import { createClient as createSocket } from "graphql-ws";
+/** Apollo Client with a token for all it asks, and one cache entry per task, by its `id`. */
 
-declare module "@apollo/client" {
-  // A component sees the fields that it asks for itself, and no others: in types as in data.
-  interface TypeOverrides extends GraphQLCodegenDataMasking.TypeOverrides {}
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache } from "@apollo/client";
+import { SetContextLink } from "@apollo/client/link/context";
+import { ErrorLink } from "@apollo/client/link/error";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
+import type { Reference } from "@apollo/client";
+import { OperationTypeNode } from "graphql";
+import { Connection } from "./connection.ts";
+
+/** The pages of a list that are in the cache. */
+interface Listed {
+  readonly nodes: readonly Reference[];
+  readonly pageInfo: unknown;
+}
+
+/** A client, and its connection. */
+export interface BoardClient {
+  readonly client: ApolloClient;
+  readonly connection: Connection;
+  readonly close: () => void;
 }
 
 /**
- * A client that shows a token with all it asks.
- *
- * @param getToken - one that is still believed for a while.
+ * @param getToken - one that is still believed for a while; null where there is none.
+ * @param onRefused - the gateway does not believe the token, or wants one.
  */
-export function createClient(getToken: () => Promise<string>): { client: ApolloClient; close: () => void } {
-  const getAuthorization = async () => `Bearer ${await getToken()}`;
-  const socket = createSocket({
-    url: "/graphql",
-    // Asked for each connection: when a token expires, the gateway closes the socket, and the client comes again with a fresh one.
-    connectionParams: async () => ({ authorization: await getAuthorization() }),
-    // Left to itself the client gives up at the first connection that is refused, and waits longer without end.
-    shouldRetry: () => true,
-    retryAttempts: Infinity,
-    retryWait: async (retries) => {
-      const seconds = Math.min(2 ** retries, 10) * (0.5 + Math.random());
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-    },
-    on: {
-      // A new subscription tells of what runs now; what ended while the connection was gone, only the list knows.
-      connected: (_socket, _payload, wasRetry) => {
-        if (wasRetry) void client.refetchQueries({ include: "active" });
-      },
-    },
+export function createClient(getToken: () => Promise<string | null>, onRefused: () => void): BoardClient {
+  const connection = new Connection(getToken);
+  const authorize = new SetContextLink(async ({ headers }) => {
+    const token = await getToken();
+    return token === null ? { headers } : { headers: { ...headers, authorization: `Bearer ${token}` } };
   });
-  const authorize = new SetContextLink(async ({ headers }) => ({
-    headers: { ...headers, authorization: await getAuthorization() },
-  }));
+  const noticeRefusals = new ErrorLink(({ error }) => {
+    if (isRefusal(error)) onRefused();
+  });
   const client = new ApolloClient({
-    link: ApolloLink.split(
-      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-      new GraphQLWsLink(socket),
-      authorize.concat(new HttpLink({ uri: "/graphql" })),
+    link: noticeRefusals.concat(
+      ApolloLink.split(
+        ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+        new GraphQLWsLink(connection.socket),
+        authorize.concat(new HttpLink({ uri: "/graphql" })),
+      ),
     ),
-    // One entry per task, by its `id`: whatever tells of a task updates every component that shows it.
-    cache: new InMemoryCache({ possibleTypes: { Node: ["Task"] } }),
-    dataMasking: true,
+    cache: new InMemoryCache({
+      possibleTypes: { Node: ["Task"] },
+      typePolicies: {
+        Query: {
+          fields: {
+            tasks: {
+              keyArgs: ["projectName", "filter", "orderBy"],
+              // The next page follows the ones before; a list that is read anew begins anew.
+              merge: (known: Listed | undefined, page: Listed, { args }) =>
+                args?.["after"] && known ? { ...page, nodes: unite(known.nodes, page.nodes) } : page,
+            },
+          },
+        },
+        TaskViewer: { merge: true },
+      },
+    }),
   });
   const close = () => {
     client.stop();
-    void socket.dispose();
+    void connection.socket.dispose();
   };
-  return { client, close };
+  return { client, connection, close };
+}
+
+/** Both, each task once. */
+export function unite(known: readonly Reference[], more: readonly Reference[]): readonly Reference[] {
+  const ids = new Set(known.map(({ __ref }) => __ref));
+  return [...known, ...more.filter(({ __ref }) => !ids.has(__ref))];
+}
+
+/** How the gateway closes a socket whose token it does not believe. */
+const UNAUTHENTICATED_CLOSE = 4401;
+
+function isRefusal(error: unknown): boolean {
+  if (CombinedGraphQLErrors.is(error)) return codeOf(error) === "UNAUTHENTICATED";
+  return (error as { code?: unknown } | null)?.code === UNAUTHENTICATED_CLOSE;
+}
+
+/** The gateway's code of an error, for example NOT_FOUND; undefined where it did not answer. */
+export function codeOf(error: unknown): string | undefined {
+  if (!CombinedGraphQLErrors.is(error)) return undefined;
+  const code: unknown = error.errors[0]?.extensions?.["code"];
+  return typeof code === "string" ? code : undefined;
 }

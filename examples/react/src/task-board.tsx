@@ -1,63 +1,132 @@
-import { useQuery, useSubscription } from "@apollo/client/react";
+import { useQuery } from "@apollo/client/react";
+import { useEffect, useMemo } from "react";
+import { Link, type Address } from "./address.tsx";
+import { Filters, MAX_AGE_MS } from "./filters.tsx";
 import { graphql } from "./gql";
-import { listTask } from "./list-task.ts";
-import { TaskRow } from "./task-row.tsx";
+import type { TaskFilterStatus, TaskRowFragment } from "./gql/graphql";
+import { Problem } from "./problem.tsx";
+import type { ProjectFacts } from "./project-facts.ts";
+import { TaskList } from "./task-list.tsx";
 
 const BOARD = graphql(`
-  query Board($projectName: String!) {
-    tasks(projectName: $projectName, orderBy: { field: START_TIME, direction: DESC }, first: 20) {
+  query Board($projectName: String!, $filter: TaskFilter, $after: String) {
+    tasks(
+      projectName: $projectName
+      filter: $filter
+      orderBy: { field: START_TIME, direction: DESC }
+      first: 100
+      after: $after
+    ) {
       nodes {
-        id
-        ...TaskRow_task
+        ...TaskRow
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
       }
     }
   }
 `);
 
-const PROGRESS = graphql(`
-  subscription Progress($projectName: String!) {
-    projectEvents(projectName: $projectName) {
-      task {
-        id
-        ...TaskRow_task
-      }
-    }
-  }
-`);
-
-/** The newest tasks of a project, and all that run or start while the board is open, whoever started them. */
-export function TaskBoard({ projectName }: { projectName: string }) {
-  const board = useQuery(BOARD, { variables: { projectName } });
-  const progress = useSubscription(PROGRESS, {
-    variables: { projectName },
-    // Tasks are added to a list, so it must be there first.
-    skip: board.data === undefined,
-    onData: ({ client, data }) => {
-      const task = data.data?.projectEvents.task;
-      if (task) listTask(client.cache, task);
-    },
+/** The tasks of a project: what runs, then what failed, then the rest, each the newest first. */
+export function TaskBoard({ address, ...facts }: ProjectFacts & { address: Address }) {
+  const { projectName, taskTypes, mayStart } = facts;
+  const { status, type, since } = address;
+  const filter = useMemo(() => {
+    const maxAgeMs = since === undefined ? undefined : MAX_AGE_MS.get(since);
+    return {
+      ...(type && { taskTypes: [type] }),
+      ...(status && { status: status as TaskFilterStatus }),
+      ...(maxAgeMs && { startTime: { from: new Date(Date.now() - maxAgeMs).toISOString() } }),
+    };
+  }, [status, type, since]);
+  const { data, error, loading, fetchMore } = useQuery(BOARD, {
+    variables: { projectName, filter },
+    notifyOnNetworkStatusChange: true,
   });
-  const error = board.error ?? progress.error;
+  useEffect(() => void (document.title = `${projectName} · Tasks`), [projectName]);
+
+  const listed = data?.tasks;
+  const from = filter.startTime?.from;
+  const tasks = useMemo(() => {
+    // The subscription puts all on the list that happens in the project.
+    const fitting = (listed?.nodes ?? []).filter(
+      (task) =>
+        (!status || task.status === status) &&
+        (!type || task.taskType === type) &&
+        (!from || !task.startTime || Date.parse(task.startTime) >= Date.parse(from)),
+    );
+    return fitting.toSorted((a, b) => rankOf(a) - rankOf(b) || compareStarts(a, b));
+  }, [listed, status, type, from]);
+  const counts = countsOf(tasks);
+  const hasMore = listed?.pageInfo.hasNextPage === true;
 
   return (
     <>
-      {error && <p role="alert">{error.message}</p>}
-      <table aria-busy={board.loading}>
-        <caption>The newest tasks, and all that run</caption>
-        <thead>
-          <tr>
-            <th scope="col">Task</th>
-            <th scope="col">Type</th>
-            <th scope="col">Progress</th>
-            <th scope="col">Status</th>
-          </tr>
-        </thead>
-        <tbody>
-          {board.data?.tasks?.nodes.map((task) => (
-            <TaskRow key={task.id} task={task} />
-          ))}
-        </tbody>
-      </table>
+      <div className="title">
+        <h1>{projectName}</h1>
+        {mayStart && (
+          <Link to={{ ...address, start: type ?? "any" }} className="button">
+            Start a task
+          </Link>
+        )}
+      </div>
+      <Filters address={address} taskTypes={taskTypes} />
+      {error && <Problem error={error} />}
+      {!listed && loading && <p>Reading the tasks…</p>}
+      {listed && tasks.length === 0 && !loading && <Empty address={address} />}
+      {tasks.length > 0 && (
+        <p className="muted counts">
+          {counts} {hasMore && "There are older ones."}
+        </p>
+      )}
+      <TaskList tasks={tasks} address={address} />
+      {hasMore && (
+        <button
+          className="more"
+          disabled={loading}
+          onClick={() => void fetchMore({ variables: { after: listed.pageInfo.endCursor } })}
+        >
+          {loading ? "Reading…" : "Show older tasks"}
+        </button>
+      )}
     </>
   );
+}
+
+function Empty({ address }: { address: Address }) {
+  const { project, status, type, since } = address;
+  return status || type || since ? (
+    <p>
+      No task fits the filters. <Link to={{ project }}>Show all tasks</Link>
+    </p>
+  ) : (
+    <p>The project has no tasks of the last seven days. One that starts, here or elsewhere, appears by itself.</p>
+  );
+}
+
+/** What runs comes first, then what failed. */
+function rankOf({ isDone, status }: TaskRowFragment): number {
+  if (!isDone) return 0;
+  return status === "FAILED" ? 1 : 2;
+}
+
+/** The newest first. One that has just been started has no time yet. */
+function compareStarts(a: TaskRowFragment, b: TaskRowFragment): number {
+  const [first = "9", second = "9"] = [a.startTime ?? undefined, b.startTime ?? undefined];
+  if (first === second) return 0;
+  return first < second ? 1 : -1;
+}
+
+/** For example "2 running, 1 failed, 30 ended well." */
+function countsOf(tasks: readonly TaskRowFragment[]): string {
+  const running = tasks.filter(({ isDone }) => !isDone).length;
+  const failed = tasks.filter(({ status }) => status === "FAILED").length;
+  const well = tasks.length - running - failed;
+  const parts = [
+    running > 0 && `${running} running`,
+    failed > 0 && `${failed} failed`,
+    well > 0 && `${well} ended well`,
+  ];
+  return `${parts.filter(Boolean).join(", ")}.`;
 }

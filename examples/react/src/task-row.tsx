@@ -1,40 +1,90 @@
-import type { FragmentType } from "@apollo/client";
-import { useFragment } from "@apollo/client/react";
-import { graphql } from "./gql";
-import type { TaskRow_TaskFragment } from "./gql/graphql";
+import { memo } from "react";
+import { Link, type Address } from "./address.tsx";
+import { formatDuration, formatInstant, useNow } from "./format.ts";
+import type { TaskRowFragment } from "./gql/graphql";
 
-const TASK = graphql(`
-  fragment TaskRow_task on Task {
-    taskId
-    taskType
-    status
-    progress
-    isDone
-    estimatedEndAt
-    error {
-      message
-    }
-  }
-`);
+/** One task of the list. */
+export const TaskRow = memo(
+  function TaskRow({ task, address }: { task: TaskRowFragment; address: Address }) {
+    const { id, taskId, taskType, status, error } = task;
+    return (
+      <article className="row" data-status={status}>
+        <h2>
+          <Link to={{ ...address, task: id }}>
+            {taskType} <span className="id">{taskId}</span>
+          </Link>
+        </h2>
+        <StatusWord task={task} />
+        <Progress task={task} />
+        <p className="muted times">
+          <Times task={task} />
+        </p>
+        {error && (
+          <p className="failure">
+            {error.code && <code>{error.code}</code>} {error.message}
+          </p>
+        )}
+      </article>
+    );
+  },
+  // The address is another object at each change of the URL.
+  (before, after) => before.task === after.task && JSON.stringify(before.address) === JSON.stringify(after.address),
+);
 
-/** One task, shown anew whenever the cache learns of it. */
-export function TaskRow({ task }: { task: FragmentType<TaskRow_TaskFragment> }) {
-  const { data, complete } = useFragment({ fragment: TASK, from: task });
-  if (!complete) return null;
-  const { taskId, taskType, status, progress, isDone, estimatedEndAt, error } = data;
-
+export function StatusWord({ task: { status, statusText } }: { task: TaskRowFragment }) {
+  const word = status === "UNKNOWN" ? statusText || "unknown" : status.toLowerCase();
   return (
-    <tr>
-      <th scope="row">{taskId}</th>
-      <td>{taskType}</td>
-      <td>
-        {/* Without a value the bar tells that there is no telling. */}
-        <progress aria-label={`Progress of ${taskId}`} max={100} value={progress ?? (isDone ? 0 : undefined)} />
-      </td>
-      <td data-status={status}>
-        {error?.message ?? status.toLowerCase()}
-        {estimatedEndAt && <small> until {new Date(estimatedEndAt).toLocaleTimeString()}</small>}
-      </td>
-    </tr>
+    <span className="status" data-status={status}>
+      {word}
+    </span>
   );
+}
+
+/** The bar of a task that runs. */
+export function Progress({ task: { taskId, isDone, progress } }: { task: TaskRowFragment }) {
+  if (isDone) return null;
+  return (
+    <div className="progress">
+      {/* Without a value the bar says that it is not known. */}
+      <progress aria-label={`Progress of ${taskId}`} max={100} value={progress ?? undefined} />
+      <span>{progress === null ? "…" : `${progress} %`}</span>
+    </div>
+  );
+}
+
+/** When it started, how long it took, and when it ended or is expected to. */
+function Times({ task }: { task: TaskRowFragment }) {
+  const { startTime, endTime, isDone } = task;
+  if (!startTime) return <>just started</>;
+  return (
+    <>
+      <Instant at={startTime} />
+      {isDone && endTime && (
+        <>
+          {" – "}
+          <Instant at={endTime} />, {formatDuration(Date.parse(endTime) - Date.parse(startTime))}
+        </>
+      )}
+      {!isDone && <Running task={task} since={startTime} />}
+    </>
+  );
+}
+
+/** How long a task has been running: the time passes in it alone. */
+function Running({ task: { estimatedEndAt }, since }: { task: TaskRowFragment; since: string }) {
+  const now = useNow();
+  return (
+    <>
+      , for {formatDuration(now - Date.parse(since))}
+      {estimatedEndAt && (
+        <>
+          , until about <Instant at={estimatedEndAt} />
+        </>
+      )}
+    </>
+  );
+}
+
+export function Instant({ at }: { at: string }) {
+  return <time dateTime={at}>{formatInstant(at)}</time>;
 }

@@ -6,7 +6,6 @@
  * it loads. Each page runs the scripts that are its own, and no others: its policy has their digests.
  */
 
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
@@ -19,10 +18,9 @@ import type { PreparedContext } from "./apollo.js";
 import { JSON_TYPE } from "../refusal.js";
 import { contentSecurityPolicy } from "../security-headers.js";
 import type { ExampleOperations } from "./example-operations.js";
+import { answersFresh, etagOf, HTML, HTML_TYPE, sha256 } from "./pages.js";
 
 export const GRAPHIQL_PATH = "/graphiql";
-const HTML = "text/html";
-const HTML_TYPE = `${HTML}; charset=utf-8`;
 
 /** Whether a request is a browser's that is to show something, and not a client's. */
 export function prefersPage({ method, headers: { accept } }: FastifyRequest): boolean {
@@ -80,30 +78,10 @@ export class Sandbox {
   }
 }
 
-function etagOf(page: string | Buffer): string {
-  return `W/"${sha256(page, "base64url")}"`;
-}
-
 /** What a policy lets a page run, or look like, of what stands in it. */
 function digestsOf(html: string, tag: "script" | "style"): readonly string[] {
   const texts = [...html.matchAll(new RegExp(`<${tag}[^>]*>(.*?)</${tag}>`, "gs"))].map(([, text = ""]) => text);
   return texts.filter((text) => text !== "").map((text) => `'sha256-${sha256(text, "base64")}'`);
-}
-
-function sha256(text: string | Buffer, encoding: "base64" | "base64url"): string {
-  return createHash("sha256").update(text).digest(encoding);
-}
-
-/**
- * Says how a page may be kept: it is asked for again each time, since the next version of the gateway has another; the same
- * one costs no bytes. True when the client has it, and has been answered.
- */
-function answersFresh({ headers }: FastifyRequest, reply: FastifyReply, etag: string, vary: string): boolean {
-  void reply.headers({ etag, "cache-control": "no-cache", vary });
-  const known = headers["if-none-match"]?.trim() ?? "";
-  const isFresh = known === "*" || known.includes(etag.slice("W/".length));
-  if (isFresh) void reply.status(304).send();
-  return isFresh;
 }
 
 interface Page {

@@ -13,6 +13,7 @@ import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
+import { registerBoard } from "./board.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
 import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
@@ -52,6 +53,7 @@ export interface HttpTransportOptions {
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
   readonly hasExplorer: boolean;
+  readonly hasBoard: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
@@ -188,6 +190,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   app.get(READY_PATH, async (_request, reply) =>
     options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
   );
+  if (options.hasBoard) registerBoard(app);
   if (options.hasExplorer) {
     registerGraphiQL(app, GRAPHQL_PATH, options.example);
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));

@@ -1,0 +1,44 @@
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useLayoutEffect, useRef, useState } from "react";
+import type { Address } from "./address.tsx";
+import type { TaskRowFragment } from "./gql/graphql";
+import { TaskRow } from "./task-row.tsx";
+
+const USUAL_ROW_PX = 84;
+
+/** A list of which only the rows in sight are in the page: it may have thousands. */
+export function TaskList({ tasks, address }: { tasks: readonly TaskRowFragment[]; address: Address }) {
+  const list = useRef<HTMLOListElement>(null);
+  const [top, setTop] = useState(0);
+  // What stands above the list may come and go.
+  useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0));
+  const rows = useWindowVirtualizer({
+    count: tasks.length,
+    estimateSize: () => USUAL_ROW_PX,
+    getItemKey: (index) => tasks[index]?.id ?? index,
+    overscan: 6,
+    scrollMargin: top,
+  });
+
+  return (
+    <ol ref={list} className="tasks" aria-label="Tasks" style={{ height: rows.getTotalSize() }}>
+      {rows.getVirtualItems().map(({ key, index, start }) => {
+        const task = tasks[index];
+        return (
+          task && (
+            <li
+              key={key}
+              ref={rows.measureElement}
+              data-index={index}
+              aria-setsize={tasks.length}
+              aria-posinset={index + 1}
+              style={{ transform: `translateY(${start - top}px)` }}
+            >
+              <TaskRow task={task} address={address} />
+            </li>
+          )
+        );
+      })}
+    </ol>
+  );
+}
