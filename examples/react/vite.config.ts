@@ -15,6 +15,8 @@ export default defineConfig(({ command }) => ({
     license: { fileName: "licenses.md" },
     // The gateway's policy lets the page load what it brings in files of its own, and no data in URLs.
     assetsInlineLimit: 0,
+    // React, Apollo Client and graphql-js, 155 kB as they are sent.
+    chunkSizeWarningLimit: 600,
     modulePreload: { polyfill: false },
   },
   // The page, the gateway and the issuer share an origin, so there is no CORS to set up.

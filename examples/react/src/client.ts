@@ -1,6 +1,14 @@
 /** Apollo Client with a token for all it asks, and one cache entry per task, by its `id`. */
 
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache } from "@apollo/client";
+import {
+  ApolloClient,
+  ApolloLink,
+  CombinedGraphQLErrors,
+  HttpLink,
+  InMemoryCache,
+  ServerError,
+  ServerParseError,
+} from "@apollo/client";
 import { SetContextLink } from "@apollo/client/link/context";
 import { ErrorLink } from "@apollo/client/link/error";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
@@ -85,4 +93,9 @@ export function codeOf(error: unknown): string | undefined {
   if (!CombinedGraphQLErrors.is(error)) return undefined;
   const code: unknown = error.errors[0]?.extensions?.["code"];
   return typeof code === "string" ? code : undefined;
+}
+
+/** Whether it is no answer of the gateway's: it comes from the network, or from a proxy before it. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof TypeError || ServerError.is(error) || ServerParseError.is(error);
 }

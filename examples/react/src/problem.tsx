@@ -1,15 +1,14 @@
-import { codeOf } from "./client.ts";
+import { codeOf, isUnanswered } from "./client.ts";
 import { meaningOfRefusal } from "./meanings.ts";
 
 /** What the gateway refused, and what to do about it. */
 export function Problem({ error, children }: { error: Error; children?: React.ReactNode }) {
   const code = codeOf(error);
-  // What is no answer of GraphQL's comes from the network, or from a proxy before the gateway.
-  if (code === undefined) return <NoGateway>{children}</NoGateway>;
+  if (isUnanswered(error)) return <NoGateway>{children}</NoGateway>;
   return (
     <div role="alert" className="problem">
       <p>
-        <strong>{error.message}</strong> <code>{code}</code>
+        <strong>{error.message}</strong> {code && <code>{code}</code>}
       </p>
       <p>{meaningOfRefusal(code)}</p>
       {children}

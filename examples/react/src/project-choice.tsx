@@ -33,7 +33,7 @@ export function ProjectChoice({ known, chosen }: ProjectChoiceProps) {
   }
   const beginnings = known.filter((name) => name.endsWith("*") && name !== "*");
   return (
-    <form onSubmit={submit} className="inline" role="search" aria-label="Project">
+    <form onSubmit={submit} className="inline">
       <label className="inline">
         Project
         <input

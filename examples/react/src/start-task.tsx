@@ -1,5 +1,6 @@
 import { useApolloClient } from "@apollo/client/react";
-import { gql, type TypedDocumentNode } from "@apollo/client";
+import type { TypedDocumentNode } from "@apollo/client";
+import { parse } from "graphql";
 import { use, useEffect, useId, useState, type FormEvent } from "react";
 import { go, Link, type Address } from "./address.tsx";
 import { draftOf, dropDraft, keepDraft } from "./drafts.ts";
@@ -15,7 +16,7 @@ type Payload = RunAgainMutation["rerunTask"];
 /** The mutation of any type: each has an input of its own name, and all answer alike. */
 function mutationOf(mutation: string): TypedDocumentNode<{ payload: Payload }, { input: object }> {
   const input = `${mutation[0]?.toUpperCase()}${mutation.slice(1)}Input`;
-  return gql`
+  const { definitions, ...document } = parse(`
     mutation Start($input: ${input}!) {
       payload: ${mutation}(input: $input) {
         task {
@@ -28,8 +29,8 @@ function mutationOf(mutation: string): TypedDocumentNode<{ payload: Payload }, {
         }
       }
     }
-    ${TASK_ROW}
-  `;
+  `);
+  return { ...document, definitions: [...definitions, ...TASK_ROW.definitions] };
 }
 
 /** What each mutation takes, made of the schema by `inputs-plugin.js`. Loaded with the first form. */
@@ -110,11 +111,12 @@ function StartForm({ taskType, mutation, projectName, example, address }: StartF
           {input.message}
         </p>,
       );
+    const start = mutationOf(mutation);
     setIsSending(true);
     setProblem(undefined);
     try {
       const { data, error } = await client.mutate({
-        mutation: mutationOf(mutation),
+        mutation: start,
         variables: { input: { idempotencyKey: draft.idempotencyKey, ...input, projectName } },
         errorPolicy: "all",
       });

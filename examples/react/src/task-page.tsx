@@ -19,7 +19,6 @@ const TASK_PAGE = graphql(`
         ...TaskRow
         region
         expiresAt
-        observedAt
         eventId
         requestId
         userData

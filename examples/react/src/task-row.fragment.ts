@@ -14,6 +14,7 @@ export const TASK_ROW = graphql(`
     startTime
     endTime
     estimatedEndAt
+    observedAt
     error {
       code
       message

@@ -58,6 +58,7 @@ function Times({ task }: { task: TaskRowFragment }) {
   if (!startTime) return <>just started</>;
   return (
     <>
+      {isDone ? "" : "since "}
       <Instant at={startTime} />
       {isDone && endTime && (
         <>

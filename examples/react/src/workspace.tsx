@@ -1,7 +1,7 @@
 import { useQuery } from "@apollo/client/react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { go, Link, useAddress, type Address } from "./address.tsx";
-import { codeOf } from "./client.ts";
+import { isUnanswered } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { graphql } from "./gql";
 import { Problem } from "./problem.tsx";
@@ -71,7 +71,7 @@ export function Workspace({ session, onSignOut }: { session: Session; onSignOut:
 /** Asks again while the gateway does not answer. */
 function useRetry(error: Error | undefined, refetch: () => Promise<unknown>) {
   useEffect(() => {
-    if (error === undefined || codeOf(error) !== undefined) return undefined;
+    if (!isUnanswered(error)) return undefined;
     const timer = setInterval(() => void refetch().catch(() => undefined), RETRY_MS);
     return () => clearInterval(timer);
   }, [error, refetch]);
