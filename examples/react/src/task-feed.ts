@@ -2,8 +2,8 @@
  * Follows a project by one subscription, whatever is shown of it: each event goes into Apollo's cache, by which the list and the
  * page of a task are shown anew.
  *
- * A project may have a thousand tasks that all change at once. So events wait for a moment, the newest of each task only, and
- * are written a few at a time: the page stays free for its user.
+ * A project may have a thousand tasks that all change at once. So events wait for a moment, the newest of each task only,
+ * and are written a few at a time: the page stays free for its user.
  */
 
 import type { ApolloClient, Reference } from "@apollo/client";
@@ -35,6 +35,8 @@ const FOLLOW = graphql(`
 const FLUSH_EVERY_MS = 100;
 /** How long it may take to write some of them. */
 const FLUSH_MS = 15;
+/** How long the views may wait while there is more to write. */
+const SHOW_EVERY_MS = 1_000;
 const RETRY_MS = 5_000;
 
 /** Why the tasks are not followed at the moment. */
@@ -57,6 +59,7 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
   const seen = new Map<string, Reference>();
   let flushing: ReturnType<typeof setTimeout> | undefined;
   let retrying: ReturnType<typeof setTimeout> | undefined;
+  let shownAt = performance.now();
   let wasAway = false;
   let following = start();
 
@@ -114,32 +117,35 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
   /** What ended while the connection was gone, only the list knows. */
   async function readAnew() {
     await client.refetchQueries({ include: "active" });
-    list([...seen.values()]);
+    listTasks(client, projectName, [...seen.values()]);
   }
 
+  /** Writes some; the views are asked to read again when all are written, or some have waited for long. */
   function flush() {
     flushing = undefined;
+    const { cache } = client;
     const until = performance.now() + FLUSH_MS;
-    client.cache.batch({
-      update: (cache) => {
-        const written: Reference[] = [];
-        for (const [id, task] of waiting) {
-          waiting.delete(id);
-          const reference = cache.writeFragment({ fragment: TASK_ROW, fragmentName: "TaskRow", data: task });
-          if (reference && !seen.has(id)) {
-            seen.set(id, reference);
-            written.push(reference);
-          }
-          if (performance.now() > until) break;
-        }
-        list(written);
-      },
-    });
-    if (waiting.size > 0) flushing = setTimeout(flush, FLUSH_EVERY_MS);
+    const written: Reference[] = [];
+    for (const [id, task] of waiting) {
+      waiting.delete(id);
+      const fragment = { fragment: TASK_ROW, fragmentName: "TaskRow" };
+      const reference = cache.writeFragment({ ...fragment, data: task, broadcast: false });
+      if (reference && !seen.has(id)) {
+        seen.set(id, reference);
+        written.push(reference);
+      }
+      if (performance.now() > until) break;
+    }
+    listTasks(client, projectName, written, false);
+    const isLate = performance.now() - shownAt > SHOW_EVERY_MS;
+    flushing = setTimeout(waiting.size > 0 && !isLate ? flush : show);
   }
 
-  function list(references: readonly Reference[]) {
-    listTasks(client, projectName, references);
+  function show() {
+    // A batch of nothing tells the views of what was written before.
+    client.cache.batch({ update: () => undefined });
+    shownAt = performance.now();
+    flushing = waiting.size > 0 ? setTimeout(flush) : undefined;
   }
 
   return () => {
@@ -155,9 +161,15 @@ function messageOf(error: unknown): string {
 }
 
 /** Puts tasks on every list of their project, unless they are there already; what a list shows of them, its filter says. */
-export function listTasks({ cache }: ApolloClient, projectName: string, references: readonly Reference[]): void {
+export function listTasks(
+  { cache }: ApolloClient,
+  projectName: string,
+  references: readonly Reference[],
+  broadcast = true,
+): void {
   if (references.length === 0) return;
   cache.modify({
+    broadcast,
     fields: {
       tasks(listed, { storeFieldName }) {
         const isOfProject = storeFieldName.includes(`"projectName":${JSON.stringify(projectName)}`);

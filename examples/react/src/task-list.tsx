@@ -10,14 +10,22 @@ const USUAL_ROW_PX = 84;
 export function TaskList({ tasks, address }: { tasks: readonly TaskRowFragment[]; address: Address }) {
   const list = useRef<HTMLOListElement>(null);
   const [top, setTop] = useState(0);
-  // What stands above the list may come and go.
-  useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0));
+  useLayoutEffect(() => {
+    const measure = () => setTop(list.current?.offsetTop ?? 0);
+    measure();
+    // What stands above the list may come and go. The observer calls when all has its place: asking then costs nothing.
+    const observer = new ResizeObserver(measure);
+    observer.observe(list.current!.parentElement!);
+    return () => observer.disconnect();
+  }, []);
   const rows = useWindowVirtualizer({
     count: tasks.length,
     estimateSize: () => USUAL_ROW_PX,
     getItemKey: (index) => tasks[index]?.id ?? index,
     overscan: 6,
     scrollMargin: top,
+    // Else each event of a scroll renders at once, also several in a frame.
+    useFlushSync: false,
   });
 
   return (
