@@ -48,6 +48,7 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["CONTRIBUTING.md", "schema.graphql ", PICTURE],
   ["docs/access.md", "npx imm-graphql token", COMMAND],
   ["docs/access.md", "HOST=0.0.0.0", "it needs an account; the tests of the command start it with such variables"],
+  ["docs/board.md", "npm ci && npm run build:react", "test/browser/ builds and drives the board"],
   ["docs/clients.md", "npm ci && npm run build && cd examples/react", "test/browser/ builds and drives the app"],
   ["docs/emulator.md", "imm-graphql emulator", COMMAND],
   ["docs/federation.md", "npx imm-graphql schema", COMMAND],

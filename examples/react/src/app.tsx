@@ -1,5 +1,6 @@
 import { ApolloProvider } from "@apollo/client/react";
 import { useEffect, useState } from "react";
+import { go } from "./address.tsx";
 import { dropDrafts } from "./drafts.ts";
 import { firstLogin, forgetToken, openSession, type Login, type Session } from "./session.ts";
 import { SignIn } from "./sign-in.tsx";
@@ -31,6 +32,8 @@ export function App() {
   function signOut() {
     dropDrafts();
     leave();
+    // What was shown is not the next one's to see in the URL.
+    go({}, "replace");
   }
   return (
     <ApolloProvider client={session.client}>
