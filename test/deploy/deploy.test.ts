@@ -175,6 +175,13 @@ describe("the configuration of nginx", () => {
     expect(Number(seconds) * 1_000).toBeGreaterThan(defaultOf("MAX_AWAIT_MS"));
   });
 
+  it("lets go of a connection to the gateway before the gateway does", async () => {
+    const [, seconds] = /^ *keepalive_timeout (\d+)s;$/m.exec(file) ?? [];
+    const { headers } = await fetch(`${(await startGateway()).url}/healthz`);
+    const [, limit] = /timeout=(\d+)/.exec(headers.get("keep-alive") ?? "") ?? [];
+    expect(Number(seconds)).toBeLessThan(Number(limit));
+  });
+
   it("lets the gateway refuse a body that is too large", () => {
     const [, kilobytes] = /^ *client_max_body_size (\d+)k;$/m.exec(file) ?? [];
     expect(Number(kilobytes) * 1_024).toBeGreaterThan(defaultOf("MAX_REQUEST_BYTES"));
