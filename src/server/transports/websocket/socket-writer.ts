@@ -2,8 +2,8 @@
  * What one WebSocket writes, with bounds on what waits until its client reads.
  *
  * Subscriptions write while there is room and go on when the socket has drained; everything else is written at once, and
- * a client that lets more wait than it may has its socket closed. Of replies to pings only the newest waits. All that is
- * written in one turn of the event loop leaves in one write.
+ * a client that lets more wait than it may has its socket closed. All that is written in one turn of the event loop leaves
+ * in one write. Text messages are framed here: one string for each costs the system and the heap less than ws's two pieces.
  */
 
 import type { Socket } from "node:net";
@@ -44,7 +44,7 @@ export class SocketWriter {
 
   /** Whether subscriptions may write. If not, the connection will drain or close. */
   get hasRoom(): boolean {
-    return this.#webSocket.bufferedAmount <= this.#maxBufferBytes / 4 || !this.#connection.writableNeedDrain;
+    return this.#connection.writableLength <= this.#maxBufferBytes / 4 || !this.#connection.writableNeedDrain;
   }
 
   /**
@@ -53,28 +53,57 @@ export class SocketWriter {
    * @param onTaken - called when the connection has let go of it.
    */
   send(text: string, onTaken?: () => void): void {
-    const webSocket = this.#webSocket;
-    if (webSocket.readyState !== WebSocket.OPEN) return;
-    const waiting = webSocket.bufferedAmount;
-    this.#longest = waiting === 0 ? text.length : Math.max(this.#longest, text.length);
-    if (waiting + text.length - this.#longest > this.#maxBufferBytes) {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    const connection = this.#connection;
+    const frame = toFrame(toByteText(text));
+    const waiting = connection.writableLength;
+    this.#longest = waiting === 0 ? frame.length : Math.max(this.#longest, frame.length);
+    if (waiting + frame.length - this.#longest > this.#maxBufferBytes) {
       this.#onOverflow();
       return;
     }
-    this.#cork();
-    webSocket.send(text, onTaken);
+    cork(connection);
+    connection.write(frame, "latin1", onTaken);
   }
 
   /** Answers a ping of the WebSocket protocol itself. */
   sendPong(data: Buffer, onTaken: () => void): void {
     if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.pong(data, false, onTaken);
   }
+}
 
-  /** Subscriptions of one socket get a change in the same turn: one write for all of them. */
-  #cork(): void {
-    const connection = this.#connection;
-    if (connection.writableCorked > 0) return;
-    connection.cork();
-    queueMicrotask(() => connection.uncork());
-  }
+/** The connections that have been written to in this turn of the event loop. */
+let corked: Socket[] = [];
+
+/** Subscriptions of one socket get a change in the same turn: one write for all of them. */
+function cork(connection: Socket): void {
+  if (connection.writableCorked > 0) return;
+  connection.cork();
+  // One for all: each would cost as much as the message.
+  if (corked.push(connection) === 1) queueMicrotask(uncork);
+}
+
+function uncork(): void {
+  const connections = corked;
+  corked = [];
+  for (const connection of connections) connection.uncork();
+}
+
+/** A text as UTF-8, with a character for each byte. Most have no others. */
+function toByteText(text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
+}
+
+/**
+ * The frame of a text message, with a character for each byte.
+ *
+ * @see RFC 6455, 5.2: its last part and a text; a length of 7, 16 or 64 bits; no mask
+ */
+function toFrame(payload: string): string {
+  const { length } = payload;
+  if (length < 126) return `\x81${String.fromCharCode(length)}${payload}`;
+  if (length < 65_536) return `\x81\x7e${String.fromCharCode(length >> 8, length & 255)}${payload}`;
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64BE(BigInt(length));
+  return `\x81\x7f${size.toString("latin1")}${payload}`;
 }

@@ -355,14 +355,20 @@ describe("a WebSocket transport", () => {
     expect(logger.lines).toEqual([]);
   });
 
+  it("closes the socket of a client that does not greet with 4408", async () => {
+    const pingClock = new ManualClock();
+    const { url } = await open({ pingClock });
+    const [mute, greeted] = [await RawSocket.openSilently(url), await RawSocket.open(url)];
+    await pingClock.advance(3_000);
+    expect(await mute.closed).toBe(4_408);
+    greeted.send({ type: "ping" });
+    await eventually(() => greeted.received.length === 1);
+  });
+
   it("pings each client, and cuts off one that does not answer", async () => {
     const pingClock = new ManualClock();
     const { url } = await open({ pingClock });
-    const [silent, alive, other] = [
-      await RawSocket.openSilently(url),
-      await RawSocket.open(url),
-      await RawSocket.open(url),
-    ];
+    const [silent, alive, other] = [await RawSocket.open(url), await RawSocket.open(url), await RawSocket.open(url)];
     Reflect.set(silent.webSocket, "_autoPong", false);
     const pings: string[] = [];
     silent.webSocket.on("ping", () => pings.push("silent"));
