@@ -19,6 +19,7 @@ import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
 import { Mailbox } from "../../../mailbox.js";
 import type { CallerLimits } from "../../limits/caller-limits.js";
+import type { Beating } from "./heartbeat.js";
 import { readConnectionParams } from "./socket-credentials.js";
 import { SocketGuard, type GuardedSocket, type SocketGuardOptions } from "./socket-guard.js";
 import {
@@ -74,7 +75,7 @@ export interface OpenedSocket {
 }
 
 /** One socket, from its handshake to its end. */
-export class SocketConnection implements OperationSocket, GuardedSocket {
+export class SocketConnection implements OperationSocket, GuardedSocket, Beating {
   readonly handshake: Handshake;
   principal: Principal | undefined;
   readonly writer: SocketWriter;
@@ -87,8 +88,8 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
   #operations = 0;
   #operationBytes = 0;
   #phase: "silent" | "greeting" | "acknowledged" = "silent";
-  #silence: Timer;
-  #nextPing: Timer | undefined;
+  /** When the client must have greeted; then when it is pinged next. */
+  #dueTick: number;
   #hasHeard = true;
   /** Answers to the client's pings. Made for the first one: few clients send any. */
   #pongs: Mailbox<"message" | "frame", SendPong> | undefined;
@@ -108,9 +109,7 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
       onOverflow: () => this.close(TRY_AGAIN_LATER, "The client does not read what it is sent"),
     });
     this.#guard = new SocketGuard(options, this);
-    this.#silence = options.pingClock.setTimer(GREETING_TIMEOUT_MS, () =>
-      this.close(CloseCode.ConnectionInitialisationTimeout, "Connection initialisation timeout"),
-    );
+    this.#dueTick = options.pingClock.tick() + GREETING_TIMEOUT_MS;
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("ping", (data) => {
       this.#hasHeard = true;
@@ -122,10 +121,22 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
     // ws closes the socket with the right code by itself.
     webSocket.on("error", (error) => options.logger.debug({ error: error.message }, "A WebSocket broke the protocol."));
     webSocket.on("close", () => this.#closed());
-    this.#planPing();
     if (webSocket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       this.close(CloseCode.SubprotocolNotAcceptable, "Subprotocol not acceptable");
     }
+  }
+
+  /** Pings the client when that is due, and cuts it off when it has sent nothing since the last ping. */
+  beat(): void {
+    const tick = this.#options.pingClock.tick();
+    if (tick < this.#dueTick) return;
+    if (this.#phase === "silent") {
+      this.close(CloseCode.ConnectionInitialisationTimeout, "Connection initialisation timeout");
+    }
+    if (!this.#hasHeard) return this.#webSocket.terminate();
+    this.#hasHeard = false;
+    this.#dueTick = tick + PING_INTERVAL_MS;
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
   }
 
   /** Whether an operation is open. */
@@ -217,7 +228,6 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
       return this.close(CloseCode.TooManyInitialisationRequests, "Too many initialisation requests");
     }
     this.#phase = "greeting";
-    this.#silence.cancel();
     try {
       if (!(await this.#authenticate(payload))) return;
       this.#phase = "acknowledged";
@@ -306,15 +316,6 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
     this.#pongs.put(kind, send);
   }
 
-  #planPing(): void {
-    this.#nextPing = this.#options.pingClock.setTimer(PING_INTERVAL_MS, () => {
-      if (!this.#hasHeard) return this.#webSocket.terminate();
-      this.#hasHeard = false;
-      if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
-      this.#planPing();
-    });
-  }
-
   #leave(): void {
     this.#guard.stop();
     for (const operation of this.#open.values()) operation.abort();
@@ -323,8 +324,6 @@ export class SocketConnection implements OperationSocket, GuardedSocket {
 
   #closed(): void {
     this.#leave();
-    this.#silence.cancel();
-    this.#nextPing?.cancel();
     this.#expiry?.cancel();
     this.#cutoff?.cancel();
     this.#leaveCaller?.();

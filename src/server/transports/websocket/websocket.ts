@@ -15,6 +15,7 @@ import type { RefuseHost } from "../hosts.js";
 import { FOREIGN_PAGE, type AllowsOrigin } from "../origins.js";
 import { STOPPING, tooManyRequests, toBytes, type HttpRefusal } from "../refusal.js";
 import { pathOf } from "../request-target.js";
+import { Heartbeat } from "./heartbeat.js";
 import { SocketConnection, type OpenedSocket, type SocketConnectionOptions } from "./socket-connection.js";
 
 /** What the WebSocket transport is made of. */
@@ -54,7 +55,7 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   sockets.on("wsClientError", (error, socket, request) => {
     refuse(request, socket, { status: 400, message: `Expected a WebSocket handshake: ${error.message}.` }, VERSIONS);
   });
-  const connections = new Set<SocketConnection>();
+  const connections = new Heartbeat<SocketConnection>(options.pingClock);
   const open = (opened: OpenedSocket): void => {
     const connection = new SocketConnection(opened, options);
     const leave = options.addressLimits.openSocket(opened.handshake.address);
@@ -76,7 +77,7 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   server.on("upgrade", onUpgrade);
   return {
     async close(timeoutMs) {
-      for (const connection of connections) connection.close(GOING_AWAY, "Going away", timeoutMs);
+      for (const connection of connections.members) connection.close(GOING_AWAY, "Going away", timeoutMs);
       await new Promise((resolve) => sockets.close(resolve));
       server.off("upgrade", onUpgrade);
     },
