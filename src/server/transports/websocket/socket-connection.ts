@@ -148,6 +148,7 @@ export class SocketConnection implements OperationSocket, GuardedSocket, Beating
   close(code?: number, reason?: string, timeoutMs = CLOSE_TIMEOUT_MS): void {
     this.#leave();
     if (this.#webSocket.readyState === this.#webSocket.CLOSED) return;
+    this.writer.flush();
     this.#webSocket.close(code, reason);
     this.#cutoff?.cancel();
     this.#cutoff = this.#options.clock.setTimer(timeoutMs, () => this.#webSocket.terminate());

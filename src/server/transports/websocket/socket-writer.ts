@@ -2,8 +2,8 @@
  * What one WebSocket writes, with bounds on what waits until its client reads.
  *
  * Subscriptions write while there is room and go on when the socket has drained; everything else is written at once, and
- * a client that lets more wait than it may has its socket closed. All that is written in one turn of the event loop leaves
- * in one write. Text messages are framed here: one string for each costs the system and the heap less than ws's two pieces.
+ * a client that lets more wait than it may has its socket closed. All that is sent in one turn of the event loop leaves as
+ * one string: ws would make two pieces of each message, which costs the system and the heap more than all else of it.
  */
 
 import type { Socket } from "node:net";
@@ -31,20 +31,26 @@ export class SocketWriter {
   readonly #onOverflow: () => void;
   /** The longest message since nothing waited. */
   #longest = 0;
+  /** What this turn of the event loop has written, and what is to be called when the connection has let go of it. */
+  #frames = "";
+  #onTaken: (() => void)[] = [];
 
   constructor({ webSocket, connection, maxBufferBytes, onOverflow }: SocketWriterOptions) {
     this.#webSocket = webSocket;
     this.#connection = connection;
     this.#maxBufferBytes = maxBufferBytes;
     this.#onOverflow = onOverflow;
-    connection.on("drain", () => {
-      while (this.hasRoom && !this.postponed.isEmpty) this.postponed.read((goOn) => goOn());
-    });
+    connection.on("drain", () => this.#goOn());
   }
 
-  /** Whether subscriptions may write. If not, the connection will drain or close. */
+  /** Whether subscriptions may write. If not, what is postponed goes on when there is room, unless the connection closes. */
   get hasRoom(): boolean {
-    return this.#connection.writableLength <= this.#maxBufferBytes / 4 || !this.#connection.writableNeedDrain;
+    if (this.#waiting <= this.#maxBufferBytes / 4) return true;
+    return this.#frames === "" && !this.#connection.writableNeedDrain;
+  }
+
+  get #waiting(): number {
+    return this.#connection.writableLength + this.#frames.length;
   }
 
   /**
@@ -54,39 +60,53 @@ export class SocketWriter {
    */
   send(text: string, onTaken?: () => void): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
-    const connection = this.#connection;
     const frame = toFrame(toByteText(text));
-    const waiting = connection.writableLength;
+    const waiting = this.#waiting;
     this.#longest = waiting === 0 ? frame.length : Math.max(this.#longest, frame.length);
     if (waiting + frame.length - this.#longest > this.#maxBufferBytes) {
       this.#onOverflow();
       return;
     }
-    cork(connection);
-    connection.write(frame, "latin1", onTaken);
+    if (this.#frames === "") flushLater(this);
+    this.#frames += frame;
+    if (onTaken !== undefined) this.#onTaken.push(onTaken);
+  }
+
+  /** Writes what has been sent in this turn. Called by itself when the turn ends, so only before a close is it called for. */
+  flush(): void {
+    const [frames, listeners] = [this.#frames, this.#onTaken];
+    if (frames === "") return;
+    this.#frames = "";
+    this.#onTaken = [];
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    this.#connection.write(frames, "latin1", () => {
+      for (const onTaken of listeners) onTaken();
+    });
+    this.#goOn();
   }
 
   /** Answers a ping of the WebSocket protocol itself. */
   sendPong(data: Buffer, onTaken: () => void): void {
     if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.pong(data, false, onTaken);
   }
+
+  #goOn(): void {
+    while (!this.postponed.isEmpty && this.hasRoom) this.postponed.read((goOn) => goOn());
+  }
 }
 
-/** The connections that have been written to in this turn of the event loop. */
-let corked: Socket[] = [];
+/** Those that have something to write at the end of this turn of the event loop. */
+let writers: SocketWriter[] = [];
 
-/** Subscriptions of one socket get a change in the same turn: one write for all of them. */
-function cork(connection: Socket): void {
-  if (connection.writableCorked > 0) return;
-  connection.cork();
-  // One for all: each would cost as much as the message.
-  if (corked.push(connection) === 1) queueMicrotask(uncork);
+/** One microtask for all of them: each would cost as much as a message. */
+function flushLater(writer: SocketWriter): void {
+  if (writers.push(writer) === 1) queueMicrotask(flushAll);
 }
 
-function uncork(): void {
-  const connections = corked;
-  corked = [];
-  for (const connection of connections) connection.uncork();
+function flushAll(): void {
+  const flushed = writers;
+  writers = [];
+  for (const writer of flushed) writer.flush();
 }
 
 /** A text as UTF-8, with a character for each byte. Most have no others. */
