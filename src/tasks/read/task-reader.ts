@@ -31,7 +31,7 @@ import {
   isFinal,
   mergeSnapshots,
   satisfies,
-  seenAgain,
+  seeAgain,
   type Sighting,
   type TaskSnapshot,
 } from "../snapshot.js";
@@ -112,6 +112,12 @@ export class TaskReader {
   /** What a read of the plain fields answers without a call; undefined where it takes one. */
   known(key: TaskKey): TaskSnapshot | undefined {
     return this.#answerOf(this.#toQuestion({ key, parts: NO_PARTS }));
+  }
+
+  /** What is remembered of a task that has ended, where it holds these parts: it never changes. */
+  ended(keyText: string, parts: TaskParts): TaskSnapshot | undefined {
+    const known = this.#snapshots.get(keyText);
+    return known !== undefined && isFinal(known) && satisfies(known, parts, Infinity) ? known : undefined;
   }
 
   listen(listener: SnapshotListener): void {
@@ -260,12 +266,8 @@ export class TaskReader {
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #learnListed(projectName: string, task: ImmTaskInfo, seen: Sighting, wanted: ReadonlySet<string>): TaskSnapshot {
     const keyText = toKeyText({ projectName, taskType: task.taskType, taskId: task.taskId });
-    const known = this.#snapshots.peek(keyText);
-    const again = known && seenAgain(known, task, seen);
-    if (again !== undefined) {
-      this.#snapshots.set(keyText, again);
-      return again;
-    }
+    const known = this.#snapshots.get(keyText);
+    if (known !== undefined && seeAgain(known, task, seen)) return known;
     const snapshot = fromListedTask(projectName, task, seen);
     const isRoomy = this.#snapshots.size * 2 < this.#options.maxCachedTasks;
     if (wanted.has(keyText) || isRoomy || known !== undefined) return this.#keep(snapshot, keyText);
