@@ -30,6 +30,8 @@ export interface CommandIo {
 }
 
 interface Output {
+  /** Whether a person reads it. */
+  readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 

@@ -1,0 +1,87 @@
+/** Whether the gateway can listen where it is to: each port is taken for a moment. */
+
+import { createServer, type Server } from "node:net";
+import { toListenError } from "../../errors.js";
+import { settings, type CommandOptions } from "../../options/options.js";
+import { failed, ok, warning, wordsOf, type Check, type Finding } from "./check.js";
+
+/** Options that are ports, each with the one that says where; a table has those that this gateway has. */
+const PORTS = [
+  ["port", "host"],
+  ["metricsPort", "metricsHost"],
+] as const;
+
+interface Listening {
+  /** Of the variable, for example `PORT`. */
+  readonly env: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export async function checkPorts(options: CommandOptions, signal: AbortSignal): Promise<Finding> {
+  const all = PORTS.flatMap(([name, hostName]) => listeningOf(options, name, hostName));
+  const twice = all.find(({ port }, index) => port !== 0 && all.findIndex((other) => other.port === port) < index);
+  if (twice !== undefined) {
+    const message = `${twice.env} and ${all[0]?.env} are both ${twice.port}.`;
+    return { checks: [failed(`port:${twice.env}`, message, `Set ${twice.env} to another port.`)] };
+  }
+  return { checks: await Promise.all(all.map(async (listening) => checkPort(listening, signal))) };
+}
+
+function listeningOf(options: CommandOptions, name: string, hostName: string): Listening[] {
+  const values = new Map<string, unknown>(Object.entries(options));
+  const port = values.get(name);
+  const row = settings.find((setting) => setting.name === name);
+  if (row === undefined || typeof port !== "number") return [];
+  return [{ env: row.env, port, host: String(values.get(hostName) ?? options.host) }];
+}
+
+async function checkPort({ env, host, port }: Listening, signal: AbortSignal): Promise<Check> {
+  const id = `port:${env}`;
+  const server = createServer();
+  try {
+    await listen(server, host, port);
+    return ok(id, `${env}: ${port === 0 ? `a free port of ${host}` : `${host}:${port}`} can be listened on.`);
+  } catch (thrown) {
+    const message = wordsOf(toListenError(thrown, host, port));
+    switch ((thrown as NodeJS.ErrnoException).code) {
+      case "EADDRINUSE":
+        if (await isGateway(host, port, signal)) {
+          return warning(
+            id,
+            `${env}: a gateway answers at ${host}:${port} already.`,
+            "Stop it before another is started there.",
+          );
+        }
+        return failed(
+          id,
+          message,
+          `Set ${env} to another port, or stop that program: \`ss -ltnp 'sport = :${port}'\` names it.`,
+        );
+      case "EACCES":
+        return failed(id, message, `Set ${env} to a port from 1024 up.`);
+      default:
+        return failed(id, message, "Set HOST to an address of this machine, or to 0.0.0.0 for all of them.");
+    }
+  } finally {
+    server.close();
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, exclusive: true }, resolve);
+  });
+}
+
+/** Whether what has the port answers as a gateway's /healthz does. */
+async function isGateway(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host.replace(/^::$/, "::1");
+  try {
+    const answer = await fetch(`http://${name.includes(":") ? `[${name}]` : name}:${port}/healthz`, { signal });
+    return (await answer.text()) === '{"status":"ok"}';
+  } catch {
+    return false;
+  }
+}
