@@ -8,7 +8,7 @@ import { version, type CommandIo, type Environment } from "./command.js";
 import { checkAccess } from "./doctor/access.js";
 import { checkAccount } from "./doctor/account.js";
 import { checkCaller } from "./doctor/caller.js";
-import { takeStep, type Check, type Step } from "./doctor/check.js";
+import { createTakeStep, type Check, type Step } from "./doctor/check.js";
 import { checkClock } from "./doctor/clock-skew.js";
 import { checkCredentials } from "./doctor/credentials.js";
 import { checkDocuments } from "./doctor/documents.js";
@@ -17,7 +17,7 @@ import { projectsIn } from "./doctor/grants.js";
 import { checkIssuerKeys } from "./doctor/issuer-keys.js";
 import { checkPorts } from "./doctor/ports.js";
 import { checkCreates, checkProjects } from "./doctor/projects.js";
-import { createPaint, toJson, toLines, toSummary, type Summary } from "./doctor/report.js";
+import { createPaper, toJson, toLines, toSummary, type Summary } from "./doctor/report.js";
 import { checkSettings } from "./doctor/settings.js";
 import { checkTask } from "./doctor/task.js";
 import { checkUpstream } from "./doctor/upstream.js";
@@ -39,16 +39,16 @@ export interface DoctorFlags {
 export async function doctor(flags: DoctorFlags, environment: Environment, io: CommandIo): Promise<void> {
   const stops: Stop[] = [];
   const { steps, summaryOf } = examine(flags, environment, io, stops);
-  const paint = createPaint(io.stdout.isTTY === true, environment);
+  const paper = createPaper(io.stdout, environment);
   const checks: Check[] = [];
   for (const { finding } of steps) {
     for (const check of (await finding).checks) {
       checks.push(check);
-      if (flags.json !== true) io.stdout.write(toLines(check, paint));
+      if (flags.json !== true) io.stdout.write(toLines(check, paper));
     }
   }
   const summary = await summaryOf();
-  io.stdout.write(flags.json === true ? toJson(checks, summary) : toSummary(checks, summary, paint));
+  io.stdout.write(flags.json === true ? toJson(checks, summary) : toSummary(checks, summary, paper));
   await stopAll(stops);
   // What did not answer in time, such as the search for a name, cannot be taken back, and would hold the process up.
   io.exit(checks.some(({ status }) => status === "failed") ? 1 : 0);
@@ -61,6 +61,7 @@ function examine(
   { clock }: CommandIo,
   stops: Stop[],
 ): { readonly steps: readonly Step<unknown>[]; readonly summaryOf: () => Promise<Summary> } {
+  const takeStep = createTakeStep(clock);
   const settings = takeStep("settings", [], () => checkSettings(given, environment));
   const upstream = takeStep("upstream", [settings], async ([options]) => checkUpstream(options, clock, stops));
   const endpoint = takeStep("endpoint", [upstream], async ([target], signal) => checkEndpoint(target, clock, signal));

@@ -59,7 +59,9 @@ export async function checkCaller({ file }: Rules, as: string | undefined, clock
   }
   const considered = considerAll(file.config, principal.caller, token);
   const value = { principal, considered };
-  const details = considered.map(({ place, reason }) => `${place}: ${reason ?? "the caller's."}`);
+  const details = considered.map(
+    ({ place, reason }) => `${place} is ${reason === undefined ? "the caller's." : `not: ${reason}`}`,
+  );
   const message = `The caller is ${principal.caller}, with ${principal.grants.length} of ${considered.length} grants.`;
   if (principal.grants.length > 0) return { checks: [ok("caller", message, details)], value };
   const cure = "Give its grants in the access file what the token has, or the token what they ask for.";

@@ -3,7 +3,7 @@
  * is over by its deadline, and never rejects. All that can go on side by side does.
  */
 
-import { systemClock } from "../../clock.js";
+import type { Clock } from "../../clock.js";
 import { ConfigurationError, GatewayError, toError } from "../../errors.js";
 
 /** `skipped`: it could not be looked at, or is not. */
@@ -26,6 +26,8 @@ export interface Check {
 export interface Finding<T = undefined> {
   readonly checks: readonly Check[];
   readonly value?: T | undefined;
+  /** Where there is no value: the id of the step that is at fault. */
+  readonly fault?: string | undefined;
 }
 
 /** One step of the examination. */
@@ -50,25 +52,34 @@ const LAST_WORDS_MS = 200;
  * @param work - what is thrown is a check that failed: with its words where they are the house's, else with its class alone. The
  * signal is aborted when the time is over.
  */
-export function takeStep<const Needs extends readonly Step<unknown>[], T>(
+export type TakeStep = <const Needs extends readonly Step<unknown>[], T>(
   id: string,
   needs: Needs,
   work: (values: ValuesOf<Needs>, signal: AbortSignal) => Finding<T> | Promise<Finding<T>>,
-): Step<T> {
-  const begin = async (): Promise<Finding<T>> => {
-    const values: unknown[] = [];
-    for (const need of needs) {
-      const { value } = await need.finding;
-      if (value === undefined) return { checks: [skipped(id, `It depends on ${need.id}, which is not right.`)] };
-      values.push(value);
-    }
-    try {
-      return await withinTime(STEP_TIMEOUT_MS, async (signal) => work(values as unknown as ValuesOf<Needs>, signal));
-    } catch (thrown) {
-      return { checks: [failed(id, wordsOf(thrown), CURES[id])] };
-    }
+) => Step<T>;
+
+/** @param clock - for the deadlines. */
+export function createTakeStep(clock: Clock): TakeStep {
+  return (id, needs, work) => {
+    const begin = async (): ReturnType<typeof take> => {
+      const findings = await Promise.all(needs.map(async ({ finding }) => finding));
+      const missing = findings.find(({ value }) => value === undefined);
+      if (missing !== undefined) {
+        const { fault = "another check" } = missing;
+        return { checks: [skipped(id, `Not looked at, since ${fault} is not right.`)], fault };
+      }
+      return take(findings.map(({ value }) => value) as unknown as Parameters<typeof work>[0]);
+    };
+    const take = async (values: Parameters<typeof work>[0]): Promise<Awaited<ReturnType<typeof work>>> => {
+      try {
+        const finding = await withinTime(clock, async (signal) => work(values, signal));
+        return { fault: id, ...finding };
+      } catch (thrown) {
+        return { checks: [failed(id, wordsOf(thrown), CURES[id])], fault: id };
+      }
+    };
+    return { id, finding: begin() };
   };
-  return { id, finding: begin() };
 }
 
 /** What mends a step as a whole, where its refusal does not say it. */
@@ -77,6 +88,7 @@ const CURES: Readonly<Record<string, string>> = {
   credentials:
     "Set the two variables, or give the machine a role: docs/operating.md has the order in which credentials are looked for.",
   access: "Correct that place of the file; docs/access.md shows its form. A gateway does not start with it.",
+  task: "`--task` is the `id` of a task, as a query shows it.",
   documents: "Correct the manifest; docs/trusted-documents.md shows how it is made. A gateway does not start with it.",
 };
 
@@ -91,18 +103,16 @@ export function wordsOf(thrown: unknown): string {
 }
 
 /** Thrown by what was not over in time. */
-export class OverdueError extends Error {}
+class OverdueError extends Error {}
 
 /** What the work gives. @throws OverdueError - when that is not over in time; the work goes on unless it minds the signal. */
-export async function withinTime<T>(limitMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function withinTime<T>(clock: Clock, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   return new Promise((resolve, reject) => {
-    // It waits for the network, whose time is the machine's.
-    let timer = systemClock.setTimer(limitMs, () => {
+    let timer = clock.setTimer(STEP_TIMEOUT_MS, () => {
       controller.abort();
-      timer = systemClock.setTimer(LAST_WORDS_MS, () =>
-        reject(new OverdueError(`There was no answer within ${limitMs / 1_000} seconds.`)),
-      );
+      const message = `There was no answer within ${STEP_TIMEOUT_MS / 1_000} seconds.`;
+      timer = clock.setTimer(LAST_WORDS_MS, () => reject(new OverdueError(message)));
     });
     work(controller.signal)
       .finally(() => timer.cancel())

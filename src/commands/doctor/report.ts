@@ -1,7 +1,7 @@
 /** How the checks are written: a line each for people, with colour in a terminal, or one document of JSON. Pure. */
 
 import * as util from "node:util";
-import type { Environment } from "../command.js";
+import type { Environment, Output } from "../command.js";
 import type { Check, Status } from "./check.js";
 
 /** What there is to say beside the checks. */
@@ -12,7 +12,7 @@ export interface Summary {
   readonly calls: number;
 }
 
-type Colour = "green" | "yellow" | "red" | "gray";
+type Colour = "green" | "yellow" | "red" | "gray" | "cyan";
 
 const MARKS: Readonly<Record<Status, readonly [mark: string, colour: Colour]>> = {
   ok: ["✓", "green"],
@@ -21,29 +21,61 @@ const MARKS: Readonly<Record<Status, readonly [mark: string, colour: Colour]>> =
   skipped: ["-", "gray"],
 };
 
-/** Writes a text in a colour, or as it is. */
-export type Paint = (colour: Colour, text: string) => string;
+/** What is written on. */
+export interface Paper {
+  /** Writes a text in a colour, or as it is. */
+  readonly paint: (colour: Colour, text: string) => string;
+  /** Characters of a line; Infinity where lines are not broken. */
+  readonly width: number;
+}
 
-/** Colours for a terminal, unless its user wants none; Node has them from 20.12 on. */
-export function createPaint(isTerminal: boolean, { NO_COLOR, TERM }: Environment): Paint {
+/** Room for the longest name of a check. */
+const NAME_WIDTH = 13;
+const INDENT = " ".repeat(2 + NAME_WIDTH);
+/** Narrower terminals break lines by themselves. */
+const MIN_WIDTH = 60;
+const MAX_WIDTH = 120;
+
+/** A terminal has colours, which Node has from 20.12 on, unless its user wants none, and broken lines. */
+export function createPaper({ isTTY = false, columns = 0 }: Output, { NO_COLOR, TERM }: Environment): Paper {
   const { styleText } = util as Partial<typeof util>;
-  const isPlain = !isTerminal || styleText === undefined || (NO_COLOR ?? "") !== "" || TERM === "dumb";
-  return (colour, text) => (isPlain ? text : styleText(colour, text));
+  const isPlain = !isTTY || styleText === undefined || (NO_COLOR ?? "") !== "" || TERM === "dumb";
+  return {
+    paint: (colour, text) => (isPlain ? text : styleText(colour, text)),
+    width: isTTY && columns >= MIN_WIDTH ? Math.min(columns, MAX_WIDTH) : Infinity,
+  };
 }
 
 /** One check, with its reasons and its cure on lines of their own. */
-export function toLines({ status, message, cure, details = [] }: Check, paint: Paint): string {
+export function toLines({ id, status, message, cure, details = [] }: Check, { paint, width }: Paper): string {
   const [mark, colour] = MARKS[status];
+  const name = id.replace(/:.*/s, "").padEnd(NAME_WIDTH);
+  const fold = (text: string, indent: string): string => foldText(text, width - indent.length).join(`\n${indent}`);
   const lines = [
-    `${paint(colour, mark)} ${status === "skipped" ? paint("gray", message) : message}`,
-    ...details.map((detail) => `    ${detail}`),
-    ...(cure === undefined ? [] : [`  ${paint("gray", "→")} ${cure}`]),
+    `${paint(colour, `${mark} ${name}`)}${fold(message, INDENT)}`,
+    ...details.map((detail) => `${INDENT}· ${fold(detail, `${INDENT}  `)}`),
+    ...(cure === undefined ? [] : [`${INDENT}${paint("cyan", "→")} ${fold(cure, `${INDENT}  `)}`]),
   ];
   return `${lines.join("\n")}\n`;
 }
 
+/** The lines of a text, broken at blanks. */
+function foldText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 /** The last line. */
-export function toSummary(checks: readonly Check[], { isEmulator, calls }: Summary, paint: Paint): string {
+export function toSummary(checks: readonly Check[], { isEmulator, calls }: Summary, { paint }: Paper): string {
   const count = (status: Status): number => checks.filter((check) => check.status === status).length;
   const [wrong, warnings, right, skipped] = [count("failed"), count("warning"), count("ok"), count("skipped")];
   const verdict = wrong === 0 ? paint("green", "Nothing is wrong") : paint("red", `${wrong} wrong`);

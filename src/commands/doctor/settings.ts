@@ -36,12 +36,19 @@ function isSet(text: string | undefined): boolean {
 
 /** What has no effect together, or one that was hardly meant. */
 function oddities(options: CommandOptions): Check[] {
-  const { nodeEnv, insecureNoAuth, accessFile, region, endpoint, emulator, accessKeyId } = options;
+  const { nodeEnv, host, explorer, insecureNoAuth, accessFile, region, endpoint, emulator, accessKeyId } = options;
   const checks: Check[] = [];
   const note = (name: string, message: string, cure: string): void =>
     void checks.push(warning(`settings:${name}`, message, cure));
   if (nodeEnv !== "production" && /^prod/i.test(nodeEnv)) {
     note("NODE_ENV", `NODE_ENV=${nodeEnv} is not production.`, "Set NODE_ENV=production.");
+  }
+  if (explorer && !/^(127\.|localhost$|::1$)/.test(host)) {
+    note(
+      "EXPLORER",
+      `The explorers and the whole schema are shown to all that reach HOST=${host}.`,
+      "Set NODE_ENV=production, which sets the limits of callers too, or EXPLORER=false.",
+    );
   }
   if (insecureNoAuth && accessFile !== undefined) {
     note(

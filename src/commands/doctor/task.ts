@@ -36,8 +36,12 @@ export async function checkTask(
   const known = services.reader.known(key);
   services.hub.dispose();
   const name = `${key.taskType} ${key.taskId} of ${key.projectName}`;
-  const details = considered.map((grant) => `${grant.place}: ${judge(grant, key, known)}`);
-  if ("answer" in outcome) return { checks: [ok("task", `The caller may read ${name}.`, details)] };
+  const details = considered.map((grant) => `${grant.place} ${judge(grant, key, known)}`);
+  if ("answer" in outcome) {
+    const giving = considered.filter((grant) => judge(grant, key, known).startsWith(GIVES));
+    const by = giving.length === 0 ? "" : `, by ${giving.map(({ place }) => place).join(", ")}`;
+    return { checks: [ok("task", `The caller may read ${name}${by}.`, details)] };
+  }
   const { refusal } = outcome;
   if (refusal instanceof ForbiddenError && refusal.imm === undefined) {
     const cure = "Add a grant for that project and type to the access file, or the project to IMM_PROJECTS.";
@@ -46,31 +50,35 @@ export async function checkTask(
   if (refusal instanceof NotFoundError && known !== undefined) {
     const cure =
       "Give it a grant without `own`, or start tasks so that they are marked as the caller's: docs/access.md, own tasks.";
-    return { checks: [failed("task", `The caller gets NOT_FOUND for ${name}: it is not its own.`, cure, details)] };
+    return {
+      checks: [failed("task", `The caller gets NOT_FOUND for ${name}: it is not the caller's own.`, cure, details)],
+    };
   }
   const cure = "Is it younger than 7 days? `--task` is the `id` of a task, as a query shows it.";
   return { checks: [failed("task", `${name} cannot be read by any caller: ${wordsOf(refusal)}`, cure, details)] };
 }
 
-/** What a grant says of the task. */
+const GIVES = "gives the right to read it";
+
+/** What a grant says of the task, with the grant as the subject. */
 function judge({ grant, reason }: Considered, key: TaskKey, known: TaskSnapshot | undefined): string {
-  if (grant === undefined) return reason ?? "it is not the caller's.";
-  const { projectName } = key;
-  if (!gives(grant, "read", {})) return "it does not allow `read`.";
+  if (grant === undefined) return `is not the caller's: ${reason ?? "it does not match."}`;
+  const { projectName, taskType } = key;
+  if (!gives(grant, "read", {})) return "does not allow `read`.";
   if (!gives(grant, "read", { projectName })) {
     const names = grant.projects.map(({ name, isPrefix }) => (isPrefix ? `${name}*` : name));
-    return `it is for ${names.join(", ")}, not for ${projectName}.`;
+    return `is for ${names.join(", ")}, not for ${projectName}.`;
   }
-  if (!gives(grant, "read", key)) return `it is for ${grant.taskTypes?.join(", ")}, not for ${key.taskType}.`;
+  if (!gives(grant, "read", key)) return `is for ${grant.taskTypes?.join(", ")}, not for ${taskType}.`;
   const { own } = grant;
-  if (own === undefined) return "it gives it.";
-  if (known === undefined) return `it is for tasks whose ${placeOf(own)} is ${own.equals}.`;
+  if (own === undefined) return `${GIVES}.`;
+  if (known === undefined) return `is for tasks whose ${placeOf(own)} is ${own.equals}.`;
   const { tags, userData } = known.facts;
   return isOwn(own, { tags, userData })
-    ? `it gives it: the ${placeOf(own)} is ${own.equals}.`
-    : `it is for the caller's own tasks: the ${placeOf(own)} of this one is not ${own.equals}.`;
+    ? `${GIVES}: the ${placeOf(own)} is ${own.equals}.`
+    : `is for the caller's own tasks, and the ${placeOf(own)} of this one is not ${own.equals}.`;
 }
 
 function placeOf(own: Ownership): string {
-  return "tag" in own ? `tag ${own.tag}` : `${own.userData} of the user data`;
+  return "tag" in own ? `tag \`${own.tag}\`` : `member ${own.userData} of the user data`;
 }
