@@ -8,10 +8,9 @@ import { version, type CommandIo, type Environment } from "./command.js";
 import { checkAccess } from "./doctor/access.js";
 import { checkAccount } from "./doctor/account.js";
 import { checkCaller } from "./doctor/caller.js";
-import { createTakeStep, type Check, type Step } from "./doctor/check.js";
+import { createTakeStep, skipped, type Check, type Step } from "./doctor/check.js";
 import { checkClock } from "./doctor/clock-skew.js";
 import { checkCredentials } from "./doctor/credentials.js";
-import { checkDocuments } from "./doctor/documents.js";
 import { checkEndpoint } from "./doctor/endpoint.js";
 import { projectsIn } from "./doctor/grants.js";
 import { checkIssuerKeys } from "./doctor/issuer-keys.js";
@@ -82,7 +81,15 @@ function examine(
   );
   const creates = takeStep("creates", [settings], ([{ readOnly }]) => checkCreates(readOnly));
   const keys = takeStep("keys", [access], async ([rules], signal) => checkIssuerKeys(rules, signal));
-  const documents = takeStep("documents", [settings], ([options]) => checkDocuments(options));
+  const documents = takeStep("documents", [settings], async ([options]) => {
+    const { persistedOperations } = options;
+    if (persistedOperations === undefined) {
+      return { checks: [skipped("documents", "There is no manifest of documents.")] };
+    }
+    // The schema takes longer to load than all the rest.
+    const { checkDocuments } = await import("./doctor/documents.js");
+    return checkDocuments(options, persistedOperations);
+  });
   const ports = takeStep("port", [settings], async ([options], signal) => checkPorts(options, signal));
   const ofCaller: Step<unknown>[] = [];
   if (as !== undefined || task !== undefined) {

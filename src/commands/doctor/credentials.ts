@@ -53,9 +53,8 @@ function sourceOf(found: FoundCredentials | undefined, isTemporary: boolean): st
   if (found === undefined) {
     return `the environment (ALIBABA_CLOUD_ACCESS_KEY_ID${isTemporary ? ", with a security token" : ""})`;
   }
-  const [, link = "", ...inner] = found.provider.split("/");
-  const name = LINKS[link] ?? `the vendor's chain (${found.provider})`;
-  return inner.length === 0 ? name : `${name}, there ${inner.join(", ")}`;
+  const link = found.provider.split("/").at(-1) ?? "";
+  return LINKS[link] ?? `the vendor's chain (${found.provider})`;
 }
 
 /** The four characters that say of which kind a key is, such as `LTAI` or `STS.`, and nothing of which key. */

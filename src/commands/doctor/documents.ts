@@ -6,14 +6,14 @@ import { Documents } from "../../server/operation/documents/documents.js";
 import { parseManifest } from "../../server/operation/documents/operation-manifest.js";
 import { PersistedOperations } from "../../server/operation/persisted-operations.js";
 import { readText } from "../command.js";
-import { failed, ok, skipped, wordsOf, type Finding } from "./check.js";
+import { failed, ok, wordsOf, type Finding } from "./check.js";
 
 /** Documents at fault that are named. */
 const MAX_NAMED = 10;
 
-export function checkDocuments(options: CommandOptions): Finding {
-  const { persistedOperations: source, onlyPersistedOperations, explorer } = options;
-  if (source === undefined) return { checks: [skipped("documents", "There is no manifest of documents.")] };
+/** @param source - the path of the manifest. */
+export function checkDocuments(options: CommandOptions, source: string): Finding {
+  const { onlyPersistedOperations, explorer } = options;
   const documents = parseManifest(readText(source), source);
   const checked = new Documents({ ...options, schema: createSchema(options), hasIntrospection: explorer });
   const faults = [...documents].flatMap(([id, text]) => faultOf(id, text, source, checked));

@@ -34,10 +34,11 @@ export async function checkEndpoint(
     const hereAt = (beganAt + clock.now()) / 2;
     const dateAt = Date.parse(headers.get("date") ?? "");
     const where = `${address?.address ?? host}${others.length === 0 ? "" : ` (and ${others.length} more)`}`;
-    const through = protocol === "https:" ? "TLS and HTTP" : "HTTP";
     const name = isEmulator ? "The emulator" : host;
+    const found = where === host ? name : `${name} is ${where}, and`;
+    const through = protocol === "https:" ? "TLS and HTTP" : "HTTP";
     return {
-      checks: [ok("endpoint", `${name} is ${where}, and answers ${through} (status ${status}).`)],
+      checks: [ok("endpoint", `${found} answers ${through} (status ${status}).`)],
       value: { dateAt, hereAt },
     };
   } catch (thrown) {

@@ -49,7 +49,7 @@ async function checkProject(
   const listing = await account.list(projectName);
   const missing = failed(
     id,
-    `IMM knows no project ${projectName} in ${region}.`,
+    `IMM knows no project ${projectName} in the region ${region}.`,
     `Correct IMM_PROJECTS${isEmulator ? "" : " or IMM_REGION, or create the project there"}: names are of one region, and capitals count.`,
   );
   if (isMissing(listing)) return [missing];

@@ -41,7 +41,7 @@ export function createPaper({ isTTY = false, columns = 0 }: Output, { NO_COLOR, 
   const { styleText } = util as Partial<typeof util>;
   const isPlain = !isTTY || styleText === undefined || (NO_COLOR ?? "") !== "" || TERM === "dumb";
   return {
-    paint: (colour, text) => (isPlain ? text : styleText(colour, text)),
+    paint: (colour, text) => (isPlain ? text : styleText(colour, text, { validateStream: false })),
     width: isTTY && columns >= MIN_WIDTH ? Math.min(columns, MAX_WIDTH) : Infinity,
   };
 }
