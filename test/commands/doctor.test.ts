@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -429,6 +429,33 @@ describe("doctor names what is wrong with who may ask, and the cure:", () => {
   });
 });
 
+describe("docs/operating.md", () => {
+  const page = readFileSync(new URL("../../../docs/operating.md", import.meta.url), "utf8");
+  const blockOf = (beginning: string): string => {
+    const from = page.indexOf(`\n${beginning}`) + 1;
+    return page.slice(from, page.indexOf("\n```", from) + 1);
+  };
+
+  it("shows what is written, and the form of its JSON", async () => {
+    const env = { IMM_PROJECTS: "immtst", PORT: "0" };
+    const { stdout } = await new CommandRun(["doctor"], env).finished;
+    const [, ...lines] = blockOf("$ IMM_PROJECTS=immtst").split("\n");
+    // Another program may have the port, and settings are added.
+    const anywhere = (text: string): string =>
+      text.replace(/\d+ of \d+ are/, "some are").replace(/PORT: .*(?= can)/, "");
+    expect(anywhere(stdout)).toBe(anywhere(lines.join("\n")));
+    const { code: _code, of, text } = await examine(env);
+    const shown = JSON.parse(blockOf('{\n  "version"')) as object;
+    expect({ ...(JSON.parse(text) as object), checks: of("project") }).toEqual(shown);
+  });
+
+  it("has a row for each check", () => {
+    const rows = [...page.matchAll(/^\| `([a-z]+)` /gm)].map(([, name = ""]) => name);
+    const names = ["settings", "upstream", "endpoint", "clock", "credentials", "account", "project", "rights"];
+    expect(rows).toEqual([...names, "creates", "access", "keys", "caller", "task", "documents", "port"]);
+  });
+});
+
 describe("doctor names what is wrong with the port:", () => {
   it("another program has it, or a gateway that runs", async () => {
     const server = createServer().listen(0, "127.0.0.1");
@@ -471,7 +498,7 @@ describe("doctor writes", () => {
     expect(stdout).toMatch(/^✓ credentials {2}The AccessKey emul… comes from a profile file \(.*\); calls go /m);
     expect(stdout).toMatch(/^- projects {5}No project is named: set IMM_PROJECTS/m);
     expect(stdout).toMatch(/^✗ caller {7}--as: expected a token on standard input, got nothing\.$/m);
-    expect(stdout).toMatch(/\n\n1 wrong; 0 warnings, \d right, \d skipped\. 1 call to IMM, all of them reads\.\n$/);
+    expect(stdout).toMatch(/\n\n1 wrong; 0 warnings, \d right, \d skipped\. 1 call to IMM, a read\.\n$/);
     expect(stdout).not.toContain("\u001B");
   });
 

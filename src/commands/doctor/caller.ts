@@ -54,7 +54,7 @@ export async function checkCaller({ file }: Rules, as: string | undefined, clock
     access.close();
   }
   if (file === undefined) {
-    const message = "No caller is asked who it is: each may read and start tasks of every project that is served.";
+    const message = "No caller is asked who it is: each may do all that the gateway does.";
     return { checks: [ok("caller", message)], value: { principal, considered: [] } };
   }
   const considered = considerAll(file.config, principal.caller, token);

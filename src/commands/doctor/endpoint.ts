@@ -50,7 +50,7 @@ export async function checkEndpoint(
         "Is the region or IMM_ENDPOINT spelled right? Can this machine resolve other names? A VPC endpoint has a name in its VPC alone.",
       );
     }
-    if (isOfTls(code)) return refuse(`${host} answers, but not with a certificate that is right (${code}).`, TLS_CURE);
+    if (isOfTls(code)) return refuse(`${host} answers, but its certificate is not trusted here (${code}).`, TLS_CURE);
     if (/^(HPE_|UND_ERR_SOCKET|ERR_SSL|EPROTO)/.test(code)) {
       return refuse(
         `${host} answers, but not ${protocol === "https:" ? "TLS and HTTP" : "HTTP"} (${code}).`,

@@ -59,8 +59,9 @@ export function toLines({ id, status, message, cure, details = [] }: Check, { pa
   return `${lines.join("\n")}\n`;
 }
 
-/** The lines of a text, broken at blanks. */
-function foldText(text: string, width: number): string[] {
+/** The lines of a text, broken at blanks, without what would steer a terminal: names come from files and tokens. */
+function foldText(given: string, width: number): string[] {
+  const text = given.replaceAll(/\p{Cc}/gu, "\uFFFD");
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
@@ -81,8 +82,9 @@ export function toSummary(checks: readonly Check[], { isEmulator, calls }: Summa
   const verdict = wrong === 0 ? paint("green", "Nothing is wrong") : paint("red", `${wrong} wrong`);
   const parts = [`${warnings} ${warnings === 1 ? "warning" : "warnings"}`, `${right} right`, `${skipped} skipped`];
   const target = isEmulator ? "the embedded emulator" : "IMM";
-  const made = calls === 0 ? "No call" : `${calls} ${calls === 1 ? "call" : "calls"}`;
-  return `\n${verdict}; ${parts.join(", ")}. ${made} to ${target}${calls === 0 ? "" : ", all of them reads"}.\n`;
+  const made = ["No call to", "1 call to"][calls] ?? `${calls} calls to`;
+  const reads = ["", ", a read"][calls] ?? ", all of them reads";
+  return `\n${verdict}; ${parts.join(", ")}. ${made} ${target}${reads}.\n`;
 }
 
 /** The whole report as one document. Its form is in docs/operating.md. */
