@@ -37,18 +37,21 @@ export interface DoctorFlags {
 /** Ends the process with 1 where something is wrong, else with 0. */
 export async function doctor(flags: DoctorFlags, environment: Environment, io: CommandIo): Promise<void> {
   const stops: Stop[] = [];
-  const { steps, summaryOf } = examine(flags, environment, io, stops);
-  const paper = createPaper(io.stdout, environment);
   const checks: Check[] = [];
-  for (const { finding } of steps) {
-    for (const check of (await finding).checks) {
-      checks.push(check);
-      if (flags.json !== true) io.stdout.write(toLines(check, paper));
+  try {
+    const { steps, summaryOf } = examine(flags, environment, io, stops);
+    const paper = createPaper(io.stdout, environment);
+    for (const { finding } of steps) {
+      for (const check of (await finding).checks) {
+        checks.push(check);
+        if (flags.json !== true) io.stdout.write(toLines(check, paper));
+      }
     }
+    const summary = await summaryOf();
+    io.stdout.write(flags.json === true ? toJson(checks, summary) : toSummary(checks, summary, paper));
+  } finally {
+    await stopAll(stops);
   }
-  const summary = await summaryOf();
-  io.stdout.write(flags.json === true ? toJson(checks, summary) : toSummary(checks, summary, paper));
-  await stopAll(stops);
   // What did not answer in time, such as the search for a name, cannot be taken back, and would hold the process up.
   io.exit(checks.some(({ status }) => status === "failed") ? 1 : 0);
 }
@@ -76,7 +79,7 @@ function examine(
   const account = takeStep("account", [credentials, endpoint], async ([asking], signal) =>
     checkAccount(asking, await projectsOf(), signal),
   );
-  const projects = takeStep("projects", [account, upstream], async ([account, target], signal) =>
+  const projects = takeStep("project", [account, upstream], async ([account, target], signal) =>
     checkProjects(account, target, await projectsOf(), signal),
   );
   const creates = takeStep("creates", [settings], ([{ readOnly }]) => checkCreates(readOnly));

@@ -167,7 +167,7 @@ describe("doctor names what is wrong with the settings, and the cure:", () => {
     const { code, of } = await examine({ ...key, IMM_REGION: "cn-hangzou" });
     expect(code).toBe(1);
     expect(of("upstream")).toMatchObject([{ status: "failed", cure: expect.stringMatching(/^Is it cn-hangzhou\?/) }]);
-    for (const name of ["endpoint", "clock", "credentials", "account", "projects"]) {
+    for (const name of ["endpoint", "clock", "credentials", "account", "project"]) {
       expect(of(name)).toMatchObject([{ status: "skipped", message: "Not looked at, since upstream is not right." }]);
     }
   });
@@ -202,7 +202,7 @@ describe("doctor names what is wrong with IMM, and the cure:", () => {
     expect(of("account")).toMatchObject([
       { status: "failed", message: expect.stringContaining(reason), cure: expect.stringContaining(cure) },
     ]);
-    expect(of("projects")).toMatchObject([{ status: "skipped" }]);
+    expect(of("project")).toMatchObject([{ status: "skipped" }]);
     expect(text).not.toContain("hunter2");
   });
 
@@ -261,6 +261,15 @@ describe("doctor names what is wrong with IMM, and the cure:", () => {
     const some = await examine(env);
     expect(some.code).toBe(1);
     expect(some.of("rights")).toMatchObject([{ status: "failed", cure: expect.stringContaining("imm:GetTask") }]);
+    emulator.injectFault({ kind: "throttle", action: "ListTasks" });
+    emulator.injectFault({ kind: "throttle", action: "GetVideoModerationResult" });
+    const busy = await examine(env);
+    expect(busy.of("rights")[0]?.details).toEqual([
+      "imm:GetTask is denied: no task can be read.",
+      "imm:ListTasks is not known: IMM is throttling this project's requests.",
+      "imm:GetVideoModerationResult is not known: IMM is throttling this project's requests.",
+    ]);
+    emulator.clearFaults();
     emulator.injectFault({ kind: "refuse" });
     const none = await examine(env);
     expect(none.of("account")).toMatchObject([{ status: "ok" }]);
@@ -496,7 +505,7 @@ describe("doctor writes", () => {
     const { code, stdout, stderr } = await run.finished;
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
     expect(stdout).toMatch(/^✓ credentials {2}The AccessKey emul… comes from a profile file \(.*\); calls go /m);
-    expect(stdout).toMatch(/^- projects {5}No project is named: set IMM_PROJECTS/m);
+    expect(stdout).toMatch(/^- project {6}No project is named: set IMM_PROJECTS/m);
     expect(stdout).toMatch(/^✗ caller {7}--as: expected a token on standard input, got nothing\.$/m);
     expect(stdout).toMatch(/\n\n1 wrong; 0 warnings, \d right, \d skipped\. 1 call to IMM, a read\.\n$/);
     expect(stdout).not.toContain("\u001B");

@@ -4,6 +4,7 @@ import {
   ForbiddenError,
   GatewayError,
   UpstreamMisconfiguredError,
+  UpstreamRejectedError,
   UpstreamThrottledError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
@@ -96,13 +97,17 @@ function checkOf(refusal: GatewayError): Check {
     return failed("account", message, "Ask again later; is what answers at the endpoint IMM?");
   }
   if (refusal instanceof ForbiddenError) return ok("account", `${TAKEN} Its rights are checked for each project.`);
+  if (refusal instanceof UpstreamRejectedError) {
+    const cure = "Is IMM activated for this account? The code can be looked up at https://api.aliyun.com/troubleshoot.";
+    return failed("account", message, cure);
+  }
   if (refusal.code === "UPSTREAM_INVALID_RESPONSE") {
     return failed("account", message, "What answers at the endpoint does not speak as IMM does: correct IMM_ENDPOINT.");
   }
   return ok("account", TAKEN);
 }
 
-/** Refuses to say that something is there while it cannot be known. */
-export function isUnknown(refusal: GatewayError): boolean {
-  return refusal.retryable || refusal.code === "UPSTREAM_INVALID_RESPONSE";
+/** Whether a refusal says nothing of a right. With a code of IMM's own it does: a denial has a code that is known. */
+export function isUnknown({ retryable, code, imm }: GatewayError): boolean {
+  return retryable || (code === "UPSTREAM_INVALID_RESPONSE" && (imm?.code ?? null) === null);
 }

@@ -29,13 +29,13 @@ export async function checkProjects(
   signal: AbortSignal,
 ): Promise<Finding> {
   if (projects.length === 0) {
-    return { checks: [skipped("projects", "No project is named: set IMM_PROJECTS, and each is looked at.")] };
+    return { checks: [skipped("project", "No project is named: set IMM_PROJECTS, and each is looked at.")] };
   }
   const asked = projects.slice(0, MAX_PROJECTS);
   const checks = await Promise.all(asked.map(async (name) => checkProject(account, target, name, signal)));
   const rest = projects.length - asked.length;
   const cut =
-    rest === 0 ? [] : [skipped("projects", `${rest} further projects: the first ${MAX_PROJECTS} are asked for.`)];
+    rest === 0 ? [] : [skipped("project", `${rest} further projects: the first ${MAX_PROJECTS} are asked for.`)];
   return { checks: [...checks.flat(), ...cut] };
 }
 
@@ -55,18 +55,27 @@ async function checkProject(
   if (isMissing(listing)) return [missing];
   const rights = await readRights(account, projectName, listing, signal);
   if (rights.some(({ outcome }) => isMissing(outcome))) return [missing];
-  const [unknown] = rights.flatMap(({ outcome }) =>
-    "refusal" in outcome && isUnknown(outcome.refusal) ? [outcome.refusal] : [],
-  );
-  if (unknown !== undefined)
-    return [warning(id, `Of the project ${projectName}: ${wordsOf(unknown)}`, "Ask again later.")];
-  const denied = rights.filter(({ outcome }) => "refusal" in outcome && outcome.refusal instanceof ForbiddenError);
+  const known = rights.filter((right) => !isOpen(right));
+  const denied = known.filter(({ outcome }) => "refusal" in outcome && outcome.refusal instanceof ForbiddenError);
+  if (known.length === 0) {
+    const details = rights.map(describeOpen);
+    return [warning(id, `Of the project ${projectName} nothing could be read now.`, "Ask again later.", details)];
+  }
   const resource = `acs:imm:${region}:*:project/${projectName}`;
-  if (denied.length === rights.length) {
+  if (denied.length === known.length) {
     const cure = `Allow the actions on ${resource} in a policy of the RAM user or role: docs/operating.md has one.`;
     return [failed(id, `The account may read nothing of the project ${projectName}, or there is none.`, cure)];
   }
   return [ok(id, `The project ${projectName} is there.`), checkRights(projectName, resource, rights, denied)];
+}
+
+/** Whether it is not known. */
+function isOpen({ outcome }: Right): boolean {
+  return "refusal" in outcome && isUnknown(outcome.refusal);
+}
+
+function describeOpen({ action, outcome }: Right): string {
+  return `imm:${action} is not known: ${"refusal" in outcome ? wordsOf(outcome.refusal) : ""}`;
 }
 
 async function readRights(
@@ -101,8 +110,11 @@ const EFFECTS: Readonly<Record<string, string>> = {
 
 function checkRights(projectName: string, resource: string, rights: readonly Right[], denied: readonly Right[]): Check {
   const id = `rights:${projectName}`;
+  const open = rights.filter(isOpen).map(describeOpen);
   if (denied.length === 0) {
-    return ok(id, `The account may list and read tasks of ${projectName}, and read their results.`);
+    return open.length === 0
+      ? ok(id, `The account may list and read tasks of ${projectName}, and read their results.`)
+      : warning(id, `Not every right to read ${projectName} could be found out.`, "Ask again later.", open);
   }
   const actions = denied.map(({ action }) => action);
   const effects = actions.map(
@@ -113,7 +125,8 @@ function checkRights(projectName: string, resource: string, rights: readonly Rig
   // By IMM's documentation it is granted on * alone.
   const where = actions.every((action) => action === "GetDecodeBlindWatermarkResult") ? "*" : resource;
   const cure = `Allow ${names} on ${where} in a policy of the RAM user or role; docs/operating.md has one.`;
-  return actions.includes("GetTask") ? failed(id, message, cure, effects) : warning(id, message, cure, effects);
+  const details = [...effects, ...open];
+  return actions.includes("GetTask") ? failed(id, message, cure, details) : warning(id, message, cure, details);
 }
 
 /** What is not tried. */
