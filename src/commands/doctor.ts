@@ -96,7 +96,7 @@ function examine(
   const ports = takeStep("port", [settings], async ([options], signal) => checkPorts(options, signal));
   const ofCaller: Step<unknown>[] = [];
   if (as !== undefined || task !== undefined) {
-    const caller = takeStep("caller", [access], async ([rules]) => checkCaller(rules, as, clock));
+    const caller = takeStep("caller", [access], async ([rules], signal) => checkCaller(rules, as, clock, signal));
     ofCaller.push(caller);
     if (task !== undefined) {
       const needs = [caller, account, upstream, settings] as const;

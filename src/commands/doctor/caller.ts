@@ -35,9 +35,16 @@ export interface Caller {
 const STDIN = "-";
 
 /** @param as - the path of a file with a token, `-` for standard input; undefined for a caller that shows none. */
-export async function checkCaller({ file }: Rules, as: string | undefined, clock: Clock): Promise<Finding<Caller>> {
+export async function checkCaller(
+  { file }: Rules,
+  as: string | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Finding<Caller>> {
   const token = as === undefined ? undefined : readToken(as);
   const access: Access = createAccess({ access: file }, { clock, networkClock: systemClock, logger: silentLogger });
+  // A fetch of keys that is given up is a refusal.
+  signal.addEventListener("abort", () => access.close(), { once: true });
   let principal: Principal;
   try {
     principal = await access.authenticate({
@@ -48,7 +55,10 @@ export async function checkCaller({ file }: Rules, as: string | undefined, clock
     });
   } catch (thrown) {
     if (!(thrown instanceof UnauthenticatedError)) throw thrown;
-    const cure = "Get a fresh token of an issuer, or of the list of tokens, that the access file has.";
+    const cure =
+      thrown.retryAfterMs === undefined
+        ? "Get a fresh token of an issuer, or of the list of tokens, that the access file has."
+        : "Mend what the line of `keys` says.";
     return { checks: [failed("caller", `The caller is UNAUTHENTICATED: ${thrown.message}`, cure)] };
   } finally {
     access.close();
