@@ -3,7 +3,7 @@
  * of each what is right, or what is wrong and what mends it. It starts no task, and changes nothing.
  */
 
-import { DEMO_PROJECT } from "../emulator/demo.js";
+import { DEMO_PROJECT } from "../emulator/names.js";
 import { version, type CommandIo, type Environment } from "./command.js";
 import { checkAccess } from "./doctor/access.js";
 import { checkAccount } from "./doctor/account.js";

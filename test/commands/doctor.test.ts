@@ -494,7 +494,7 @@ describe("doctor writes", () => {
     const credentials = fileWith(
       "[default]\ntype = access_key\naccess_key_id = emulator\naccess_key_secret = emulator\n",
     );
-    const command = fileURLToPath(new URL("../../src/cli.js", import.meta.url));
+    const command = fileURLToPath(new URL("../../command/imm-graphql.js", import.meta.url));
     const { IMM_ENDPOINT, IMM_REGION } = env as { readonly IMM_ENDPOINT: string; readonly IMM_REGION: string };
     const run = new Run([command, "doctor", "--port", "0", "--as", "-"], {
       IMM_ENDPOINT,

@@ -2,11 +2,10 @@
 
 import type { Clock } from "../../clock.js";
 import { closest, distance } from "fastest-levenshtein";
-import { DEMO_PROJECT } from "../../emulator/demo.js";
+import { DEMO_PROJECT } from "../../emulator/names.js";
 import { parseEndpoint, REGIONS, type Endpoint } from "../../imm/wire/endpoints.js";
 import type { AccessKey } from "../../imm/wire/openapi-client.js";
 import type { CommandOptions } from "../../options/options.js";
-import { EMULATOR_KEY, startDemoEmulator } from "../emulator.js";
 import type { Stop } from "../stop-on-signal.js";
 import { chooseUpstream } from "../upstream.js";
 import { failed, ok, warning, wordsOf, type Finding } from "./check.js";
@@ -30,6 +29,8 @@ export async function checkUpstream(options: CommandOptions, clock: Clock, stops
   }
   const { region } = upstream;
   if (upstream.kind === "emulator") {
+    // Not loaded where IMM answers.
+    const { EMULATOR_KEY, startDemoEmulator } = await import("../emulator.js");
     const { url } = await startDemoEmulator({ clock }, stops);
     const message = `No IMM is set: the embedded emulator serves made-up data (project ${DEMO_PROJECT}), and is what is checked here.`;
     const value = { isEmulator: true, region, endpoint: parseEndpoint(url), url, accessKey: EMULATOR_KEY };
