@@ -40,7 +40,7 @@ const PART_NAMES = ["progress", "eventId", "definition"] as const;
 type PartName = (typeof PART_NAMES)[number];
 
 /** What changes while a task runs: where the later of two answers has none, there is none any more. */
-const PASSING = { code: undefined, message: undefined };
+const PASSING: Readonly<Record<string, undefined>> = { code: undefined, message: undefined };
 
 /** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
 export type Misfits = { readonly [Name in FactName | PartName]?: GatewayError | undefined };
@@ -219,16 +219,24 @@ function fromFields(
   observed: Moment,
 ): TaskSnapshot {
   const status = STATUSES.get(fields.status.toLowerCase()) ?? "UNKNOWN";
-  const given = FACT_NAMES.map((name) => [name, FACTS[name](fields)] as const);
   const { progress, eventId, taskRequestDefinition: definition } = fields;
-  const misfits = [...given, ...Object.entries({ progress, eventId, definition })].filter(
-    ([, value]) => value instanceof GatewayError,
-  );
+  const facts: Record<string, unknown> = {};
+  let misfits: Record<string, GatewayError> | undefined;
+  for (const name of FACT_NAMES) {
+    const given = FACTS[name](fields);
+    if (given instanceof GatewayError) (misfits ??= {})[name] = given;
+    facts[name] = valueOf<unknown>(given);
+  }
+  const parts = { progress, eventId, definition };
+  for (const name of PART_NAMES) {
+    const given = parts[name];
+    if (given instanceof GatewayError) (misfits ??= {})[name] = given;
+  }
   return {
     key,
     status,
     statusText: fields.status,
-    facts: Object.fromEntries(given.map(([name, value]) => [name, valueOf<unknown>(value)])) as TaskFacts,
+    facts: facts as TaskFacts,
     progress: toProgress(status, valueOf(progress)),
     eventId: null,
     requestId: null,
@@ -240,7 +248,7 @@ function fromFields(
     observedAt: observed.at,
     observedTick: observed.tick,
     progressError: null,
-    misfits: misfits.length === 0 ? NO_MISFITS : Object.fromEntries(misfits),
+    misfits: misfits ?? NO_MISFITS,
   };
 }
 
@@ -275,7 +283,7 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
   return {
     ...newer,
-    facts: withoutGaps({ ...older.facts, ...PASSING }, newer.facts),
+    facts: withoutGaps(older.facts, newer.facts),
     progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
     eventId: newer.eventId ?? older.eventId,
     requestId: newer.requestId ?? older.requestId,
@@ -289,9 +297,11 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
   };
 }
 
-/** The newer facts, and the older ones where those are null. */
-function withoutGaps(older: { readonly [Name in FactName]: unknown }, newer: TaskFacts): TaskFacts {
-  return Object.fromEntries(FACT_NAMES.map((name) => [name, newer[name] ?? older[name] ?? null])) as TaskFacts;
+/** The newer facts, and the older ones where those are null, unless they pass. */
+function withoutGaps(older: TaskFacts, newer: TaskFacts): TaskFacts {
+  const facts: Record<string, unknown> = {};
+  for (const name of FACT_NAMES) facts[name] = newer[name] ?? (name in PASSING ? null : older[name]);
+  return facts as TaskFacts;
 }
 
 /** The misfits of both; of what changes while a task runs, only the newer's. */

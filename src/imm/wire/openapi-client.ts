@@ -291,7 +291,6 @@ export class OpenApiImmClient implements ImmClient {
       // A stream; the vendor's other ways read it whole, however long it is.
       bodyType: "binary",
     });
-    const request = new $OpenApiUtil.OpenApiRequest({ query, ...(Object.keys(body).length > 0 && { body }) });
     let httpStatus = 0;
     const onStatus = (status: number): void => void (httpStatus = status);
     let cut: GatewayError | undefined;
@@ -299,9 +298,14 @@ export class OpenApiImmClient implements ImmClient {
       cut = new UpstreamInvalidResponseError(`IMM's refusal is longer than ${MAX_REFUSAL_BYTES} bytes.`);
     };
     try {
-      const response = await makeCall({ action: operation.action, signal, onStatus, onCut }, async () =>
-        this.#openApi.callApi(params, request, this.#runtime),
-      );
+      const response = await makeCall({ signal, onStatus, onCut }, async (headers) => {
+        const request = new $OpenApiUtil.OpenApiRequest({
+          query,
+          headers,
+          ...(Object.keys(body).length > 0 && { body }),
+        });
+        return this.#openApi.callApi(params, request, this.#runtime);
+      });
       const answer = await readJsonBody(response["body"]);
       const refusal = fromAnswer(operation, answer);
       if (refusal !== null) throw refusal;
@@ -328,7 +332,7 @@ function toTaskInfos(item: Fitting<Decoded<typeof models.TaskInfo.members>>): Im
   const taskType = fittingOf(item.TaskType);
   const taskId = fittingOf(item.TaskId);
   if (taskType === undefined || taskType === "" || taskId === undefined || taskId === "") return [];
-  return [{ ...toTaskFields(item), status: fittingOf(item.Status) ?? "", taskType, taskId }];
+  return [Object.assign(toTaskFields(item), { status: fittingOf(item.Status) ?? "", taskType, taskId })];
 }
 
 /** The members that describe a task, by IMM's name and by ours. */
@@ -338,7 +342,9 @@ const TASK_FIELDS = Object.keys(models.TaskInfo.members)
 
 function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
   const members = source as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(TASK_FIELDS.map(([wireName, name]) => [name, members[wireName]]));
+  const fields: Record<string, unknown> = {};
+  for (const [wireName, name] of TASK_FIELDS) fields[name] = members[wireName];
+  return fields;
 }
 
 /** IMM may leave the id out of its answer; another id than the one asked for is not this task. */
