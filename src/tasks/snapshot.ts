@@ -281,8 +281,12 @@ export function fromCreatedTask(
 export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): TaskSnapshot {
   if (a === undefined) return b;
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
+  const last = a.observedTick < b.observedTick ? b : a;
+  // Member by member: to spread what has come by several ways takes V8 ten times as long.
   return {
-    ...newer,
+    key: newer.key,
+    status: newer.status,
+    statusText: newer.statusText,
     facts: withoutGaps(older.facts, newer.facts),
     progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
     eventId: newer.eventId ?? older.eventId,
@@ -292,7 +296,10 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
     progressAskedTick: further(newer.progressAskedTick, older.progressAskedTick),
-    ...lastObservation(newer, older),
+    // A final snapshot may have been observed before one that is not.
+    observedAt: last.observedAt,
+    observedTick: last.observedTick,
+    progressError: newer.progressError,
     misfits: mergeMisfits(older.misfits, newer.misfits),
   };
 }
@@ -314,12 +321,6 @@ function mergeMisfits(older: Misfits, newer: Misfits): Misfits {
 function isNewer(a: TaskSnapshot, b: TaskSnapshot): boolean {
   if (isFinal(a) !== isFinal(b)) return isFinal(a);
   return a.observedTick > b.observedTick;
-}
-
-/** A final snapshot may have been observed before one that is not. */
-function lastObservation(a: TaskSnapshot, b: TaskSnapshot): Pick<TaskSnapshot, "observedAt" | "observedTick"> {
-  const { observedAt, observedTick } = a.observedTick < b.observedTick ? b : a;
-  return { observedAt, observedTick };
 }
 
 /** The larger of two that may be missing. */
