@@ -57,7 +57,10 @@ async function follow(flags: WatchFlags, environment: Environment, io: CommandIo
     if (name === "back") following.onReconnected();
     view.onLink(link);
   });
-  const stopListening = endOnSignals(io, () => view.close());
+  const stopListening = endOnSignals(io, () => {
+    view.close();
+    void source.close();
+  });
   const readerGone = new Promise<number>((resolve) => {
     stdout.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "EPIPE" ? READER_GONE : NOT_FOLLOWED));
   });

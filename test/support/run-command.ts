@@ -15,7 +15,7 @@ export interface TerminalSize {
 }
 
 /** An output whose size a test may change, with the event `resize`. */
-type Output = StandardOutput & Writable;
+type Output = Writable & { -readonly [Name in keyof TerminalSize]?: TerminalSize[Name] } & StandardOutput;
 
 /** A running command: what it has written so far, and what becomes of it. It ends with the test. */
 export class CommandRun {
@@ -52,7 +52,7 @@ export class CommandRun {
     });
     disposeAfterTest(async () => {
       this.emit("SIGINT");
-      await ended;
+      await this.finished;
     });
   }
 

@@ -142,7 +142,7 @@ export class GatewaySource implements TaskSource {
   /** One sentence for whatever ended a subscription: a list of errors, an event of the socket, or an error. */
   #toSentence(thrown: unknown): Error {
     if (Array.isArray(thrown)) return refusalOf(this, thrown);
-    const at = this.#options.url.href;
+    const at = this.#options.url.href.replace(/^ws/, "http");
     const reason = reasonOf(thrown);
     const code = codeOf(thrown);
     const status = statusOf(thrown);

@@ -25,6 +25,8 @@ const MAX_BAR = 30;
 const MIN_LABEL = 8;
 const PERCENT = 4;
 const GAP = "  ";
+/** Of a long text so many units for a column are looked at: measuring takes its time. */
+const MAX_UNITS = 4;
 /** From so many columns on there is room for the time that is left, and for a word behind it. */
 const REST_FROM = 56;
 const WORD_FROM = 76;
@@ -81,10 +83,11 @@ function drawRows(
   const minBar = Math.max(MIN_BAR, Math.min(MAX_BAR, Math.floor(room / 3)));
   const labelWidth = Math.max(MIN_LABEL, Math.min(widest(cells.map(({ label }) => label)), room - minBar));
   const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, room - labelWidth));
+  const isNarrow = fixed + labelWidth + barWidth > columns;
   return cells.map(({ row, label, elapsed, rest }) => {
     const head = `${MARKS[row.phase]} ${fitId(label, labelWidth)}${GAP}`;
-    const failure = failureOf(row);
-    if (failure !== null) return colourOf(row.phase, paint)(cutEnd(`${head}${failure}`, columns));
+    const failure = failureOf(row)?.slice(0, columns * MAX_UNITS);
+    if (failure !== undefined) return colourOf(row.phase, paint)(cutEnd(`${head}${failure}`, columns));
     const { progress } = row.task ?? { progress: null };
     const bar =
       row.phase === "running" && row.task?.status !== "RUNNING"
@@ -93,8 +96,8 @@ function drawRows(
     const percent = padStart(progress === null ? "" : `${progress}%`, PERCENT);
     const times = `${padded(elapsed, elapsedWidth)}${rest === "" ? "" : padded(rest, restWidth)}`;
     const mark = colourOf(row.phase, paint)(MARKS[row.phase]);
-    // Narrower than can be drawn is cut.
-    return cutEnd(`${mark}${head.slice(1)}${bar} ${percent}${paint.dim(times)}`, columns);
+    const line = `${mark}${head.slice(1)}${bar} ${percent}${paint.dim(times)}`;
+    return isNarrow ? cutEnd(line, columns) : line;
   });
 }
 

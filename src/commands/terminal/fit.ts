@@ -7,12 +7,21 @@ export { stringWidth as widthOf };
 
 /** The text in exactly so many columns: its middle left out where it is longer, as ids differ at both ends. */
 export function fitId(text: string, columns: number): string {
-  return padEnd(cliTruncate(text, columns, { position: "middle" }), columns);
+  return padEnd(truncate(text, columns, "middle"), columns);
 }
 
 /** The text in at most so many columns. */
 export function cutEnd(text: string, columns: number): string {
-  return columns < 1 ? "" : cliTruncate(text, columns);
+  return truncate(text, columns, "end");
+}
+
+/** A wide character that lies across the place of the cut is left whole by cli-truncate. */
+function truncate(text: string, columns: number, position: "middle" | "end"): string {
+  for (let width = columns; width > 0; width -= 1) {
+    const cut = cliTruncate(text, width, { position });
+    if (stringWidth(cut) <= columns) return cut;
+  }
+  return "";
 }
 
 export function padEnd(text: string, columns: number): string {
