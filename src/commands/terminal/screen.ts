@@ -86,7 +86,9 @@ export class Screen {
 
   #draw(isOver: boolean): void {
     this.#drawn = this.#options.draw(this.#size, isOver);
-    this.#update(this.#drawn.join("\n"));
+    // An empty picture is no empty line.
+    if (this.#drawn.length === 0) this.#update.clear();
+    else this.#update(this.#drawn.join("\n"));
   }
 
   /** A terminal that became narrower has wrapped the lines that are there: there are more of them now. */

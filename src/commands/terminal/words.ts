@@ -74,10 +74,10 @@ export function toCounts(tally: BoardView["tally"]): string {
 /** That a gateway is away. */
 export function toLoss(reason: string, retryInMs: number): string {
   const seconds = Math.max(1, Math.ceil(retryInMs / SECOND_MS));
-  return `The gateway does not answer (${toPlainText(reason)}). Trying again in ${seconds}s.`;
+  return `The gateway is away, next try in ${seconds}s: ${toPlainText(reason)}`;
 }
 
 /** That IMM cannot be asked. */
 export function toDelay({ code, message }: Failure): string {
-  return toPlainText(`IMM cannot be asked at the moment (${code}: ${message}) What is shown may be old.`);
+  return toPlainText(`IMM cannot be asked, so this may be old: ${code}: ${message}`);
 }

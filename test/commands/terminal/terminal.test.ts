@@ -76,6 +76,16 @@ describe("the bars", () => {
     }
   });
 
+  it("say below what hinders: an IMM that cannot be asked, or a gateway that is away", () => {
+    const hindered = boardOf([taskOf("a")]);
+    const lastLine = (): string | undefined =>
+      drawBars(hindered, { columns: 80, rows: 24 }, hindered.startTick, plain).at(-1);
+    hindered.delay = { code: "UPSTREAM_THROTTLED", message: "Too many calls." };
+    expect(lastLine()).toBe("IMM cannot be asked, so this may be old: UPSTREAM_THROTTLED: Too many calls.");
+    hindered.link = { reason: "Going away", retryTick: hindered.startTick + 1_400 };
+    expect(lastLine()).toBe("The gateway is away, next try in 2s: Going away");
+  });
+
   it("show what runs first where there is no room for all, and how many more there are", () => {
     const many = boardOf([
       ...Array.from({ length: 30 }, (_none, index) => taskOf(`done-${index}`, SUCCEEDED)),
