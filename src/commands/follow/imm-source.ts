@@ -49,7 +49,6 @@ export class ImmSource implements TaskSource {
   subscribe({ query, variables }: Operation, sink: Sink): () => void {
     const interest = new EndableInterest();
     const args: ExecutionArgs = {
-      // A subgraph may have other names for its root fields.
       schema: createSchema(),
       document: parse(query),
       variableValues: variables,

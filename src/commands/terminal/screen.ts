@@ -14,6 +14,7 @@ export type Terminal = NodeJS.WritableStream & Partial<Size>;
 const HIDE_CURSOR = "\u001B[?25l";
 const SHOW_CURSOR = "\u001B[?25h";
 const ERASE_LINE_AND_UP = "\u001B[2K\u001B[1A";
+const ERASE_BELOW = "\u001B[J";
 const ERASE_LINE = "\u001B[2K\u001B[G";
 const REDRAW_MS = 1_000;
 /** Changes of one poll come together. */
@@ -65,7 +66,8 @@ export class Screen {
     this.#update.done();
     const { terminal } = this.#options;
     terminal.off("resize", this.#onResize);
-    terminal.write(SHOW_CURSOR);
+    // What the terminal has shown of a Ctrl-C is there.
+    terminal.write(`${ERASE_BELOW}${SHOW_CURSOR}`);
   }
 
   get #size(): Size {

@@ -34,11 +34,11 @@ export function elapsedOf({ task, phase, seenTick }: Row, nowTick: number): stri
   return toDuration(task.elapsedMs + (phase === "running" ? nowTick - seenTick : 0));
 }
 
-/** How long a task is expected to run from now on; empty where nothing says so. */
+/** How long a task is expected to run from now on; empty where nothing says so, and when that time has passed. */
 export function restOf({ task, phase, seenTick }: Row, nowTick: number): string {
   if (phase !== "running" || task === null || task.estimatedEndAt === null) return "";
   const restMs = Date.parse(task.estimatedEndAt) - Date.parse(task.observedAt) - (nowTick - seenTick);
-  return `~${toDuration(Math.max(0, restMs))}`;
+  return restMs < SECOND_MS ? "" : `~${toDuration(restMs)}`;
 }
 
 /** Why a task failed or cannot be followed; null where there is nothing to say. */
