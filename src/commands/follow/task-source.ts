@@ -68,8 +68,9 @@ export function refusalOf(
   errors: readonly GraphQLFormattedError[],
 ): ConfigurationError {
   const sentences = errors.map(({ message, extensions }) => {
-    const code = String(extensions?.["code"] ?? "");
-    return `${code === "" ? "" : `${code}: `}${message}${source.cureOf({ code, message })}`;
+    const given = extensions?.["code"];
+    const code = typeof given === "string" ? given : "";
+    return `${code}${code && ": "}${message}${source.cureOf({ code, message })}`;
   });
   return new ConfigurationError(sentences.join(" ") || "The answer was empty.");
 }
