@@ -30,6 +30,8 @@ const GRAPHQL_PATH = "/graphql";
 const TRY_AGAIN_LATER = 1_013;
 const UNAUTHORIZED = 4_401;
 const FORBIDDEN = 4_403;
+/** What graphql-ws calls a connection that was cut here. */
+const TERMINATED = 4_499;
 /** How long a handshake, its acknowledgement, and the answer to a ping may take; and how long it is quiet before a ping. */
 const ANSWER_MS = 10_000;
 const MAX_RETRY_MS = 10_000;
@@ -192,6 +194,7 @@ function statusOf(thrown: unknown): number | undefined {
 function reasonOf(thrown: unknown): string {
   const status = statusOf(thrown);
   if (status !== undefined) return `status ${status}`;
+  if (codeOf(thrown) === TERMINATED) return "no answer to a ping";
   const { message, error, reason } = toEvent(thrown);
   return message || error?.code || reason || `closed with ${codeOf(thrown) ?? "no reason"}`;
 }
