@@ -23,7 +23,7 @@ export interface WatchFlags extends TargetFlags {
 
 /** The exit codes: a task failed or ended unknown; one, or all, could not be followed. */
 const SOME_FAILED = 1;
-export const NOT_FOLLOWED = 2;
+const NOT_FOLLOWED = 2;
 /** What a shell says of a command that such a signal has ended. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** The same, of one whose reader has gone. */
@@ -52,9 +52,9 @@ async function follow(flags: WatchFlags, environment: Environment, io: CommandIo
   const board = new Board(clock, keys, forever ? MAX_ENDED : Infinity);
   const view = createView({ ...io, environment, board, isJson: json });
   const source = await openTaskSource(url, environment, io, (link) => {
-    const { name, ...loss } = { reason: "", retryInMs: 0, ...link };
-    board.link = name === "back" ? null : { reason: loss.reason, retryTick: clock.tick() + loss.retryInMs };
-    if (name === "back") following.onReconnected();
+    const isBack = link.name === "back";
+    board.link = isBack ? null : { reason: link.reason, retryTick: clock.tick() + link.retryInMs };
+    if (isBack) following.onReconnected();
     view.onLink(link);
   });
   const stopListening = endOnSignals(io, () => {
