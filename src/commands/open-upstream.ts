@@ -1,11 +1,10 @@
 /** Opens what the command talks to: IMM through the vendor's client, or the embedded emulator with its made-up data. */
 
 import type { Clock } from "../clock.js";
-import { DEMO_PROJECT } from "../emulator/demo.js";
+import { DEMO_PROJECT } from "../emulator/names.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { version } from "./command.js";
-import { EMULATOR_KEY, startDemoEmulator } from "./emulator.js";
 import type { Stop } from "./stop-on-signal.js";
 import type { Upstream } from "./upstream.js";
 
@@ -24,6 +23,8 @@ export async function openUpstream(upstream: Upstream, clock: Clock, stops: Stop
       return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
     }
     case "emulator": {
+      // Not loaded where IMM answers.
+      const { EMULATOR_KEY, startDemoEmulator } = await import("./emulator.js");
       const emulator = await startDemoEmulator({ clock }, stops);
       const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
       return {

@@ -88,7 +88,7 @@ export class ResultStream {
   /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
   readonly #send = (first: ExecutionResult): void => {
     try {
-      this.#reader?.send([first, ...this.#mailbox.readRest()], this.#goOn);
+      this.#reader?.send([first].concat(this.#mailbox.readRest()), this.#goOn);
     } catch (error) {
       this.fail(error);
     }

@@ -101,7 +101,7 @@ class SharedSubscription {
   }
 
   async join(principal: Principal, refuse: RefuseStream): Promise<Outcome> {
-    const stream = new ResultStream(this.#last, (left) => this.#leave(left));
+    const stream = new ResultStream(this.#last, this.#leave);
     this.#streams.set(stream, principal);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
@@ -180,7 +180,7 @@ class SharedSubscription {
   }
 
   /** The last one to leave ends the execution. */
-  #leave(stream: ResultStream): void {
+  readonly #leave = (stream: ResultStream): void => {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#onClosed();
     this.#onEnd();
@@ -188,7 +188,7 @@ class SharedSubscription {
     void this.#source
       .then(async (source) => (isFollowable(source) ? source.return?.() : undefined))
       .catch(() => undefined);
-  }
+  };
 }
 
 function isFollowable(source: Source | ExecutionResult): source is Source {
