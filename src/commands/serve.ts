@@ -4,14 +4,12 @@
  */
 
 import { AccessFile } from "../access/config/access-file.js";
-import { DEMO_PROJECT } from "../emulator/names.js";
-import { parseEndpoint } from "../imm/wire/endpoints.js";
-import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
 import { createGateway } from "../server/gateway.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
 import { EXAMPLE } from "./example.js";
+import { openUpstream, type OpenUpstream } from "./open-upstream.js";
 import { stopAll, stopOnSignal, type Stop } from "./stop-on-signal.js";
 import { chooseUpstream, type Upstream } from "./upstream.js";
 
@@ -53,32 +51,6 @@ export async function serve(flags: ServeFlags, environment: Environment, io: Com
 
 function readManifest(path: string | undefined): ReadonlyMap<string, string> | undefined {
   return path === undefined ? undefined : parseManifest(readText(path), path);
-}
-
-/** The client to talk through, and one line about who answers. */
-interface OpenUpstream extends OpenApiHandle {
-  readonly data: string;
-}
-
-async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops: Stop[]): Promise<OpenUpstream> {
-  const userAgent = `imm-graphql/${version}`;
-  switch (upstream.kind) {
-    case "imm": {
-      const { endpoint, accessKey } = upstream;
-      const handle = await createOpenApi({ endpoint, accessKey, userAgent });
-      return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
-    }
-    case "emulator": {
-      // Not loaded where IMM answers.
-      const { EMULATOR_KEY, startDemoEmulator } = await import("./emulator.js");
-      const emulator = await startDemoEmulator({ clock }, stops);
-      const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
-      return {
-        ...handle,
-        data: `made up, by the embedded emulator (project ${DEMO_PROJECT}). Set IMM_REGION to talk to IMM.`,
-      };
-    }
-  }
 }
 
 function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {

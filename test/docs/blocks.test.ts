@@ -82,6 +82,21 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["docs/operating.md", "IMM_REGION=cn-hangzhou IMM_PROJECTS", COMMAND],
   ["docs/operating.md", "$ IMM_PROJECTS=immtst", "doctor.test.ts compares it"],
   ["docs/operating.md", '{\n  "version"', "doctor.test.ts compares it"],
+  ["docs/terminal.md", "npx imm-graphql watch --project immtest --url", COMMAND],
+  ["docs/terminal.md", "✔ MediaConvert-demo-28", PICTURE],
+  [
+    "docs/terminal.md",
+    "npx imm-graphql watch --project immtest --type FileCompression --id FileCompression-demo-running-6",
+    COMMAND,
+  ],
+  ["docs/terminal.md", "FileCompression-demo-running-6  running", PICTURE],
+  [
+    "docs/terminal.md",
+    "npx imm-graphql watch --project immtest --type FileCompression --id FileCompression-demo-running-9",
+    COMMAND,
+  ],
+  ["docs/terminal.md", "npx imm-graphql tasks", COMMAND],
+  ["docs/terminal.md", "STATUS ", PICTURE],
   ["docs/trusted-documents.md", "PERSISTED_OPERATIONS=", COMMAND],
   [
     "docs/trusted-documents.md",
