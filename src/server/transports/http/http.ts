@@ -12,6 +12,7 @@ import type { GraphQLError } from "graphql";
 import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
+import type { Observers } from "../../../observe.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
@@ -51,6 +52,7 @@ export interface HttpTransportOptions {
   readonly refuseHost: RefuseHost;
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
+  readonly observers: Observers;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
@@ -169,7 +171,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", addressOf));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", options));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);
