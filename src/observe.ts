@@ -90,6 +90,8 @@ export interface RequestSpan {
 
 /** An operation, from the moment that its request has been read. */
 export interface OperationSpan extends Cause {
+  /** In hexadecimal, for the log. */
+  readonly traceId: string;
   /** @param name - what the client calls it, which is a name of GraphQL. */
   name(kind: string, name: string | undefined): void;
   /** @param code - that of its first error; `OK` where it has none. */
@@ -104,7 +106,7 @@ export interface PollSpan extends Cause {
 /** Makes spans. Nothing in here throws. */
 export interface Tracing {
   /** @param headers - of the request, which may say whose part it is. */
-  request(transport: string, headers: IncomingHttpHeaders): RequestSpan;
+  request(transport: string, requestId: string, headers: IncomingHttpHeaders): RequestSpan;
   /** @param waiting - the operations that wait for it. */
   poll(projectName: string, waiting: Iterable<Cause>): PollSpan;
 }

@@ -82,6 +82,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
 const onlyImporter: Readonly<Record<string, string>> = {
   "access/access-policy.ts": "tasks/tasks.ts",
   "adapters/prometheus.ts": "server/gateway-observation.ts",
+  "adapters/opentelemetry.ts": "server/gateway-observation.ts",
 };
 
 /** What the platform gives to everybody, and who may take it. */

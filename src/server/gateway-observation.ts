@@ -7,6 +7,8 @@ import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import { createObservers, type Observers, type Readings } from "../observe.js";
 import type { Options } from "../options/options.js";
+import type { OpenTelemetry } from "../adapters/opentelemetry.js";
+import { ConfigurationError } from "../errors.js";
 import type { Access } from "../access/access.js";
 import type { WatchEvent } from "../tasks/watch/watch-stream.js";
 import { startMetricsServer, type MetricsServer } from "./metrics-server.js";
@@ -27,6 +29,7 @@ export class Observation {
   readonly #parts: ObservationOptions;
   #text: (() => Promise<string>) | undefined;
   #server: MetricsServer | undefined;
+  #traces: OpenTelemetry | undefined;
 
   constructor(parts: ObservationOptions) {
     const { clock, logger, options } = parts;
@@ -50,9 +53,19 @@ export class Observation {
    * @throws ConfigurationError - when the port of the metrics cannot be had, or what makes traces is not installed.
    */
   async open(readings: () => Readings): Promise<void> {
+    const { otlpEndpoint, metricsPort } = this.#parts.options;
+    if (otlpEndpoint !== undefined) await this.#openTraces(otlpEndpoint);
+    if (metricsPort !== undefined) await this.#openMetrics(metricsPort, readings);
+  }
+
+  async #openTraces(otlpEndpoint: string): Promise<void> {
+    const { startOpenTelemetry } = await importTraces();
+    this.#traces = startOpenTelemetry({ ...this.#parts, otlpEndpoint });
+    this.observers.tracing = this.#traces.tracing;
+  }
+
+  async #openMetrics(metricsPort: number, readings: () => Readings): Promise<void> {
     const { options, clock } = this.#parts;
-    const { metricsPort } = options;
-    if (metricsPort === undefined) return;
     const { createPrometheus, CONTENT_TYPE } = await import("../adapters/prometheus.js");
     const { metrics, text } = createPrometheus({ clock, readings });
     this.#server = await startMetricsServer({ ...options, metricsPort, contentType: CONTENT_TYPE, text });
@@ -60,8 +73,10 @@ export class Observation {
     this.observers.metrics = metrics;
   }
 
-  /** Leaves no port and no timer. */
+  /** Leaves no port and no timer. The last spans are sent, where that does not take long. */
   async close(): Promise<void> {
+    await this.#traces?.close();
+    this.#traces = undefined;
     await this.#server?.close();
     this.#server = undefined;
   }
@@ -104,4 +119,19 @@ export class Observation {
 
   /** For limits: an allowance is used up. */
   readonly onSpent = (allowance: string): void => this.observers.metrics.refused("allowance", allowance);
+}
+
+/** What traces are made with weighs more than the gateway, so it is not installed with it. */
+async function importTraces(): Promise<typeof import("../adapters/opentelemetry.js")> {
+  try {
+    return await import("../adapters/opentelemetry.js");
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
+    if (code !== "ERR_MODULE_NOT_FOUND") throw thrown;
+    throw new ConfigurationError(
+      "OTEL_EXPORTER_OTLP_ENDPOINT (`otlpEndpoint`) needs packages that are not installed: npm install " +
+        "@opentelemetry/core@2 @opentelemetry/resources@2 @opentelemetry/sdk-trace-base@2 @opentelemetry/exporter-trace-otlp-http@0.223.",
+      { cause: thrown },
+    );
+  }
 }

@@ -42,6 +42,7 @@ import { toDocuments, type OperationManifest } from "./operation/documents/opera
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { createAccess, refuseOtherMachines, type AccessParts } from "./gateway-access.js";
 import { Observation } from "./gateway-observation.js";
+import { DRAINING, unreadinessOf } from "./readiness.js";
 import { checkParts, chooseClient } from "./gateway-parts.js";
 import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
@@ -240,7 +241,7 @@ class ApolloGateway implements Gateway {
       refuseHost: observation.countingHosts(
         createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       ),
-      isReady: () => this.#phase.name === "running",
+      unreadiness: () => (this.#phase.name === "running" ? unreadinessOf(this.#client.trouble) : DRAINING),
       isDraining: () => this.#phase.name === "draining",
     };
     const http: HttpTransport = await createHttpTransport({ ...shared, hasExplorer: explorer, example: this.#example });

@@ -11,6 +11,7 @@ import type { Clock } from "../../clock.js";
 import {
   GatewayError,
   UpstreamInvalidResponseError,
+  UpstreamMisconfiguredError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
   toError,
@@ -72,6 +73,9 @@ interface Attempt extends Pick<CallOptions, "cause"> {
 
 /** Calls of one urgency under way over all projects, as a multiple of those of one project that may wait. */
 const MAX_FULL_QUEUES = 10;
+/** So many refusals of the gateway's credentials in a row are believed, for so long. */
+const MAX_MISCONFIGURED = 3;
+const MISCONFIGURED_MS = 30_000;
 /** When to come back after that. */
 const UNDER_WAY_RETRY_MS = 1_000;
 
@@ -87,6 +91,9 @@ export class GuardedImmClient implements ImmClient {
   readonly #observers: Observers;
   /** By urgency, over all projects: calls in flight and calls that wait, for whatever reason. */
   readonly #underWay = new Map<number, number>();
+  /** Calls in a row that failed for the gateway's own credentials, clock or endpoint, and when the last one did. */
+  #misconfigured = 0;
+  #misconfiguredTick = -Infinity;
   /** Of the calls in flight. */
   readonly #inFlight = new Set<AbortController>();
   /** Ends the waits of retries. */
@@ -146,6 +153,13 @@ export class GuardedImmClient implements ImmClient {
     this.#stopping.abort(stopped({ mayHaveArrived: false }));
     this.#budget.dispose(stopped({ mayHaveArrived: false }));
     for (const call of this.#inFlight) call.abort(stopped({ mayHaveArrived: true }));
+  }
+
+  /** Why a call would hardly be answered at this moment; undefined where it may be. Before the first call nothing speaks against it. */
+  get trouble(): "breaker" | "credentials" | undefined {
+    if (this.#breaker.isOpen) return "breaker";
+    const isRecent = this.#clock.tick() - this.#misconfiguredTick < MISCONFIGURED_MS;
+    return this.#misconfigured >= MAX_MISCONFIGURED && isRecent ? "credentials" : undefined;
   }
 
   /** What is to be known of it from outside, at this moment. */
@@ -233,14 +247,24 @@ export class GuardedImmClient implements ImmClient {
     };
     try {
       const value = await call();
+      this.#misconfigured = 0;
       this.#journal.succeeded();
       end();
       return value;
     } catch (thrown) {
       if (!(thrown instanceof StoppedError)) this.#journal.failed(projectName, toError(thrown));
+      this.#judgeCredentials(thrown);
       end(thrown);
       throw thrown;
     }
+  }
+
+  /** Any other refusal of IMM shows that it takes the credentials. */
+  #judgeCredentials(thrown: unknown): void {
+    if (thrown instanceof UpstreamMisconfiguredError) {
+      this.#misconfigured += 1;
+      this.#misconfiguredTick = this.#clock.tick();
+    } else if (thrown instanceof GatewayError && thrown.imm !== undefined) this.#misconfigured = 0;
   }
 
   /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */

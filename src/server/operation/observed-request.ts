@@ -32,5 +32,5 @@ export function observeRequest(
   { tracing }: Pick<Observers, "tracing">,
   id = requestIdOf(headers),
 ): ObservedRequest {
-  return { id, span: tracing?.request(transport, headers) };
+  return { id, span: tracing?.request(transport, id, headers) };
 }

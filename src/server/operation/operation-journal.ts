@@ -7,7 +7,7 @@
 
 import { getOperationAST, type GraphQLError } from "graphql";
 import type { Clock } from "../../clock.js";
-import type { Logger } from "../../log.js";
+import { BoundedLines, type Logger } from "../../log.js";
 import type { Observers } from "../../observe.js";
 import type { CallTally } from "../../tasks/call-tally.js";
 import { ResultStream, type Outcome } from "../subscription/result-stream.js";
@@ -25,17 +25,24 @@ export interface OperationJournalOptions {
 
 /** The code of what has no error. */
 const OK = "OK";
+/** Of those that failed. A line for each of all is what an operator asks for. */
+const MAX_ERROR_LINES_PER_MINUTE = 600;
 /** Names that are longer say no more. */
 const NAME = /^[_A-Za-z][_0-9A-Za-z]{0,99}$/;
 /** By their beginnings: what an operator has to look at. */
 const OUR_FAULTS = /^(UPSTREAM_|INTERNAL_|OUTCOME_UNKNOWN)/;
 
+interface EntryOptions extends OperationJournalOptions {
+  readonly lines: BoundedLines;
+}
+
 /** The journal of one gateway. */
 export class OperationJournal implements Journal {
-  readonly #options: OperationJournalOptions;
+  readonly #options: EntryOptions;
 
   constructor(options: OperationJournalOptions) {
-    this.#options = options;
+    const maxLines = options.logOperations === "all" ? Infinity : MAX_ERROR_LINES_PER_MINUTE;
+    this.#options = { ...options, lines: new BoundedLines(options.clock, maxLines) };
   }
 
   begin(client: Client): JournalEntry {
@@ -44,7 +51,7 @@ export class OperationJournal implements Journal {
 }
 
 class OperationEntry implements JournalEntry {
-  readonly #options: OperationJournalOptions;
+  readonly #options: EntryOptions;
   readonly #client: Client;
   readonly #beganTick: number;
   #kind = "unknown";
@@ -52,7 +59,7 @@ class OperationEntry implements JournalEntry {
   #caller: string | undefined;
   #tally: CallTally | undefined;
 
-  constructor(options: OperationJournalOptions, client: Client) {
+  constructor(options: EntryOptions, client: Client) {
     this.#options = options;
     this.#client = client;
     this.#beganTick = options.clock.tick();
@@ -119,7 +126,7 @@ class OperationEntry implements JournalEntry {
   }
 
   #ended(code: string, message: string): void {
-    const { clock, logger, logOperations } = this.#options;
+    const { clock, logger, logOperations, lines } = this.#options;
     const { transport, request } = this.#client;
     const now = clock.tick();
     const { calls = 0, sharedTasks = 0 } = this.#tally?.report(now) ?? {};
@@ -134,8 +141,9 @@ class OperationEntry implements JournalEntry {
       calls,
       caller: this.#caller,
       requestId: request?.id,
+      ...(request?.span !== undefined && { traceId: request.span.operation.traceId }),
     };
-    logger[OUR_FAULTS.test(code) ? "warn" : "info"](line, message);
+    lines.write((unlogged) => logger[OUR_FAULTS.test(code) ? "warn" : "info"]({ ...line, ...unlogged }, message));
   }
 }
 

@@ -42,6 +42,12 @@ const REQUEST_CHECK_MS = 1_000;
 /** Characters of an answer. */
 const LARGE_LENGTH = 1_000_000;
 
+/** What a probe is answered where no new work should come here. */
+export interface Unreadiness {
+  readonly status: "draining" | "imm_unavailable" | "credentials_refused";
+  readonly reason: string;
+}
+
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
   readonly pipeline: Pipeline;
@@ -57,8 +63,8 @@ export interface HttpTransportOptions {
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
-  /** Whether new work should come here. */
-  readonly isReady: () => boolean;
+  /** Why no new work should come here; null where it may. */
+  readonly unreadiness: () => Unreadiness | null;
   /** Whether new work is refused. */
   readonly isDraining: () => boolean;
 }
@@ -187,9 +193,10 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
-  app.get(READY_PATH, async (_request, reply) =>
-    options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
-  );
+  app.get(READY_PATH, async (_request, reply) => {
+    const unready = options.unreadiness();
+    return unready === null ? { status: "ok" } : reply.status(503).send(unready);
+  });
   if (options.hasExplorer) {
     registerGraphiQL(app, GRAPHQL_PATH, options.example);
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
