@@ -12,13 +12,15 @@ import { isLosslessNumber, LosslessNumber, parse, stringify } from "lossless-jso
 /** How deep arrays and objects may be nested: `{}` is 1 deep, `[{}]` 2, a text or a number 0. */
 export const MAX_JSON_DEPTH = 64;
 
-/** Whether a value is nested deeper than JSON may be. Goes level by level, so depth costs no stack. */
+/** Whether a value is nested deeper than JSON may be. Goes no deeper than that itself, some hundred calls at most. */
 export function isTooDeep(value: unknown, maxDepth = MAX_JSON_DEPTH): boolean {
-  let level = [value].filter(isContainer);
-  for (let depth = 1; depth <= maxDepth && level.length > 0; depth += 1) {
-    level = level.flatMap((container) => Object.values(container)).filter(isContainer);
+  if (!isContainer(value)) return false;
+  if (maxDepth === 0) return true;
+  if (Array.isArray(value)) return value.some((item) => isTooDeep(item, maxDepth - 1));
+  for (const name in value) {
+    if (isTooDeep((value as Readonly<Record<string, unknown>>)[name], maxDepth - 1)) return true;
   }
-  return level.length > 0;
+  return false;
 }
 
 /** Whether a value is an array or an object of JSON. */

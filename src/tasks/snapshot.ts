@@ -208,12 +208,24 @@ export function seenAgain(
     (startTime || facts.startTime) !== facts.startTime ||
     (endTime || facts.endTime) !== facts.endTime;
   if (!isSameEnd || hasNews) return undefined;
+  // Member by member: to spread what has come by several ways takes V8 ten times as long.
   return {
-    ...known,
+    key: known.key,
+    status,
+    statusText,
+    facts,
+    progress: known.progress,
+    eventId: known.eventId,
     requestId: requestId || known.requestId,
+    definition,
+    hasAskedDefinition: known.hasAskedDefinition,
+    hasBeenRead,
+    hasAskedEventId: known.hasAskedEventId,
+    progressAskedTick: observed.tick,
     observedAt: observed.at,
     observedTick: observed.tick,
-    progressAskedTick: observed.tick,
+    progressError: known.progressError,
+    misfits,
   };
 }
 

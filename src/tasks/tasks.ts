@@ -111,6 +111,7 @@ export class Tasks {
     this.#options = options;
     this.#loader = new TaskLoader({
       readEach: (requests, readOptions) => reader.readEach(requests, readOptions),
+      ended: (keyText, parts) => reader.ended(keyText, parts),
       maxTasksPerOperation,
       tally,
       isWanted: () => !signal.aborted,

@@ -51,10 +51,8 @@ export class TaskEdge {
 export class TaskConnection {
   readonly #listing: TaskListing;
   readonly #hasPreviousPage: boolean;
+  #edges: readonly TaskEdge[] | undefined;
   #pageInfo: PageInfo | undefined;
-
-  @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
-  readonly edges: readonly TaskEdge[];
 
   /**
    * @param toTask - called once for each task, however it is selected.
@@ -62,8 +60,13 @@ export class TaskConnection {
   constructor(listing: TaskListing, hasPreviousPage: boolean, toTask: (item: ListedTask) => Task) {
     this.#listing = listing;
     this.#hasPreviousPage = hasPreviousPage;
-    this.edges = listing.items.map((item) => new TaskEdge(item, toTask(item)));
-    this.nodes = this.edges.map(({ node }) => node);
+    this.nodes = listing.items.map(toTask);
+  }
+
+  @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
+  get edges(): readonly TaskEdge[] {
+    this.#edges ??= this.#listing.items.map((item, index) => new TaskEdge(item, this.nodes[index] as Task));
+    return this.#edges;
   }
 
   @Field(() => [Task], { description: "The same tasks without their cursors." })
@@ -72,9 +75,13 @@ export class TaskConnection {
   @Field(() => PageInfo, { description: "The place of this page in the list." })
   get pageInfo(): PageInfo {
     if (this.#pageInfo === undefined) {
-      const { hasNextPage, endCursor } = this.#listing;
-      const startCursor = this.edges[0]?.cursor ?? null;
-      this.#pageInfo = { hasNextPage, hasPreviousPage: this.#hasPreviousPage, startCursor, endCursor };
+      const { items, hasNextPage } = this.#listing;
+      this.#pageInfo = {
+        hasNextPage,
+        hasPreviousPage: this.#hasPreviousPage,
+        startCursor: items[0]?.toCursor() ?? null,
+        endCursor: this.#listing.endCursor,
+      };
     }
     return this.#pageInfo;
   }

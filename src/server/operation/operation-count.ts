@@ -44,7 +44,7 @@ export interface CountedOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly root: OperationDefinitionNode;
-  /** Coerced. */
+  /** Of their types, with the defaults of the operation. */
   readonly variables: Readonly<Record<string, unknown>>;
   /** Where counting ends: with more selections, fragments written out, the fields are without bound. */
   readonly maxSelections: number;

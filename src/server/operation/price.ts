@@ -11,6 +11,8 @@ import {
   OperationTypeNode,
   type DocumentNode,
   type GraphQLSchema,
+  type OperationDefinitionNode,
+  valueFromASTUntyped,
 } from "graphql";
 import { countOperation, type OperationCount } from "./operation-count.js";
 import { refuseVariables } from "./variables.js";
@@ -42,18 +44,19 @@ const NOTHING: OperationCount = { fields: 0, calls: 0, mutations: 0, projectStre
 /** Counts what an operation means, and refuses one whose variables do not fit, or that exceeds the limits. */
 export function priceOperation(operation: PricedOperation, limits: CostLimits): Pricing {
   const { schema, document, operationName } = operation;
-  const variables = operation.variables ?? {};
+  const given = operation.variables ?? {};
   const root = getOperationAST(document, operationName);
   // The execution says in its own words what it misses.
   if (!root) return { count: NOTHING };
-  const isMutation = root.operation === OperationTypeNode.MUTATION;
-  const badVariable = isMutation ? refuseVariables(schema, root, variables) : null;
-  if (badVariable !== null) return { refusal: badVariable };
-  const { errors, coerced } = getVariableValues(schema, root.variableDefinitions ?? [], variables, { maxErrors: 1 });
-  if (coerced === undefined) return { refusal: inShort(errors[0], () => refuseVariables(schema, root, variables)) };
+  const unfit = refuseVariables(schema, root, given);
+  if (unfit !== null) {
+    if (root.operation === OperationTypeNode.MUTATION) return { refusal: unfit };
+    const { errors } = getVariableValues(schema, root.variableDefinitions ?? [], given, { maxErrors: 1 });
+    return { refusal: inShort(errors?.[0], unfit) };
+  }
   try {
     const maxSelections = limits.maxOperationCost;
-    const count = countOperation({ schema, document, root, variables: coerced, maxSelections });
+    const count = countOperation({ schema, document, root, variables: withDefaults(root, given), maxSelections });
     const refused = refuseCount(count, limits);
     return refused === null ? { count } : { refusal: refused };
   } catch (thrown) {
@@ -83,9 +86,21 @@ function refuseCount(
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /** graphql-js's words on a variable, which repeat its value, unless that is long. */
-function inShort(error: GraphQLError | undefined, inOwnWords: () => GraphQLError | null): GraphQLError {
-  if (error !== undefined && error.message.length <= MAX_MESSAGE_LENGTH) return error;
-  return inOwnWords() ?? refusal("Expected each variable to be of its type.");
+function inShort(error: GraphQLError | undefined, inOwnWords: GraphQLError): GraphQLError {
+  return error !== undefined && error.message.length <= MAX_MESSAGE_LENGTH ? error : inOwnWords;
+}
+
+/** The variables as a count reads them. Nothing in it depends on what coercing changes besides. */
+function withDefaults(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const defaults = variableDefinitions.flatMap(({ variable: { name }, defaultValue }) =>
+    defaultValue === undefined || given[name.value] !== undefined
+      ? []
+      : [[name.value, valueFromASTUntyped(defaultValue)] as const],
+  );
+  return defaults.length === 0 ? given : { ...given, ...Object.fromEntries(defaults) };
 }
 
 function refusal(message: string): GraphQLError {

@@ -14,6 +14,8 @@ import {
   isListType,
   isNonNullType,
   typeFromAST,
+  type GraphQLInputField,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
   type GraphQLLeafType,
   type GraphQLSchema,
@@ -30,6 +32,8 @@ export function refuseNesting(
   { variableDefinitions = [] }: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
 ): GraphQLError | null {
+  // What the types nest is a part of it.
+  if (!isTooDeep(variables)) return null;
   const types = new Map(variableDefinitions.map(({ variable, type }) => [variable.name.value, type]));
   for (const [name, value] of Object.entries(variables)) {
     const typeNode = types.get(name);
@@ -72,7 +76,7 @@ const MAX_NAME_LENGTH = 100;
 
 /** The first thing that is wrong with a variable. */
 interface Fault {
-  /** From the variable's name on: `input.sources[3].uri`. */
+  /** From the value on that was looked at: `.sources[3].uri`. */
   readonly path: string;
   /** What would be right, as the end of "Expected `…` to be". Never holds the value. */
   readonly expected: string;
@@ -88,45 +92,52 @@ export function refuseVariables(
     const name = variable.name.value;
     const type = typeFromAST(schema, typeNode);
     if (!isInputType(type) || (variables[name] === undefined && defaultValue !== undefined)) continue;
-    const fault = findFault(type, variables[name], name);
-    if (fault === null) continue;
-    return refusal(fault.path, fault.expected);
+    const fault = findFault(type, variables[name]);
+    if (fault !== null) return refusal(name + fault.path, fault.expected);
   }
   return null;
 }
 
-function findFault(declared: GraphQLInputType, value: unknown, path: string): Fault | null {
-  if (value === undefined || value === null) return isNonNullType(declared) ? { path, expected: "given" } : null;
+/** Says nothing of a value without fault, and makes no path for it: every variable of every operation is looked at. */
+function findFault(declared: GraphQLInputType, value: unknown): Fault | null {
+  if (value === undefined || value === null) return isNonNullType(declared) ? { path: "", expected: "given" } : null;
   const type = getNullableType(declared);
   if (isListType(type)) {
-    if (!Array.isArray(value)) return findFault(type.ofType, value, path);
-    return firstOf(value.entries(), ([index, item]) => findFault(type.ofType, item, `${path}[${index}]`));
+    if (!Array.isArray(value)) return findFault(type.ofType, value);
+    for (let index = 0; index < value.length; index += 1) {
+      const fault = findFault(type.ofType, value[index]);
+      if (fault !== null) return { ...fault, path: `[${index}]${fault.path}` };
+    }
+    return null;
   }
   if (isLeafType(type)) {
     try {
-      return type.parseValue(value) === undefined ? { path, expected: `of the type ${type.name}` } : null;
+      return type.parseValue(value) === undefined ? { path: "", expected: `of the type ${type.name}` } : null;
     } catch (thrown) {
-      return { path, expected: expectationOf(type, thrown) };
+      return { path: "", expected: expectationOf(type, thrown) };
     }
   }
-  if (!isInputObjectType(type)) return null;
-  if (typeof value !== "object") return { path, expected: `an object of the type ${type.name}` };
+  return isInputObjectType(type) ? findFaultOfMembers(type, value) : null;
+}
+
+function findFaultOfMembers(type: GraphQLInputObjectType, value: {}): Fault | null {
+  if (typeof value !== "object") return { path: "", expected: `an object of the type ${type.name}` };
   const members = value as Readonly<Record<string, unknown>>;
   const fields = type.getFields();
-  const unknown = Object.keys(members).find((name) => !Object.hasOwn(fields, name));
-  if (unknown !== undefined)
-    return {
-      path: `${path}.${unknown.slice(0, MAX_NAME_LENGTH)}`,
-      expected: "omitted, since there is no such member",
-    };
-  if (type.isOneOf && !hasOneMember(members)) {
-    return { path, expected: `given by exactly one of ${Object.keys(fields).join(", ")}` };
+  for (const name of Object.keys(members)) {
+    if (Object.hasOwn(fields, name)) continue;
+    return { path: `.${name.slice(0, MAX_NAME_LENGTH)}`, expected: "omitted, since there is no such member" };
   }
-  return firstOf(Object.values(fields), (field) =>
-    members[field.name] === undefined && field.defaultValue !== undefined
-      ? null
-      : findFault(field.type, members[field.name], `${path}.${field.name}`),
-  );
+  if (type.isOneOf && !hasOneMember(members)) {
+    return { path: "", expected: `given by exactly one of ${Object.keys(fields).join(", ")}` };
+  }
+  for (const name in fields) {
+    const field = fields[name] as GraphQLInputField;
+    if (members[name] === undefined && field.defaultValue !== undefined) continue;
+    const fault = findFault(field.type, members[name]);
+    if (fault !== null) return { ...fault, path: `.${name}${fault.path}` };
+  }
+  return null;
 }
 
 /** The scalars of the gateway say "Expected …." without the value; those of graphql-js repeat it. */

@@ -91,9 +91,11 @@ export class TaskLister {
    * @throws NotFoundError - when IMM knows no such project.
    */
   async list(query: ListQuery, { first, after, definition, signal, tally, isShown }: ListPart): Promise<TaskListing> {
-    const digest = digestOf(query);
+    // Of most lists no cursor is asked for.
+    let digest: string | undefined;
+    const cursorOf = (place: ListPlace): string => toCursor((digest ??= digestOf(query)), place);
     const items: ListedTask[] = [];
-    let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digest);
+    let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digestOf(query));
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
     const readPage = async (page: ListTasksRequest): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
@@ -109,15 +111,16 @@ export class TaskLister {
       for (; end < page.snapshots.length && items.length < first; end += 1) {
         const snapshot = page.snapshots[end] as TaskSnapshot;
         if (isShown?.(snapshot) === false) continue;
-        const place = placeBehind(page, end, token, query);
-        items.push({ snapshot, toCursor: () => toCursor(digest, place) });
+        const [index, from] = [end, token];
+        items.push({ snapshot, toCursor: () => cursorOf(placeBehind(page, index, from, query)) });
       }
       const hasMoreHere = isShown === undefined ? end < page.tasks.length : page.snapshots.slice(end).some(isShown);
-      if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, null);
+      if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, () => null);
       token = page.nextToken;
       if (isPassed) anchor = undefined;
     }
-    return toListing(items, true, toCursor(digest, { token, anchor }));
+    const resume = { token, anchor };
+    return toListing(items, true, () => cursorOf(resume));
   }
 
   /** One page, shared by all who ask for it while it is being read. */
@@ -140,8 +143,14 @@ export class TaskLister {
   }
 }
 
-function toListing(items: readonly ListedTask[], hasNextPage: boolean, resume: string | null): TaskListing {
-  return { items, hasNextPage, endCursor: items.at(-1)?.toCursor() ?? resume };
+function toListing(items: readonly ListedTask[], hasNextPage: boolean, resume: () => string | null): TaskListing {
+  return {
+    items,
+    hasNextPage,
+    get endCursor() {
+      return items.at(-1)?.toCursor() ?? resume();
+    },
+  };
 }
 
 /** Behind the last task of a page that has a successor, the successor is enough. */

@@ -3,7 +3,7 @@
  *
  * The resolvers call it, it calls the process-wide `TaskReader`. Keys are collected for one turn and the parts of the
  * same key are merged, so a definition selected in one alias of two still makes one call. A loader must not outlive its
- * request: it would answer with what was true when the request came.
+ * request: it would answer with what was true when the request came. What is known for good is not asked for at all.
  */
 
 import DataLoader from "dataloader";
@@ -20,6 +20,8 @@ export type ReadEach = (
 
 export interface TaskLoaderOptions {
   readonly readEach: ReadEach;
+  /** What is known for good. @default nothing */
+  readonly ended?: ((keyText: string, parts: TaskParts) => TaskSnapshot | undefined) | undefined;
   /** Different tasks one operation may ask for. A further one is refused with BAD_USER_INPUT. Minimum: `1`. */
   readonly maxTasksPerOperation: number;
   /** Counts what the operation costs, when that is asked for. */
@@ -36,11 +38,13 @@ export class TaskLoader {
   /** The keys whose batch has left. */
   readonly #dispatched = new Set<string>();
   readonly #maxTasks: number;
+  readonly #ended: NonNullable<TaskLoaderOptions["ended"]>;
   #waits = 0;
   readonly #tally: CallTally | undefined;
 
-  constructor({ readEach, maxTasksPerOperation, tally, isWanted }: TaskLoaderOptions) {
+  constructor({ readEach, ended = () => undefined, maxTasksPerOperation, tally, isWanted }: TaskLoaderOptions) {
     this.#maxTasks = maxTasksPerOperation;
+    this.#ended = ended;
     this.#tally = tally;
     this.#loader = new DataLoader(
       async (keys) => {
@@ -59,8 +63,14 @@ export class TaskLoader {
    * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
    */
   async load(key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
-    this.admit(key);
     const text = toKeyText(key);
+    const isFirst = this.#admit(text);
+    const ended = this.#ended(text, parts);
+    if (ended !== undefined) {
+      if (isFirst) this.#tally?.countCached(1);
+      this.#tally?.countAnswer(ended, parts);
+      return ended;
+    }
     const asked = this.#parts.get(text);
     this.#parts.set(text, mergeParts(asked ?? NO_PARTS, parts));
     // What has not left yet leaves with the merged parts; what came back with less is asked for again.
@@ -77,9 +87,15 @@ export class TaskLoader {
    * @throws BadUserInputError - when it is one too many.
    */
   admit(key: TaskKey): void {
-    this.#admitted.add(toKeyText(key));
-    if (this.#admitted.size <= this.#maxTasks) return;
-    this.#admitted.delete(toKeyText(key));
+    this.#admit(toKeyText(key));
+  }
+
+  /** Whether it is new to the operation. */
+  #admit(keyText: string): boolean {
+    const before = this.#admitted.size;
+    this.#admitted.add(keyText);
+    if (this.#admitted.size <= this.#maxTasks) return this.#admitted.size > before;
+    this.#admitted.delete(keyText);
     throw new BadUserInputError(null, `Expected at most ${this.#maxTasks} different tasks in one operation.`);
   }
 

@@ -131,6 +131,12 @@ export class TaskReader {
     return this.#answerOf(this.#toQuestion({ key, parts: NO_PARTS }));
   }
 
+  /** What is remembered of a task that has ended, where it holds these parts: it never changes. */
+  ended(keyText: string, parts: TaskParts): TaskSnapshot | undefined {
+    const known = this.#snapshots.get(keyText);
+    return known !== undefined && isFinal(known) && satisfies(known, parts, Infinity) ? known : undefined;
+  }
+
   listen(listener: SnapshotListener): void {
     this.#listeners.add(listener);
   }

@@ -1,9 +1,21 @@
 import { describe, expect, it } from "@jest/globals";
-import { getOperationAST, parse } from "graphql";
+import fc from "fast-check";
+import {
+  getNullableType,
+  getOperationAST,
+  getVariableValues,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  parse,
+  type GraphQLInputType,
+} from "graphql";
 import { createSchema } from "../../../src/schema/build-schema.js";
 import { countOperation, type OperationCount } from "../../../src/server/operation/operation-count.js";
 import { priceOperation } from "../../../src/server/operation/price.js";
+import { refuseVariables } from "../../../src/server/operation/variables.js";
 import { transports } from "../../support/every-transport.js";
+import { HISTORIES } from "../../support/histories.js";
 import { startGateway, type RunningGateway } from "../../support/start-gateway.js";
 import { actionsOf } from "../../support/start-reader.js";
 
@@ -26,6 +38,47 @@ function count(text: string, variables: Variables = {}, countedSchema = schema):
   if (!root) throw new Error("There is not one operation.");
   return countOperation({ schema: countedSchema, document, root, variables, maxSelections: 20_000 });
 }
+
+/** Every type that an argument has. */
+const argumentTypes = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((root) =>
+  Object.values(root?.getFields() ?? {}).flatMap(({ args }) => args.map(({ type }) => type)),
+);
+const ODD = [null, undefined, 1, 1.5, -0, "", "x", true, [], [null], {}, { projectName: 1 }, "2026-02-30T00:00:00Z"];
+const LEAVES = ["a", 1, true, "2026-01-01T00:00:00Z", "oss://b/o", { a: 1 }];
+
+/** Fits its type for the most part. */
+function drawValue(draw: <T>(values: readonly T[]) => T, declared: GraphQLInputType): unknown {
+  if (draw(Array.from({ length: 25 }, (_value, index) => index === 0))) return draw(ODD);
+  const type = getNullableType(declared);
+  if (isListType(type)) {
+    const items = Array.from({ length: draw([0, 1, 2]) }, () => drawValue(draw, type.ofType));
+    return items.length === 1 && draw([true, false]) ? items[0] : items;
+  }
+  if (isInputObjectType(type)) {
+    const fields = Object.values(type.getFields());
+    const given = type.isOneOf ? [draw(fields)] : fields.filter(() => draw([true, true, false]));
+    return Object.fromEntries(given.map((field) => [field.name, drawValue(draw, field.type)]));
+  }
+  return isEnumType(type) ? draw(type.getValues()).name : draw(LEAVES);
+}
+
+describe("variables", () => {
+  it("are refused exactly where graphql-js refuses them", () => {
+    let fitting = 0;
+    fc.assert(
+      fc.property(fc.gen(), fc.constantFrom(...argumentTypes), (draw, type) => {
+        const value = drawValue((values) => draw(fc.constantFrom, ...values) as never, type);
+        const root = getOperationAST(parse(`query ($v: ${String(type)}) { __typename }`));
+        if (!root) throw new Error("There is no operation.");
+        const { errors } = getVariableValues(schema, root.variableDefinitions ?? [], { v: value });
+        fitting += errors === undefined ? 1 : 0;
+        expect([value, refuseVariables(schema, root, { v: value }) === null]).toEqual([value, errors === undefined]);
+      }),
+      { numRuns: HISTORIES * 10 },
+    );
+    expect(fitting).toBeGreaterThan(HISTORIES);
+  });
+});
 
 describe("the fields of an operation", () => {
   it.each<[string, string, number]>([

@@ -47,6 +47,8 @@ export interface PreparedContext {
 const STAND_IN: DocumentNode = parse("{ __typename }");
 /** In the place of the schema, which Apollo would print and hash at each start and never use: it validates and executes nothing. */
 const NO_SCHEMA = buildSchema("type Query { unused: Boolean }", { assumeValidSDL: true });
+/** What it chooses the form of an answer by, and knows a body by. */
+const READ_HEADERS = ["accept", "content-type"] as const;
 /** Characters of a SHA-256 in hexadecimal: how the keys of Apollo's document store end. */
 const HASH_LENGTH = 64;
 
@@ -102,8 +104,10 @@ export async function answerByApollo(
   { request, reply, operation, ready }: ReadyRequest,
 ): Promise<FastifyReply> {
   const headers = new HeaderMap();
-  for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined) headers.set(name, String(value));
+  for (const name of READ_HEADERS) {
+    const value = request.headers[name];
+    if (value !== undefined) headers.set(name, value);
+  }
   const answer = await apollo.executeHTTPGraphQLRequest({
     httpGraphQLRequest: { method: request.method, headers, ...toApollo(request, operation) },
     context: async () => ({ ready }),

@@ -118,12 +118,12 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   // Ahead of the other refusals, so that pages which are let in may read them.
   await app.register(cors, {
-    delegator: (request, callback) => {
-      const { origin, host } = request.headers;
-      // Not strict: a client that is no page may ask for what there is too.
-      const preflight = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
-      callback(null, { origin: options.allowsOrigin(origin, host), ...preflight });
-    },
+    // A page of the gateway's own needs no leave.
+    origin: (origin, callback) => callback(null, options.allowsOrigin(origin, undefined)),
+    methods: ["GET", "POST"],
+    maxAge: 600,
+    // A client that is no page may ask for what there is too.
+    strictPreflight: false,
   });
   app.addHook("onRequest", async (request, reply) => {
     if (PROBE_PATHS.has(request.routeOptions.url)) {
