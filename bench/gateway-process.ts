@@ -12,6 +12,7 @@ const { openApi } = await createOpenApi({
   accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
   userAgent: "bench",
 });
-const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0 });
+const metrics = process.env["METRICS"] === undefined ? {} : { metricsPort: 0 };
+const gateway = createGateway({ region: EMULATOR_REGION, openApi, port: 0, ...metrics });
 const { url } = await gateway.start();
 answerMeasurements(url, () => gateway.watchedTasks);

@@ -4,8 +4,6 @@
  * nothing that is said here holds a query, a variable, a token, or a word of IMM's but its codes.
  */
 
-import type { IncomingHttpHeaders } from "node:http";
-
 /** Why a call to IMM was refused before it was sent: by the open breaker, or since too many wait or are under way. */
 export type CallRefusal = "breaker" | "budget" | "under_way";
 
@@ -106,7 +104,11 @@ export interface PollSpan extends Cause {
 /** Makes spans. Nothing in here throws. */
 export interface Tracing {
   /** @param headers - of the request, which may say whose part it is. */
-  request(transport: string, requestId: string, headers: IncomingHttpHeaders): RequestSpan;
+  request(
+    transport: string,
+    requestId: string,
+    headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  ): RequestSpan;
   /** @param waiting - the operations that wait for it. */
   poll(projectName: string, waiting: Iterable<Cause>): PollSpan;
 }

@@ -96,11 +96,11 @@ export class Observation {
     };
   }
 
-  /** The same rule, and the metrics learn whom it refuses. */
+  /** The same rule, and the metrics learn whom it refuses: without a host it is asked for headers alone. */
   countingOrigins(allowsOrigin: AllowsOrigin): AllowsOrigin {
     return (origin, host) => {
       const isAllowed = allowsOrigin(origin, host);
-      if (!isAllowed) this.observers.metrics.refused("origin", "");
+      if (!isAllowed && host !== undefined) this.observers.metrics.refused("origin", "");
       return isAllowed;
     };
   }
