@@ -58,6 +58,8 @@ class OperationEntry implements JournalEntry {
   #name: string | undefined;
   #caller: string | undefined;
   #tally: CallTally | undefined;
+  /** Its caller or its document is not known. */
+  #isRejected = false;
 
   constructor(options: EntryOptions, client: Client) {
     this.#options = options;
@@ -73,6 +75,7 @@ class OperationEntry implements JournalEntry {
       this.#name = toName(operationName);
       span?.operation.name(this.#kind, this.#name);
       this.#answered(codeOf(preparation.errors[0]));
+      this.#isRejected = preparation.kind === "rejected";
       this.#ended(codeOf(preparation.errors[0]), "An operation was refused.");
       return preparation;
     }
@@ -131,7 +134,9 @@ class OperationEntry implements JournalEntry {
     const now = clock.tick();
     const { calls = 0, sharedTasks = 0 } = this.#tally?.report(now) ?? {};
     request?.span?.operation.end(code, calls, sharedTasks);
-    if (logOperations === "none" || (logOperations === "errors" && code === OK)) return;
+    // Refused tokens have lines of their own, and automatic persisted queries begin with a name that is not known.
+    const isOfNoNews = code === OK || this.#isRejected;
+    if (logOperations === "none" || (logOperations === "errors" && isOfNoNews)) return;
     const line = {
       transport,
       kind: this.#kind,
