@@ -66,7 +66,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^type-graphql$/, ["schema/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts"]],
+  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts", "commands/doctor/"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/", "access/config/"]],
@@ -98,7 +98,7 @@ const platform: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
-const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts"];
+const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts", "commands/doctor/"];
 
 /** A module name that only the run time knows gets around every other rule. */
 const mayImportByVariable = ["imm/wire/openapi-client.ts"];

@@ -29,7 +29,10 @@ export interface CommandIo {
   exit(code: number): void;
 }
 
-interface Output {
+export interface Output {
+  /** Whether it is a terminal, and how many characters fit in its lines. */
+  readonly isTTY?: boolean;
+  readonly columns?: number;
   write(text: string): unknown;
 }
 

@@ -59,6 +59,18 @@ function createProgram(environment: Environment, io: CommandIo): Command {
       .action(async (values: OptionValues) => action(async () => (await import("./serve.js")).serve)(toFlags(values))),
   );
 
+  addSettings(
+    program
+      .command("doctor")
+      .description("Look for what is wrong before `serve` is started with the same settings, and say what mends it.")
+      .option("--json", "one document of JSON on standard output, and nothing else")
+      .option("--as <file>", "ask who holds the token in the file; - reads standard input")
+      .option("--task <id>", "with --as, or for a caller without a token: may it read the task of this global id?")
+      .action(async ({ json, as, task, ...values }: OptionValues) =>
+        action(async () => (await import("./doctor.js")).doctor)({ settings: toFlags(values), json, as, task }),
+      ),
+  );
+
   program
     .command("emulator")
     .description("Serve IMM's wire protocol with made-up data, for working without an account.")

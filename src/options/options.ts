@@ -7,7 +7,7 @@
  */
 
 import * as v from "valibot";
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, toError } from "../errors.js";
 import { access } from "./access.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
@@ -143,6 +143,18 @@ export function parseOptions(given: GivenTexts): CommandOptions {
   const options = Object.fromEntries(entries) as CommandOptions;
   refuseContradictions(options, options.persistedOperations !== undefined, (name) => envOf(name, rows[name]));
   return options;
+}
+
+/** What is wrong with each option that does not parse: one sentence for each, in the order of the table. */
+export function faultsOf(given: GivenTexts): readonly string[] {
+  return Object.entries<Option>({ ...gatewayRows, ...commandRows }).flatMap(([name, row]) => {
+    try {
+      parseText(name, row, given);
+      return [];
+    } catch (thrown) {
+      return [toError(thrown).message];
+    }
+  });
 }
 
 function parseText(name: string, row: Option, { environment = {}, flags = {} }: GivenTexts): unknown {

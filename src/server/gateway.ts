@@ -224,6 +224,7 @@ class ApolloGateway implements Gateway {
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
       formatError: createFormatError(this.#logger, { hasSuggestions: explorer }),
+      observers: observation.observers,
       journal: observation.journal,
     });
     const shared = {

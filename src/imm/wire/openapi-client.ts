@@ -110,6 +110,15 @@ export interface OpenApiOptions {
 export interface OpenApiHandle {
   readonly openApi: OpenApi;
   readonly packageName: "@alicloud/imm20200930" | "@alicloud/openapi-core";
+  /** What the vendor's chain found; undefined where a key pair was given. */
+  readonly found: FoundCredentials | undefined;
+}
+
+/** Credentials that were found, without their secrets. */
+export interface FoundCredentials {
+  /** The links of the chain, in the vendor's words, for example `default/profile/static_ak`. */
+  readonly provider: string;
+  readonly accessKeyId: string;
 }
 
 type ClientClass = new (config: InstanceType<typeof $OpenApiUtil.Config>) => OpenApi;
@@ -130,16 +139,18 @@ export async function createOpenApi(
   loadModule: ModuleLoader = (name) => import(name),
 ): Promise<OpenApiHandle> {
   const { endpoint, accessKey, userAgent } = options;
+  const searched = accessKey === undefined ? await createDefaultCredential() : undefined;
+  const found = searched?.found;
   const config = new $OpenApiUtil.Config({
     endpoint: endpoint.host,
     protocol: endpoint.protocol,
     userAgent,
-    ...(accessKey ?? { credential: await createDefaultCredential() }),
+    ...(accessKey ?? { credential: searched?.credential }),
   });
   const sdk = await loadImmSdk(loadModule);
   return sdk === null
-    ? { openApi: new OpenApiClient(config), packageName: "@alicloud/openapi-core" }
-    : { openApi: new sdk(config), packageName: IMM_SDK };
+    ? { openApi: new OpenApiClient(config), packageName: "@alicloud/openapi-core", found }
+    : { openApi: new sdk(config), packageName: IMM_SDK, found };
 }
 
 async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null> {
@@ -162,11 +173,16 @@ async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null>
 }
 
 /** The vendor's default chain, whose failures become ours: its messages list every place it looked at. */
-async function createDefaultCredential(): Promise<InstanceType<typeof Credential>> {
+async function createDefaultCredential(): Promise<{
+  readonly credential: InstanceType<typeof Credential>;
+  readonly found: FoundCredentials;
+}> {
   const credential = new Credential();
   const find = credential.getCredential.bind(credential);
+  let found: FoundCredentials;
   try {
-    await find();
+    const { providerName = "", accessKeyId = "" } = await find();
+    found = { provider: providerName, accessKeyId };
   } catch (thrown) {
     throw new ConfigurationError(
       "No Alibaba Cloud credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or provide a profile file, an OIDC role or an ECS role.",
@@ -181,7 +197,7 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
       throw new CredentialsUnavailableError("The gateway's own credentials could not be refreshed.", { cause });
     }
   };
-  return credential;
+  return { credential, found };
 }
 
 export interface OpenApiImmClientOptions {

@@ -5,12 +5,12 @@
  * Of what a client sends no more is repeated than the name of the operation: no query, no variable, no token.
  */
 
-import { getOperationAST, type GraphQLError } from "graphql";
+import { getOperationAST, type ExecutionResult } from "graphql";
 import type { Clock } from "../../clock.js";
 import { BoundedLines, type Logger } from "../../log.js";
-import type { Observers } from "../../observe.js";
+import type { Observers, OperationSpan } from "../../observe.js";
 import type { CallTally } from "../../tasks/call-tally.js";
-import { ResultStream, type Outcome } from "../subscription/result-stream.js";
+import type { Failure } from "../subscription/result-stream.js";
 import { codeOf } from "./format-error.js";
 import type { Client, Journal, JournalEntry, OperationRequest, Preparation } from "./pipeline.js";
 
@@ -52,76 +52,86 @@ export class OperationJournal implements Journal {
 
 class OperationEntry implements JournalEntry {
   readonly #options: EntryOptions;
-  readonly #client: Client;
+  readonly #transport: string;
+  readonly #requestId: string | undefined;
+  readonly #span: OperationSpan | undefined;
   readonly #beganTick: number;
+  #caller: string | undefined;
   #kind = "unknown";
   #name: string | undefined;
-  #caller: string | undefined;
-  #tally: CallTally | undefined;
   /** Its caller or its document is not known. */
   #isRejected = false;
+  /** Until it is answered: thousands of streams are open at once. */
+  #tally: CallTally | undefined;
+  #calls = 0;
+  #sharedTasks = 0;
 
-  constructor(options: EntryOptions, client: Client) {
+  constructor(options: EntryOptions, { transport, request, principal }: Client) {
     this.#options = options;
-    this.#client = client;
+    this.#transport = transport;
+    this.#requestId = request?.id;
+    this.#span = request?.span?.operation;
+    this.#caller = principal?.caller;
     this.#beganTick = options.clock.tick();
   }
 
   prepared(preparation: Preparation, { operationName }: OperationRequest): Preparation {
-    this.#caller = preparation.caller ?? this.#client.principal?.caller;
+    this.#caller = preparation.caller ?? this.#caller;
     this.#kind = preparation.operation ?? "unknown";
-    const { span } = this.#client.request ?? {};
     if (preparation.kind !== "ready") {
       this.#name = toName(operationName);
-      span?.operation.name(this.#kind, this.#name);
-      this.#answered(codeOf(preparation.errors[0]));
+      this.#span?.name(this.#kind, this.#name);
       this.#isRejected = preparation.kind === "rejected";
-      this.#ended(codeOf(preparation.errors[0]), "An operation was refused.");
+      this.#refused(codeOf(preparation.errors[0]));
       return preparation;
     }
     const { document, contextValue } = preparation.args;
     this.#name = toName(getOperationAST(document, operationName)?.name?.value);
     this.#tally = contextValue.tally;
-    if (span !== undefined) {
-      span.operation.name(this.#kind, this.#name);
-      contextValue.tally.trace(span.operation);
+    if (this.#span !== undefined) {
+      this.#span.name(this.#kind, this.#name);
+      contextValue.tally.trace(this.#span);
     }
     return { ...preparation, entry: this };
   }
 
-  answered(outcome: Outcome): void {
-    if (!(outcome instanceof ResultStream)) {
-      const code = firstCodeOf(outcome.errors);
-      this.#answered(code);
-      this.#ended(code, "An operation was answered.");
-      return;
-    }
-    const { metrics } = this.#options.observers;
-    const { transport } = this.#client;
+  answered({ errors }: ExecutionResult): void {
+    const code = errors?.[0] === undefined ? OK : codeOf(errors[0]);
+    this.#answered(code);
+    this.#ended(code, "An operation was answered.");
+  }
+
+  streamBegan(): void {
     this.#answered(OK);
-    metrics.streamBegan(transport);
-    outcome.onceOver((failure) => {
-      metrics.streamEnded(transport);
-      this.#ended(failure === undefined ? OK : codeOf(failure.error), "A stream has ended.");
-    });
+    this.#options.observers.metrics.streamBegan(this.#transport);
+  }
+
+  streamEnded(failure: Failure | undefined): void {
+    this.#options.observers.metrics.streamEnded(this.#transport);
+    this.#ended(failure === undefined ? OK : codeOf(failure.error), "A stream has ended.");
   }
 
   discarded(): void {
-    this.#answered("BAD_REQUEST");
-    this.#ended("BAD_REQUEST", "An operation was refused.");
+    this.#refused("BAD_REQUEST");
+  }
+
+  #refused(code: string): void {
+    this.#answered(code);
+    this.#ended(code, "An operation was refused.");
   }
 
   #answered(code: string): void {
     const { clock, observers } = this.#options;
     const now = clock.tick();
-    const durationMs = now - this.#beganTick;
-    const { cachedTasks = 0, sharedTasks = 0, savedCalls = 0 } = this.#tally?.report(now) ?? {};
-    const { transport } = this.#client;
+    const { calls = 0, cachedTasks = 0, sharedTasks = 0, savedCalls = 0 } = this.#tally?.report(now) ?? {};
+    this.#tally = undefined;
+    this.#calls = calls;
+    this.#sharedTasks = sharedTasks;
     observers.metrics.operationAnswered({
-      transport,
+      transport: this.#transport,
       kind: this.#kind,
       code,
-      durationMs,
+      durationMs: now - this.#beganTick,
       cachedTasks,
       sharedTasks,
       savedCalls,
@@ -130,23 +140,20 @@ class OperationEntry implements JournalEntry {
 
   #ended(code: string, message: string): void {
     const { clock, logger, logOperations, lines } = this.#options;
-    const { transport, request } = this.#client;
-    const now = clock.tick();
-    const { calls = 0, sharedTasks = 0 } = this.#tally?.report(now) ?? {};
-    request?.span?.operation.end(code, calls, sharedTasks);
+    this.#span?.end(code, this.#calls, this.#sharedTasks);
     // Refused tokens have lines of their own, and automatic persisted queries begin with a name that is not known.
     const isOfNoNews = code === OK || this.#isRejected;
     if (logOperations === "none" || (logOperations === "errors" && isOfNoNews)) return;
     const line = {
-      transport,
+      transport: this.#transport,
       kind: this.#kind,
       operationName: this.#name,
       code,
-      durationMs: now - this.#beganTick,
-      calls,
+      durationMs: clock.tick() - this.#beganTick,
+      calls: this.#calls,
       caller: this.#caller,
-      requestId: request?.id,
-      ...(request?.span !== undefined && { traceId: request.span.operation.traceId }),
+      requestId: this.#requestId,
+      ...(this.#span !== undefined && { traceId: this.#span.traceId }),
     };
     lines.write((unlogged) => logger[OUR_FAULTS.test(code) ? "warn" : "info"]({ ...line, ...unlogged }, message));
   }
@@ -154,8 +161,4 @@ class OperationEntry implements JournalEntry {
 
 function toName(name: string | null | undefined): string | undefined {
   return typeof name === "string" && NAME.test(name) ? name : undefined;
-}
-
-function firstCodeOf(errors: readonly GraphQLError[] | undefined): string {
-  return errors?.[0] === undefined ? OK : codeOf(errors[0]);
 }

@@ -21,15 +21,16 @@ import type { Access } from "../../access/access.js";
 import type { Credentials, Principal } from "../../access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
 import type { Interest } from "../../interest.js";
+import { UNOBSERVED, type Observers } from "../../observe.js";
 import type { GatewayContext } from "../../schema/context.js";
 import type { AddressLimits } from "../limits/address-limits.js";
 import type { Admission, CallerLimits } from "../limits/caller-limits.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
-import { ResultStream, type Outcome } from "../subscription/result-stream.js";
+import { ResultStream, type Failure, type Outcome } from "../subscription/result-stream.js";
 import { SerializedResults } from "../subscription/serialized-results.js";
 import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { withCallReport } from "./call-report.js";
-import type { ObservedRequest } from "./observed-request.js";
+import { observeRequest, type ObservedRequest } from "./observed-request.js";
 import { withCode, type Documents } from "./documents/documents.js";
 import type { Execute } from "./executor.js";
 import type { FormatError } from "./format-error.js";
@@ -56,6 +57,8 @@ export interface PipelineOptions extends CostLimits {
   /** Begins a subscription. */
   readonly subscribe: (args: SubscriptionArguments) => Promise<Outcome>;
   readonly formatError: FormatError;
+  /** Trace its requests. @default none does */
+  readonly observers?: Observers | undefined;
   /** Learns what becomes of each operation. @default none does */
   readonly journal?: Journal | undefined;
 }
@@ -131,8 +134,11 @@ export interface Journal {
 export interface JournalEntry {
   /** What it came to before it runs, with its entry where it may. One that is refused is over. */
   prepared(preparation: Preparation, request: OperationRequest): Preparation;
-  /** It has been executed, or its stream has begun. */
-  answered(outcome: Outcome): void;
+  /** It has been executed. */
+  answered(result: ExecutionResult): void;
+  streamBegan(): void;
+  /** Its stream is over: what it failed with, if it did. */
+  streamEnded(failure: Failure | undefined): void;
   /** It will not be executed: its transport cannot carry it. */
   discarded(): void;
 }
@@ -158,6 +164,11 @@ export class Pipeline {
     // Who says nothing has not tried.
     if (credentials.authorization === undefined) return access.authenticate(credentials);
     return addressLimits.login(credentials.address, () => access.authenticate(credentials));
+  }
+
+  /** By what a request that carries an operation is known from outside. */
+  observe(transport: Client["transport"], headers: IncomingHttpHeaders, requestId?: string): ObservedRequest {
+    return observeRequest(transport, headers, this.#options.observers ?? UNOBSERVED, requestId);
   }
 
   /** From what a client sent to what graphql-js executes. Never rejects. */
@@ -226,14 +237,14 @@ export class Pipeline {
   async run(preparation: Preparation): Promise<Outcome> {
     if (preparation.kind !== "ready") return { errors: preparation.errors };
     const outcome = await this.#run(preparation);
-    preparation.entry?.answered(outcome);
+    if (!(outcome instanceof ResultStream)) preparation.entry?.answered(outcome);
     return outcome;
   }
 
   async #run(preparation: ReadyOperation): Promise<Outcome> {
-    const { operation, args, admission } = preparation;
+    const { operation, args, admission, entry } = preparation;
     try {
-      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission);
+      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission, entry);
       return await this.#executeQuery(args);
     } catch (thrown) {
       return toFailedResult(thrown);
@@ -248,11 +259,18 @@ export class Pipeline {
     entry?.discarded();
   }
 
-  async #subscribe(args: ReadyArguments, admission: Admission): Promise<Outcome> {
+  async #subscribe(args: ReadyArguments, admission: Admission, entry: JournalEntry | undefined): Promise<Outcome> {
     try {
       const outcome = await this.#options.subscribe(args);
-      if (outcome instanceof ResultStream) outcome.onceOver(() => admission.leave());
-      else admission.leave();
+      if (!(outcome instanceof ResultStream)) {
+        admission.leave();
+        return outcome;
+      }
+      entry?.streamBegan();
+      outcome.onceOver((failure) => {
+        admission.leave();
+        entry?.streamEnded(failure);
+      });
       return outcome;
     } catch (thrown) {
       admission.leave();

@@ -117,7 +117,7 @@ export class ResultStream {
   /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
   readonly #send = (first: ExecutionResult): void => {
     try {
-      const results = [first, ...this.#mailbox.readRest()];
+      const results = [first].concat(this.#mailbox.readRest());
       this.#counts.delivered += results.length;
       this.#reader?.send(results, this.#goOn);
     } catch (error) {

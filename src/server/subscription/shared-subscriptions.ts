@@ -130,7 +130,7 @@ class SharedSubscription {
 
   /** @param cause - the operation that joins, where it is traced. */
   async join(principal: Principal, refuse: RefuseStream, cause: Cause | undefined): Promise<Outcome> {
-    const stream = new ResultStream(this.#last, (left) => this.#leave(left), this.#observation.counts);
+    const stream = new ResultStream(this.#last, this.#leave, this.#observation.counts);
     this.#streams.set(stream, principal);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
@@ -218,7 +218,7 @@ class SharedSubscription {
   }
 
   /** The last one to leave ends the execution. */
-  #leave(stream: ResultStream): void {
+  readonly #leave = (stream: ResultStream): void => {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#onClosed();
     this.#onEnd();
@@ -226,7 +226,7 @@ class SharedSubscription {
     void this.#source
       .then(async (source) => (isFollowable(source) ? source.return?.() : undefined))
       .catch(() => undefined);
-  }
+  };
 }
 
 /** What an operation is counted by; a test's has none. */
