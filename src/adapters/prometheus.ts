@@ -15,7 +15,7 @@ import { toImmCode, toOperationCode, toOutcome } from "./metric-labels.js";
 export interface Prometheus {
   readonly metrics: Metrics;
   /** Everything there is at this moment, in Prometheus' text format. */
-  text(): Promise<string>;
+  readonly text: () => Promise<string>;
 }
 
 /** What the text is, for a header. */
@@ -49,7 +49,7 @@ export function createPrometheus({ clock, readings }: PrometheusOptions): Promet
   readEach(registry, () => latest);
   return {
     metrics: createMetrics(registry, clock),
-    async text() {
+    text: async () => {
       latest = readings();
       return `${await registry.metrics()}\n${await shared.metrics()}`;
     },
@@ -153,13 +153,13 @@ function readEach(registry: Registry, readings: () => Readings): void {
       },
     });
   };
-  const gauges = <L extends string>(
+  const gauges = (
     name: string,
     help: string,
-    labelName: L,
+    labelName: string,
     read: (from: Readings) => Readonly<Record<string, number>>,
   ): void => {
-    const series: Gauge<L> = new Gauge<L>({
+    const series: Gauge = new Gauge({
       name: PREFIX + name,
       help,
       registers,
