@@ -182,6 +182,22 @@ describe("the metrics", () => {
   });
 });
 
+describe("readiness", () => {
+  it("ends when IMM refuses the gateway's credentials again and again, and returns with its first answer", async () => {
+    const { url, emulator } = await startMeasured({ gateway: { maxRetries: 0 } });
+    const ask = `{ task(${keyArguments(TASK)}) { status } }`;
+    const probe = async (): Promise<unknown> => (await fetch(`${url}/readyz`)).json();
+    emulator.injectFault({ kind: "refuse", code: "InvalidAccessKeyId.NotFound", times: 3 });
+    for (let index = 0; index < 3; index += 1) {
+      expect(await probe()).toEqual({ status: "ok" });
+      await query(url, ask);
+    }
+    expect(await probe()).toMatchObject({ status: "credentials_refused" });
+    await query(url, `{ task(${keyArguments({ ...TASK, taskId: "gone" })}) { status } }`);
+    expect(await probe()).toEqual({ status: "ok" });
+  });
+});
+
 describe("the port of the metrics", () => {
   it("serves them and nothing else, to who asks by a name of this machine", async () => {
     const { metricsUrl, gateway } = await startMeasured();
