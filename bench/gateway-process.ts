@@ -16,10 +16,12 @@ const { openApi } = await createOpenApi({
   userAgent: "bench",
 });
 const limits = { maxCallsPerSecond: 10_000, maxConcurrentCalls: 10_000, maxQueuedCalls: 1_000_000, taskMaxAgeMs: 0 };
+const metrics = process.env["METRICS"] === undefined ? {} : { metricsPort: 0 };
 const gateway = createGateway({
   region: EMULATOR_REGION,
   openApi,
   port: 0,
+  ...metrics,
   ...(flags.includes("unlimited") && limits),
 });
 const { url } = await gateway.start();

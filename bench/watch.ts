@@ -1,7 +1,7 @@
 /**
  * What watching costs: calls to IMM against the naive poll loop, delivery to subscribers, CPU and memory of the gateway.
  *
- *   npm run bench:watch [calls] [crowd] [fanout] [churn]
+ *   npm run bench:watch [calls] [crowd] [fanout] [churn]        METRICS=1 turns the gateway's metrics on
  *
  * The emulator and the subscribers run in this process, the gateway in another, over real sockets on this machine. Times
  * are real: the whole takes about ten minutes. The exit code is 1 when a row does not keep what is promised of it.

@@ -91,8 +91,8 @@ function noticeOf(path: string): string {
 const bundle = await rolldown({
   input: { "imm-graphql": join(sources, "cli.js") },
   platform: "node",
-  // The first is there for validation by decorators, which the schema does not use.
-  external: ["class-validator"],
+  // The first is there for validation by decorators, which the schema does not use; the others are installed for traces alone.
+  external: ["class-validator", /^@opentelemetry\//],
   plugins: [ownPlaces, oneGraphql, nativeHash],
 });
 const { output } = await bundle.write({

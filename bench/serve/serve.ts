@@ -33,6 +33,7 @@ const PEERS = "../../bench/dist/serve/peers";
 
 const servers: Readonly<Record<string, Server>> = {
   gateway: { title: "this gateway", start: ["./serve/gateway-process.js"] },
+  "gateway-metrics": { title: "this gateway, with metrics", start: ["./serve/gateway-process.js", "metrics"] },
   apollo: { title: "Apollo Server, default", start: [`${PEERS}/apollo-process.js`] },
   "apollo-shell": { title: "Apollo Server without execution", start: [`${PEERS}/apollo-shell-process.js`] },
   yoga: { title: "GraphQL Yoga", start: [`${PEERS}/yoga-process.js`] },

@@ -13,6 +13,7 @@ import type { SubscribePayload } from "graphql-ws";
 import type { Credentials, Principal } from "../../../access/principal.js";
 import { EndableInterest } from "../../../interest.js";
 import { UnauthenticatedError } from "../../../errors.js";
+import type { RequestSpan } from "../../../observe.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome, type ResultReader } from "../../subscription/result-stream.js";
 import type { SocketWriter } from "./socket-writer.js";
@@ -25,6 +26,8 @@ export interface SocketOperationOptions {
 /** What a socket was opened with. */
 export interface Handshake extends Omit<Credentials, "transport"> {
   readonly headers: IncomingHttpHeaders;
+  /** That of the handshake, which all its operations have. */
+  readonly requestId: string;
 }
 
 /** The socket of an operation. Of an operation that is over nothing is sent. */
@@ -52,6 +55,7 @@ export class SocketOperation implements ResultReader {
   readonly #interest = new EndableInterest();
   /** What each of its results begins with. */
   readonly #prefix: string;
+  #span: RequestSpan | undefined;
   #results: ResultStream | undefined;
   #isExpired = false;
   #phase: "running" | "over" | "settled" = "running";
@@ -106,7 +110,10 @@ export class SocketOperation implements ResultReader {
 
   async #execute(payload: SubscribePayload): Promise<Outcome> {
     const { handshake, principal } = this.#socket;
-    const client = { ...handshake, transport: "websocket", signal: this.#interest, principal, isPosted: true } as const;
+    const request = this.#pipeline.observe("websocket", handshake.headers, handshake.requestId);
+    this.#span = request.span;
+    const signal = this.#interest;
+    const client = { ...handshake, transport: "websocket", signal, principal, isPosted: true, request } as const;
     return this.#pipeline.run(await this.#pipeline.prepare(payload, client));
   }
 
@@ -145,6 +152,7 @@ export class SocketOperation implements ResultReader {
   #settle(): void {
     if (this.#phase === "settled") return;
     this.#phase = "settled";
+    this.#span?.end();
     this.#socket.settled(this);
   }
 

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { handleProtocols } from "graphql-ws";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { AddressLimits } from "../../limits/address-limits.js";
+import { requestIdOf } from "../../operation/observed-request.js";
 import type { AddressOf } from "../../limits/client-address.js";
 import type { RefuseHost } from "../hosts.js";
 import { FOREIGN_PAGE, type AllowsOrigin } from "../origins.js";
@@ -32,6 +33,8 @@ export interface WebSocketTransportOptions extends SocketConnectionOptions {
 
 /** An open transport. */
 export interface WebSocketTransport {
+  /** How many are open at this moment. */
+  readonly sockets: number;
   /** Closes every socket with 1001. Sockets that do not answer within `timeoutMs` are cut. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -76,6 +79,9 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   };
   server.on("upgrade", onUpgrade);
   return {
+    get sockets() {
+      return connections.members.size;
+    },
     async close(timeoutMs) {
       for (const connection of connections.members) connection.close(GOING_AWAY, "Going away", timeoutMs);
       await new Promise((resolve) => sockets.close(resolve));
@@ -87,7 +93,11 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
 /** What is held of a handshake; what closes over its request would hold all of it for as long as the socket is open. */
 function toOpenedSocket(webSocket: WebSocket, request: IncomingMessage, address: string): OpenedSocket {
   const { headers, socket } = request;
-  return { webSocket, connection: socket, handshake: { authorization: headers.authorization, headers, address } };
+  return {
+    webSocket,
+    connection: socket,
+    handshake: { authorization: headers.authorization, headers, address, requestId: requestIdOf(headers) },
+  };
 }
 
 /** @param headers - whole lines. */

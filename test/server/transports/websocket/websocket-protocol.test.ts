@@ -341,6 +341,7 @@ describe("a WebSocket transport", () => {
   it("ends an operation with an `error` when the pipeline throws", async () => {
     const pipeline = {
       authenticate: async () => EVERYBODY,
+      observe: () => ({ id: "", span: undefined }),
       prepare: async () => {
         throw new Error("broken");
       },
