@@ -106,3 +106,4 @@ export type { ErrorCode, GatewayErrorDetails, ImmFault } from "./errors.js";
 export { systemClock } from "./clock.js";
 export type { Clock, Timer } from "./clock.js";
 export type { Logger, LogMethod } from "./log.js";
+export type { CallSpan, Cause } from "./observe.js";

@@ -7,7 +7,7 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
+  ["errors.ts", "clock.ts", "log.ts", "observe.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
   ["imm/operations/"],
   ["imm/imm-client.ts"],
   ["imm/wire/"],
@@ -30,6 +30,7 @@ const ranks: readonly (readonly string[])[] = [
   ["tasks/read/"],
   ["tasks/create/", "tasks/watch/"],
   ["tasks/"],
+  ["adapters/"],
   ["schema/context.ts", "schema/arguments.ts", "schema/scalars.ts", "schema/length.input.ts", "schema/table-types.ts"],
   ["schema/task/"],
   ["schema/list/", "schema/catalogue/", "schema/create/", "schema/viewer/"],
@@ -71,13 +72,18 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^(valibot|zod)$/, ["options/", "access/config/"]],
   [/^jose$/, ["access/authenticators/"]],
   [/^yaml$/, ["access/config/access-file.ts"]],
+  [/^(prom-client|@opentelemetry\/.*)$/, ["adapters/"]],
   [/^pure-rand(\/|$)/, ["emulator/"]],
   [/^(node:)?timers(\/|$)/, ["clock.ts"]],
   [/^(node:)?process$/, []],
 ];
 
 /** What one file alone may import: what a principal may do is asked by the facade. */
-const onlyImporter: Readonly<Record<string, string>> = { "access/access-policy.ts": "tasks/tasks.ts" };
+const onlyImporter: Readonly<Record<string, string>> = {
+  "access/access-policy.ts": "tasks/tasks.ts",
+  "adapters/prometheus.ts": "server/gateway-observation.ts",
+  "adapters/opentelemetry.ts": "server/gateway-observation.ts",
+};
 
 /** What the platform gives to everybody, and who may take it. */
 const platform: Readonly<Record<string, readonly string[]>> = {

@@ -8,7 +8,7 @@ import { DEMO_PROJECT } from "../emulator/demo.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
-import { createGateway } from "../server/gateway.js";
+import { createGateway, type StartedGateway } from "../server/gateway.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
 import { EMULATOR_KEY, startDemoEmulator } from "./emulator.js";
@@ -42,9 +42,9 @@ export async function serve(flags: ServeFlags, environment: Environment, io: Com
       persistedOperationsSource: options.persistedOperations,
     });
     stops.push(async () => gateway.stop());
-    const { url } = await gateway.start();
+    const { url, metricsUrl } = await gateway.start();
     stopOnSignal(io, stops, log, () => void gateway.stop({ drainDelayMs: 0 }));
-    io.stdout.write(`${startMessage(url, upstream, opened, options)}\n`);
+    io.stdout.write(`${startMessage({ url, metricsUrl }, upstream, opened, options)}\n`);
   } catch (thrown) {
     await stopAll(stops);
     await log.close();
@@ -80,7 +80,12 @@ async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops
   }
 }
 
-function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {
+function startMessage(
+  { url, metricsUrl }: Pick<StartedGateway, "url" | "metricsUrl">,
+  { kind }: Upstream,
+  { data }: OpenUpstream,
+  options: CommandOptions,
+): string {
   const { explorer, persistedOperations, onlyPersistedOperations, accessFile } = options;
   const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
   if (accessFile !== undefined) lines.push(`  Callers    those whom ${accessFile} lets in.`);
@@ -88,6 +93,7 @@ function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, o
     const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
     lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);
   }
+  if (metricsUrl !== undefined) lines.push(`  Metrics    ${metricsUrl}`);
   if (explorer) {
     lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
     lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);

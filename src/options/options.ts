@@ -15,6 +15,7 @@ import { following } from "./following.js";
 import { limits } from "./limits.js";
 import { listening } from "./listening.js";
 import { memory } from "./memory.js";
+import { observing } from "./observing.js";
 import { operations } from "./operations.js";
 import { clip, expectation } from "./refusal.js";
 import type { Option, Rows, Section, ValuesOf } from "./row.js";
@@ -26,6 +27,7 @@ const sections: readonly Section[] = [
   access,
   upstream,
   serving,
+  observing,
   limits,
   documents,
   operations,
@@ -39,6 +41,7 @@ const gatewayRows = {
   ...access.gateway,
   ...upstream.gateway,
   ...serving.gateway,
+  ...observing.gateway,
   ...limits.gateway,
   ...documents.gateway,
   ...operations.gateway,
@@ -188,6 +191,12 @@ function refuseContradictions(
   if (minPollIntervalMs > maxPollIntervalMs) {
     throw new ConfigurationError(
       `Expected ${nameOf("minPollIntervalMs")} to be at most ${nameOf("maxPollIntervalMs")} (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
+    );
+  }
+  const { port, metricsPort } = options;
+  if (metricsPort !== undefined && metricsPort !== 0 && metricsPort === port) {
+    throw new ConfigurationError(
+      `Expected ${nameOf("metricsPort")} to be another port than ${nameOf("port")} (${port}).`,
     );
   }
   if (options.federationPrefix !== undefined && !options.federation) {

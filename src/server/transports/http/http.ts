@@ -12,6 +12,7 @@ import type { GraphQLError } from "graphql";
 import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
+import type { Observers } from "../../../observe.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
@@ -41,6 +42,12 @@ const REQUEST_CHECK_MS = 1_000;
 /** Characters of an answer. */
 const LARGE_LENGTH = 1_000_000;
 
+/** What a probe is answered where no new work should come here. */
+export interface Unreadiness {
+  readonly status: "draining" | "imm_unavailable" | "credentials_refused";
+  readonly reason: string;
+}
+
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
   readonly pipeline: Pipeline;
@@ -51,12 +58,13 @@ export interface HttpTransportOptions {
   readonly refuseHost: RefuseHost;
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
+  readonly observers: Observers;
   readonly hasExplorer: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
-  /** Whether new work should come here. */
-  readonly isReady: () => boolean;
+  /** Why no new work should come here; null where it may. */
+  readonly unreadiness: () => Unreadiness | null;
   /** Whether new work is refused. */
   readonly isDraining: () => boolean;
 }
@@ -169,7 +177,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", addressOf));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", options));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);
@@ -185,9 +193,10 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
-  app.get(READY_PATH, async (_request, reply) =>
-    options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
-  );
+  app.get(READY_PATH, async (_request, reply) => {
+    const unready = options.unreadiness();
+    return unready === null ? { status: "ok" } : reply.status(503).send(unready);
+  });
   if (options.hasExplorer) {
     registerGraphiQL(app, GRAPHQL_PATH, options.example);
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));

@@ -20,6 +20,7 @@ import { isTooDeep } from "../../../json.js";
 import type { Logger } from "../../../log.js";
 import { Mailbox } from "../../../mailbox.js";
 import type { CallerLimits } from "../../limits/caller-limits.js";
+import { requestIdOf } from "../../operation/observed-request.js";
 import { readConnectionParams } from "./socket-credentials.js";
 import { SocketGuard, type SocketGuardOptions } from "./socket-guard.js";
 import {
@@ -98,7 +99,7 @@ export class SocketConnection implements OperationSocket {
     address: string,
     options: SocketConnectionOptions,
   ) {
-    this.handshake = { authorization: headers.authorization, headers, address };
+    this.handshake = { authorization: headers.authorization, headers, address, requestId: requestIdOf(headers) };
     this.#webSocket = webSocket;
     this.#options = options;
     this.writer = new SocketWriter({

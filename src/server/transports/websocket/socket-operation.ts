@@ -14,6 +14,8 @@ import type { SubscribePayload } from "graphql-ws";
 import type { Credentials, Principal } from "../../../access/principal.js";
 import { EndableInterest } from "../../../interest.js";
 import { UnauthenticatedError } from "../../../errors.js";
+import { UNOBSERVED, type Observers } from "../../../observe.js";
+import { observeRequest, type ObservedRequest } from "../../operation/observed-request.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
 import type { SocketWriter } from "./socket-writer.js";
@@ -21,11 +23,15 @@ import type { SocketWriter } from "./socket-writer.js";
 /** What operations are executed and sent with. */
 export interface SocketOperationOptions {
   readonly pipeline: Pipeline;
+  /** @default none */
+  readonly observers?: Observers | undefined;
 }
 
 /** What a socket was opened with. */
 export interface Handshake extends Omit<Credentials, "transport"> {
   readonly headers: IncomingHttpHeaders;
+  /** That of the handshake, which all its operations have. */
+  readonly requestId: string;
 }
 
 /** The socket of an operation. */
@@ -51,6 +57,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   readonly #options: SocketOperationOptions;
   readonly #interest = new EndableInterest();
   readonly #prefix: string;
+  #request: ObservedRequest | undefined;
   #results: ResultStream | undefined;
   #isExpired = false;
   #phase: "running" | "over" = "running";
@@ -82,6 +89,8 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
       else if (outcome !== undefined) this.#answer(outcome);
     } catch (thrown) {
       this.#socket.fail(this, [thrown]);
+    } finally {
+      this.#request?.span?.end();
     }
     return DONE;
   }
@@ -116,9 +125,13 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   }
 
   async #execute(): Promise<Outcome> {
-    const { pipeline } = this.#options;
+    const { pipeline, observers = UNOBSERVED } = this.#options;
     const { handshake, principal } = this.#socket;
-    const client = { ...handshake, transport: "websocket", signal: this.#interest, principal, isPosted: true } as const;
+    const { requestId, ...credentials } = handshake;
+    const request = observeRequest("websocket", handshake.headers, observers, requestId);
+    this.#request = request;
+    const signal = this.#interest;
+    const client = { ...credentials, transport: "websocket", signal, principal, isPosted: true, request } as const;
     return pipeline.run(await pipeline.prepare(this.#payload, client));
   }
 

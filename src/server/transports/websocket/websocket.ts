@@ -35,6 +35,8 @@ export interface WebSocketTransportOptions extends SocketConnectionOptions {
 
 /** An open transport. */
 export interface WebSocketTransport {
+  /** How many are open at this moment. */
+  readonly sockets: number;
   /** Closes every socket with 1001. Sockets that do not answer within `timeoutMs` are cut. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -80,6 +82,9 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   };
   server.on("upgrade", onUpgrade);
   return {
+    get sockets() {
+      return connections.size;
+    },
     async close(timeoutMs) {
       for (const connection of connections) connection.close(GOING_AWAY, "Going away", timeoutMs);
       await new Promise((resolve) => sockets.close(resolve));
