@@ -14,7 +14,8 @@ RUN npm pack
 FROM ${NODE_IMAGE} AS package
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+# Of a peer that is optional and needed for the build (TypeScript), `--omit=dev` alone would leave 30 MB.
+RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
 COPY --from=build /build/imm-graphql-*.tgz ./
 RUN tar -xzf imm-graphql-*.tgz --strip-components=1 --no-same-owner && rm imm-graphql-*.tgz
 RUN ln --symbolic "$(node -p 'require("./package.json").bin["imm-graphql"]')" imm-graphql
@@ -31,7 +32,7 @@ ENV NODE_ENV=production HOST=0.0.0.0
 USER 1000:1000
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 4000}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 4000) + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Node is the first process of the container, and takes its signals.
 ENTRYPOINT ["node", "/app/imm-graphql"]
 CMD ["serve"]
