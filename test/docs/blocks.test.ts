@@ -75,6 +75,10 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["docs/operating.md", "IMM_REGION=", "it needs an account; the tests of the command start it with such variables"],
   ["docs/operating.md", '{\n  "Version"', "pages.test.ts holds the policy against the table of operations"],
   ["docs/operating.md", "imm-graphql serve ", COMMAND],
+  ["docs/operating.md", '{\n  "level"', "traces.test.ts reads such lines"],
+  ["docs/operating.md", "METRICS_PORT=", "metrics.test.ts asks for them, and reads the table behind it"],
+  ["docs/operating.md", "npm install @opentelemetry", "the range is that of package.json"],
+  ["docs/operating.md", "graphql over http", PICTURE],
   ["docs/trusted-documents.md", "PERSISTED_OPERATIONS=", COMMAND],
   [
     "docs/trusted-documents.md",
