@@ -10,9 +10,9 @@ import { keyArguments, query } from "./support/query.js";
 import { endRuns, Run, type Finished, type Outputs } from "./support/run.js";
 import { disposeAfterTest } from "./support/start-gateway.js";
 
-// What only a process of its own can show; test/commands/ has the rest. The test runs from dist/test/: the command lies
-// beside it, the schema two folders up.
-const command = fileURLToPath(new URL("../src/cli.js", import.meta.url));
+// What only a process of its own can show; test/commands/ has the rest. The test runs from dist/test/: the bundle that
+// users run lies beside that folder, the schema two folders up.
+const command = fileURLToPath(new URL("../command/imm-graphql.js", import.meta.url));
 const schemaFile = fileURLToPath(new URL("../../schema.graphql", import.meta.url));
 
 const key = {

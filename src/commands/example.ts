@@ -1,6 +1,6 @@
 /** The operations that the explorers begin with on made-up data, and that the start message shows. */
 
-import { DEMO_PROJECT } from "../emulator/demo.js";
+import { DEMO_PROJECT } from "../emulator/names.js";
 import type { ExampleOperations } from "../server/transports/http/example-operations.js";
 
 const keyOf = (taskId: string): string => `

@@ -4,14 +4,13 @@
  */
 
 import { AccessFile } from "../access/config/access-file.js";
-import { DEMO_PROJECT } from "../emulator/demo.js";
+import { DEMO_PROJECT } from "../emulator/names.js";
 import { parseEndpoint } from "../imm/wire/endpoints.js";
 import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
 import { createGateway, type StartedGateway } from "../server/gateway.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
-import { EMULATOR_KEY, startDemoEmulator } from "./emulator.js";
 import { EXAMPLE } from "./example.js";
 import { stopAll, stopOnSignal, type Stop } from "./stop-on-signal.js";
 import { chooseUpstream, type Upstream } from "./upstream.js";
@@ -70,6 +69,8 @@ async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops
       return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
     }
     case "emulator": {
+      // Not loaded where IMM answers.
+      const { EMULATOR_KEY, startDemoEmulator } = await import("./emulator.js");
       const emulator = await startDemoEmulator({ clock }, stops);
       const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
       return {

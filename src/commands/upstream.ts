@@ -1,7 +1,7 @@
 /** Which IMM the command talks to, by its options: the real one, or the embedded emulator's made-up data. Pure. */
 
 import { ConfigurationError } from "../errors.js";
-import { EMULATOR_REGION } from "../emulator/emulator.js";
+import { EMULATOR_REGION } from "../emulator/names.js";
 import { endpointOfRegion, parseEndpoint, regionOfEndpoint, type Endpoint } from "../imm/wire/endpoints.js";
 import type { AccessKey } from "../imm/wire/openapi-client.js";
 import type { CommandOptions } from "../options/options.js";

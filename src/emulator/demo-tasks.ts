@@ -4,8 +4,7 @@
  */
 
 import type { NewTask } from "./emulator.js";
-
-export const DEMO_PROJECT = "immtest";
+import { DEMO_PROJECT } from "./names.js";
 
 /** A well-known task: its id is fixed, and it says what it is there to show. */
 export interface DemoTask extends NewTask {

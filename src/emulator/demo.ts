@@ -10,10 +10,12 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Clock, systemClock, type Timer } from "../clock.js";
-import { DEMO_PROJECT, demoTasks } from "./demo-tasks.js";
+import { demoTasks } from "./demo-tasks.js";
 import type { Emulator, NewTask, Pace, TaskOutcome } from "./emulator.js";
+import { DEMO_PROJECT } from "./names.js";
 
-export { DEMO_PROJECT, type DemoTask, demoTasks } from "./demo-tasks.js";
+export { type DemoTask, demoTasks } from "./demo-tasks.js";
+export { DEMO_PROJECT } from "./names.js";
 
 /** A rolling task starts this often, before the emulator's `timeScale`. */
 const ROLLING_INTERVAL_MS = 10_000; // 10 seconds

@@ -22,10 +22,8 @@ export type { ReceivedCall } from "./call-log.js";
 export type { CreateRequest, LifePlanner, TaskLife } from "./created-tasks.js";
 export type { FaultKind, FaultRule } from "./faults.js";
 export type { Pace, TaskOutcome } from "./task-life.js";
+export { EMULATOR_REGION } from "./names.js";
 export type { NewTask } from "./task-plan.js";
-
-/** The region of every emulator, which is none of IMM's: the ids of made-up tasks never mean real ones. */
-export const EMULATOR_REGION = "emulator";
 
 /** How the emulator behaves. */
 export interface EmulatorOptions {

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { RawSocket } from "./transports.js";
 import { endRuns, Run } from "../support/run.js";
 
-const CLI = new URL("../../src/cli.js", import.meta.url).pathname;
+const CLI = new URL("../../command/imm-graphql.js", import.meta.url).pathname;
 
 const children: ChildProcess[] = [];
 

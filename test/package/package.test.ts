@@ -4,7 +4,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,8 +22,16 @@ const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
 const installed = join(folder, "node_modules/imm-graphql");
 const command = join(folder, "node_modules/.bin/imm-graphql");
 const page = readFileSync(join(root, "docs/emulator.md"), "utf8");
-const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+const served = /^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m;
+const key = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
+const {
+  dependencies,
+  devDependencies,
+  version: ownVersion,
+} = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  dependencies: Readonly<Record<string, string>>;
   devDependencies: Readonly<Record<string, string>>;
+  version: string;
 };
 
 /** Runs npm there; answers what it wrote. An outer `npm run --silent` would make it keep its warnings to itself. */
@@ -56,11 +64,19 @@ describe("the package", () => {
       "schema.graphql",
     ])
       expect(readFileSync(join(installed, path), "utf8")).toBe(readFileSync(join(root, path), "utf8"));
-    for (const path of ["dist/test", "dist/bench", "dist/scripts", "src"])
+    for (const path of ["dist/test", "dist/bench", "dist/scripts", "dist/src/cli.js", "dist/src/commands", "src"])
       expect(existsSync(join(installed, path))).toBe(false);
     expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).toMatchObject({
       repository: { type: "git", url: "git+https://github.com/imm-graphql/imm-graphql.git" },
     });
+  });
+
+  it("holds the licence of each package that is in the command", () => {
+    const licences = readFileSync(join(installed, "dist/command/THIRD-PARTY-LICENSES.txt"), "utf8");
+    for (const name of Object.keys(dependencies)) expect(licences).toMatch(new RegExp(`^${name} \\d`, "m"));
+    // What comes with them too.
+    for (const name of ["@apollo/utils.keyvaluecache", "avvio"])
+      expect(licences).toMatch(new RegExp(`^${name} \\d`, "m"));
   });
 
   it("brings no package that asks for a newer Node than this one, but for those that the manual names", () => {
@@ -84,10 +100,21 @@ describe("its command", () => {
     expect(stdout).toBe(readFileSync(join(root, "schema.graphql"), "utf8"));
   });
 
-  it("serves queries, subscriptions and GraphiQL on the embedded emulator", async () => {
+  it("says what it can do and which version it is, and makes a token", async () => {
+    const [help, ofServe, version, token] = await Promise.all(
+      [["--help"], ["serve", "--help"], ["--version"], ["token"]].map(
+        async (flags) => new Run([command, ...flags]).finished,
+      ),
+    );
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/serve .*emulator .*schema .*token /s) });
+    expect(ofServe).toMatchObject({ code: 0, stdout: expect.stringContaining("--max-calls-per-second") });
+    expect(version).toEqual({ code: 0, stdout: `${ownVersion}\n`, stderr: "" });
+    expect(token).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The token.*: imm_/) });
+  });
+
+  it("serves queries, subscriptions and GraphiQL on the embedded emulator, until Ctrl-C", async () => {
     const serving = new Run([command, "serve", "--port", "0"]);
-    const url = await serving.prints(/^imm-graphql \S+ serves (http:\/\/127\.0\.0\.1:\d+)\/graphql$/m);
-    const key = keyArguments({ taskType: "FileCompression", taskId: "FileCompression-demo-running" });
+    const url = await serving.prints(served);
     expect(await query(url, `{ task(${key}) { status } }`)).toMatchObject({ data: { task: { status: "RUNNING" } } });
 
     const document = `subscription { taskProgress(${key}) { status progress } }`;
@@ -107,8 +134,9 @@ describe("its command", () => {
     expect(page.status).toBe(200);
     expect(await page.text()).toContain("<title>GraphiQL</title>");
 
-    serving.kill("SIGTERM");
+    serving.kill("SIGINT");
     expect(await serving.finished).toMatchObject({ code: 0 });
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
   });
 });
 
@@ -155,4 +183,24 @@ export const wrong: GatewayOptions = { openApi: myOwn, region: "cn-hangzhou", po
       expect(compiled).toEqual({ code: 0, stdout: "", stderr: "" });
     });
   });
+});
+
+it("its command asks its own emulator, through a client of the vendor's package where that is installed", async () => {
+  // As the package is made: a class on top of the core that is installed, which is not the copy within the command.
+  const sdk = join(folder, "node_modules/@alicloud/imm20200930");
+  mkdirSync(sdk);
+  writeFileSync(join(sdk, "package.json"), JSON.stringify({ name: "@alicloud/imm20200930", version: "4.0.0" }));
+  writeFileSync(join(sdk, "index.js"), `exports.default = class extends require("@alicloud/openapi-core").default {};`);
+
+  const emulating = new Run([command, "emulator", "--port", "0"]);
+  const endpoint = await emulating.prints(/^The IMM emulator serves (\S+) /m);
+  const serving = new Run([command, "serve", "--port", "0"], {
+    IMM_ENDPOINT: endpoint,
+    IMM_REGION: "emulator",
+    ALIBABA_CLOUD_ACCESS_KEY_ID: "emulator",
+    ALIBABA_CLOUD_ACCESS_KEY_SECRET: "emulator",
+  });
+  const url = await serving.prints(served);
+  expect(serving.stdout).toContain(`IMM at ${endpoint}, through @alicloud/imm20200930.`);
+  expect(await query(url, `{ task(${key}) { status } }`)).toMatchObject({ data: { task: { status: "RUNNING" } } });
 });

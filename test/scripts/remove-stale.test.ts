@@ -23,6 +23,7 @@ function write(...paths: readonly string[]): void {
 it("a build leaves nothing of a source that has gone, and all else", async () => {
   write("src/kept.ts", "dist/src/kept.js", "dist/src/kept.js.map", "dist/src/kept.d.ts", "dist/src/page.html.gz");
   write("dist/src/kept.test.js", "dist/test/moved.js", "dist/test/moved.js.map", "dist/test/moved.d.ts");
+  write("dist/command/imm-graphql.js");
   expect(await new Run([script, root]).finished).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(readdirSync(join(root, "dist/src")).toSorted()).toEqual([
     "kept.d.ts",
@@ -31,4 +32,5 @@ it("a build leaves nothing of a source that has gone, and all else", async () =>
     "page.html.gz",
   ]);
   expect(readdirSync(join(root, "dist/test"))).toEqual([]);
+  expect(readdirSync(join(root, "dist/command"))).toEqual(["imm-graphql.js"]);
 });

@@ -21,4 +21,4 @@ env.IMM_REGION = EMULATOR_REGION;
 env.ALIBABA_CLOUD_ACCESS_KEY_ID = "emulator";
 env.ALIBABA_CLOUD_ACCESS_KEY_SECRET = "emulator";
 argv.splice(2, Infinity, "serve");
-await import("../../../dist/src/cli.js");
+await import("../../../dist/command/imm-graphql.js");

@@ -94,6 +94,7 @@ export class TaskLister {
     // Of most lists no cursor is asked for.
     let digest: string | undefined;
     const cursorOf = (place: ListPlace): string => toCursor((digest ??= digestOf(query)), place);
+    const cursorBehind: CursorBehind = (page, index, from) => cursorOf(placeBehind(page, index, from, query));
     const items: ListedTask[] = [];
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digestOf(query));
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
@@ -111,8 +112,7 @@ export class TaskLister {
       for (; end < page.snapshots.length && items.length < first; end += 1) {
         const snapshot = page.snapshots[end] as TaskSnapshot;
         if (isShown?.(snapshot) === false) continue;
-        const [index, from] = [end, token];
-        items.push({ snapshot, toCursor: () => cursorOf(placeBehind(page, index, from, query)) });
+        items.push(new ItemOfPage(snapshot, page, end, token, cursorBehind));
       }
       const hasMoreHere = isShown === undefined ? end < page.tasks.length : page.snapshots.slice(end).some(isShown);
       if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, () => null);
@@ -140,6 +140,30 @@ export class TaskLister {
       });
     const snapshots = learn(request.projectName, tasks, { requestId, observed });
     return { tasks, snapshots, nextToken };
+  }
+}
+
+/** The cursor behind the task at `index` of the page with the token `from`. */
+type CursorBehind = (page: ReadPage, index: number, from: string | undefined) => string;
+
+/** Holds what its cursor is made of: most are never asked for it. */
+class ItemOfPage implements ListedTask {
+  readonly snapshot: TaskSnapshot;
+  readonly #page: ReadPage;
+  readonly #index: number;
+  readonly #from: string | undefined;
+  readonly #cursorBehind: CursorBehind;
+
+  constructor(snapshot: TaskSnapshot, page: ReadPage, index: number, from: string | undefined, behind: CursorBehind) {
+    this.snapshot = snapshot;
+    this.#page = page;
+    this.#index = index;
+    this.#from = from;
+    this.#cursorBehind = behind;
+  }
+
+  toCursor(): string {
+    return this.#cursorBehind(this.#page, this.#index, this.#from);
   }
 }
 

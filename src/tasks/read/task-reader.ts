@@ -32,7 +32,7 @@ import {
   isFinal,
   mergeSnapshots,
   satisfies,
-  seenAgain,
+  seeAgain,
   type Sighting,
   type TaskSnapshot,
 } from "../snapshot.js";
@@ -283,12 +283,8 @@ export class TaskReader {
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #learnListed(projectName: string, task: ImmTaskInfo, seen: Sighting, wanted: ReadonlySet<string>): TaskSnapshot {
     const keyText = toKeyText({ projectName, taskType: task.taskType, taskId: task.taskId });
-    const known = this.#snapshots.peek(keyText);
-    const again = known && seenAgain(known, task, seen);
-    if (again !== undefined) {
-      this.#snapshots.set(keyText, again);
-      return again;
-    }
+    const known = this.#snapshots.get(keyText);
+    if (known !== undefined && seeAgain(known, task, seen)) return known;
     const snapshot = fromListedTask(projectName, task, seen);
     const isRoomy = this.#snapshots.size * 2 < this.#options.maxCachedTasks;
     if (wanted.has(keyText) || isRoomy || known !== undefined) return this.#keep(snapshot, keyText);
