@@ -87,7 +87,7 @@ interface Manifest {
     readonly selector: Labels & { readonly matchLabels?: Labels };
     readonly ports?: readonly { readonly targetPort: string }[];
     readonly template: {
-      readonly metadata: { readonly labels: Labels };
+      readonly metadata: { readonly labels: Labels; readonly annotations: Labels };
       readonly spec: {
         readonly serviceAccountName: string;
         readonly terminationGracePeriodSeconds: number;
@@ -140,7 +140,12 @@ describe("the manifest for Kubernetes", () => {
   it("probes paths that there are, on the port that the gateway has", async () => {
     const probes = [container?.startupProbe, container?.readinessProbe, container?.livenessProbe];
     const ports = [...probes.map((probe) => probe?.httpGet.port), find("Service").spec?.ports?.[0]?.targetPort];
-    expect(container?.ports).toEqual([{ name: "http", containerPort: parseOptions({ environment }).port }]);
+    const { port, metricsPort } = parseOptions({ environment });
+    expect(container?.ports).toEqual([
+      { name: "http", containerPort: port },
+      { name: "metrics", containerPort: metricsPort },
+    ]);
+    expect(find("Deployment").spec?.template.metadata.annotations["prometheus.io/port"]).toBe(String(metricsPort));
     expect(new Set(ports)).toEqual(new Set(["http"]));
     const { url } = await startGateway();
     for (const probe of probes) expect((await fetch(`${url}${probe?.httpGet.path}`)).status).toBe(200);
@@ -185,5 +190,60 @@ describe("the configuration of nginx", () => {
   it("lets the gateway refuse a body that is too large", () => {
     const [, kilobytes] = /^ *client_max_body_size (\d+)k;$/m.exec(file) ?? [];
     expect(Number(kilobytes) * 1_024).toBeGreaterThan(defaultOf("MAX_REQUEST_BYTES"));
+  });
+});
+
+/** A panel of the dashboard, as far as it is read. */
+interface Panel {
+  readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+describe("the dashboard", () => {
+  const { panels } = JSON.parse(read("deploy/grafana-dashboard.json")) as { readonly panels: readonly Panel[] };
+  const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  /** Names of series as they are scraped. */
+  const shown = new Set(expressions.flatMap((expr) => expr.match(/\b(imm_graphql|nodejs|process)_\w+/g) ?? []));
+  /** The labels that it asks for, by series. */
+  const labels = expressions.flatMap((expr) => [
+    ...expr.matchAll(/by \(([^)]*)\) \((?:rate\()?((?:imm_graphql|nodejs|process)_\w+)\{/g),
+  ]);
+
+  async function scrape(): Promise<string> {
+    const { gateway } = await startGateway({ gateway: { metricsPort: 0 } });
+    return gateway.metrics();
+  }
+
+  it("shows series that the gateway has, and each of its own", async () => {
+    const text = await scrape();
+    const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
+    const scraped = types.flatMap(([, name = "", type]) =>
+      type === "histogram" ? ["_bucket", "_sum", "_count"].map((end) => name + end) : [name],
+    );
+    expect([...shown].filter((name) => !scraped.includes(name))).toEqual([]);
+    const own = types.map(([, name = ""]) => name).filter((name) => name.startsWith("imm_graphql_"));
+    expect(own.length).toBeGreaterThan(20);
+    const all = [...shown];
+    expect(own.filter((name) => !all.some((each) => each.replace(/_(bucket|sum|count)$/, "") === name))).toEqual([]);
+  });
+
+  it("groups them by labels that they have", () => {
+    const source = read("src/adapters/prometheus.ts");
+    expect(labels.length).toBeGreaterThan(10);
+    for (const [, by = "", series = ""] of labels) {
+      const name = series.replace(/^imm_graphql_|_bucket$/g, "");
+      // From its name to the end of its declaration.
+      const declared = source.slice(source.search(new RegExp(`${name}["\`]`))).split(");", 1)[0] ?? "";
+      const asked = by.split(", ").filter((label) => !["le", "instance"].includes(label));
+      expect(asked.filter((label) => !declared.includes(`"${label}"`))).toEqual([]);
+    }
+  });
+
+  it("has no panel over another", () => {
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
   });
 });
