@@ -17,6 +17,8 @@ export class Subscribers {
   readonly #url: string;
   readonly #clients: Client[] = [];
   events = 0;
+  /** Of all messages that came. */
+  bytes = 0;
   finals = 0;
   onEvent: (subscriber: number, progress: number, status: string) => void = () => undefined;
 
@@ -67,7 +69,14 @@ export class Subscribers {
 
   /** One more socket. */
   connect(): Client {
-    const client = createClient({ url: this.#url, webSocketImpl: WebSocket });
+    const onMessage = (data: Buffer): void => void (this.bytes += data.length);
+    class CountedWebSocket extends WebSocket {
+      constructor(url: string, protocols: string) {
+        super(url, protocols);
+        this.on("message", onMessage);
+      }
+    }
+    const client = createClient({ url: this.#url, webSocketImpl: CountedWebSocket });
     this.#clients.push(client);
     return client;
   }

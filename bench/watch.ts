@@ -1,44 +1,19 @@
 /**
  * What watching costs: calls to IMM against the naive poll loop, delivery to subscribers, CPU and memory of the gateway.
  *
- *   npm run bench:watch [calls] [crowd] [fanout] [churn]
+ *   npm run bench:watch [calls] [crowd] [fanout] [churn]        METRICS=1 turns the gateway's metrics on
  *
  * The emulator and the subscribers run in this process, the gateway in another, over real sockets on this machine. Times
  * are real: the whole takes about ten minutes. The exit code is 1 when a row does not keep what is promised of it.
  */
 
 import type { Client } from "graphql-ws";
-import { startEmulator, type Emulator } from "../src/emulator/emulator.js";
-import type { Change } from "./graphql-ws-process.js";
-import { MeasuredProcess } from "./measured-process.js";
+import { benchFanOut } from "./fan-out.js";
+import { GatewayBench } from "./gateway-bench.js";
 import { percentile, promised, wait } from "./report.js";
 import { benchRhythms } from "./rhythms.js";
 import { changesOf, stalenessOf, type Told } from "./staleness.js";
-import { DOCUMENT, Subscribers } from "./subscribers.js";
-
-/** A gateway, the emulator behind it, and the subscribers before it. */
-class Bench {
-  readonly emulator: Emulator;
-  readonly gateway: MeasuredProcess;
-  readonly subscribers: Subscribers;
-
-  private constructor(emulator: Emulator, gateway: MeasuredProcess) {
-    this.emulator = emulator;
-    this.gateway = gateway;
-    this.subscribers = new Subscribers(gateway.url);
-  }
-
-  static async start(): Promise<Bench> {
-    const emulator = await startEmulator({ maxRequestsPerSecond: Infinity });
-    return new Bench(emulator, await MeasuredProcess.start("./gateway-process.js", emulator.url));
-  }
-
-  async stop(): Promise<void> {
-    await this.subscribers.dispose();
-    this.gateway.stop();
-    await this.emulator.close();
-  }
-}
+import { DOCUMENT } from "./subscribers.js";
 
 function names(count: number): readonly string[] {
   return Array.from({ length: count }, (_value, index) => `task-${String(index).padStart(5, "0")}`);
@@ -49,7 +24,7 @@ async function benchCalls(): Promise<void> {
   const intervalMs = 2_000;
   // A poll and its answer take time too, and so does telling a thousand subscribers.
   const slackMs = 250;
-  const bench = await Bench.start();
+  const bench = await GatewayBench.start();
   const { emulator, subscribers } = bench;
   const tasks = names(100).map((taskId, index) =>
     emulator.addTask({ taskType: "FileCompression", taskId, durationMs: 30_000 + index * 250 }),
@@ -85,7 +60,7 @@ async function benchCalls(): Promise<void> {
 
 /** Ten thousand subscribers on five hundred tasks: calls a second, memory, and how long a change takes to arrive. */
 async function benchCrowd(): Promise<void> {
-  const bench = await Bench.start();
+  const bench = await GatewayBench.start();
   const { emulator, gateway, subscribers } = bench;
   const taskIds = names(500);
   for (const taskId of taskIds) emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
@@ -120,76 +95,9 @@ async function benchCrowd(): Promise<void> {
   await bench.stop();
 }
 
-const FAN_OUT_SUBSCRIBERS = 4_000;
-const FAN_OUT_CHANGES = 20;
-
-/** What changes of one task cost a server for each of its subscribers, in microseconds, and how many were delivered. */
-async function measureFanOut(
-  server: MeasuredProcess,
-  subscribers: Subscribers,
-  onSocket: number,
-  change: (progress: number) => void,
-): Promise<{ readonly cpuUs: number; readonly deliveries: number }> {
-  await subscribers.subscribe(
-    Array.from({ length: FAN_OUT_SUBSCRIBERS }, () => "task"),
-    1_000,
-    onSocket,
-  );
-  const cpuBefore = await server.cpuMs();
-  const eventsBefore = subscribers.events;
-  for (let progress = 2; progress < 2 + FAN_OUT_CHANGES; progress += 1) {
-    change(progress);
-    await wait(1_000);
-  }
-  const cpuMs = (await server.cpuMs()) - cpuBefore;
-  const deliveries = subscribers.events - eventsBefore;
-  return { cpuUs: (cpuMs * 1_000) / deliveries, deliveries };
-}
-
-async function measureGateway(onSocket: number): ReturnType<typeof measureFanOut> {
-  const bench = await Bench.start();
-  bench.emulator.addTask({ taskType: "FileCompression", taskId: "task", durationMs: Infinity });
-  bench.emulator.setProgress("task", 1);
-  const cost = await measureFanOut(bench.gateway, bench.subscribers, onSocket, (progress) =>
-    bench.emulator.setProgress("task", progress),
-  );
-  await bench.stop();
-  return cost;
-}
-
-async function measureDocumentedWay(onSocket: number): ReturnType<typeof measureFanOut> {
-  const server = await MeasuredProcess.start("./graphql-ws-process.js");
-  const subscribers = new Subscribers(server.url);
-  const cost = await measureFanOut(server, subscribers, onSocket, (progress) =>
-    server.tell({ progress } satisfies Change),
-  );
-  await subscribers.dispose();
-  server.stop();
-  return cost;
-}
-
-/** Four thousand subscribers of one task: what one change costs the gateway for each, beside graphql-ws's own way. */
-async function benchFanOut(): Promise<void> {
-  for (const { onSocket, maxCpuUs } of [
-    { onSocket: 100, maxCpuUs: 12 },
-    // The system's work for a socket is most of this; nothing is promised of it.
-    { onSocket: 1, maxCpuUs: Infinity },
-  ]) {
-    const ours = await measureGateway(onSocket);
-    const theirs = await measureDocumentedWay(onSocket);
-    const promise =
-      maxCpuUs === Infinity ? "" : `, ${promised(ours.cpuUs <= maxCpuUs, `promised ${maxCpuUs} at most`)}`;
-    console.log(`4,000 subscribers of one task, ${onSocket} on a socket, a change a second`);
-    console.log(`  CPU a delivery          ${ours.cpuUs.toFixed(1)} µs (${ours.deliveries} deliveries)${promise}`);
-    console.log(
-      `  graphql-ws as it says   ${theirs.cpuUs.toFixed(1)} µs (${theirs.deliveries} deliveries), ${(theirs.cpuUs / ours.cpuUs).toFixed(1)} times as much`,
-    );
-  }
-}
-
 /** A hundred thousand short subscriptions, fifty at a time: what is left of them in the gateway's heap. */
 async function benchChurn(): Promise<void> {
-  const bench = await Bench.start();
+  const bench = await GatewayBench.start();
   bench.emulator.addTask({ taskType: "FileCompression", taskId: "task", durationMs: Infinity });
   const clients = Array.from({ length: 50 }, () => bench.subscribers.connect());
   const churn = async (client: Client, times: number): Promise<void> => {

@@ -2,6 +2,8 @@
  * Follows one task to its end over graphql-transport-ws and prints each event as a line.
  *
  *   node examples/follow.mjs [taskId] [taskType] [projectName] [url]
+ *
+ * Without a url it asks the gateway on this machine, at the port of PORT or 4000.
  */
 
 import { createClient } from "graphql-ws";
@@ -11,7 +13,7 @@ const [
   taskId = "FileCompression-demo-running-4",
   taskType = "FileCompression",
   projectName = "immtest",
-  url = "ws://127.0.0.1:4000/graphql",
+  url = `ws://127.0.0.1:${process.env.PORT || 4000}/graphql`,
 ] = process.argv.slice(2);
 
 if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol)) {
@@ -51,7 +53,7 @@ try {
   // What the gateway refuses comes as a list of errors, a connection that fails as an event.
   const reason = Array.isArray(thrown)
     ? thrown.map(({ message }) => message).join(" ")
-    : thrown.message || thrown.reason;
+    : thrown.message || thrown.error?.code || thrown.reason || `closed with ${thrown.code}`;
   // In the words of ws.
   const [, status] = /^Unexpected server response: (\d+)/.exec(reason) ?? [];
   if (wasConnected) console.error(`The gateway at ${url} refused: ${reason}`);

@@ -5,9 +5,9 @@
  */
 
 import { systemClock } from "./clock.js";
-import type { CommandIo } from "./commands/command.js";
+import { describeFailure, type CommandIo } from "./commands/command.js";
 import { openLog } from "./commands/log-output.js";
-import { describeFailure, run } from "./commands/program.js";
+import { run } from "./commands/program.js";
 import { ConfigurationError } from "./errors.js";
 
 const { stdout, stderr } = process;
@@ -17,7 +17,10 @@ const io: CommandIo = {
   stderr,
   clock: systemClock,
   openLog,
-  on: (event, listener) => void process.on(event, listener),
+  on: (event, listener) => {
+    process.on(event, listener);
+    return () => void process.off(event, listener);
+  },
   exit: (code) => process.exit(code),
 };
 

@@ -30,6 +30,7 @@ export type {
   AccessKey,
   ModuleLoader,
   OpenApi,
+  FoundCredentials,
   OpenApiHandle,
   OpenApiImmClientOptions,
   OpenApiOptions,
@@ -106,3 +107,4 @@ export type { ErrorCode, GatewayErrorDetails, ImmFault } from "./errors.js";
 export { systemClock } from "./clock.js";
 export type { Clock, Timer } from "./clock.js";
 export type { Logger, LogMethod } from "./log.js";
+export type { CallSpan, Cause } from "./observe.js";

@@ -15,7 +15,8 @@ export interface Interest {
 /** An interest that the gateway ends; one within another is over with that. */
 export class EndableInterest implements Interest {
   readonly #outer: Interest | undefined;
-  readonly #listeners = new Set<() => void>();
+  /** Made for the first: most have none. */
+  #listeners: Set<() => void> | undefined;
   #isOver = false;
 
   constructor(outer?: Interest) {
@@ -27,12 +28,12 @@ export class EndableInterest implements Interest {
   }
 
   addEventListener(type: "abort", listener: () => void): void {
-    this.#listeners.add(listener);
+    (this.#listeners ??= new Set()).add(listener);
     this.#outer?.addEventListener(type, listener);
   }
 
   removeEventListener(type: "abort", listener: () => void): void {
-    this.#listeners.delete(listener);
+    this.#listeners?.delete(listener);
     this.#outer?.removeEventListener(type, listener);
   }
 
@@ -40,7 +41,7 @@ export class EndableInterest implements Interest {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
+    for (const listener of this.#listeners ?? []) listener();
+    this.#listeners = undefined;
   }
 }

@@ -6,17 +6,17 @@
  */
 
 export class Mailbox<Key, Item> {
-  /** Made when something has to wait: thousands of mailboxes are empty. */
+  /** Undefined while nothing waits: thousands of mailboxes are empty. */
   #unread: Map<Key, Item> | undefined;
   #reader: ((item: Item) => void) | undefined;
 
   /** @param unread - what there is to begin with. */
   constructor(unread?: ReadonlyMap<Key, Item>) {
-    this.#unread = unread && new Map(unread);
+    if (unread !== undefined && unread.size > 0) this.#unread = new Map(unread);
   }
 
   get isEmpty(): boolean {
-    return (this.#unread?.size ?? 0) === 0;
+    return this.#unread === undefined;
   }
 
   /** Whether the reader waits for the next item. */
@@ -38,11 +38,15 @@ export class Mailbox<Key, Item> {
 
   /** Calls `reader` once, with the first unread item or, if there is none, with the next that comes. */
   read(reader: (item: Item) => void): void {
-    for (const [key, item] of this.#unread ?? []) {
-      this.#unread?.delete(key);
+    const unread = this.#unread;
+    if (unread === undefined) {
+      this.#reader = reader;
+      return;
+    }
+    for (const [key, item] of unread) {
+      this.remove(key);
       return reader(item);
     }
-    this.#reader = reader;
   }
 
   /** Reads item after item, each when `onTaken` of the one before has been called. */
@@ -53,12 +57,13 @@ export class Mailbox<Key, Item> {
 
   /** Takes what is unread. */
   readRest(): Item[] {
-    const items = [...(this.#unread?.values() ?? [])];
+    if (this.#unread === undefined) return [];
+    const items = [...this.#unread.values()];
     this.#unread = undefined;
     return items;
   }
 
   remove(key: Key): void {
-    this.#unread?.delete(key);
+    if (this.#unread?.delete(key) === true && this.#unread.size === 0) this.#unread = undefined;
   }
 }

@@ -7,7 +7,7 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
+  ["errors.ts", "clock.ts", "log.ts", "observe.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
   ["imm/operations/"],
   ["imm/imm-client.ts"],
   ["imm/wire/"],
@@ -30,6 +30,7 @@ const ranks: readonly (readonly string[])[] = [
   ["tasks/read/"],
   ["tasks/create/", "tasks/watch/"],
   ["tasks/"],
+  ["adapters/"],
   ["schema/context.ts", "schema/arguments.ts", "schema/scalars.ts", "schema/length.input.ts", "schema/table-types.ts"],
   ["schema/task/"],
   ["schema/list/", "schema/catalogue/", "schema/create/", "schema/viewer/"],
@@ -44,6 +45,8 @@ const ranks: readonly (readonly string[])[] = [
   ["server/transports/streams/", "server/transports/websocket/"],
   ["server/transports/http/"],
   ["server/"],
+  ["commands/follow/"],
+  ["commands/terminal/"],
   ["index.ts", "commands/"],
   ["cli.ts"],
 ];
@@ -63,21 +66,28 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^graphql-jit$/, ["server/operation/compiled-queries.ts"]],
   [/^lru-cache$/, ["access/", "tasks/", "server/"]],
   [/^type-graphql$/, ["schema/"]],
-  [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse|graphql-ws|ws)(\/|$))/, ["server/"]],
+  [/^(graphql-ws|ws)(\/|$)/, ["server/", "commands/follow/gateway-source.ts"]],
+  [/^(log-update|cli-truncate|string-width|picocolors)$/, ["commands/terminal/"]],
+  [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts"]],
+  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts", "commands/doctor/"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/", "access/config/"]],
   [/^jose$/, ["access/authenticators/"]],
   [/^yaml$/, ["access/config/access-file.ts"]],
+  [/^(prom-client|@opentelemetry\/.*)$/, ["adapters/"]],
   [/^pure-rand(\/|$)/, ["emulator/"]],
   [/^(node:)?timers(\/|$)/, ["clock.ts"]],
   [/^(node:)?process$/, []],
 ];
 
 /** What one file alone may import: what a principal may do is asked by the facade. */
-const onlyImporter: Readonly<Record<string, string>> = { "access/access-policy.ts": "tasks/tasks.ts" };
+const onlyImporter: Readonly<Record<string, string>> = {
+  "access/access-policy.ts": "tasks/tasks.ts",
+  "adapters/prometheus.ts": "server/gateway-observation.ts",
+  "adapters/opentelemetry.ts": "server/gateway-observation.ts",
+};
 
 /** What the platform gives to everybody, and who may take it. */
 const platform: Readonly<Record<string, readonly string[]>> = {
@@ -92,7 +102,7 @@ const platform: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
-const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts"];
+const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts", "commands/doctor/"];
 
 /** A module name that only the run time knows gets around every other rule. */
 const mayImportByVariable = ["imm/wire/openapi-client.ts"];
@@ -379,6 +389,8 @@ describe("the checker", () => {
     ["schema/a.ts", "graphql-sse/lib/use/fastify"],
     ["tasks/a.ts", "ws"],
     ["commands/a.ts", "commander"],
+    ["commands/a.ts", "graphql-ws/client"],
+    ["commands/a.ts", "log-update"],
     ["server/gateway.ts", "zod"],
     ["server/gateway.ts", "valibot"],
     ["server/gateway.ts", "pino"],

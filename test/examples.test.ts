@@ -63,6 +63,22 @@ describe("examples/follow.mjs", () => {
     });
   });
 
+  it("asks at the port of PORT, and names what a host of several addresses answers", async () => {
+    const { port, gateway, emulator } = await startGateway();
+    emulator.addTask({ taskType: "FileCompression", taskId: "done", startedAgoMs: 60_000 });
+    const parameters = [script, "done", "FileCompression"];
+    expect(await new Run(parameters, { PORT: String(port) }).finished).toMatchObject({ code: 0, stderr: "" });
+    await gateway.stop();
+    const at = `ws://localhost:${port}/graphql`;
+    const { code, stderr } = await new Run([...parameters, "immtest", at]).finished;
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^No gateway answers at ws:\/\/localhost:\d+\/graphql \([^)]*ECONNREFUSED[^)]*\): start one with "npm start"\.\n$/,
+      ),
+    });
+  });
+
   it("says in one sentence that the URL is none", async () => {
     for (const given of ["127.0.0.1:4000", "localhost:4000/graphql", "http://127.0.0.1:4000/graphql", "ws://a b"]) {
       expect(await new Run([script, "done", "FileCompression", "immtest", given]).finished).toEqual({

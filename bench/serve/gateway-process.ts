@@ -13,6 +13,7 @@ const gateway = createGateway({
   region: REGION,
   client,
   port: 0,
+  ...(process.argv.includes("metrics") && { metricsPort: 0 }),
   maxCallsPerSecond: 10_000,
   maxConcurrentCalls: 10_000,
   maxQueuedCalls: 1_000_000,

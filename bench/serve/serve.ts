@@ -1,8 +1,8 @@
 /**
  * What answering costs: CPU of the server's process per request, beside other servers that give the same answers from the
- * same data. Each server is a process of its own, and they are measured in turn.
+ * same data, which is in memory, or at the emulator. Each server is a process of its own, and they are measured in turn.
  *
- *     npm run bench:serve -- [list] [keys] [one] [--server <name>]… [--rounds <number>] [--profile]
+ *     npm run bench:serve -- [list] [keys] [one] [running] [together] [--server <name>]… [--rounds <number>] [--profile]
  *
  * With `--profile`, each server runs once more, and where its CPU goes is printed.
  *
@@ -18,9 +18,12 @@ import { percentile } from "../report.js";
 import { cases, type Case } from "./cases.js";
 import { Client } from "./client.js";
 import { printProfile } from "./profile.js";
+import { runningCases, startRunning } from "./running.js";
 
 interface Server {
   readonly title: string;
+  /** Whether it asks the emulator, whose URL its command line begins with. */
+  readonly asks?: true;
   /** Its module, seen from the folder of `measured-process.js`, and the command line. */
   readonly start: readonly [file: string, ...commandLine: readonly string[]];
 }
@@ -30,10 +33,13 @@ const PEERS = "../../bench/dist/serve/peers";
 
 const servers: Readonly<Record<string, Server>> = {
   gateway: { title: "this gateway", start: ["./serve/gateway-process.js"] },
+  "gateway-metrics": { title: "this gateway, with metrics", start: ["./serve/gateway-process.js", "metrics"] },
   apollo: { title: "Apollo Server, default", start: [`${PEERS}/apollo-process.js`] },
   "apollo-shell": { title: "Apollo Server without execution", start: [`${PEERS}/apollo-shell-process.js`] },
   yoga: { title: "GraphQL Yoga", start: [`${PEERS}/yoga-process.js`] },
   mercurius: { title: "Mercurius", start: [`${PEERS}/mercurius-process.js`] },
+  asking: { title: "this gateway, no cache", asks: true, start: ["./gateway-process.js", "unlimited"] },
+  plain: { title: "Apollo, the vendor's client, DataLoader", asks: true, start: [`${PEERS}/plain-process.js`] },
   "mercurius-jit": { title: "Mercurius with JIT", start: [`${PEERS}/mercurius-process.js`, "jit"] },
 };
 
@@ -47,9 +53,10 @@ interface Contestant {
   readonly client: Client;
 }
 
-async function start(name: string): Promise<Contestant> {
-  const { start: command } = member(servers, name, "server");
-  const process = await MeasuredProcess.start(...command);
+async function start(name: string, emulatorUrl: string): Promise<Contestant> {
+  const { start: command, asks } = member(servers, name, "server");
+  const [file, ...commandLine] = command;
+  const process = await MeasuredProcess.start(file, ...(asks ? [emulatorUrl] : []), ...commandLine);
   return { name, process, client: new Client(process.url) };
 }
 
@@ -96,7 +103,7 @@ async function profile({ name, process, client }: Contestant, asked: Case, round
   printProfile(await process.endProfile());
 }
 
-const columns = ["median µs", "lowest", "highest", "x Mercurius with JIT", "x Apollo, default"];
+const columns = ["median µs", "lowest", "highest", "x Mercurius with JIT", "x Apollo, default", "x plain"];
 
 function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): void {
   console.log(`\n${asked.title.padEnd(34)}${columns.map((column) => `  ${column}`).join("")}`);
@@ -104,7 +111,7 @@ function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): vo
   for (const [name, cpuUs] of figures) {
     const median = medianOf(name);
     const amounts = [median, percentile(cpuUs, 0), percentile(cpuUs, 1)].map((us) => us.toFixed(0));
-    const ratios = ["mercurius-jit", "apollo"].map((other) =>
+    const ratios = ["mercurius-jit", "apollo", "plain"].map((other) =>
       figures.has(other) ? (median / medianOf(other)).toFixed(2) : "-",
     );
     const cells = [...amounts, ...ratios].map((cell, index) => cell.padStart((columns[index]?.length ?? 0) + 2));
@@ -139,25 +146,33 @@ const { values, positionals } = parseArgs({
     profile: { type: "boolean", default: false },
   },
 });
-const wanted = positionals.length === 0 ? Object.keys(cases) : positionals;
-const asked = wanted.map((name) => member(cases, name, "case"));
+const allCases = { ...cases, ...runningCases };
+const wanted = positionals.length === 0 ? Object.keys(allCases) : positionals;
+const asked = wanted.map((name) => member(allCases, name, "case"));
+const isRunning = (one: Case): boolean => Object.values(runningCases).includes(one);
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected a number of rounds, got ${values.rounds}.`);
 checkVersions();
-const contestants: Contestant[] = [];
-for (const name of values.server ?? Object.keys(servers)) contestants.push(await start(name));
+const emulator = await startRunning();
+const all: Contestant[] = [];
+for (const name of values.server ?? Object.keys(servers)) {
+  const { asks = false } = member(servers, name, "server");
+  if (asked.some((one) => isRunning(one) === asks)) all.push(await start(name, emulator.url));
+}
 console.log(
   `CPU of the server's process per request; ${rounds} rounds in turn after ${WARM_UP_ROUNDS} to warm up. ` +
     `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, graphql ${version}, NODE_ENV=${process.env["NODE_ENV"]}`,
 );
 console.log(`Load of the machine at the start: ${load()}`);
 for (const one of asked) {
+  const contestants = all.filter(({ name }) => (servers[name]?.asks ?? false) === isRunning(one));
   await checkAnswers(contestants, one);
   print(one, await measure(contestants, one, rounds));
   if (values.profile) for (const contestant of contestants) await profile(contestant, one, rounds);
 }
 console.log(`\nLoad of the machine at the end: ${load()}`);
-for (const { process, client } of contestants) {
+for (const { process, client } of all) {
   client.close();
   process.stop();
 }
+await emulator.close();

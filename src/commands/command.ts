@@ -6,32 +6,43 @@
  */
 
 import { readFileSync } from "node:fs";
+import type { WriteStream } from "node:tty";
 import type { LevelWithSilent } from "pino";
 import type { Clock } from "../clock.js";
 import { ConfigurationError, toError } from "../errors.js";
 import type { LogOutput } from "./log-output.js";
 
-/** A command. A `ConfigurationError` is what the user can mend. */
-export type Run<Flags> = (flags: Flags, environment: Environment, io: CommandIo) => Promise<void> | void;
+/** A command. A `ConfigurationError` is what the user can mend. The exit code is 0 where it returns none. */
+export type Run<Flags> = (
+  flags: Flags,
+  environment: Environment,
+  io: CommandIo,
+) => Promise<number | void> | number | void;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a command has of the process. */
 export interface CommandIo {
-  readonly stdout: Output;
+  readonly stdout: StandardOutput;
   readonly stderr: Output;
   readonly clock: Clock;
   /** Opens the log, beside what else is written to `stderr`. */
   openLog(level: LevelWithSilent): LogOutput;
-  /** Calls back at each such event of the process: a signal, or a defect with what was thrown. */
-  on(event: ProcessEvent, listener: (thrown: unknown) => void): void;
+  /** Calls back at each such event of the process: a signal, or a defect with what was thrown. Returns what ends that. */
+  on(event: ProcessEvent, listener: (thrown: unknown) => void): () => void;
   /** Ends the process, whatever is still open. */
   exit(code: number): void;
 }
 
-interface Output {
+export interface Output {
+  /** Whether it is a terminal, and how many characters fit in its lines. */
+  readonly isTTY?: boolean;
+  readonly columns?: number;
   write(text: string): unknown;
 }
+
+/** A file, a pipe or a terminal; only the last has a size, which may change (`resize`). */
+export type StandardOutput = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "rows">>;
 
 /** What a command that goes on listens to. */
 export type ProcessEvent =
@@ -57,4 +68,11 @@ export function readText(path: string, cure = "is the path right?"): string {
       code === "ENOENT" ? `${path}: there is no such file: ${cure}` : `${path}: cannot be read (${code}).`,
     );
   }
+}
+
+/** One sentence for what was expected to go wrong, the stack for what was not. */
+export function describeFailure(thrown: unknown): string {
+  const error = toError(thrown);
+  const isOurs = error instanceof ConfigurationError;
+  return `imm-graphql: ${isOurs ? error.message : (error.stack ?? error.message)}\n`;
 }

@@ -6,9 +6,8 @@
  */
 
 import { Command, CommanderError, Option, type OptionValues } from "commander";
-import { ConfigurationError, toError } from "../errors.js";
 import { settings } from "../options/options.js";
-import { version, type CommandIo, type Environment, type Run } from "./command.js";
+import { describeFailure, version, type CommandIo, type Environment, type Run } from "./command.js";
 import type { ServeFlags } from "./serve.js";
 
 /**
@@ -18,8 +17,9 @@ import type { ServeFlags } from "./serve.js";
  */
 export async function run(parameters: readonly string[], environment: Environment, io: CommandIo): Promise<number> {
   try {
-    await createProgram(environment, io).parseAsync(parameters, { from: "user" });
-    return 0;
+    let exitCode = 0;
+    await createProgram(environment, io, (code) => (exitCode = code)).parseAsync(parameters, { from: "user" });
+    return exitCode;
   } catch (thrown) {
     // Commander has said it.
     if (thrown instanceof CommanderError) return thrown.exitCode;
@@ -28,19 +28,13 @@ export async function run(parameters: readonly string[], environment: Environmen
   }
 }
 
-/** One sentence for what was expected to go wrong, the stack for what was not. */
-export function describeFailure(thrown: unknown): string {
-  const error = toError(thrown);
-  const isOurs = error instanceof ConfigurationError;
-  return `imm-graphql: ${isOurs ? error.message : (error.stack ?? error.message)}\n`;
-}
-
-function createProgram(environment: Environment, io: CommandIo): Command {
+/** @param onDone - gets the exit code of a command that has one. */
+function createProgram(environment: Environment, io: CommandIo, onDone: (exitCode: number) => void): Command {
   // Loaded when it runs: the help and a wrong flag take none of the servers.
   const action =
     <Flags>(load: () => Promise<Run<Flags>>) =>
     async (flags: Flags): Promise<void> =>
-      (await load())(flags, environment, io);
+      onDone((await (await load())(flags, environment, io)) ?? 0);
 
   const program = new Command("imm-graphql")
     .description("A GraphQL gateway over the task APIs of Alibaba Cloud IMM.")
@@ -57,6 +51,18 @@ function createProgram(environment: Environment, io: CommandIo): Command {
       .command("serve")
       .description("Serve GraphQL. Each flag has an environment variable; a flag wins over its variable.")
       .action(async (values: OptionValues) => action(async () => (await import("./serve.js")).serve)(toFlags(values))),
+  );
+
+  addSettings(
+    program
+      .command("doctor")
+      .description("Look for what is wrong before `serve` is started with the same settings, and say what mends it.")
+      .option("--json", "one document of JSON on standard output, and nothing else")
+      .option("--as <file>", "ask who holds the token in the file; - reads standard input")
+      .option("--task <id>", "with --as, or for a caller without a token: may it read the task of this global id?")
+      .action(async ({ json, as, task, ...values }: OptionValues) =>
+        action(async () => (await import("./doctor.js")).doctor)({ settings: toFlags(values), json, as, task }),
+      ),
   );
 
   program
@@ -81,8 +87,53 @@ function createProgram(environment: Environment, io: CommandIo): Command {
     .description("Print a new random token, and its SHA-256 for the access file.")
     .option("--name <text>", "what its caller is known by: token:<name>", "my-service")
     .action(action(async () => (await import("./token.js")).printToken));
+
+  addTaskCommands(program, action);
   return program;
 }
+
+/** What makes a command's action of the function that its file is loaded for. */
+type Action = <Flags>(load: () => Promise<Run<Flags>>) => (flags: Flags) => Promise<void>;
+
+function addTaskCommands(program: Command, action: Action): void {
+  const watch = program
+    .command("watch")
+    .description("Follow tasks to their ends, with a bar for each on a terminal, else a line for each change.")
+    .argument("[ids...]", "global ids of tasks")
+    .option("--project <name>", "with --type and --id these tasks, else all that runs in the project")
+    .option("--type <types...>", "the type of the tasks; of a whole project, tasks of these types")
+    .option("--id <ids...>", "the ids of tasks within their project and type")
+    .option("--tag <name=value>", "of a whole project, tasks with this tag")
+    .option("--forever", "go on while nothing runs in the project")
+    .option("--json", "write an object for each event, one a line, and nothing else")
+    .option("--url <url>", URL_HELP)
+    .addHelpText("after", WATCH_HELP)
+    // 1 says that a task has failed.
+    .exitOverride(({ exitCode, code, message }) => {
+      throw new CommanderError(exitCode === 0 ? 0 : 2, code, message);
+    });
+  watch.action(async (ids: readonly string[], flags: OptionValues) =>
+    action(async () => (await import("./watch.js")).watch)({ ...flags, ids }),
+  );
+
+  program
+    .command("tasks")
+    .description("List the newest tasks of a project.")
+    .requiredOption("--project <name>", "the project")
+    .option("--type <types...>", "tasks of these types")
+    .option("--status <status>", "tasks in this state: RUNNING, SUCCEEDED or FAILED")
+    .option("--tag <name=value>", "tasks with this tag")
+    .option("--first <integer>", "how many at most", "50")
+    .option("--json", "write one array")
+    .option("--url <url>", URL_HELP)
+    .action(action(async () => (await import("./tasks.js")).listTasks));
+}
+
+const URL_HELP =
+  "a gateway, such as http://127.0.0.1:4000, with the token of IMM_GRAPHQL_TOKEN; else IMM, by the variables of serve";
+
+const WATCH_HELP = `
+Exit code: 0 all have succeeded, 1 one has failed or ended unknown, 2 one could not be followed.`;
 
 function addSettings(command: Command): void {
   for (const { section, env, flag, placeholder, expected, effect, fallback } of settings) {

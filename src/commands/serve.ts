@@ -5,14 +5,13 @@
 
 import { AccessFile } from "../access/config/access-file.js";
 import { DEMO_PROJECT } from "../emulator/names.js";
-import { parseEndpoint } from "../imm/wire/endpoints.js";
-import { createOpenApi, type OpenApiHandle } from "../imm/wire/openapi-client.js";
 import { isBoardOn, parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
-import { createGateway } from "../server/gateway.js";
+import { createGateway, type StartedGateway } from "../server/gateway.js";
 import { BOARD_PATH } from "../server/transports/http/board.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
 import { EXAMPLE } from "./example.js";
+import { openUpstream, type OpenUpstream } from "./open-upstream.js";
 import { stopAll, stopOnSignal, type Stop } from "./stop-on-signal.js";
 import { chooseUpstream, type Upstream } from "./upstream.js";
 
@@ -42,9 +41,9 @@ export async function serve(flags: ServeFlags, environment: Environment, io: Com
       persistedOperationsSource: options.persistedOperations,
     });
     stops.push(async () => gateway.stop());
-    const { url } = await gateway.start();
+    const { url, metricsUrl } = await gateway.start();
     stopOnSignal(io, stops, log, () => void gateway.stop({ drainDelayMs: 0 }));
-    io.stdout.write(`${startMessage(url, upstream, opened, options)}\n`);
+    io.stdout.write(`${startMessage({ url, metricsUrl }, upstream, opened, options)}\n`);
   } catch (thrown) {
     await stopAll(stops);
     await log.close();
@@ -56,33 +55,12 @@ function readManifest(path: string | undefined): ReadonlyMap<string, string> | u
   return path === undefined ? undefined : parseManifest(readText(path), path);
 }
 
-/** The client to talk through, and one line about who answers. */
-interface OpenUpstream extends OpenApiHandle {
-  readonly data: string;
-}
-
-async function openUpstream(upstream: Upstream, clock: CommandIo["clock"], stops: Stop[]): Promise<OpenUpstream> {
-  const userAgent = `imm-graphql/${version}`;
-  switch (upstream.kind) {
-    case "imm": {
-      const { endpoint, accessKey } = upstream;
-      const handle = await createOpenApi({ endpoint, accessKey, userAgent });
-      return { ...handle, data: `IMM at ${endpoint.protocol}://${endpoint.host}, through ${handle.packageName}.` };
-    }
-    case "emulator": {
-      // Not loaded where IMM answers.
-      const { EMULATOR_KEY, startDemoEmulator } = await import("./emulator.js");
-      const emulator = await startDemoEmulator({ clock }, stops);
-      const handle = await createOpenApi({ endpoint: parseEndpoint(emulator.url), accessKey: EMULATOR_KEY, userAgent });
-      return {
-        ...handle,
-        data: `made up, by the embedded emulator (project ${DEMO_PROJECT}). Set IMM_REGION to talk to IMM.`,
-      };
-    }
-  }
-}
-
-function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, options: CommandOptions): string {
+function startMessage(
+  { url, metricsUrl }: Pick<StartedGateway, "url" | "metricsUrl">,
+  { kind }: Upstream,
+  { data }: OpenUpstream,
+  options: CommandOptions,
+): string {
   const { explorer, persistedOperations, onlyPersistedOperations, accessFile } = options;
   const lines = [`imm-graphql ${version} serves ${url}/graphql`, "", `  Data       ${data}`];
   if (accessFile !== undefined) lines.push(`  Callers    those whom ${accessFile} lets in.`);
@@ -90,6 +68,7 @@ function startMessage(url: string, { kind }: Upstream, { data }: OpenUpstream, o
     const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
     lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);
   }
+  if (metricsUrl !== undefined) lines.push(`  Metrics    ${metricsUrl}`);
   if (explorer) {
     lines.push(`  Explorers  ${url}/graphql   Apollo Sandbox, in a browser with the internet`);
     lines.push(`             ${url}/graphiql  GraphiQL, in any browser`);

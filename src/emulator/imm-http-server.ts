@@ -99,7 +99,11 @@ export class ImmHttpServer {
     const answer = this.#answerOrFail(request, failure, incoming);
     if (answer === null) return;
     call.status = answer.status;
-    response.writeHead(answer.status, { ...answer.headers, "content-length": Buffer.byteLength(answer.body) });
+    response.writeHead(answer.status, {
+      ...answer.headers,
+      date: new Date(clock.now()).toUTCString(),
+      "content-length": Buffer.byteLength(answer.body),
+    });
     response.end(answer.body);
   }
 

@@ -8,6 +8,7 @@
  */
 
 import type { GatewayError } from "../errors.js";
+import type { Cause } from "../observe.js";
 import type { CreateAction, models } from "./operations/operations.js";
 
 /** What GetTask asks for. All three names are needed to find a task. */
@@ -125,6 +126,8 @@ export interface CallOptions {
   readonly priority?: number | undefined;
   /** Called before each attempt that is sent. */
   readonly onAttempt?: (() => void) | undefined;
+  /** What it is made for, where that is traced. */
+  readonly cause?: Cause | undefined;
   /** Aborted when the call is given up: nothing more of its answer is read, and its connection is closed. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -7,7 +7,7 @@
  */
 
 import * as v from "valibot";
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, toError } from "../errors.js";
 import { access } from "./access.js";
 import { calls } from "./calls.js";
 import { documents } from "./documents.js";
@@ -15,6 +15,7 @@ import { following } from "./following.js";
 import { limits } from "./limits.js";
 import { listening } from "./listening.js";
 import { memory } from "./memory.js";
+import { observing } from "./observing.js";
 import { operations } from "./operations.js";
 import { clip, expectation } from "./refusal.js";
 import type { Option, Rows, Section, ValuesOf } from "./row.js";
@@ -26,6 +27,7 @@ const sections: readonly Section[] = [
   access,
   upstream,
   serving,
+  observing,
   limits,
   documents,
   operations,
@@ -39,6 +41,7 @@ const gatewayRows = {
   ...access.gateway,
   ...upstream.gateway,
   ...serving.gateway,
+  ...observing.gateway,
   ...limits.gateway,
   ...documents.gateway,
   ...operations.gateway,
@@ -142,6 +145,18 @@ export function parseOptions(given: GivenTexts): CommandOptions {
   return options;
 }
 
+/** What is wrong with each option that does not parse: one sentence for each, in the order of the table. */
+export function faultsOf(given: GivenTexts): readonly string[] {
+  return Object.entries<Option>({ ...gatewayRows, ...commandRows }).flatMap(([name, row]) => {
+    try {
+      parseText(name, row, given);
+      return [];
+    } catch (thrown) {
+      return [toError(thrown).message];
+    }
+  });
+}
+
 function parseText(name: string, row: Option, { environment = {}, flags = {} }: GivenTexts): unknown {
   const flag = flagOf(name, row);
   const fromFlag = flag === null ? undefined : flags[flag];
@@ -193,6 +208,12 @@ function refuseContradictions(
   if (minPollIntervalMs > maxPollIntervalMs) {
     throw new ConfigurationError(
       `Expected ${nameOf("minPollIntervalMs")} to be at most ${nameOf("maxPollIntervalMs")} (${maxPollIntervalMs}), got \`${minPollIntervalMs}\`.`,
+    );
+  }
+  const { port, metricsPort } = options;
+  if (metricsPort !== undefined && metricsPort !== 0 && metricsPort === port) {
+    throw new ConfigurationError(
+      `Expected ${nameOf("metricsPort")} to be another port than ${nameOf("port")} (${port}).`,
     );
   }
   if (options.federationPrefix !== undefined && !options.federation) {

@@ -107,6 +107,18 @@ export function text<D extends string | undefined>(
   return { placeholder: "<text>", ...details, expected: "a text that is not empty", value, text: value };
 }
 
+export function httpUrl<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
+  const isHttp = (given: string): boolean => URL.canParse(given) && /^https?:$/.test(new URL(given).protocol);
+  const value = v.pipe(v.string(), v.check(isHttp));
+  return {
+    ...details,
+    placeholder: "<url>",
+    expected: "a URL such as http://localhost:4318",
+    value,
+    text: value,
+  };
+}
+
 /** The name of a region of IMM, or of one of the user's own. */
 export function region<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
   const value = v.pipe(v.string(), v.regex(/^[a-z0-9]+(-[a-z0-9]+)*$/), v.maxLength(64));

@@ -13,11 +13,11 @@ import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError, toListenError } from "../errors.js";
 import { GuardedImmClient } from "../imm/policy/call-policy.js";
 import type { ImmClient } from "../imm/imm-client.js";
-import { OpenApiImmClient, type OpenApi } from "../imm/wire/openapi-client.js";
+import type { OpenApi } from "../imm/wire/openapi-client.js";
 import { EndableInterest } from "../interest.js";
 import { silentLogger, type Logger } from "../log.js";
 import { completeOptions, isBoardOn, type GivenOptions, type Options } from "../options/options.js";
-import { describeValue, expectation } from "../options/refusal.js";
+import { expectation } from "../options/refusal.js";
 import { LOCAL_ORIGINS } from "../options/row.js";
 import { createSchema } from "../schema/build-schema.js";
 import type { GatewayContext } from "../schema/context.js";
@@ -41,6 +41,9 @@ import { createAddressOf } from "./limits/client-address.js";
 import { toDocuments, type OperationManifest } from "./operation/documents/operation-manifest.js";
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { createAccess, refuseOtherMachines, type AccessParts } from "./gateway-access.js";
+import { Observation } from "./gateway-observation.js";
+import { DRAINING, unreadinessOf } from "./readiness.js";
+import { checkParts, chooseClient } from "./gateway-parts.js";
 import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
 import { openWebSocketTransport, type WebSocketTransport } from "./transports/websocket/websocket.js";
@@ -88,6 +91,8 @@ export interface Gateway {
   stop(options?: StopOptions): Promise<void>;
   /** How many tasks are watched at this moment. */
   readonly watchedTasks: number;
+  /** The metrics at this moment in Prometheus' text format, for a path of your own; empty without `metricsPort`. */
+  metrics(): Promise<string>;
 }
 
 /** How to stop. */
@@ -101,6 +106,8 @@ export interface StartedGateway {
   /** For example `http://127.0.0.1:4000`. */
   readonly url: string;
   readonly port: number;
+  /** For example `http://127.0.0.1:9464/metrics`; undefined without `metricsPort`. */
+  readonly metricsUrl: string | undefined;
 }
 
 type Phase =
@@ -133,6 +140,7 @@ class ApolloGateway implements Gateway {
   readonly #client: GuardedImmClient;
   readonly #services: TaskServices;
   readonly #access: Access;
+  readonly #observation: Observation;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
@@ -151,7 +159,9 @@ class ApolloGateway implements Gateway {
       // Fetching keys takes the time of the network, also where the clock is moved by hand.
       { clock: this.#clock, networkClock: systemClock, logger: this.#logger },
     );
-    const parts = { ...options, clock: this.#clock, logger: this.#logger };
+    this.#observation = new Observation({ options, clock: this.#clock, logger: this.#logger });
+    const { observers } = this.#observation;
+    const parts = { ...options, clock: this.#clock, logger: this.#logger, observers };
     this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
       ...parts,
       limits: options,
@@ -165,6 +175,10 @@ class ApolloGateway implements Gateway {
 
   get watchedTasks(): number {
     return this.#services.hub.watchedTasks;
+  }
+
+  async metrics(): Promise<string> {
+    return this.#observation.metrics();
   }
 
   async start(): Promise<StartedGateway> {
@@ -184,9 +198,10 @@ class ApolloGateway implements Gateway {
     const schema = createSchema(this.#options);
     const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
     const execute = createExecutor({ ...this.#options, compiled });
-    const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access));
+    const observation = this.#observation;
+    const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access), observation.onEvent);
     this.#access.onChange(() => subscriptions.review());
-    const limits = { ...this.#options, clock: this.#clock };
+    const limits = { ...this.#options, clock: this.#clock, onSpent: observation.onSpent };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -200,7 +215,7 @@ class ApolloGateway implements Gateway {
         checked: documents,
       }),
       access: {
-        authenticate: withRefusalLog(this.#access.authenticate, this.#clock, this.#logger),
+        authenticate: observation.countingLogins(withRefusalLog(this.#access.authenticate, this.#clock, this.#logger)),
         renew: this.#access.renew,
       },
       addressLimits,
@@ -209,6 +224,8 @@ class ApolloGateway implements Gateway {
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
       formatError: createFormatError(this.#logger, { hasSuggestions: explorer }),
+      observers: observation.observers,
+      journal: observation.journal,
     });
     const shared = {
       ...this.#options,
@@ -218,11 +235,14 @@ class ApolloGateway implements Gateway {
       callerLimits,
       addressOf: createAddressOf(this.#options.trustedProxies ?? [], this.#logger),
       logger: this.#logger,
+      observers: observation.observers,
       clock: this.#clock,
       whenExpired: createWhenExpired(this.#access, this.#clock),
-      allowsOrigin: createAllowsOrigin(origins),
-      refuseHost: createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
-      isReady: () => this.#phase.name === "running",
+      allowsOrigin: observation.countingOrigins(createAllowsOrigin(origins)),
+      refuseHost: observation.countingHosts(
+        createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
+      ),
+      unreadiness: () => (this.#phase.name === "running" ? unreadinessOf(this.#client.trouble) : DRAINING),
       isDraining: () => this.#phase.name === "draining",
     };
     const pages = { hasExplorer: explorer, hasBoard: isBoardOn(this.#options), example: this.#example };
@@ -235,8 +255,17 @@ class ApolloGateway implements Gateway {
       pingClock: systemClock,
     });
     try {
+      await observation.open(() => ({
+        ...this.#client.readings(),
+        ...this.#services.hub.readings(),
+        ...this.#services.reader.readings(),
+        sockets: webSocket.sockets,
+        deliveredEvents: subscriptions.counts.delivered,
+        replacedEvents: subscriptions.counts.replaced,
+      }));
       await listen(http.app, host, port);
     } catch (thrown) {
+      await observation.close();
       await webSocket.close(0);
       await http.apollo.stop();
       throw thrown;
@@ -244,7 +273,11 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "running", http, webSocket };
     this.#access.open();
     const { port: openPort } = addressOf(http);
-    return { url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`, port: openPort };
+    return {
+      url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`,
+      port: openPort,
+      metricsUrl: observation.metricsUrl,
+    };
   }
 
   async stop(options: StopOptions = {}): Promise<void> {
@@ -294,6 +327,7 @@ class ApolloGateway implements Gateway {
     deadline.cancel();
     await apollo.stop();
     this.#client.dispose();
+    await this.#observation.close();
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
@@ -322,61 +356,6 @@ class ApolloGateway implements Gateway {
 function addressOf({ app }: HttpTransport): AddressInfo {
   // The cast: it listens on no pipe.
   return app.server.address() as AddressInfo;
-}
-
-/** What each option that cannot be written as text must be. */
-const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
-  openApi: ["a client of the vendor with `callApi`", (value) => isObjectWith<OpenApi>(value, "callApi")],
-  client: ["an ImmClient", isImmClient],
-  clock: [
-    "a Clock, with now, tick, random and setTimer",
-    (value) => isObjectWith<Clock>(value, "now", "tick", "random", "setTimer"),
-  ],
-  logger: ["a logger such as pino's", (value) => isObjectWith<Logger>(value, "error")],
-  example: ["an object", (value) => typeof value === "object" && value !== null],
-  persistedOperations: ["a manifest", (value) => typeof value === "object" && value !== null],
-  access: [
-    "an object, as the access file has it, or an AccessFile",
-    (value) => typeof value === "object" && value !== null,
-  ],
-  authenticate: ["a function", (value) => typeof value === "function"],
-  persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
-};
-
-/** Checks what a caller without types may have got wrong, but for the rows of the table. */
-function checkParts(options: unknown): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ConfigurationError(`Expected the options of a gateway to be an object, got ${describeValue(options)}.`);
-  }
-  for (const [name, [expected, isRight]] of Object.entries(PARTS)) {
-    const value: unknown = Reflect.get(options, name);
-    if (value !== undefined && !isRight(value)) throw expectation(name, expected, value);
-  }
-}
-
-function chooseClient(upstream: Partial<Record<"openApi" | "client", unknown>>, callTimeoutMs: number): ImmClient {
-  if (upstream.openApi !== undefined && upstream.client !== undefined) {
-    throw new ConfigurationError("Expected one of `openApi` and `client`, got both.");
-  }
-  if (isObjectWith<OpenApi>(upstream.openApi, "callApi")) {
-    return new OpenApiImmClient({ openApi: upstream.openApi, callTimeoutMs });
-  }
-  if (isImmClient(upstream.client)) return upstream.client;
-  throw new ConfigurationError(
-    "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
-  );
-}
-
-function isImmClient(value: unknown): value is ImmClient {
-  return isObjectWith<ImmClient>(value, "getTask", "listTasks", "getResult", "createTask");
-}
-
-function isObjectWith<T extends object>(value: unknown, ...methods: readonly (keyof T & string)[]): value is T {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    methods.every((method) => typeof Reflect.get(value, method) === "function")
-  );
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {

@@ -3,6 +3,7 @@
  * `server/` once per operation; the facade, the loader and the reader write to it.
  */
 
+import type { Cause } from "../observe.js";
 import type { TaskParts } from "./task.js";
 import { isFinal, type TaskSnapshot } from "./snapshot.js";
 
@@ -28,6 +29,24 @@ export class CallTally {
   #cachedTasks = 0;
   #sharedTasks = 0;
   #oldestObservedTick: number | null = null;
+  #cause: Cause | undefined;
+  #waiting: Set<Cause> | undefined;
+
+  /** What the calls of the operation are made for, where it is traced. */
+  get cause(): Cause | undefined {
+    return this.#cause;
+  }
+
+  /** The operations that wait for what this one follows, it among them, where they are traced. */
+  get waiting(): Set<Cause> | undefined {
+    return this.#waiting;
+  }
+
+  /** The operation has a span. */
+  trace(cause: Cause): void {
+    this.#cause = cause;
+    this.#waiting = new Set([cause]);
+  }
 
   /** One more attempt of a call that this operation causes. */
   readonly countCall = (): void => {

@@ -40,7 +40,7 @@ const PART_NAMES = ["progress", "eventId", "definition"] as const;
 type PartName = (typeof PART_NAMES)[number];
 
 /** What changes while a task runs: where the later of two answers has none, there is none any more. */
-const PASSING = { code: undefined, message: undefined };
+const PASSING: Readonly<Record<string, undefined>> = { code: undefined, message: undefined };
 
 /** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
 export type Misfits = { readonly [Name in FactName | PartName]?: GatewayError | undefined };
@@ -219,16 +219,24 @@ function fromFields(
   observed: Moment,
 ): TaskSnapshot {
   const status = STATUSES.get(fields.status.toLowerCase()) ?? "UNKNOWN";
-  const given = FACT_NAMES.map((name) => [name, FACTS[name](fields)] as const);
   const { progress, eventId, taskRequestDefinition: definition } = fields;
-  const misfits = [...given, ...Object.entries({ progress, eventId, definition })].filter(
-    ([, value]) => value instanceof GatewayError,
-  );
+  const facts: Record<string, unknown> = {};
+  let misfits: Record<string, GatewayError> | undefined;
+  for (const name of FACT_NAMES) {
+    const given = FACTS[name](fields);
+    if (given instanceof GatewayError) (misfits ??= {})[name] = given;
+    facts[name] = valueOf<unknown>(given);
+  }
+  const parts = { progress, eventId, definition };
+  for (const name of PART_NAMES) {
+    const given = parts[name];
+    if (given instanceof GatewayError) (misfits ??= {})[name] = given;
+  }
   return {
     key,
     status,
     statusText: fields.status,
-    facts: Object.fromEntries(given.map(([name, value]) => [name, valueOf<unknown>(value)])) as TaskFacts,
+    facts: facts as TaskFacts,
     progress: toProgress(status, valueOf(progress)),
     eventId: null,
     requestId: null,
@@ -240,7 +248,7 @@ function fromFields(
     observedAt: observed.at,
     observedTick: observed.tick,
     progressError: null,
-    misfits: misfits.length === 0 ? NO_MISFITS : Object.fromEntries(misfits),
+    misfits: misfits ?? NO_MISFITS,
   };
 }
 
@@ -273,9 +281,13 @@ export function fromCreatedTask(
 export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): TaskSnapshot {
   if (a === undefined) return b;
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
+  const last = a.observedTick < b.observedTick ? b : a;
+  // Member by member: to spread what has come by several ways takes V8 ten times as long.
   return {
-    ...newer,
-    facts: withoutGaps({ ...older.facts, ...PASSING }, newer.facts),
+    key: newer.key,
+    status: newer.status,
+    statusText: newer.statusText,
+    facts: withoutGaps(older.facts, newer.facts),
     progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
     eventId: newer.eventId ?? older.eventId,
     requestId: newer.requestId ?? older.requestId,
@@ -284,14 +296,19 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
     progressAskedTick: further(newer.progressAskedTick, older.progressAskedTick),
-    ...lastObservation(newer, older),
+    // A final snapshot may have been observed before one that is not.
+    observedAt: last.observedAt,
+    observedTick: last.observedTick,
+    progressError: newer.progressError,
     misfits: mergeMisfits(older.misfits, newer.misfits),
   };
 }
 
-/** The newer facts, and the older ones where those are null. */
-function withoutGaps(older: { readonly [Name in FactName]: unknown }, newer: TaskFacts): TaskFacts {
-  return Object.fromEntries(FACT_NAMES.map((name) => [name, newer[name] ?? older[name] ?? null])) as TaskFacts;
+/** The newer facts, and the older ones where those are null, unless they pass. */
+function withoutGaps(older: TaskFacts, newer: TaskFacts): TaskFacts {
+  const facts: Record<string, unknown> = {};
+  for (const name of FACT_NAMES) facts[name] = newer[name] ?? (name in PASSING ? null : older[name]);
+  return facts as TaskFacts;
 }
 
 /** The misfits of both; of what changes while a task runs, only the newer's. */
@@ -304,12 +321,6 @@ function mergeMisfits(older: Misfits, newer: Misfits): Misfits {
 function isNewer(a: TaskSnapshot, b: TaskSnapshot): boolean {
   if (isFinal(a) !== isFinal(b)) return isFinal(a);
   return a.observedTick > b.observedTick;
-}
-
-/** A final snapshot may have been observed before one that is not. */
-function lastObservation(a: TaskSnapshot, b: TaskSnapshot): Pick<TaskSnapshot, "observedAt" | "observedTick"> {
-  const { observedAt, observedTick } = a.observedTick < b.observedTick ? b : a;
-  return { observedAt, observedTick };
 }
 
 /** The larger of two that may be missing. */

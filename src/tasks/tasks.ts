@@ -172,7 +172,13 @@ export class Tasks {
     tally.countFollowed(this.#services.hub.unwatched([key]));
     const granted = this.#granted(key, parts);
     if (mayDepend) await this.read(key, { ...granted, progress: false });
-    const snapshot = await this.#services.waiter.wait({ key, parts: granted, timeoutMs, signal });
+    const snapshot = await this.#services.waiter.wait({
+      key,
+      parts: granted,
+      timeoutMs,
+      signal,
+      waiting: tally.waiting,
+    });
     // The calls are the watch's, which is shared.
     tally.countShared(1);
     tally.countAnswer(snapshot, parts);
@@ -190,8 +196,10 @@ export class Tasks {
       ? request.parts
       : { ...request.parts, definition: false };
     const needs = { targets: keys, ...needsOf(parts) };
-    this.#options.tally.countFollowed(this.#services.hub.unwatched(keys));
-    const stream = this.#services.hub.watch({ ...request, parts, keys, needs, sees: (task) => this.#sees(task) });
+    const { tally } = this.#options;
+    tally.countFollowed(this.#services.hub.unwatched(keys));
+    const shared = { ...request, parts, needs, waiting: tally.waiting };
+    const stream = this.#services.hub.watch({ ...shared, keys, sees: (task) => this.#sees(task) });
     for (const { key, error } of settled) if (error !== undefined) stream.open(toKeyText(key));
     for (const { key, error } of settled) {
       if (error !== undefined) stream.push(toKeyText(key), { kind: "failure", key, error }, true);
@@ -214,8 +222,10 @@ export class Tasks {
     const definition = request.parts.definition && this.#judge("definitions", target) !== "forbidden";
     const parts = { ...request.parts, definition };
     const needs = { targets: [target], ...needsOf(parts) };
-    this.#options.tally.countFollowed(1);
-    return this.#services.hub.watchProject({ ...request, parts, needs, sees: (task) => this.#sees(task) });
+    const { tally } = this.#options;
+    tally.countFollowed(1);
+    const shared = { ...request, parts, needs, waiting: tally.waiting };
+    return this.#services.hub.watchProject({ ...shared, sees: (task) => this.#sees(task) });
   }
 
   /** Milliseconds after which asking for a task of the project again is worth it. */

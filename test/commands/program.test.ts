@@ -23,7 +23,7 @@ describe("help", () => {
   it("lists the commands", async () => {
     const { code, stdout } = await runCommand(["--help"]);
     expect(code).toBe(0);
-    for (const name of ["serve", "emulator", "schema", "token"])
+    for (const name of ["serve", "doctor", "emulator", "schema", "token", "watch", "tasks"])
       expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, "m"));
   });
 

@@ -36,6 +36,8 @@ import { openStream, subscribeBySse, type StreamedText } from "../support/stream
 const PICTURE = "a picture";
 const COMMAND = "the tests of the command start it, with other options";
 const SCRIPT = "the scripts of package.json, which a build runs";
+const ENGINE =
+  "it needs a container engine; test/deploy/ holds the Dockerfile, deploy/check-container-steps.sh does its steps";
 
 /** Blocks that nothing here runs: the page, how the block begins, and why. */
 const exceptions: readonly (readonly [page: string, beginning: string, why: string])[] = [
@@ -64,11 +66,42 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
     "const source = new EventSource",
     "Node 20 has no EventSource; test/server sends what one sends",
   ],
+  ["docs/operating.md", "docker build ", ENGINE],
+  ["docs/operating.md", "docker run --rm", ENGINE],
+  ["docs/operating.md", "docker run --detach", ENGINE],
+  ["docs/operating.md", "kubectl ", "it needs a cluster; test/deploy/ holds the manifest against the gateway"],
+  ["docs/operating.md", "HOST=127.0.0.1 TRUSTED", "test/deploy/nginx/ starts a gateway with such options"],
   ["docs/installing.md", "npm ci && npm pack", "test/package/ packs and installs the package"],
   ["docs/installing.md", "npm install ../imm-graphql", "test/package/ packs and installs the package"],
-  ["docs/operating.md", "IMM_REGION=", "it needs an account; the tests of the command start it with such variables"],
+  [
+    "docs/operating.md",
+    "IMM_REGION=cn-hangzhou \\\n",
+    "it needs an account; the tests of the command start it with such variables",
+  ],
   ["docs/operating.md", '{\n  "Version"', "pages.test.ts holds the policy against the table of operations"],
   ["docs/operating.md", "imm-graphql serve ", COMMAND],
+  ["docs/operating.md", '{\n  "level"', "traces.test.ts reads such lines"],
+  ["docs/operating.md", "METRICS_PORT=", "metrics.test.ts asks for them, and reads the table behind it"],
+  ["docs/operating.md", "npm install @opentelemetry", "the range is that of package.json"],
+  ["docs/operating.md", "graphql over http", PICTURE],
+  ["docs/operating.md", "IMM_REGION=cn-hangzhou IMM_PROJECTS", COMMAND],
+  ["docs/operating.md", "$ IMM_PROJECTS=immtst", "doctor.test.ts compares it"],
+  ["docs/operating.md", '{\n  "version"', "doctor.test.ts compares it"],
+  ["docs/terminal.md", "npx imm-graphql watch --project immtest --url", COMMAND],
+  ["docs/terminal.md", "✔ MediaConvert-demo-28", PICTURE],
+  [
+    "docs/terminal.md",
+    "npx imm-graphql watch --project immtest --type FileCompression --id FileCompression-demo-running-6",
+    COMMAND,
+  ],
+  ["docs/terminal.md", "FileCompression-demo-running-6  running", PICTURE],
+  [
+    "docs/terminal.md",
+    "npx imm-graphql watch --project immtest --type FileCompression --id FileCompression-demo-running-9",
+    COMMAND,
+  ],
+  ["docs/terminal.md", "npx imm-graphql tasks", COMMAND],
+  ["docs/terminal.md", "STATUS ", PICTURE],
   ["docs/trusted-documents.md", "PERSISTED_OPERATIONS=", COMMAND],
   [
     "docs/trusted-documents.md",

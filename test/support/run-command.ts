@@ -1,12 +1,21 @@
 /** Commands that a test runs within its own process, with a process made up for them. */
 
 import { EventEmitter } from "node:events";
+import { Writable } from "node:stream";
 import { pino } from "pino";
-import type { CommandIo, ProcessEvent } from "../../src/commands/command.js";
+import type { CommandIo, ProcessEvent, StandardOutput } from "../../src/commands/command.js";
 import { run } from "../../src/commands/program.js";
 import type { ManualClock } from "./manual-clock.js";
 import type { Finished } from "./run.js";
 import { disposeAfterTest, manualClockNow } from "./start-gateway.js";
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** An output whose size a test may change, with the event `resize`. */
+type Output = Writable & { -readonly [Name in keyof TerminalSize]?: TerminalSize[Name] } & StandardOutput;
 
 /** A running command: what it has written so far, and what becomes of it. It ends with the test. */
 export class CommandRun {
@@ -14,11 +23,26 @@ export class CommandRun {
   readonly finished: Promise<Finished>;
   stdout = "";
   stderr = "";
+  /** Where standard output goes. */
+  readonly output: Output;
   readonly #process = new EventEmitter();
   readonly #started: Promise<number>;
 
-  /** @param parameters - what would follow the command's name. The environment is `env`, no more. */
-  constructor(parameters: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /**
+   * @param parameters - what would follow the command's name. The environment is `env`, no more.
+   * @param terminal - the size of the terminal that it writes to. @default it writes to none
+   */
+  constructor(parameters: readonly string[], env: Readonly<Record<string, string>> = {}, terminal?: TerminalSize) {
+    this.output = Object.assign(
+      new Writable({
+        decodeStrings: false,
+        write: (text: string, _encoding, done) => {
+          this.stdout += text;
+          done();
+        },
+      }),
+      terminal && { isTTY: true, ...terminal },
+    );
     const exited = new Promise<number>((resolve) => this.#process.once("exit", resolve));
     this.#started = run(parameters, env, this.#io());
     // One that listens to no signal is done when it returns.
@@ -28,7 +52,7 @@ export class CommandRun {
     });
     disposeAfterTest(async () => {
       this.emit("SIGINT");
-      await ended;
+      await this.finished;
     });
   }
 
@@ -46,14 +70,16 @@ export class CommandRun {
   }
 
   #io(): CommandIo {
-    const stdout = { write: (text: string) => void (this.stdout += text) };
     const stderr = { write: (text: string) => void (this.stderr += text) };
     return {
-      stdout,
+      stdout: this.output,
       stderr,
       clock: this.clock,
       openLog: (level) => ({ logger: pino({ level }, stderr), close: async () => undefined }),
-      on: (event, listener) => void this.#process.on(event, listener),
+      on: (event, listener) => {
+        this.#process.on(event, listener);
+        return () => void this.#process.off(event, listener);
+      },
       exit: (code) => void this.#process.emit("exit", code),
     };
   }

@@ -38,6 +38,8 @@ export interface RunningGateway {
   readonly logger: RecordingLogger;
   readonly url: string;
   readonly port: number;
+  /** Empty without `metricsPort`. */
+  readonly metricsUrl: string;
 }
 
 export interface StartOptions {
@@ -85,6 +87,6 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     logger,
   });
   disposeAfterTest(async () => gateway.stop());
-  const { url, port } = await gateway.start();
-  return { clock, emulator, gateway, logger, url, port };
+  const { url, port, metricsUrl = "" } = await gateway.start();
+  return { clock, emulator, gateway, logger, url, port, metricsUrl };
 }

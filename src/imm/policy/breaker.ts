@@ -33,6 +33,12 @@ export class Breaker {
     return this.#phase === "trying";
   }
 
+  /** `trying` also where the next call that is sent tries. */
+  get state(): "closed" | "open" | "trying" {
+    if (this.#phase === "closed") return "closed";
+    return this.isOpen ? "open" : "trying";
+  }
+
   /** Whether a call that is sent now is refused. */
   get isOpen(): boolean {
     const { clock, resetMs } = this.#options;

@@ -21,6 +21,8 @@ export interface CallBudgetOptions {
   readonly maySend: () => boolean;
   /** Asked when it is a call's turn: what it throws refuses the call, which then counts for nothing. */
   readonly admit: () => void;
+  /** Called when there is no room for a call. @default nothing is */
+  readonly onFull?: () => void;
 }
 
 /** A call that waits for its turn. */
@@ -61,6 +63,22 @@ export class CallBudget {
     return this.#projects.size;
   }
 
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Calls of this urgency that wait, over all projects. */
+  waitingAt(priority: number): number {
+    return [...this.#waiting].reduce((sum, { waiting }) => sum + waiting.sizeAt(priority), 0);
+  }
+
+  /** Calls that the busiest project may be sent now. */
+  get left(): number {
+    const { clock, maxCallsPerSecond } = this.#options;
+    const now = clock.tick();
+    return [...this.#projects.values()].reduce((least, { rate }) => Math.min(least, rate.left(now)), maxCallsPerSecond);
+  }
+
   /**
    * Makes a call when it is its turn.
    *
@@ -70,6 +88,7 @@ export class CallBudget {
   async take<T>(projectName: string, priority: number, call: () => Promise<T>): Promise<T> {
     const project = this.#projectOf(projectName);
     if (project.waiting.sizeAt(priority) >= this.#options.maxQueuedCalls) {
+      this.#options.onFull?.();
       throw new BudgetSpentError("The gateway's own budget of calls for this project is spent.", {
         retryAfterMs: project.rate.waitMs(project.waiting.size),
       });

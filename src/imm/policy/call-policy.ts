@@ -11,11 +11,14 @@ import type { Clock } from "../../clock.js";
 import {
   GatewayError,
   UpstreamInvalidResponseError,
+  UpstreamMisconfiguredError,
   UpstreamTimeoutError,
   UpstreamUnavailableError,
   toError,
 } from "../../errors.js";
 import { silentLogger, type Logger } from "../../log.js";
+import { UNOBSERVED, type Observers, type Readings } from "../../observe.js";
+import { resultOperationOf } from "../operations/operations.js";
 import { Breaker } from "./breaker.js";
 import { BudgetSpentError, CallBudget } from "./call-budget.js";
 import {
@@ -57,10 +60,22 @@ export interface CallPolicyOptions {
   readonly networkClock?: Clock | undefined;
   /** Where to log. @default nowhere */
   readonly logger?: Logger | undefined;
+  /** Are called for each attempt. @default none */
+  readonly observers?: Observers | undefined;
+}
+
+/** What is to be known of an attempt. */
+interface Attempt extends Pick<CallOptions, "cause"> {
+  /** IMM's name of what is asked. */
+  readonly action: string;
+  readonly projectName: string;
 }
 
 /** Calls of one urgency under way over all projects, as a multiple of those of one project that may wait. */
 const MAX_FULL_QUEUES = 10;
+/** So many refusals of the gateway's credentials in a row are believed, for so long. */
+const MAX_MISCONFIGURED = 3;
+const MISCONFIGURED_MS = 30_000;
 /** When to come back after that. */
 const UNDER_WAY_RETRY_MS = 1_000;
 
@@ -73,19 +88,24 @@ export class GuardedImmClient implements ImmClient {
   readonly #budget: CallBudget;
   readonly #breaker: Breaker;
   readonly #journal: UpstreamJournal;
+  readonly #observers: Observers;
   /** By urgency, over all projects: calls in flight and calls that wait, for whatever reason. */
   readonly #underWay = new Map<number, number>();
+  /** Calls in a row that failed for the gateway's own credentials, clock or endpoint, and when the last one did. */
+  #misconfigured = 0;
+  #misconfiguredTick = -Infinity;
   /** Of the calls in flight. */
   readonly #inFlight = new Set<AbortController>();
   /** Ends the waits of retries. */
   readonly #stopping = new AbortController();
 
   constructor(client: ImmClient, options: CallPolicyOptions) {
-    const { limits, clock, networkClock = clock, logger = silentLogger } = options;
+    const { limits, clock, networkClock = clock, logger = silentLogger, observers = UNOBSERVED } = options;
     this.#client = client;
     this.#limits = limits;
     this.#clock = clock;
     this.#networkClock = networkClock;
+    this.#observers = observers;
     // Each wait listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
     this.#journal = new UpstreamJournal({ logger, clock });
@@ -105,31 +125,27 @@ export class GuardedImmClient implements ImmClient {
       clock,
       maySend: () => !this.#breaker.isTrying,
       admit: () => this.#refuseWhileOpen(),
+      onFull: () => observers.metrics.callRefused("budget"),
     });
   }
 
   async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
-      this.#client.getTask(request, sent),
-    );
+    return this.#call("GetTask", request.projectName, options, async (sent) => this.#client.getTask(request, sent));
   }
 
   async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
-      this.#client.listTasks(request, sent),
-    );
+    return this.#call("ListTasks", request.projectName, options, async (sent) => this.#client.listTasks(request, sent));
   }
 
   async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
-    return this.#call(isWorthRetrying, request.projectName, options, async (sent) =>
-      this.#client.getResult(request, sent),
-    );
+    const action = resultOperationOf(request.taskType)?.action ?? "GetResult";
+    return this.#call(action, request.projectName, options, async (sent) => this.#client.getResult(request, sent));
   }
 
   async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
-    return this.#call(isWorthCreatingAgain, request.input.ProjectName, options, async (sent) =>
-      this.#client.createTask(request, sent),
-    );
+    const { action, input } = request;
+    const call = async (sent: CallOptions): Promise<CreatedTask> => this.#client.createTask(request, sent);
+    return this.#call(action, input.ProjectName, options, call, isWorthCreatingAgain);
   }
 
   /** Fails each call that waits or is in flight, and each further one. Leaves no timer. */
@@ -139,13 +155,37 @@ export class GuardedImmClient implements ImmClient {
     for (const call of this.#inFlight) call.abort(stopped({ mayHaveArrived: true }));
   }
 
+  /** Why a call would hardly be answered at this moment; undefined where it may be. Before the first call nothing speaks against it. */
+  get trouble(): "breaker" | "credentials" | undefined {
+    if (this.#breaker.isOpen) return "breaker";
+    const isRecent = this.#clock.tick() - this.#misconfiguredTick < MISCONFIGURED_MS;
+    return this.#misconfigured >= MAX_MISCONFIGURED && isRecent ? "credentials" : undefined;
+  }
+
+  /** What is to be known of it from outside, at this moment. */
+  readings(): Pick<Readings, "callsInFlight" | "callsWaiting" | "callsLeft" | "breaker"> {
+    const budget = this.#budget;
+    const { query, confirmation, progress } = CallPriority;
+    return {
+      callsInFlight: budget.inFlight,
+      callsWaiting: {
+        query: budget.waitingAt(query),
+        confirmation: budget.waitingAt(confirmation),
+        progress: budget.waitingAt(progress),
+      },
+      callsLeft: budget.left,
+      breaker: this.#breaker.state,
+    };
+  }
+
   async #call<T>(
-    isWorthIt: (error: Error, limits: RetryLimits) => boolean,
+    action: string,
     projectName: string,
     options: CallOptions = {},
     call: (options: CallOptions) => Promise<T>,
+    isWorthIt: (error: Error, limits: RetryLimits) => boolean = isWorthRetrying,
   ): Promise<T> {
-    const { priority = CallPriority.query, onAttempt } = options;
+    const { priority = CallPriority.query, onAttempt, cause } = options;
     const send = async (signal: AbortSignal): Promise<T> => {
       onAttempt?.();
       return call({ ...options, signal });
@@ -154,7 +194,9 @@ export class GuardedImmClient implements ImmClient {
       this.#stopping.signal.throwIfAborted();
       this.#refuseWhileOpen();
       return this.#budget.take(projectName, priority, async () =>
-        this.#journaled(projectName, async () => this.#breaker.run(async () => this.#withDeadline(send))),
+        this.#observed({ action, projectName, cause }, async () =>
+          this.#breaker.run(async () => this.#withDeadline(send)),
+        ),
       );
     };
     return this.#countedUnderWay(priority, async () =>
@@ -171,6 +213,7 @@ export class GuardedImmClient implements ImmClient {
   async #countedUnderWay<T>(priority: number, call: () => Promise<T>): Promise<T> {
     const underWay = this.#underWay.get(priority) ?? 0;
     if (underWay >= this.#limits.maxQueuedCalls * MAX_FULL_QUEUES) {
+      this.#observers.metrics.callRefused("under_way");
       throw new BudgetSpentError("The gateway has as many calls to IMM under way as it may.", {
         retryAfterMs: UNDER_WAY_RETRY_MS,
       });
@@ -187,21 +230,41 @@ export class GuardedImmClient implements ImmClient {
   #refuseWhileOpen(): void {
     if (!this.#breaker.isOpen) return;
     this.#journal.breakerRefused();
+    this.#observers.metrics.callRefused("breaker");
     throw new BreakerOpenError("IMM has failed repeatedly; the gateway waits before it asks again.", {
       retryAfterMs: this.#limits.breakerResetMs,
       mayHaveArrived: false,
     });
   }
 
-  async #journaled<T>(projectName: string, call: () => Promise<T>): Promise<T> {
+  /** Where every attempt passes that is sent: the journal, the metrics and the trace learn how it went. */
+  async #observed<T>({ action, projectName, cause }: Attempt, call: () => Promise<T>): Promise<T> {
+    const span = cause?.call(action, projectName);
+    const sentTick = this.#networkClock.tick();
+    const end = (error?: unknown): void => {
+      this.#observers.metrics.callEnded(action, error, this.#networkClock.tick() - sentTick);
+      span?.end(error);
+    };
     try {
       const value = await call();
+      this.#misconfigured = 0;
       this.#journal.succeeded();
+      end();
       return value;
     } catch (thrown) {
       if (!(thrown instanceof StoppedError)) this.#journal.failed(projectName, toError(thrown));
+      this.#judgeCredentials(thrown);
+      end(thrown);
       throw thrown;
     }
+  }
+
+  /** Any other refusal of IMM shows that it takes the credentials. */
+  #judgeCredentials(thrown: unknown): void {
+    if (thrown instanceof UpstreamMisconfiguredError) {
+      this.#misconfigured += 1;
+      this.#misconfiguredTick = this.#clock.tick();
+    } else if (thrown instanceof GatewayError && thrown.imm !== undefined) this.#misconfigured = 0;
   }
 
   /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */

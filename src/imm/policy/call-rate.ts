@@ -45,6 +45,13 @@ export class CallRate {
     return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
   }
 
+  /** How many more calls are granted at this moment. */
+  left(now: number): number {
+    const recent = this.#sentTicks.filter((tick) => now - tick < WINDOW_MS).length;
+    const spent = now - this.#windowTick < WINDOW_MS ? this.#sent : 0;
+    return Math.max(0, Math.min(this.#maxCallsPerSecond - recent, (this.#granted ?? Infinity) - spent));
+  }
+
   count(now: number): void {
     if (now - this.#windowTick >= WINDOW_MS) {
       const seconds = Math.floor((now - this.#windowTick) / WINDOW_MS);

@@ -33,6 +33,9 @@ const PUBLIC_REGIONS = [
 /** Has no public host, only the one inside its VPC. */
 const VPC_ONLY_REGION = "cn-beijing-gov-1";
 
+/** Every region of the official map. */
+export const REGIONS: readonly string[] = [...PUBLIC_REGIONS, VPC_ONLY_REGION];
+
 /** A host, with its port when it is not the protocol's own, and how to speak to it. */
 export interface Endpoint {
   readonly protocol: "http" | "https";
@@ -50,7 +53,7 @@ export function endpointOfRegion(region: string): Endpoint {
     return { protocol: "https", host: `imm.${region}.aliyuncs.com` };
   }
   throw new ConfigurationError(
-    `IMM_REGION: expected one of ${[...PUBLIC_REGIONS, VPC_ONLY_REGION].join(", ")}, got "${region}"; for another region set IMM_ENDPOINT.`,
+    `IMM_REGION: expected one of ${REGIONS.join(", ")}, got "${region}"; for another region set IMM_ENDPOINT.`,
   );
 }
 

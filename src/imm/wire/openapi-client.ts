@@ -110,6 +110,15 @@ export interface OpenApiOptions {
 export interface OpenApiHandle {
   readonly openApi: OpenApi;
   readonly packageName: "@alicloud/imm20200930" | "@alicloud/openapi-core";
+  /** What the vendor's chain found; undefined where a key pair was given. */
+  readonly found: FoundCredentials | undefined;
+}
+
+/** Credentials that were found, without their secrets. */
+export interface FoundCredentials {
+  /** The links of the chain, in the vendor's words, for example `default/profile/static_ak`. */
+  readonly provider: string;
+  readonly accessKeyId: string;
 }
 
 type ClientClass = new (config: InstanceType<typeof $OpenApiUtil.Config>) => OpenApi;
@@ -130,16 +139,18 @@ export async function createOpenApi(
   loadModule: ModuleLoader = (name) => import(name),
 ): Promise<OpenApiHandle> {
   const { endpoint, accessKey, userAgent } = options;
+  const searched = accessKey === undefined ? await createDefaultCredential() : undefined;
+  const found = searched?.found;
   const config = new $OpenApiUtil.Config({
     endpoint: endpoint.host,
     protocol: endpoint.protocol,
     userAgent,
-    ...(accessKey ?? { credential: await createDefaultCredential() }),
+    ...(accessKey ?? { credential: searched?.credential }),
   });
   const sdk = await loadImmSdk(loadModule);
   return sdk === null
-    ? { openApi: new OpenApiClient(config), packageName: "@alicloud/openapi-core" }
-    : { openApi: new sdk(config), packageName: IMM_SDK };
+    ? { openApi: new OpenApiClient(config), packageName: "@alicloud/openapi-core", found }
+    : { openApi: new sdk(config), packageName: IMM_SDK, found };
 }
 
 async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null> {
@@ -162,11 +173,16 @@ async function loadImmSdk(loadModule: ModuleLoader): Promise<ClientClass | null>
 }
 
 /** The vendor's default chain, whose failures become ours: its messages list every place it looked at. */
-async function createDefaultCredential(): Promise<InstanceType<typeof Credential>> {
+async function createDefaultCredential(): Promise<{
+  readonly credential: InstanceType<typeof Credential>;
+  readonly found: FoundCredentials;
+}> {
   const credential = new Credential();
   const find = credential.getCredential.bind(credential);
+  let found: FoundCredentials;
   try {
-    await find();
+    const { providerName = "", accessKeyId = "" } = await find();
+    found = { provider: providerName, accessKeyId };
   } catch (thrown) {
     throw new ConfigurationError(
       "No Alibaba Cloud credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or provide a profile file, an OIDC role or an ECS role.",
@@ -181,7 +197,7 @@ async function createDefaultCredential(): Promise<InstanceType<typeof Credential
       throw new CredentialsUnavailableError("The gateway's own credentials could not be refreshed.", { cause });
     }
   };
-  return credential;
+  return { credential, found };
 }
 
 export interface OpenApiImmClientOptions {
@@ -275,7 +291,6 @@ export class OpenApiImmClient implements ImmClient {
       // A stream; the vendor's other ways read it whole, however long it is.
       bodyType: "binary",
     });
-    const request = new $OpenApiUtil.OpenApiRequest({ query, ...(Object.keys(body).length > 0 && { body }) });
     let httpStatus = 0;
     const onStatus = (status: number): void => void (httpStatus = status);
     let cut: GatewayError | undefined;
@@ -283,9 +298,14 @@ export class OpenApiImmClient implements ImmClient {
       cut = new UpstreamInvalidResponseError(`IMM's refusal is longer than ${MAX_REFUSAL_BYTES} bytes.`);
     };
     try {
-      const response = await makeCall({ action: operation.action, signal, onStatus, onCut }, async () =>
-        this.#openApi.callApi(params, request, this.#runtime),
-      );
+      const response = await makeCall({ signal, onStatus, onCut }, async (headers) => {
+        const request = new $OpenApiUtil.OpenApiRequest({
+          query,
+          headers,
+          ...(Object.keys(body).length > 0 && { body }),
+        });
+        return this.#openApi.callApi(params, request, this.#runtime);
+      });
       const answer = await readJsonBody(response["body"]);
       const refusal = fromAnswer(operation, answer);
       if (refusal !== null) throw refusal;
@@ -312,7 +332,7 @@ function toTaskInfos(item: Fitting<Decoded<typeof models.TaskInfo.members>>): Im
   const taskType = fittingOf(item.TaskType);
   const taskId = fittingOf(item.TaskId);
   if (taskType === undefined || taskType === "" || taskId === undefined || taskId === "") return [];
-  return [{ ...toTaskFields(item), status: fittingOf(item.Status) ?? "", taskType, taskId }];
+  return [Object.assign(toTaskFields(item), { status: fittingOf(item.Status) ?? "", taskType, taskId })];
 }
 
 /** The members that describe a task, by IMM's name and by ours. */
@@ -322,7 +342,9 @@ const TASK_FIELDS = Object.keys(models.TaskInfo.members)
 
 function toTaskFields(source: Decoded<typeof models.TaskInfo.members>): Omit<ImmTaskFields, "status"> {
   const members = source as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(TASK_FIELDS.map(([wireName, name]) => [name, members[wireName]]));
+  const fields: Record<string, unknown> = {};
+  for (const [wireName, name] of TASK_FIELDS) fields[name] = members[wireName];
+  return fields;
 }
 
 /** IMM may leave the id out of its answer; another id than the one asked for is not this task. */

@@ -1,14 +1,13 @@
 /**
  * The HTTP requests under the vendor's calls, which its client does not hand out: for `openapi-client`.
  *
- * A call runs in an asynchronous context of its own, and Node announces every request that starts: the one that starts in
- * that context is the call's. It is destroyed when the call is given up, however far it has come, and when its answer is
- * a refusal longer than the bound: the vendor's client reads those by itself, to their end. Other requests are let be.
+ * Each call has a number, which its request carries in a header of ours, and Node announces every request that starts. It is
+ * destroyed when the call is given up, however far it has come, and when its answer is a refusal longer than the bound: the
+ * vendor's client reads those by itself, to their end. Other requests are let be.
  *
  * @see the built-in channels of `node:diagnostics_channel`
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ClientRequest, IncomingMessage } from "node:http";
 
@@ -17,8 +16,6 @@ export const MAX_REFUSAL_BYTES = 1_024 * 1_024;
 
 /** A call of the vendor's client that is under way. */
 export interface PresentCall {
-  /** The header by which its request is known among those that fetch credentials for it. */
-  readonly action: string;
   /** Aborted when the call is given up. */
   readonly signal: AbortSignal | undefined;
   /** Called with the HTTP status of its answer, before the vendor's client learns of it. */
@@ -28,29 +25,38 @@ export interface PresentCall {
 }
 
 const REQUEST_START = "http.client.request.start";
+/** Of no meaning to IMM, and not signed. Node could follow calls without it, at the price of slower promises everywhere. */
+const CALL_HEADER = "x-gateway-call";
 
-const presentCalls = new AsyncLocalStorage<PresentCall>();
-let callsUnderWay = 0;
+/** Those under way, by number. */
+const presentCalls = new Map<string, PresentCall>();
+let lastNumber = 0;
 
-/** Makes a call of the vendor's client. Node keeps nothing of ours, and follows no contexts, while none is under way. */
-export async function makeCall<T>(call: PresentCall, make: () => Promise<T>): Promise<T> {
-  if (callsUnderWay === 0) subscribe(REQUEST_START, onRequestStart);
-  callsUnderWay += 1;
+/**
+ * Makes a call of the vendor's client. Node keeps nothing of ours while none is under way.
+ *
+ * @param make - is given the headers that its request has to carry.
+ */
+export async function makeCall<T>(
+  call: PresentCall,
+  make: (headers: Record<string, string>) => Promise<T>,
+): Promise<T> {
+  if (presentCalls.size === 0) subscribe(REQUEST_START, onRequestStart);
+  lastNumber += 1;
+  const number = String(lastNumber);
+  presentCalls.set(number, call);
   try {
-    return await presentCalls.run(call, make);
+    return await make({ [CALL_HEADER]: number });
   } finally {
-    callsUnderWay -= 1;
-    if (callsUnderWay === 0) {
-      unsubscribe(REQUEST_START, onRequestStart);
-      presentCalls.disable();
-    }
+    presentCalls.delete(number);
+    if (presentCalls.size === 0) unsubscribe(REQUEST_START, onRequestStart);
   }
 }
 
 function onRequestStart(message: unknown): void {
-  const call = presentCalls.getStore();
   const { request } = message as { readonly request: ClientRequest };
-  if (call === undefined || request.getHeader("x-acs-action") !== call.action) return;
+  const call = presentCalls.get(String(request.getHeader(CALL_HEADER)));
+  if (call === undefined) return;
   destroyOnAbort(request, call.signal);
   request.once("response", (response: IncomingMessage) => {
     const { statusCode = 0 } = response;

@@ -127,7 +127,19 @@ export function decodeMembers<M extends Readonly<Record<string, Shape>>>(
   { path = "answer", maxMisfits = 1_000, keepsDigits = false }: DecodeOptions = {},
 ): Decoded<M> {
   if (!isRecord(value)) throw new WireShapeError(`Expected ${path} to be an object.`);
-  return new Decoder(maxMisfits, keepsDigits).decodeObject(members, value, path);
+  return new Decoder(maxMisfits, keepsDigits).decodeObject(members, value, { step: path, within: undefined });
+}
+
+/** Where a value is. Text is made of it only where that is wrong. */
+interface Path {
+  /** A member, or the index of an item. */
+  readonly step: string | number;
+  readonly within: Path | undefined;
+}
+
+function toText({ step, within }: Path): string {
+  if (within === undefined) return String(step);
+  return toText(within) + (typeof step === "number" ? `[${step}]` : `.${step}`);
 }
 
 class Decoder {
@@ -139,21 +151,17 @@ class Decoder {
     this.#keepsDigits = keepsDigits;
   }
 
-  decodeObject(
-    members: Readonly<Record<string, Shape>>,
-    value: Readonly<Record<string, unknown>>,
-    path: string,
-  ): object {
+  decodeObject(members: Readonly<Record<string, Shape>>, value: Readonly<Record<string, unknown>>, path: Path): object {
     const decoded: Record<string, unknown> = {};
-    for (const [name, member] of Object.entries(members)) {
+    for (const name in members) {
       const raw = value[name];
       if (raw === undefined || raw === null) continue;
-      decoded[name] = this.#decode(member, raw, `${path}.${name}`);
+      decoded[name] = this.#decode(members[name] as Shape, raw, { step: name, within: path });
     }
     return decoded;
   }
 
-  #decode(member: Shape, raw: unknown, path: string): unknown {
+  #decode(member: Shape, raw: unknown, path: Path): unknown {
     switch (member.type) {
       case "string":
         if (typeof raw === "string") return raw;
@@ -176,17 +184,19 @@ class Decoder {
         if (isRecord(raw)) return this.decodeObject(modelOf(member).members, raw, path);
         break;
       case "map":
-        if (isTooDeep(raw)) return this.#misfit(`Expected ${path} to be nested at most ${MAX_JSON_DEPTH} deep.`);
+        if (isTooDeep(raw))
+          return this.#misfit(`Expected ${toText(path)} to be nested at most ${MAX_JSON_DEPTH} deep.`);
         if (isRecord(raw)) return raw;
         break;
     }
-    return this.#misfit(`Expected ${path} to be of type ${member.type}.`);
+    return this.#misfit(`Expected ${toText(path)} to be of type ${member.type}.`);
   }
 
-  #decodeArray({ type, items, maxItems = Infinity }: Shape, raw: unknown, path: string): unknown {
-    if (!Array.isArray(raw) || items === undefined) return this.#misfit(`Expected ${path} to be of type ${type}.`);
-    if (raw.length > maxItems) return this.#misfit(`Expected ${path} to have at most ${maxItems} items.`);
-    return raw.map((item, index) => this.#decode(items, item, `${path}[${index}]`));
+  #decodeArray({ type, items, maxItems = Infinity }: Shape, raw: unknown, path: Path): unknown {
+    if (!Array.isArray(raw) || items === undefined)
+      return this.#misfit(`Expected ${toText(path)} to be of type ${type}.`);
+    if (raw.length > maxItems) return this.#misfit(`Expected ${toText(path)} to have at most ${maxItems} items.`);
+    return raw.map((item, index) => this.#decode(items, item, { step: index, within: path }));
   }
 
   #misfit(sentence: string): WireShapeError {

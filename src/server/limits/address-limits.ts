@@ -13,6 +13,8 @@ import { TokenBuckets } from "./token-buckets.js";
 /** What may come from each address; 0 for no limit. */
 export interface AddressLimitsOptions {
   readonly clock: Clock;
+  /** Called with the name of the setting that refuses. @default nothing is */
+  readonly onSpent?: ((setting: string) => void) | undefined;
   readonly requestsPerMinute: number;
   readonly failedLoginsPerMinute: number;
   readonly maxSocketsPerAddress: number;
@@ -38,6 +40,7 @@ export class AddressLimits {
     if (requestsPerMinute === 0) return null;
     const retryAfterMs = this.#requests.take(networkOf(address), perMinute(requestsPerMinute));
     if (retryAfterMs === null) return null;
+    this.#options.onSpent?.("REQUESTS_PER_MINUTE");
     return new RateLimitedError(`Expected at most ${requestsPerMinute} requests a minute from one address.`, {
       retryAfterMs,
     });
@@ -46,6 +49,7 @@ export class AddressLimits {
   /** Why a further socket is refused, or null. Counts none. */
   refuseSocket(address: string): RateLimitedError | null {
     if (this.#sockets.hasRoom(networkOf(address))) return null;
+    this.#options.onSpent?.("MAX_SOCKETS_PER_ADDRESS");
     const { maxSocketsPerAddress } = this.#options;
     return new RateLimitedError(
       `Expected at most ${maxSocketsPerAddress} sockets at once from one address: close one before the next.`,
@@ -70,6 +74,7 @@ export class AddressLimits {
     const [network, size] = [networkOf(address), perMinute(failedLoginsPerMinute)];
     const retryAfterMs = this.#failedLogins.wait(network, size);
     if (retryAfterMs !== null) {
+      this.#options.onSpent?.("FAILED_LOGINS_PER_MINUTE");
       throw new RateLimitedError(`Expected at most ${failedLoginsPerMinute} failed logins a minute from one address.`, {
         retryAfterMs,
       });

@@ -26,6 +26,8 @@ export interface LimitedClient {
 /** What each caller may cause; 0 for no limit. */
 export interface CallerLimitsOptions {
   readonly clock: Clock;
+  /** Called with the name of the setting that refuses. @default nothing is */
+  readonly onSpent?: ((setting: string) => void) | undefined;
   /** Of a caller whose grants have no allowance of their own. */
   readonly callsPerMinute: number;
   readonly callBurst: number;
@@ -84,9 +86,13 @@ export class CallerLimits {
    */
   admit(client: LimitedClient, { calls, mutations, isStream, projectStreams = 0 }: Demand): Admission {
     const name = nameOf(client);
-    if (isStream && !this.#streams.hasRoom(name)) throw tooMany("streams", this.#options.maxStreamsPerCaller);
+    if (isStream && !this.#streams.hasRoom(name)) {
+      this.#options.onSpent?.("MAX_STREAMS_PER_CALLER");
+      throw tooMany("streams", this.#options.maxStreamsPerCaller);
+    }
     const isOfProject = projectStreams > 0;
     if (isOfProject && !this.#projectStreams.hasRoom(name)) {
+      this.#options.onSpent?.("MAX_PROJECT_STREAMS_PER_CALLER");
       throw tooMany("streams of projects", this.#options.maxProjectStreamsPerCaller);
     }
     const giveBack = this.#takeCalls(name, client, calls);
@@ -110,8 +116,9 @@ export class CallerLimits {
    */
   openSocket(client: LimitedClient): () => void {
     const leave = this.#sockets.take(nameOf(client));
-    if (leave === null) throw tooMany("sockets", this.#options.maxSocketsPerCaller);
-    return leave;
+    if (leave !== null) return leave;
+    this.#options.onSpent?.("MAX_SOCKETS_PER_CALLER");
+    throw tooMany("sockets", this.#options.maxSocketsPerCaller);
   }
 
   #takeMutations(name: string, mutations: number): void {
@@ -119,6 +126,7 @@ export class CallerLimits {
     if (mutations === 0 || mutationsPerMinute === 0) return;
     const retryAfterMs = this.#mutations.take(name, perMinute(mutationsPerMinute), mutations);
     if (retryAfterMs === null) return;
+    this.#options.onSpent?.("MUTATIONS_PER_MINUTE");
     throw new RateLimitedError(`Expected at most ${mutationsPerMinute} mutations a minute.`, { retryAfterMs });
   }
 
@@ -130,6 +138,7 @@ export class CallerLimits {
     const [share, size] = [`${name} ${callsPerMinute} ${burst}`, perMinute(callsPerMinute, burst)];
     const retryAfterMs = this.#calls.take(share, size, calls);
     if (retryAfterMs !== null) {
+      this.#options.onSpent?.("CALLS_PER_MINUTE");
       const allowed = `at most ${callsPerMinute} calls to IMM a minute, and ${burst} at once`;
       throw new RateLimitedError(`Expected ${allowed}, got an operation of up to ${calls}.`, { retryAfterMs });
     }

@@ -25,17 +25,32 @@ export function createFormatError(
     const error = thrown instanceof GraphQLError ? thrown : undefined;
     const original = originalOf(thrown);
     if (original instanceof GatewayError) return locate(error, original.message, original.toExtensions());
-    // Nothing of ours throws one: it is the parser's, the validation's, Apollo's, or that of an argument that does not fit.
-    if (error !== undefined && original instanceof GraphQLError && !isOfAnswer(error, original)) {
+    if (error !== undefined && isOfRequest(error, original)) {
       const { http: _http, ...extensions } = error.extensions;
-      const isDefault = extensions["code"] === undefined || extensions["code"] === "INTERNAL_SERVER_ERROR";
       const message = hasSuggestions ? error.message : withoutSuggestions(error.message);
-      return locate(error, message, { ...extensions, code: isDefault ? "BAD_USER_INPUT" : extensions["code"] });
+      return locate(error, message, { ...extensions, code: requestCodeOf(error) });
     }
     const errorId = randomUUID();
     logger.error({ errorId, path: error?.path, error: describe(original) }, "An unexpected error was masked.");
     return locate(error, "The gateway failed unexpectedly.", { code: "INTERNAL_SERVER_ERROR", errorId });
   };
+}
+
+/** The code under which an error leaves. Logs nothing. */
+export function codeOf(thrown: unknown): string {
+  const original = originalOf(thrown);
+  if (original instanceof GatewayError) return original.code;
+  const isKnown = thrown instanceof GraphQLError && isOfRequest(thrown, original);
+  return isKnown ? requestCodeOf(thrown) : "INTERNAL_SERVER_ERROR";
+}
+
+/** Nothing of ours throws one: it is the parser's, the validation's, Apollo's, or that of an argument that does not fit. */
+function isOfRequest(error: GraphQLError, original: unknown): boolean {
+  return original instanceof GraphQLError && !isOfAnswer(error, original);
+}
+
+function requestCodeOf({ extensions: { code } }: GraphQLError): string {
+  return typeof code === "string" && code !== "INTERNAL_SERVER_ERROR" ? code : "BAD_USER_INPUT";
 }
 
 /** How every suggestion of graphql-js ends a message. What a client wrote may stand in it too, and is cut off all the same. */

@@ -21,14 +21,16 @@ import type { Access } from "../../access/access.js";
 import type { Credentials, Principal } from "../../access/principal.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
 import type { Interest } from "../../interest.js";
+import { UNOBSERVED, type Observers } from "../../observe.js";
 import type { GatewayContext } from "../../schema/context.js";
 import type { AddressLimits } from "../limits/address-limits.js";
 import type { Admission, CallerLimits } from "../limits/caller-limits.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
-import { ResultStream, type Outcome } from "../subscription/result-stream.js";
+import { ResultStream, type Failure, type Outcome } from "../subscription/result-stream.js";
 import { SerializedResults } from "../subscription/serialized-results.js";
 import type { SubscriptionArguments } from "../subscription/shared-subscriptions.js";
 import { withCallReport } from "./call-report.js";
+import { observeRequest, type ObservedRequest } from "./observed-request.js";
 import { withCode, type Documents } from "./documents/documents.js";
 import type { Execute } from "./executor.js";
 import type { FormatError } from "./format-error.js";
@@ -55,6 +57,10 @@ export interface PipelineOptions extends CostLimits {
   /** Begins a subscription. */
   readonly subscribe: (args: SubscriptionArguments) => Promise<Outcome>;
   readonly formatError: FormatError;
+  /** Trace its requests. @default none does */
+  readonly observers?: Observers | undefined;
+  /** Learns what becomes of each operation. @default none does */
+  readonly journal?: Journal | undefined;
 }
 
 /** Where an operation comes from. */
@@ -67,6 +73,8 @@ export interface Client extends Credentials {
   readonly signal: Interest;
   /** Who it is, where that is known already: a socket says it once. */
   readonly principal?: Principal | undefined;
+  /** By what its request is known from outside. @default by nothing */
+  readonly request?: ObservedRequest | undefined;
 }
 
 /** A client whose name is known. */
@@ -85,7 +93,12 @@ export type ReadyArguments = SubscriptionArguments & { readonly contextValue: Ga
 /** What to execute, or why not. */
 export type Preparation =
   /** It is not known what would be executed: the caller or the name of the document is refused. */
-  | { readonly kind: "rejected"; readonly operation: undefined; readonly errors: readonly [GraphQLError] }
+  | {
+      readonly kind: "rejected";
+      readonly operation: undefined;
+      readonly errors: readonly [GraphQLError];
+      readonly caller?: undefined;
+    }
   | {
       readonly kind: "refused";
       /** The document. */
@@ -93,6 +106,7 @@ export type Preparation =
       /** Undefined when the document does not parse, or does not say which of its operations is meant. */
       readonly operation: OperationTypeNode | undefined;
       readonly errors: readonly GraphQLError[];
+      readonly caller: string;
     }
   | ReadyOperation;
 
@@ -103,8 +117,30 @@ export interface ReadyOperation {
   readonly text: string;
   readonly operation: OperationTypeNode;
   readonly args: ReadyArguments;
+  readonly caller: string;
   /** What it was charged. */
   readonly admission: Admission;
+  /** Where it stands in the journal. */
+  readonly entry?: JournalEntry | undefined;
+}
+
+/** Learns what becomes of each operation. */
+export interface Journal {
+  /** It has been read. */
+  begin(client: Client): JournalEntry;
+}
+
+/** One operation in it. */
+export interface JournalEntry {
+  /** What it came to before it runs, with its entry where it may. One that is refused is over. */
+  prepared(preparation: Preparation, request: OperationRequest): Preparation;
+  /** It has been executed. */
+  answered(result: ExecutionResult): void;
+  streamBegan(): void;
+  /** Its stream is over: what it failed with, if it did. */
+  streamEnded(failure: Failure | undefined): void;
+  /** It will not be executed: its transport cannot carry it. */
+  discarded(): void;
 }
 
 /** The pipeline of one gateway. */
@@ -130,8 +166,19 @@ export class Pipeline {
     return addressLimits.login(credentials.address, () => access.authenticate(credentials));
   }
 
+  /** By what a request that carries an operation is known from outside. */
+  observe(transport: Client["transport"], headers: IncomingHttpHeaders, requestId?: string): ObservedRequest {
+    return observeRequest(transport, headers, this.#options.observers ?? UNOBSERVED, requestId);
+  }
+
   /** From what a client sent to what graphql-js executes. Never rejects. */
   async prepare(request: OperationRequest, client: Client): Promise<Preparation> {
+    const entry = this.#options.journal?.begin(client);
+    const preparation = await this.#prepare(request, client);
+    return entry === undefined ? preparation : entry.prepared(preparation, request);
+  }
+
+  async #prepare(request: OperationRequest, client: Client): Promise<Preparation> {
     try {
       const { principal: known } = client;
       const principal = known === undefined ? await this.authenticate(client) : this.#options.access.renew(known);
@@ -153,6 +200,7 @@ export class Pipeline {
       text: query,
       operation,
       errors: reasons,
+      caller: caller.principal.caller,
     });
     if (document === undefined) return refuse(undefined, ...errors);
     const operationName = request.operationName ?? null;
@@ -175,7 +223,7 @@ export class Pipeline {
         const contextValue = createContext(caller);
         const { principal } = caller;
         const args = { schema, document, text, contextValue, operationName, variableValues, principal };
-        return { kind: "ready", text, operation: root.operation, args, admission };
+        return { kind: "ready", text, operation: root.operation, args, admission, caller: principal.caller };
       } catch (thrown) {
         cancel(admission);
         throw thrown;
@@ -188,9 +236,15 @@ export class Pipeline {
   /** Executes what was prepared; what was refused is a result with errors and without data. Never rejects. */
   async run(preparation: Preparation): Promise<Outcome> {
     if (preparation.kind !== "ready") return { errors: preparation.errors };
-    const { operation, args, admission } = preparation;
+    const outcome = await this.#run(preparation);
+    if (!(outcome instanceof ResultStream)) preparation.entry?.answered(outcome);
+    return outcome;
+  }
+
+  async #run(preparation: ReadyOperation): Promise<Outcome> {
+    const { operation, args, admission, entry } = preparation;
     try {
-      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission);
+      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission, entry);
       return await this.#executeQuery(args);
     } catch (thrown) {
       return toFailedResult(thrown);
@@ -200,15 +254,23 @@ export class Pipeline {
   }
 
   /** What was prepared is not run: it costs nothing. */
-  discard({ admission }: ReadyOperation): void {
+  discard({ admission, entry }: ReadyOperation): void {
     cancel(admission);
+    entry?.discarded();
   }
 
-  async #subscribe(args: ReadyArguments, admission: Admission): Promise<Outcome> {
+  async #subscribe(args: ReadyArguments, admission: Admission, entry: JournalEntry | undefined): Promise<Outcome> {
     try {
       const outcome = await this.#options.subscribe(args);
-      if (outcome instanceof ResultStream) outcome.onceOver(() => admission.leave());
-      else admission.leave();
+      if (!(outcome instanceof ResultStream)) {
+        admission.leave();
+        return outcome;
+      }
+      entry?.streamBegan();
+      outcome.onceOver((failure) => {
+        admission.leave();
+        entry?.streamEnded(failure);
+      });
       return outcome;
     } catch (thrown) {
       admission.leave();

@@ -25,22 +25,42 @@ export interface ResultReader {
 /** What an operation gives: one result, or for a subscription that can be followed the results of its events. */
 export type Outcome = ExecutionResult | ResultStream;
 
-type Ending = { readonly failure?: { readonly error: unknown } };
+/** What a stream failed with. */
+export interface Failure {
+  readonly error: unknown;
+}
+
+type Ending = { readonly failure?: Failure };
+
+/** What all streams of a gateway have come to. */
+export interface DeliveryCounts {
+  /** Results that were given to transports. */
+  delivered: number;
+  /** Results that were unread when a newer one of the same task took their place. */
+  replaced: number;
+}
 
 export class ResultStream {
   readonly #onLeave: (stream: ResultStream) => void;
   readonly #mailbox: Mailbox<string, ExecutionResult>;
+  readonly #counts: DeliveryCounts;
   #reader: ResultReader | undefined;
   #isOver = false;
   #ending: Ending | undefined;
-  #onOver: (() => void) | undefined;
+  #onOver: ((failure: Failure | undefined) => void) | undefined;
 
   /**
    * @param unread - what there is to begin with, by task.
    * @param onLeave - called once, when the stream is over for whatever reason.
+   * @param counts - to which what it gives is added. @default counts of its own
    */
-  constructor(unread: ReadonlyMap<string, ExecutionResult>, onLeave: (stream: ResultStream) => void) {
+  constructor(
+    unread: ReadonlyMap<string, ExecutionResult>,
+    onLeave: (stream: ResultStream) => void,
+    counts: DeliveryCounts = { delivered: 0, replaced: 0 },
+  ) {
     this.#mailbox = new Mailbox(unread);
+    this.#counts = counts;
     this.#onLeave = onLeave;
   }
 
@@ -51,15 +71,24 @@ export class ResultStream {
     else this.#goOn();
   }
 
-  /** Calls the listener once when the stream is over, or now where it is. It has one. */
-  onceOver(listener: () => void): void {
-    if (this.#isOver) listener();
-    else this.#onOver = listener;
+  /** Calls the listener once when the stream is over, or now where it is; with what it failed with, if it did. */
+  onceOver(listener: (failure: Failure | undefined) => void): void {
+    const before = this.#onOver;
+    if (this.#isOver) listener(this.#ending?.failure);
+    else if (before === undefined) this.#onOver = listener;
+    else {
+      this.#onOver = (failure) => {
+        before(failure);
+        listener(failure);
+      };
+    }
   }
 
   /** Puts a result in the place of an unread older one of the same task. Ignored once the stream has been ended. */
   push(taskText: string, result: ExecutionResult): void {
-    if (this.#ending === undefined) this.#mailbox.put(taskText, result);
+    if (this.#ending !== undefined) return;
+    if (this.#mailbox.unread(taskText) !== undefined) this.#counts.replaced += 1;
+    this.#mailbox.put(taskText, result);
   }
 
   /** Nothing more will be pushed; what is unread is still sent. */
@@ -88,7 +117,9 @@ export class ResultStream {
   /** A reader that fails ends this stream alone: those of other subscribers are sent the same in the same loop. */
   readonly #send = (first: ExecutionResult): void => {
     try {
-      this.#reader?.send([first, ...this.#mailbox.readRest()], this.#goOn);
+      const results = [first].concat(this.#mailbox.readRest());
+      this.#counts.delivered += results.length;
+      this.#reader?.send(results, this.#goOn);
     } catch (error) {
       this.fail(error);
     }
@@ -102,7 +133,7 @@ export class ResultStream {
       this.#sayEnd();
     } finally {
       this.#onLeave(this);
-      this.#onOver?.();
+      this.#onOver?.(this.#ending?.failure);
     }
   }
 

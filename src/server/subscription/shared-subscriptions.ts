@@ -11,9 +11,12 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } fro
 import { isFinal } from "../../tasks/snapshot.js";
 import { viewOf, type Principal } from "../../access/principal.js";
 import type { GatewayError } from "../../errors.js";
+import type { Cause } from "../../observe.js";
+import type { GatewayContext } from "../../schema/context.js";
+import type { CallTally } from "../../tasks/call-tally.js";
 import { keyTextOf, type StreamNeeds, type WatchEvent, type WatchStream } from "../../tasks/watch/watch-stream.js";
 import { toFailedResult } from "./failed-result.js";
-import { ResultStream, type Outcome } from "./result-stream.js";
+import { ResultStream, type DeliveryCounts, type Outcome } from "./result-stream.js";
 
 /** What a subscription resolves to. */
 type Source = AsyncIterableIterator<WatchEvent> & Pick<WatchStream, "isEndless" | "renewedEvent" | "needs">;
@@ -34,11 +37,21 @@ export class SharedSubscriptions {
   readonly #live = new Set<SharedSubscription>();
   readonly #execute: ExecuteEvent;
   readonly #refuse: RefuseStream;
+  readonly #onEvent: (event: WatchEvent) => void;
+  readonly counts: DeliveryCounts = { delivered: 0, replaced: 0 };
 
-  /** @param refuse - asked when a stream begins, and at a review. @default all may go on */
-  constructor(execute: ExecuteEvent, refuse: RefuseStream = () => undefined) {
+  /**
+   * @param refuse - asked when a stream begins, and at a review. @default all may go on
+   * @param onEvent - called with each event that is handed to subscribers, once for all of them. @default nothing is
+   */
+  constructor(
+    execute: ExecuteEvent,
+    refuse: RefuseStream = () => undefined,
+    onEvent: (event: WatchEvent) => void = () => undefined,
+  ) {
     this.#execute = execute;
     this.#refuse = refuse;
+    this.#onEvent = onEvent;
   }
 
   /** A stream that begins with the last result of each task, or the refusal that the subscription came to. */
@@ -46,7 +59,7 @@ export class SharedSubscriptions {
     const { text, operationName, variableValues, principal } = args;
     const question = JSON.stringify([text, operationName, variableValues, viewOf(principal)]);
     const shared = this.#open.get(question) ?? this.#begin(question, args);
-    return shared.join(principal, this.#refuse);
+    return shared.join(principal, this.#refuse, tallyOf(args)?.cause);
   }
 
   /** Ends the streams that may not go on. */
@@ -62,11 +75,18 @@ export class SharedSubscriptions {
         if (this.#open.get(question) === shared) this.#open.delete(question);
       },
       () => this.#live.delete(shared),
+      { counts: this.counts, onEvent: this.#onEvent },
     );
     this.#open.set(question, shared);
     this.#live.add(shared);
     return shared;
   }
+}
+
+/** What counts the results and the events of all. */
+interface Observation {
+  readonly counts: DeliveryCounts;
+  readonly onEvent: (event: WatchEvent) => void;
 }
 
 /** One execution, and its subscribers. */
@@ -77,6 +97,7 @@ class SharedSubscription {
   readonly #source: Promise<Source | ExecutionResult>;
   readonly #onClosed: () => void;
   readonly #onEnd: () => void;
+  readonly #observation: Observation;
   readonly #streams = new Map<ResultStream, Principal>();
   #needs: StreamNeeds | undefined;
   /** The last result of each task. */
@@ -90,7 +111,14 @@ class SharedSubscription {
    * @param onClosed - called when no subscriber can join any more, and perhaps again.
    * @param onEnd - called when there is none left, and perhaps again.
    */
-  constructor(args: ExecutionArgs, execute: ExecuteEvent, onClosed: () => void, onEnd: () => void) {
+  constructor(
+    args: ExecutionArgs,
+    execute: ExecuteEvent,
+    onClosed: () => void,
+    onEnd: () => void,
+    observation: Observation,
+  ) {
+    this.#observation = observation;
     this.#args = args;
     this.#execute = execute;
     // The cast: every subscription of the schema resolves to a WatchStream.
@@ -100,8 +128,9 @@ class SharedSubscription {
     void this.#follow();
   }
 
-  async join(principal: Principal, refuse: RefuseStream): Promise<Outcome> {
-    const stream = new ResultStream(this.#last, (left) => this.#leave(left));
+  /** @param cause - the operation that joins, where it is traced. */
+  async join(principal: Principal, refuse: RefuseStream, cause: Cause | undefined): Promise<Outcome> {
+    const stream = new ResultStream(this.#last, this.#leave, this.#observation.counts);
     this.#streams.set(stream, principal);
     const source = await this.#source;
     if (!isFollowable(source)) return source;
@@ -116,7 +145,15 @@ class SharedSubscription {
     }
     for (const [taskText, result] of this.#last) stream.push(taskText, result);
     if (this.#course !== undefined) stream.push(...this.#course);
+    if (cause !== undefined) this.#waitWith(stream, cause);
     return stream;
+  }
+
+  /** The polls that the first subscriber has caused are the others' too. */
+  #waitWith(stream: ResultStream, cause: Cause): void {
+    const waiting = tallyOf(this.#args)?.waiting;
+    waiting?.add(cause);
+    stream.onceOver(() => waiting?.delete(cause));
   }
 
   review(refuse: RefuseStream): void {
@@ -153,6 +190,7 @@ class SharedSubscription {
       this.#needs = source.needs;
       for await (const event of source) {
         const result = await this.#execute({ ...this.#args, rootValue: event });
+        this.#observation.onEvent(event);
         this.#notify(source, event, result);
       }
       for (const stream of this.#streams.keys()) stream.end();
@@ -180,7 +218,7 @@ class SharedSubscription {
   }
 
   /** The last one to leave ends the execution. */
-  #leave(stream: ResultStream): void {
+  readonly #leave = (stream: ResultStream): void => {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#onClosed();
     this.#onEnd();
@@ -188,7 +226,12 @@ class SharedSubscription {
     void this.#source
       .then(async (source) => (isFollowable(source) ? source.return?.() : undefined))
       .catch(() => undefined);
-  }
+  };
+}
+
+/** What an operation is counted by; a test's has none. */
+function tallyOf({ contextValue }: ExecutionArgs): CallTally | undefined {
+  return (contextValue as Partial<GatewayContext> | undefined)?.tally;
 }
 
 function isFollowable(source: Source | ExecutionResult): source is Source {

@@ -7,6 +7,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AddressOf } from "../limits/client-address.js";
 import { EndableInterest, type Interest } from "../../interest.js";
+import { observeRequest, REQUEST_ID_HEADER } from "../operation/observed-request.js";
+import type { Observers } from "../../observe.js";
 import type { Client, OperationRequest } from "../operation/pipeline.js";
 import type { HttpRefusal } from "./refusal.js";
 import { searchParametersOf } from "./request-target.js";
@@ -55,16 +57,27 @@ function persistedQueryOf(extensions: unknown): unknown {
   return (Object(extensions) as JsonObject)["persistedQuery"];
 }
 
-/** Where the operation comes from. */
+/** What is asked about a client. */
+interface Asked {
+  readonly addressOf: AddressOf;
+  readonly observers: Observers;
+}
+
+/** Where the operation comes from. Its answer will have the request's id. */
 export function clientOf(
   { method, headers, raw }: FastifyRequest,
   reply: FastifyReply,
   transport: "http" | "sse",
-  addressOf: AddressOf,
+  { addressOf, observers }: Asked,
 ): Client {
   const { authorization } = headers;
   const [address, isPosted] = [addressOf(raw), method === "POST"];
-  return { authorization, headers, address, transport, isPosted, signal: interestOf(reply) };
+  const request = observeRequest(transport, headers, observers);
+  void reply.header(REQUEST_ID_HEADER, request.id);
+  const { span } = request;
+  if (reply.raw.destroyed) span?.end();
+  else if (span !== undefined) reply.raw.once("close", () => span.end());
+  return { authorization, headers, address, transport, isPosted, signal: interestOf(reply), request };
 }
 
 /** Over when the connection is closed before the answer is out, or was closed before that began. */

@@ -153,7 +153,9 @@ export class TaskStarter {
 
   async #create({ action, input }: CreateTaskRequest, options: ReadOptions): Promise<StartOutcome> {
     try {
-      const created = await this.#client.createTask({ action, input }, { onAttempt: options.tally?.countCall });
+      const { tally } = options;
+      const calls = { onAttempt: tally?.countCall, cause: tally?.cause };
+      const created = await this.#client.createTask({ action, input }, calls);
       const snapshot = fromCreatedTask(createOperations[action].taskType, input, created, momentOf(this.#clock));
       const { eventId, requestId } = snapshot;
       return { snapshot: this.#reader.learnCreated(snapshot), isNew: true, eventId, requestId };

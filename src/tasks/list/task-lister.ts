@@ -134,7 +134,7 @@ export class TaskLister {
     const { client, clock, learn } = this.#options;
     const observed = momentOf(clock);
     const { tasks, requestId, nextToken } = await client
-      .listTasks(request, { priority: CallPriority.query, onAttempt: tally?.countCall })
+      .listTasks(request, { priority: CallPriority.query, onAttempt: tally?.countCall, cause: tally?.cause })
       .catch((thrown: unknown) => {
         throw toArgumentError(thrown);
       });

@@ -18,6 +18,7 @@ import {
   type ListTasksRequest,
 } from "../../imm/imm-client.js";
 import { hintAtTaskType } from "./task-type-hint.js";
+import { UNOBSERVED, type Cause, type Observers, type Readings } from "../../observe.js";
 import type { CallTally } from "../call-tally.js";
 import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";
@@ -46,6 +47,8 @@ export interface TaskReaderOptions {
   readonly taskMaxAgeMs: number;
   /** Snapshots kept, running and final; the least recently used go first. Minimum: `1`. */
   readonly maxCachedTasks: number;
+  /** Are called for each sweep. @default none */
+  readonly observers?: Observers | undefined;
 }
 
 /** One task, and the parts of it that are read. */
@@ -66,6 +69,8 @@ export interface ReadOptions {
   readonly tally?: CallTally | undefined;
   /** Called with each attempt of a call. @default nothing is called */
   readonly onAttempt?: (() => void) | undefined;
+  /** What calls are made for, where that is traced. @default the operation */
+  readonly cause?: Cause | undefined;
   /** Whether the caller still waits: what it alone would cause is not begun once it does not. @default it does */
   readonly isWanted?: (() => boolean) | undefined;
   /**
@@ -86,6 +91,8 @@ interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
 export class TaskReader {
   readonly #options: TaskReaderOptions;
   readonly #snapshots: LRUCache<string, TaskSnapshot>;
+  /** Of the snapshots those that are final. */
+  #finished = 0;
   /** By key text, each for the parts that it brings. */
   readonly #flights = new SingleFlight<TaskSnapshot, TaskParts>();
   /** By project name. */
@@ -97,11 +104,21 @@ export class TaskReader {
 
   constructor(options: TaskReaderOptions) {
     this.#options = options;
-    this.#snapshots = new LRUCache({ max: options.maxCachedTasks });
+    this.#snapshots = new LRUCache({
+      max: options.maxCachedTasks,
+      noDisposeOnSet: true,
+      dispose: (forgotten) => void (this.#finished -= isFinal(forgotten) ? 1 : 0),
+    });
     this.#sweeper = new TaskSweeper({
       clock: options.clock,
+      observers: options.observers ?? UNOBSERVED,
       list: async (...page) => this.#readPage(...page),
     });
+  }
+
+  /** What is to be known of it from outside, at this moment. */
+  readings(): Pick<Readings, "finishedTasks" | "runningTasks"> {
+    return { finishedTasks: this.#finished, runningTasks: this.#snapshots.size - this.#finished };
   }
 
   /** Takes in a page of a list, and answers with all that is known of each of its tasks now. */
@@ -279,7 +296,10 @@ export class TaskReader {
     const known = this.#snapshots.get(keyText);
     const merged = mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
-    if (isFinal(merged) && (known === undefined || !isFinal(known))) this.typicalDurations.learn(merged);
+    if (isFinal(merged) && (known === undefined || !isFinal(known))) {
+      this.#finished += 1;
+      this.typicalDurations.learn(merged);
+    }
     this.#notify(keyText, merged);
     return merged;
   }
@@ -313,8 +333,8 @@ function outcomeOf({ seen, absent, failed }: SweepResult, keyText: string): Read
 }
 
 /** For GetTask after a list did not show the task: it has ended, or the list lags behind. It is not what runs. */
-function confirming({ priority = CallPriority.query, tally }: ReadOptions): CallOptions {
-  return toCallOptions({ tally, priority: Math.max(priority, CallPriority.confirmation) });
+function confirming({ priority = CallPriority.query, tally, cause }: ReadOptions): CallOptions {
+  return toCallOptions({ tally, cause, priority: Math.max(priority, CallPriority.confirmation) });
 }
 
 const NOTHING_WANTED: ReadonlySet<string> = new Set();
@@ -322,8 +342,9 @@ const NOTHING_WANTED: ReadonlySet<string> = new Set();
 /** Of questions that lists do not answer. */
 const NOTHING_SWEPT: SweepResult = { seen: new Map(), absent: new Set(), failed: new Map() };
 
-function toCallOptions({ priority, tally, onAttempt = tally?.countCall, isWanted }: ReadOptions): SweepOptions {
-  return { priority, onAttempt, isWanted };
+function toCallOptions(options: ReadOptions): SweepOptions {
+  const { priority, tally, onAttempt = tally?.countCall, cause = tally?.cause, isWanted } = options;
+  return { priority, onAttempt, cause, isWanted };
 }
 
 function notWanted(): GatewayError {

@@ -41,7 +41,7 @@ export class TaskResults {
     tally?.countOwnCall();
     const keyText = toKeyText(key);
     const read = async (): Promise<ImmTaskResult> => {
-      const result = await this.#client.getResult(key, { onAttempt: tally?.countCall });
+      const result = await this.#client.getResult(key, { onAttempt: tally?.countCall, cause: tally?.cause });
       if (isSettled(key.taskType, result)) this.#kept.set(keyText, result);
       return result;
     };

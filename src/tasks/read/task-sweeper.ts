@@ -9,6 +9,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../../clock.js";
 import { GatewayError, toError } from "../../errors.js";
 import type { CallOptions, ListTasksRequest } from "../../imm/imm-client.js";
+import type { Observers } from "../../observe.js";
 import { readPages, type Page } from "../list/pages.js";
 import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js";
 import { isSeenRunning } from "./read-plan.js";
@@ -46,6 +47,7 @@ export interface SnapshotPage extends Page {
 
 export interface TaskSweeperOptions {
   readonly clock: Clock;
+  readonly observers: Observers;
   /** Reads a page, and keeps what it shows of the wanted tasks. */
   readonly list: (
     request: ListTasksRequest,
@@ -100,7 +102,7 @@ export class TaskSweeper {
   /** Looks for these tasks of one project, chosen before. */
   async sweep(projectName: string, targets: readonly SweepTarget[], options: SweepOptions): Promise<SweepResult> {
     const unseen = new Map(targets.map((target) => [target.keyText, target]));
-    const sweep: Sweep = { unseen, seen: new Map(), wanted: new Set(unseen.keys()), options };
+    const sweep: Sweep = { unseen, seen: new Map(), wanted: new Set(unseen.keys()), options, read: { pages: 0 } };
     try {
       const absent = await this.#findRunning(projectName, sweep);
       await this.#findUnknown(projectName, sweep);
@@ -110,6 +112,8 @@ export class TaskSweeper {
     } catch (thrown) {
       if (!(thrown instanceof GatewayError)) throw toError(thrown);
       return { seen: sweep.seen, absent: new Set(), failed: new Map([...unseen.keys()].map((text) => [text, thrown])) };
+    } finally {
+      this.#options.observers.metrics.swept(sweep.read.pages, targets.length);
     }
   }
 
@@ -170,7 +174,7 @@ export class TaskSweeper {
   async #read(
     request: ListTasksRequest,
     maxPages: number,
-    { unseen, seen, wanted, options }: Sweep,
+    { unseen, seen, wanted, options, read }: Sweep,
     targets: readonly SweepTarget[],
   ): Promise<{ readonly met: number; readonly isComplete: boolean }> {
     const readPage = async (page: ListTasksRequest): Promise<SnapshotPage> => this.#options.list(page, options, wanted);
@@ -179,6 +183,7 @@ export class TaskSweeper {
     let met = 0;
     let isComplete = false;
     for await (const { snapshots, nextToken } of readPages(request, readPage, { maxPages, isWanted })) {
+      read.pages += 1;
       for (const snapshot of snapshots) {
         const keyText = toKeyText(snapshot.key);
         if (unseen.delete(keyText)) seen.set(keyText, snapshot);
@@ -213,6 +218,7 @@ interface Sweep {
   readonly seen: Map<string, TaskSnapshot>;
   readonly wanted: ReadonlySet<string>;
   readonly options: SweepOptions;
+  readonly read: { pages: number };
 }
 
 function withDefinition(targets: readonly SweepTarget[]): Pick<ListTasksRequest, "requestDefinition"> {

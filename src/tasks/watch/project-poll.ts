@@ -6,6 +6,7 @@
 import type { Clock } from "../../clock.js";
 import { toError } from "../../errors.js";
 import { CallPriority, type ListTasksRequest } from "../../imm/imm-client.js";
+import type { Cause } from "../../observe.js";
 import { toKeyText } from "../task.js";
 import { isFinal, type TaskSnapshot } from "../snapshot.js";
 import type { TaskReader } from "../read/task-reader.js";
@@ -44,7 +45,7 @@ export class ProjectPoll {
   }
 
   /** Asks for these tasks, each by what it needs. */
-  async readTasks(watches: readonly TaskWatch[]): Promise<void> {
+  async readTasks(watches: readonly TaskWatch[], cause: Cause | undefined): Promise<void> {
     const { reader, onFailure } = this.#options;
     const requests = watches.map((watch) => ({
       key: watch.key,
@@ -58,6 +59,7 @@ export class ProjectPoll {
       onAttempt: () => void (this.#calls += 1),
       isWanted: () => watches.some(({ hasEnded }) => !hasEnded),
       isOfWatch: true,
+      cause,
     });
     await Promise.all(
       watches.map(async (watch, index) => {
@@ -72,7 +74,7 @@ export class ProjectPoll {
   }
 
   /** Asks for all running tasks that the discovery is about, and for what has ended where that is due. */
-  async discover(discovery: TaskDiscovery): Promise<void> {
+  async discover(discovery: TaskDiscovery, cause: Cause | undefined): Promise<void> {
     const { projectName, reader, clock, maxPollIntervalMs, onFound, onFailure } = this.#options;
     if (discovery.isPolled) return;
     const missing = new Map(discovery.running);
@@ -80,10 +82,14 @@ export class ProjectPoll {
     discovery.isPolled = true;
     try {
       if (!discovery.hasBegun) {
-        const newest = reader.list(discovery.newestRequest, { priority: CallPriority.progress }, { maxPages: 1 });
+        const newest = reader.list(
+          discovery.newestRequest,
+          { priority: CallPriority.progress, cause },
+          { maxPages: 1 },
+        );
         for await (const { snapshots } of newest) discovery.begin(snapshots, MAX_AHEAD_MS);
       }
-      await this.#readToEnd(discovery.runningRequest, true, (snapshots) => {
+      await this.#readToEnd(discovery.runningRequest, { isOfRunning: true, cause }, (snapshots) => {
         const running = snapshots.filter((snapshot) => !isFinal(snapshot));
         for (const { key } of running) missing.delete(toKeyText(key));
         return onFound(discovery, running);
@@ -94,7 +100,7 @@ export class ProjectPoll {
       discovery.missing = missing;
       if (missing.size === 0 && beganTick - discovery.endedTick < maxPollIntervalMs) return;
       const sinceMs = reader.immTimeAt(projectName, discovery.endedTick);
-      await this.#readToEnd(discovery.endedRequest(sinceMs), false, (snapshots) =>
+      await this.#readToEnd(discovery.endedRequest(sinceMs), { isOfRunning: false, cause }, (snapshots) =>
         onFound(
           discovery,
           snapshots.filter((snapshot) => isFinal(snapshot) && discovery.isNews(snapshot)),
@@ -111,13 +117,13 @@ export class ProjectPoll {
 
   async #readToEnd(
     request: ListTasksRequest,
-    isOfRunning: boolean,
+    { isOfRunning, cause }: { readonly isOfRunning: boolean; readonly cause: Cause | undefined },
     onPage: (snapshots: readonly TaskSnapshot[]) => boolean,
   ): Promise<void> {
     const { reader, maxPages } = this.#options;
     const onAttempt = isOfRunning ? (): void => void (this.#calls += 1) : undefined;
     const endless = `IMM's list of the project's tasks does not end within ${maxPages} pages.`;
-    const pages = reader.list(request, { priority: CallPriority.progress, onAttempt }, { maxPages, endless });
+    const pages = reader.list(request, { priority: CallPriority.progress, onAttempt, cause }, { maxPages, endless });
     for await (const { snapshots } of pages) if (!onPage(snapshots)) return;
   }
 }

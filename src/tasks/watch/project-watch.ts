@@ -9,6 +9,7 @@
 import type { Clock, Timer } from "../../clock.js";
 import { GatewayError, UpstreamInvalidResponseError, UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
+import type { Cause, Observers } from "../../observe.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import { toKeyText, type TaskKey } from "../task.js";
 import { isFinal, type TaskSnapshot } from "../snapshot.js";
@@ -25,6 +26,8 @@ export interface ProjectWatchOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Are called for each round of calls. */
+  readonly observers: Observers;
   readonly rate: PollRate;
   /** Milliseconds after an answer of IMM for which its refusals of the same question count as passing. */
   readonly refusalGraceMs: number;
@@ -83,6 +86,15 @@ export class ProjectWatch {
 
   get size(): number {
     return this.#watches.size;
+  }
+
+  /** When IMM last said something of the task that it has said nothing of for the longest time; `Infinity` where it has of none. */
+  get oldestTick(): number {
+    let oldest = Infinity;
+    for (const { answeredTick } of this.#watches.values()) {
+      if (answeredTick > -Infinity) oldest = Math.min(oldest, answeredTick);
+    }
+    return oldest;
   }
 
   /** How many filters the project is followed by. */
@@ -265,7 +277,7 @@ export class ProjectWatch {
     if (!this.#hasKnown()) this.#polledTick = this.#options.clock.tick();
     this.#poll.takeCalls();
     this.#delay = undefined;
-    await this.#poll.discover(discovery);
+    await this.#round(discovery.followers.keys(), async (cause) => this.#poll.discover(discovery, cause));
     this.#sendPhases(discovery.followers.keys());
     this.#pollCalls = Math.max(this.#pollCalls, this.#poll.takeCalls());
     this.#plan();
@@ -279,7 +291,8 @@ export class ProjectWatch {
     this.#newcomersAskedTick = clock.tick();
     if (!this.#hasKnown()) this.#polledTick = clock.tick();
     this.#delay = undefined;
-    await this.#poll.readTasks(watches);
+    const streams = new Set(watches.flatMap((watch) => [...watch.streams]));
+    await this.#round(streams, async (cause) => this.#poll.readTasks(watches, cause));
     for (const watch of watches) this.#asking.delete(watch);
     for (const watch of watches) this.#settle(watch);
     this.#sendPhases([]);
@@ -292,20 +305,33 @@ export class ProjectWatch {
     this.#polledTick = this.#options.clock.tick();
     // What newcomers have cost is no part of it.
     this.#poll.takeCalls();
-    const discoveries = [...this.#discoveries.values()];
-    await Promise.all(discoveries.map(async (discovery) => this.#poll.discover(discovery)));
-    const watches = [...this.#watches.values()].filter(
-      ({ keyText, snapshot }) =>
-        snapshot !== undefined &&
-        !isFinal(snapshot) &&
-        discoveries.every(({ running, missing }) => !running.has(keyText) || missing.has(keyText)),
-    );
-    await this.#poll.readTasks(watches);
+    let watches: readonly TaskWatch[] = [];
+    await this.#round(this.#staleness.keys(), async (cause) => {
+      const discoveries = [...this.#discoveries.values()];
+      await Promise.all(discoveries.map(async (discovery) => this.#poll.discover(discovery, cause)));
+      watches = [...this.#watches.values()].filter(
+        ({ keyText, snapshot }) =>
+          snapshot !== undefined &&
+          !isFinal(snapshot) &&
+          discoveries.every(({ running, missing }) => !running.has(keyText) || missing.has(keyText)),
+      );
+      await this.#poll.readTasks(watches, cause);
+    });
     this.#pollCalls = Math.max(1, this.#poll.takeCalls());
     this.#isPolling = false;
     for (const watch of watches) this.#settle(watch);
     this.#sendPhases(this.#staleness.keys());
     this.#plan();
+  }
+
+  /** Makes calls for all of these streams at once, which is one poll for those who look on. */
+  async #round(streams: Iterable<WatchStream>, calls: (cause: Cause | undefined) => Promise<void>): Promise<void> {
+    const { projectName, clock, observers } = this.#options;
+    const beganTick = clock.tick();
+    const span = observers.tracing?.poll(projectName, waitingOf(streams));
+    await calls(span);
+    observers.metrics.polled(clock.tick() - beganTick, this.#delay);
+    span?.end(this.#delay);
   }
 
   /** Says after a round of calls whether IMM could be asked about what these follow. */
@@ -354,4 +380,9 @@ export class ProjectWatch {
     this.#timer?.cancel();
     this.#options.onEnd();
   }
+}
+
+/** The operations that read these streams, as far as they are traced. */
+function* waitingOf(streams: Iterable<WatchStream>): Generator<Cause, void> {
+  for (const { waiting } of streams) yield* waiting ?? [];
 }

@@ -5,6 +5,7 @@
 
 import type { Clock } from "../../clock.js";
 import type { Interest } from "../../interest.js";
+import type { Cause } from "../../observe.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
 import type { TaskKey, TaskParts } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
@@ -26,6 +27,8 @@ export interface WaitRequest {
   readonly timeoutMs: number;
   /** Aborted when the answer is not wanted any more. */
   readonly signal: Interest;
+  /** The operations that wait, where they are traced. @default none is */
+  readonly waiting?: ReadonlySet<Cause> | undefined;
 }
 
 export class TaskWaiter {
@@ -43,13 +46,13 @@ export class TaskWaiter {
    * @throws UpstreamTimeoutError - when nothing was seen of the task in time, or the answer is not wanted any more.
    * @throws GatewayError - when the task cannot be followed.
    */
-  async wait({ key, parts, timeoutMs, signal }: WaitRequest): Promise<TaskSnapshot> {
+  async wait({ key, parts, timeoutMs, signal, waiting }: WaitRequest): Promise<TaskSnapshot> {
     // A client that has gone before the wait began is not heard of again.
     if (signal.aborted) throw noAnswer();
     if (this.#waits >= this.#options.maxWaitingOperations) {
       throw new UpstreamThrottledError("As many operations wait for tasks as may.", { retryAfterMs: FULL_RETRY_MS });
     }
-    const stream = this.#options.hub.watch({ keys: [key], parts });
+    const stream = this.#options.hub.watch({ keys: [key], parts, waiting });
     const close = (): void => stream.close();
     const timer = this.#options.clock.setTimer(timeoutMs, close);
     // Every wait of the operation listens; their number is bounded by its loader.

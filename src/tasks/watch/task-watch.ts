@@ -60,6 +60,11 @@ export class TaskWatch {
     return !this.#hasEnded && this.#waiting.size > 0;
   }
 
+  /** Who follows it. */
+  get streams(): Iterable<WatchStream> {
+    return this.#followers.keys();
+  }
+
   /** What all followers need together. */
   get parts(): TaskParts {
     this.#parts ??= [...this.#followers.values()].reduce((all, { parts }) => mergeParts(all, parts), NO_PARTS);

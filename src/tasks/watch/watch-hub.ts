@@ -11,6 +11,7 @@
 import type { Clock } from "../../clock.js";
 import { UpstreamThrottledError } from "../../errors.js";
 import type { Logger } from "../../log.js";
+import { UNOBSERVED, type Cause, type Observers, type Readings } from "../../observe.js";
 import { NOBODY_ASKS, pollIntervalMs, type PollRate } from "./poll-plan.js";
 import type { TaskReader } from "../read/task-reader.js";
 import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
@@ -27,6 +28,8 @@ export interface WatchHubOptions {
   readonly reader: TaskReader;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Are called for each poll. @default none */
+  readonly observers?: Observers | undefined;
   /** How often a project is polled. */
   readonly rate: PollRate;
   /** Milliseconds after an answer of IMM for which its refusals of the same question count as passing. */
@@ -52,6 +55,8 @@ export interface FollowRequest {
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
   /** What the subscriber must go on being granted. @default nothing */
   readonly needs?: StreamNeeds | undefined;
+  /** The operations that wait for it, where they are traced. @default none is */
+  readonly waiting?: ReadonlySet<Cause> | undefined;
 }
 
 /** Which tasks one subscriber wants to follow. */
@@ -80,6 +85,18 @@ export class WatchHub {
   /** How many tasks are watched at this moment. */
   get watchedTasks(): number {
     return [...this.#projects.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** What is to be known of it from outside, at this moment. */
+  readings(): Pick<Readings, "watchedTasks" | "watchedProjects" | "followers" | "oldestWatchedMs"> {
+    const now = this.#options.clock.tick();
+    const oldestTick = [...this.#projects.values()].reduce((oldest, of) => Math.min(oldest, of.oldestTick), now);
+    return {
+      watchedTasks: this.watchedTasks,
+      watchedProjects: this.#projects.size,
+      followers: this.#streams.size,
+      oldestWatchedMs: now - oldestTick,
+    };
   }
 
   /** Milliseconds after which asking for a task of the project again is worth it: when it is polled, or would be. */
@@ -173,6 +190,7 @@ export class WatchHub {
     if (known !== undefined) return known;
     const project = new ProjectWatch({
       ...this.#options,
+      observers: this.#options.observers ?? UNOBSERVED,
       projectName,
       room: () => this.#room,
       maxPages: Math.ceil(this.#options.maxWatchedTasks / PAGE_SIZE) + MAX_SPARE_PAGES,

@@ -7,6 +7,7 @@
  */
 
 import type { GatewayError } from "../../errors.js";
+import type { Cause } from "../../observe.js";
 import { Mailbox } from "../../mailbox.js";
 import type { AccessTarget, Right } from "../../access/principal.js";
 import { toKeyText, type TaskKey } from "../task.js";
@@ -66,6 +67,8 @@ export interface WatchStreamOptions {
   readonly sees?: ((snapshot: TaskSnapshot) => boolean) | undefined;
   /** What the reader must go on being granted. @default nothing */
   readonly needs?: StreamNeeds | undefined;
+  /** The operations that wait for it, where they are traced. @default none is */
+  readonly waiting?: ReadonlySet<Cause> | undefined;
   /** The snapshot of a task, where it is younger than the last event of it and shows no change. @default none is */
   readonly youngerThanSent?: (keyText: string) => TaskSnapshot | undefined;
 }
@@ -101,6 +104,11 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
   /** What its reader must go on being granted. */
   get needs(): StreamNeeds | undefined {
     return this.#options.needs;
+  }
+
+  /** The operations that wait for it. */
+  get waiting(): ReadonlySet<Cause> | undefined {
+    return this.#options.waiting;
   }
 
   /** The key texts of the tasks whose last event has not come. */

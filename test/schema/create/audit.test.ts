@@ -79,6 +79,6 @@ describe("the log", () => {
       expect(refusalsOf(refused)).toHaveLength(1);
     }
     expect(actionsOf(running.emulator)).toContain("CreateImageModerationTask");
-    expect(running.logger.lines.filter((line) => line.includes('"info"'))).toEqual([]);
+    expect(running.logger.lines.filter((line) => line.includes("A task "))).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { describe, expect, it } from "@jest/globals";
 import type { Interest } from "../../../src/interest.js";
+import { UNOBSERVED } from "../../../src/observe.js";
 import { clientOf } from "../../../src/server/transports/operation-request.js";
 import { query } from "../../support/query.js";
 import { disposeAfterTest, startGateway } from "../../support/start-gateway.js";
@@ -19,11 +20,17 @@ async function request(): Promise<{ reply: FastifyReply; raw: ServerResponse; le
   });
   client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const [, raw] = (await once(server, "request")) as [unknown, ServerResponse];
-  return { reply: { raw } as unknown as FastifyReply, raw, leave: () => void client.destroy() };
+  return {
+    reply: { raw, header: () => undefined } as unknown as FastifyReply,
+    raw,
+    leave: () => void client.destroy(),
+  };
 }
 
+const ASKED = { addressOf: () => "192.0.2.1", observers: UNOBSERVED };
+
 function clientSignal(reply: FastifyReply): Interest {
-  return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply, "http", () => "192.0.2.1").signal;
+  return clientOf({ method: "POST", headers: {} } as FastifyRequest, reply, "http", ASKED).signal;
 }
 
 describe("the signal of an HTTP client", () => {

@@ -22,7 +22,16 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { GraphQLError, OperationTypeNode, buildSchema, parse, type DocumentNode, type ExecutionResult } from "graphql";
+import {
+  GraphQLBoolean,
+  GraphQLError,
+  GraphQLObjectType,
+  GraphQLSchema,
+  OperationTypeNode,
+  parse,
+  type DocumentNode,
+  type ExecutionResult,
+} from "graphql";
 import type { Logger } from "../../../log.js";
 import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { answerType, statusOf } from "../refusal.js";
@@ -46,7 +55,9 @@ export interface PreparedContext {
 /** For a document that is too large to be kept: Apollo would parse and validate it again. */
 const STAND_IN: DocumentNode = parse("{ __typename }");
 /** In the place of the schema, which Apollo would print and hash at each start and never use: it validates and executes nothing. */
-const NO_SCHEMA = buildSchema("type Query { unused: Boolean }", { assumeValidSDL: true });
+const NO_SCHEMA = new GraphQLSchema({
+  query: new GraphQLObjectType({ name: "Query", fields: { unused: { type: GraphQLBoolean } } }),
+});
 /** What it chooses the form of an answer by, and knows a body by. */
 const READ_HEADERS = ["accept", "content-type"] as const;
 /** Characters of a SHA-256 in hexadecimal: how the keys of Apollo's document store end. */

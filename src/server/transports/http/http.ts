@@ -12,6 +12,7 @@ import type { GraphQLError } from "graphql";
 import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
+import type { Observers } from "../../../observe.js";
 import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
 import { registerBoard } from "./board.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
@@ -39,8 +40,19 @@ const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY
 /** Node looks for requests that take too long so often; its own 30 seconds would come on top of the timeout. */
 const REQUEST_CHECK_MS = 1_000;
 
+/** The rules for pages of other origins. Not strict: a client that is no page may ask for what there is too. */
+const PREFLIGHT = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
+const LET_IN = { origin: true, ...PREFLIGHT };
+const KEPT_OUT = { origin: false, ...PREFLIGHT };
+
 /** Characters of an answer. */
 const LARGE_LENGTH = 1_000_000;
+
+/** What a probe is answered where no new work should come here. */
+export interface Unreadiness {
+  readonly status: "draining" | "imm_unavailable" | "credentials_refused";
+  readonly reason: string;
+}
 
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
@@ -52,13 +64,14 @@ export interface HttpTransportOptions {
   readonly refuseHost: RefuseHost;
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
+  readonly observers: Observers;
   readonly hasExplorer: boolean;
   readonly hasBoard: boolean;
   readonly example: ExampleOperations;
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
-  /** Whether new work should come here. */
-  readonly isReady: () => boolean;
+  /** Why no new work should come here; null where it may. */
+  readonly unreadiness: () => Unreadiness | null;
   /** Whether new work is refused. */
   readonly isDraining: () => boolean;
 }
@@ -112,12 +125,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   // Ahead of the other refusals, so that pages which are let in may read them.
   await app.register(cors, {
-    // A page of the gateway's own needs no leave.
-    origin: (origin, callback) => callback(null, options.allowsOrigin(origin, undefined)),
-    methods: ["GET", "POST"],
-    maxAge: 600,
-    // A client that is no page may ask for what there is too.
-    strictPreflight: false,
+    delegator: ({ headers: { origin, host } }, callback) =>
+      callback(null, options.allowsOrigin(origin, host) ? LET_IN : KEPT_OUT),
   });
   app.addHook("onRequest", async (request, reply) => {
     if (PROBE_PATHS.has(request.routeOptions.url)) {
@@ -171,7 +180,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
-      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", addressOf));
+      const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", options));
       const refuse = (errors: readonly GraphQLError[]): FastifyReply =>
         sendUnexecuted(request, reply, errors, (error) => pipeline.formatError(error));
       if (preparation.kind !== "ready") return refuse(preparation.errors);
@@ -187,9 +196,10 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   });
   registerSseTransport(app, { ...options, answers });
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
-  app.get(READY_PATH, async (_request, reply) =>
-    options.isReady() ? { status: "ok" } : reply.status(503).send({ status: "draining" }),
-  );
+  app.get(READY_PATH, async (_request, reply) => {
+    const unready = options.unreadiness();
+    return unready === null ? { status: "ok" } : reply.status(503).send(unready);
+  });
   if (options.hasBoard) registerBoard(app);
   if (options.hasExplorer) {
     registerGraphiQL(app, GRAPHQL_PATH, options.example);

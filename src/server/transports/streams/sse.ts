@@ -9,6 +9,7 @@
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import Negotiator from "negotiator";
+import type { Observers } from "../../../observe.js";
 import type { AddressOf } from "../../limits/client-address.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { clientOf, readOperation } from "../operation-request.js";
@@ -24,6 +25,7 @@ export interface SseTransportOptions {
   readonly answers: StreamedAnswers;
   readonly allowsOrigin: AllowsOrigin;
   readonly addressOf: AddressOf;
+  readonly observers: Observers;
 }
 
 const NO_EVENTS: HttpRefusal = { status: 406, message: "Expected a request that accepts text/event-stream." };
@@ -60,7 +62,7 @@ export function registerSseTransport(app: FastifyInstance, options: SseTransport
       if (new Negotiator(request.raw).mediaType([EVENT_STREAM]) === undefined) return refuse(NO_EVENTS);
       const { operation, refusal } = readOperation(request);
       if (refusal !== undefined) return refuse(refusal);
-      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse", options.addressOf));
+      const preparation = await pipeline.prepare(operation, clientOf(request, reply, "sse", options));
       if (preparation.kind !== "ready" && UNSTREAMED.has(statusOf(preparation.errors[0]))) {
         return sendUnexecuted(request, reply, preparation.errors, (error) => pipeline.formatError(error));
       }

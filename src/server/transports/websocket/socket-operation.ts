@@ -1,9 +1,8 @@
 /**
  * One operation of one WebSocket, from its `subscribe` to its last message.
  *
- * graphql-ws sees it as a stream without results: `next()` prepares, executes and sends everything, `return()` aborts at
- * once, and graphql-ws says that it is complete. Results go past graphql-ws since it would serialize each anew for every
- * subscriber. Whatever fails in here ends this operation with an `error`, and nothing else.
+ * It prepares, executes and sends everything; the results of a subscription are put into its hands as they come. Whatever
+ * fails in here ends this operation with an `error`, and nothing else.
  *
  * @see the messages `next` and `error` of the graphql-transport-ws protocol
  */
@@ -14,8 +13,9 @@ import type { SubscribePayload } from "graphql-ws";
 import type { Credentials, Principal } from "../../../access/principal.js";
 import { EndableInterest } from "../../../interest.js";
 import { UnauthenticatedError } from "../../../errors.js";
+import type { RequestSpan } from "../../../observe.js";
 import type { Pipeline } from "../../operation/pipeline.js";
-import { ResultStream, type Outcome } from "../../subscription/result-stream.js";
+import { ResultStream, type Outcome, type ResultReader } from "../../subscription/result-stream.js";
 import type { SocketWriter } from "./socket-writer.js";
 
 /** What operations are executed and sent with. */
@@ -26,73 +26,66 @@ export interface SocketOperationOptions {
 /** What a socket was opened with. */
 export interface Handshake extends Omit<Credentials, "transport"> {
   readonly headers: IncomingHttpHeaders;
+  /** That of the handshake, which all its operations have. */
+  readonly requestId: string;
 }
 
-/** The socket of an operation. */
+/** The socket of an operation. Of an operation that is over nothing is sent. */
 export interface OperationSocket {
   readonly handshake: Handshake;
   /** Who it is: said when it was opened. */
   readonly principal: Principal | undefined;
   readonly writer: SocketWriter;
-  /** Ends an operation with an `error` message. Ignored when it is over. */
+  /** Ends an operation with a `complete` message. */
+  complete(operation: SocketOperation): void;
+  /** Ends an operation with an `error` message. */
   fail(operation: SocketOperation, errors: readonly unknown[]): void;
+  /** Nothing runs for the operation any more. Called once. */
+  settled(operation: SocketOperation): void;
 }
 
-const DONE = { done: true, value: undefined } as const;
-
-/** What one operation of one socket does. */
-export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
-  /** The client's. */
+/** What one operation of one socket does. Thousands of them wait at once, so it holds nothing of what was asked. */
+export class SocketOperation implements ResultReader {
+  /** The client's, which may have another one under it as soon as this is over. */
   readonly id: string;
-  /** The one that graphql-ws knows: no operation of the socket has had it before. */
-  readonly internalId: string;
-  readonly #payload: SubscribePayload;
+  /** Of the message that it came in. */
+  readonly bytes: number;
   readonly #socket: OperationSocket;
-  readonly #options: SocketOperationOptions;
+  readonly #pipeline: Pipeline;
   readonly #interest = new EndableInterest();
+  /** What each of its results begins with. */
   readonly #prefix: string;
+  #span: RequestSpan | undefined;
   #results: ResultStream | undefined;
   #isExpired = false;
-  #phase: "running" | "over" = "running";
+  #phase: "running" | "over" | "settled" = "running";
 
-  constructor(
-    ids: { readonly id: string; readonly internalId: string },
-    payload: SubscribePayload,
-    socket: OperationSocket,
-    options: SocketOperationOptions,
-  ) {
-    this.id = ids.id;
-    this.internalId = ids.internalId;
-    this.#payload = payload;
+  constructor(id: string, bytes: number, socket: OperationSocket, { pipeline }: SocketOperationOptions) {
+    this.id = id;
+    this.bytes = bytes;
     this.#socket = socket;
-    this.#options = options;
-    this.#prefix = `{"id":${JSON.stringify(ids.id)},"type":"next","payload":`;
+    this.#pipeline = pipeline;
+    this.#prefix = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
   }
 
   /** Whether nothing more is sent for it. A method, since it changes during an `await`. */
   isOver(): boolean {
-    return this.#phase === "over";
+    return this.#phase !== "running";
   }
 
-  /** Does everything, and never rejects. */
-  async next(): Promise<IteratorResult<ExecutionResult>> {
+  /** Does everything, and never rejects. Called once. */
+  async run(payload: SubscribePayload): Promise<void> {
     try {
-      const outcome = this.isOver() ? undefined : await this.#execute();
-      if (outcome instanceof ResultStream) await this.#follow(outcome);
-      else if (outcome !== undefined) this.#answer(outcome);
+      const outcome = await this.#execute(payload);
+      if (outcome instanceof ResultStream) {
+        this.#follow(outcome);
+        return;
+      }
+      this.#answer(outcome);
+      this.end();
     } catch (thrown) {
-      this.#socket.fail(this, [thrown]);
+      this.fail(thrown);
     }
-    return DONE;
-  }
-
-  async return(): Promise<IteratorResult<ExecutionResult>> {
-    this.abort();
-    return DONE;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
   }
 
   /** The client has gone or has lost interest: nothing more is sent, and what runs learns of it. */
@@ -115,11 +108,13 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
     this.#results?.close();
   }
 
-  async #execute(): Promise<Outcome> {
-    const { pipeline } = this.#options;
+  async #execute(payload: SubscribePayload): Promise<Outcome> {
     const { handshake, principal } = this.#socket;
-    const client = { ...handshake, transport: "websocket", signal: this.#interest, principal, isPosted: true } as const;
-    return pipeline.run(await pipeline.prepare(this.#payload, client));
+    const request = this.#pipeline.observe("websocket", handshake.headers, handshake.requestId);
+    this.#span = request.span;
+    const signal = this.#interest;
+    const client = { ...handshake, transport: "websocket", signal, principal, isPosted: true, request } as const;
+    return this.#pipeline.run(await this.#pipeline.prepare(payload, client));
   }
 
   /** Sends the only result. One without `data` was refused before anything was executed. */
@@ -131,22 +126,34 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   }
 
   /** Sends what a subscription brings until there is nothing more or its client has no interest left. */
-  async #follow(results: ResultStream): Promise<void> {
+  #follow(results: ResultStream): void {
     this.#results = results;
     if (this.#isExpired) this.abort();
     if (this.isOver()) results.close();
-    await new Promise<void>((resolve, reject) => {
-      results.read({
-        send: (batch, onTaken) => this.#deliver(batch, 0, onTaken),
-        end: resolve,
-        fail: (error) => {
-          if (!(error instanceof UnauthenticatedError)) return reject(error);
-          // The rules have changed. An `error` would be final, while the socket's close lets its client come again.
-          this.abort();
-          resolve();
-        },
-      });
-    });
+    results.read(this);
+  }
+
+  send(results: readonly ExecutionResult[], onTaken: () => void): void {
+    this.#deliver(results, 0, onTaken);
+  }
+
+  end(): void {
+    this.#socket.complete(this);
+    this.#settle();
+  }
+
+  fail(error: unknown): void {
+    // The rules have changed. An `error` would be final, while the socket's close lets its client come again.
+    if (this.#results !== undefined && error instanceof UnauthenticatedError) this.abort();
+    else this.#socket.fail(this, [error]);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#phase === "settled") return;
+    this.#phase = "settled";
+    this.#span?.end();
+    this.#socket.settled(this);
   }
 
   #deliver(results: readonly ExecutionResult[], from: number, onTaken: () => void): void {
@@ -161,7 +168,7 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
         writer.send(message, index === results.length - 1 ? onTaken : undefined);
       }
     } catch (thrown) {
-      // Other subscribers of the same change come after this one.
+      // Other operations that waited for room come after this one.
       this.#socket.fail(this, [thrown]);
     }
   }
@@ -172,6 +179,6 @@ export class SocketOperation implements AsyncIterableIterator<ExecutionResult> {
   }
 
   #toMessage(result: ExecutionResult): string {
-    return `${this.#prefix}${this.#options.pipeline.textOf(result)}}`;
+    return `${this.#prefix}${this.#pipeline.textOf(result)}}`;
   }
 }

@@ -1,28 +1,26 @@
 /**
  * The WebSocket transport: the graphql-transport-ws protocol on the path and port of HTTP.
  *
- * It lets handshakes in and joins each socket to graphql-ws's `makeServer`, which keeps the protocol; a
- * `SocketConnection` stands between the two, and a `SocketOperation` executes. Messages of one socket are taken one in
- * each turn of the event loop, so that a client that sends thousands at once holds up no other.
+ * It lets handshakes in; a `SocketConnection` keeps the protocol, and a `SocketOperation` executes. Messages of one socket are
+ * taken one in each turn of the event loop, so that a client that sends thousands at once holds up no other.
  */
 
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { parse, type ExecutionArgs, type GraphQLSchema } from "graphql";
-import { handleProtocols, makeServer } from "graphql-ws";
-import { WebSocketServer } from "ws";
+import { handleProtocols } from "graphql-ws";
+import { WebSocketServer, type WebSocket } from "ws";
 import type { AddressLimits } from "../../limits/address-limits.js";
+import { requestIdOf } from "../../operation/observed-request.js";
 import type { AddressOf } from "../../limits/client-address.js";
 import type { RefuseHost } from "../hosts.js";
 import { FOREIGN_PAGE, type AllowsOrigin } from "../origins.js";
 import { STOPPING, tooManyRequests, toBytes, type HttpRefusal } from "../refusal.js";
 import { pathOf } from "../request-target.js";
-import { SocketConnection, type ProtocolServer, type SocketConnectionOptions } from "./socket-connection.js";
-import type { SocketOperation } from "./socket-operation.js";
+import { Heartbeat } from "./heartbeat.js";
+import { SocketConnection, type OpenedSocket, type SocketConnectionOptions } from "./socket-connection.js";
 
 /** What the WebSocket transport is made of. */
 export interface WebSocketTransportOptions extends SocketConnectionOptions {
-  readonly schema: GraphQLSchema;
   readonly server: Server;
   readonly path: string;
   readonly allowsOrigin: AllowsOrigin;
@@ -35,6 +33,8 @@ export interface WebSocketTransportOptions extends SocketConnectionOptions {
 
 /** An open transport. */
 export interface WebSocketTransport {
+  /** How many are open at this moment. */
+  readonly sockets: number;
   /** Closes every socket with 1001. Sockets that do not answer within `timeoutMs` are cut. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -58,8 +58,16 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
   sockets.on("wsClientError", (error, socket, request) => {
     refuse(request, socket, { status: 400, message: `Expected a WebSocket handshake: ${error.message}.` }, VERSIONS);
   });
-  const protocol = createProtocol(options);
-  const connections = new Set<SocketConnection>();
+  const connections = new Heartbeat<SocketConnection>(options.pingClock);
+  const open = (opened: OpenedSocket): void => {
+    const connection = new SocketConnection(opened, options);
+    const leave = options.addressLimits.openSocket(opened.handshake.address);
+    connections.add(connection);
+    opened.webSocket.on("close", () => {
+      connections.delete(connection);
+      leave();
+    });
+  };
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const address = options.addressOf(request);
     const refusal = refusalOf(request, address, options);
@@ -67,38 +75,29 @@ export function openWebSocketTransport(options: WebSocketTransportOptions): WebS
       refuse(request, socket, refusal);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new SocketConnection(webSocket, request, address, options);
-      const leave = options.addressLimits.openSocket(address);
-      connections.add(connection);
-      webSocket.once("close", () => {
-        connections.delete(connection);
-        leave();
-      });
-      connection.open(protocol);
-    });
+    sockets.handleUpgrade(request, socket, head, (webSocket) => open(toOpenedSocket(webSocket, request, address)));
   };
   server.on("upgrade", onUpgrade);
   return {
+    get sockets() {
+      return connections.members.size;
+    },
     async close(timeoutMs) {
-      for (const connection of connections) connection.close(GOING_AWAY, "Going away", timeoutMs);
+      for (const connection of connections.members) connection.close(GOING_AWAY, "Going away", timeoutMs);
       await new Promise((resolve) => sockets.close(resolve));
       server.off("upgrade", onUpgrade);
     },
   };
 }
 
-/**
- * graphql-ws. It hands each operation to `execute` and reads it to its end; it wants a document to distinguish queries from
- * subscriptions, which makes no difference here.
- */
-function createProtocol({ schema }: WebSocketTransportOptions): ProtocolServer {
-  const document = parse("{ __typename }");
-  return makeServer<undefined, SocketConnection>({
-    onConnect: async ({ extra }) => extra.authenticate(),
-    onSubscribe: ({ extra }, id): ExecutionArgs => ({ schema, document, contextValue: extra.operation(id) }),
-    execute: ({ contextValue }) => contextValue as SocketOperation,
-  });
+/** What is held of a handshake; what closes over its request would hold all of it for as long as the socket is open. */
+function toOpenedSocket(webSocket: WebSocket, request: IncomingMessage, address: string): OpenedSocket {
+  const { headers, socket } = request;
+  return {
+    webSocket,
+    connection: socket,
+    handshake: { authorization: headers.authorization, headers, address, requestId: requestIdOf(headers) },
+  };
 }
 
 /** @param headers - whole lines. */

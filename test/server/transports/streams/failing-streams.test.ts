@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, it } from "@jest/globals";
 import { createSchema } from "../../../../src/schema/build-schema.js";
+import { UNOBSERVED } from "../../../../src/observe.js";
 import { Documents } from "../../../../src/server/operation/documents/documents.js";
 import { UnauthenticatedError } from "../../../../src/errors.js";
 import { OPEN_ACCESS } from "../../../../src/access/access.js";
@@ -69,7 +70,8 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
     refuseHost: () => null,
-    isReady: () => true,
+    unreadiness: () => null,
+    observers: UNOBSERVED,
     isDraining: () => false,
     maxRequestBytes: 10_000,
     requestTimeoutMs: 10_000,

@@ -341,6 +341,7 @@ describe("a WebSocket transport", () => {
   it("ends an operation with an `error` when the pipeline throws", async () => {
     const pipeline = {
       authenticate: async () => EVERYBODY,
+      observe: () => ({ id: "", span: undefined }),
       prepare: async () => {
         throw new Error("broken");
       },
@@ -355,14 +356,32 @@ describe("a WebSocket transport", () => {
     expect(logger.lines).toEqual([]);
   });
 
+  it("frames a text of any length, whatever its characters are", async () => {
+    const { url } = await open({});
+    const socket = await RawSocket.open(url);
+    for (const length of [1, 48, 49, 50, 51, 1_000, 40_000]) {
+      const text = "x🦉é".repeat(length).slice(0, length);
+      socket.received.length = 0;
+      socket.send({ type: "ping", payload: { text } });
+      await eventually(() => socket.received.length === 1);
+      expect(socket.received).toEqual([{ type: "pong", payload: { text } }]);
+    }
+  });
+
+  it("closes the socket of a client that does not greet with 4408", async () => {
+    const pingClock = new ManualClock();
+    const { url } = await open({ pingClock });
+    const [mute, greeted] = [await RawSocket.openSilently(url), await RawSocket.open(url)];
+    await pingClock.advance(3_000);
+    expect(await mute.closed).toBe(4_408);
+    greeted.send({ type: "ping" });
+    await eventually(() => greeted.received.length === 1);
+  });
+
   it("pings each client, and cuts off one that does not answer", async () => {
     const pingClock = new ManualClock();
     const { url } = await open({ pingClock });
-    const [silent, alive, other] = [
-      await RawSocket.openSilently(url),
-      await RawSocket.open(url),
-      await RawSocket.open(url),
-    ];
+    const [silent, alive, other] = [await RawSocket.open(url), await RawSocket.open(url), await RawSocket.open(url)];
     Reflect.set(silent.webSocket, "_autoPong", false);
     const pings: string[] = [];
     silent.webSocket.on("ping", () => pings.push("silent"));
@@ -379,5 +398,7 @@ describe("a WebSocket transport", () => {
     expect(await silent.closed).toBe(1_006);
     expect(pings.filter((who) => who === "silent")).toHaveLength(1);
     expect(alive.webSocket.readyState).toBe(alive.webSocket.OPEN);
+    for (const { webSocket } of [alive, other]) webSocket.terminate();
+    await eventually(() => pingClock.pendingTimers === 0);
   });
 });
