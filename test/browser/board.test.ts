@@ -31,7 +31,9 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 
 afterAll(async () => browser.close());
-afterEach(() => expect(wrongs).toEqual([]));
+afterEach(() => {
+  if (wrongs.length > 0) throw new Error(`The page does what it must not: ${wrongs.join("; ")}`);
+});
 
 /** A gateway with a task that runs, one that failed and one that succeeded. */
 async function serve(gateway: Partial<GatewayOptions> = {}): Promise<RunningGateway> {
@@ -255,6 +257,7 @@ describe("the board", () => {
       await page.getByText("npx imm-graphql serve").waitFor();
       await page.unroute("**/graphql");
       await rowOf(page, "runs").waitFor();
+      expect(await page.getByRole("alert").count()).toBe(0);
     },
     TIMEOUT_MS,
   );
@@ -304,6 +307,8 @@ describe("the board", () => {
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: /MediaConvert-/ }).waitFor();
+      await page.goBack();
+      expect(await page.locator("h1").textContent()).toContain("broken");
     },
     TIMEOUT_MS,
   );
@@ -320,27 +325,35 @@ describe("the board", () => {
       await page.getByText("1001 running").waitFor();
       await page.evaluate(`
         globalThis.stalls = [];
-        new PerformanceObserver((list) => stalls.push(...list.getEntries().map(({ duration }) => duration)))
+        new PerformanceObserver((list) => stalls.push(...list.getEntries().map((entry) => entry.toJSON())))
           .observe({ type: "longtask" });`);
-      const worst: number[] = [];
+      const marks: number[] = [await now(page)];
       for (const percent of [10, 20, 30, 40, 50]) {
-        await page.evaluate("void stalls.splice(0)");
         for (let index = 0; index < 1_000; index += 1) running.emulator.setProgress(`t-${index}`, percent);
         await nextPoll(running);
         const last = page.locator("li[aria-posinset='1001']");
         while (!(await last.isVisible())) await page.mouse.wheel(0, 1_600);
         await page.evaluate("scrollTo(0, 0)");
         await page.locator("li[aria-posinset='1']").getByText(`${percent} %`).waitFor();
-        worst.push(Math.max(0, ...((await page.evaluate("stalls")) as number[])));
+        marks.push(await now(page));
       }
       expect(await page.getByRole("listitem").count()).toBeLessThan(60);
-      process.stderr.write(`Longest task of the page in each round with 1,000 tasks: ${worst.join(", ")} ms\n`);
-      // What the page itself is to blame for comes in each round; what else this machine does, in one or another.
-      expect(Math.min(...worst)).toBeLessThan(100);
+      const stalls = (await page.evaluate("stalls")) as { startTime: number; duration: number }[];
+      const worst = marks.slice(1).map((end, index) => {
+        const ofRound = stalls.filter(({ startTime }) => startTime < end && startTime >= (marks[index] ?? 0));
+        return Math.max(0, ...ofRound.map(({ duration }) => duration));
+      });
+      process.stderr.write(`With 1,000 tasks the longest task of the page took, by round: ${worst.join(", ")} ms\n`);
+      // What the page is to blame for comes in each round; what else this machine does, in one or another.
+      expect(worst.toSorted((a, b) => a - b)[Math.floor(worst.length / 2)]).toBeLessThan(100);
     },
     TIMEOUT_MS,
   );
 });
+
+async function now(page: Page): Promise<number> {
+  return (await page.evaluate("performance.now()")) as number;
+}
 
 /** Another gateway at the place of one that was stopped. */
 async function startAgain(running: RunningGateway): Promise<RunningGateway> {

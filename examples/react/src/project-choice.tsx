@@ -28,7 +28,7 @@ export function ProjectChoice({ known, chosen }: ProjectChoiceProps) {
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const project = String(new FormData(event.currentTarget).get("project")).trim();
+    const project = (new FormData(event.currentTarget).get("project") as string).trim();
     if (project !== "") go({ project });
   }
   const beginnings = known.filter((name) => name.endsWith("*") && name !== "*");

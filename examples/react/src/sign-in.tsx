@@ -18,7 +18,7 @@ function TokenForm({ onSignIn }: { onSignIn: (login: Login) => void }) {
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const given = String(new FormData(event.currentTarget).get("token"));
+    const given = new FormData(event.currentTarget).get("token") as string;
     const token = given.trim().replace(/^Bearer\s+/i, "");
     // What no header can carry would fail later, with a word that says less.
     if (/^[!-~]+$/.test(token)) onSignIn(rememberToken(token));

@@ -72,7 +72,11 @@ export function Workspace({ session, onSignOut }: { session: Session; onSignOut:
 function useRetry(error: Error | undefined, refetch: () => Promise<unknown>) {
   useEffect(() => {
     if (!isUnanswered(error)) return undefined;
-    const timer = setInterval(() => void refetch().catch(() => undefined), RETRY_MS);
+    async function askAgain() {
+      // What fails again is in `error` again.
+      await refetch().catch(() => undefined);
+    }
+    const timer = setInterval(() => void askAgain(), RETRY_MS);
     return () => clearInterval(timer);
   }, [error, refetch]);
 }
