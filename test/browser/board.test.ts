@@ -192,7 +192,8 @@ describe("the board", () => {
   it(
     "says that a token is wrong, keeps the right one for this tab alone, and forgets it at the sign-out",
     async () => {
-      const page = await openPage(await serve(signedIn), "/board");
+      const running = await serve(signedIn);
+      const page = await openPage(running, "/board");
       await page.getByLabel("Token").fill("imm_wrong");
       await page.keyboard.press("Enter");
       await page.getByRole("alert").getByText("does not believe this token").waitFor();
@@ -205,6 +206,14 @@ describe("the board", () => {
       const other = await page.context().newPage();
       await other.goto(page.url());
       await other.getByLabel("Token").waitFor();
+
+      // Another gateway at its place believes no token of this one.
+      await running.gateway.stop();
+      await startAgain(running, { access: { tokens: [{ name: "other", sha256: digestOf("imm_other"), grants }] } });
+      await page.getByRole("alert").getByText("does not believe this token").waitFor();
+      await page.getByLabel("Token").fill("imm_other");
+      await page.keyboard.press("Enter");
+      await rowOf(page, "runs").waitFor();
 
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByLabel("Token").waitFor();
@@ -356,7 +365,7 @@ async function now(page: Page): Promise<number> {
 }
 
 /** Another gateway at the place of one that was stopped. */
-async function startAgain(running: RunningGateway): Promise<RunningGateway> {
+async function startAgain(running: RunningGateway, more: Partial<GatewayOptions> = {}): Promise<RunningGateway> {
   const { openApi } = await createOpenApi({
     endpoint: parseEndpoint(running.emulator.url),
     accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
@@ -364,7 +373,7 @@ async function startAgain(running: RunningGateway): Promise<RunningGateway> {
   });
   const { clock, port } = running;
   const options = { region: EMULATOR_REGION, explorer: true, ...QUICK_LIMITS, ...EVERY_SECOND };
-  const gateway = createGateway({ ...options, openApi, clock, port });
+  const gateway = createGateway({ ...options, ...more, openApi, clock, port });
   disposeAfterTest(async () => gateway.stop());
   await gateway.start();
   return { ...running, gateway };

@@ -34,13 +34,13 @@ export interface BoardClient {
  * @param onRefused - the gateway does not believe the token, or wants one.
  */
 export function createClient(getToken: () => Promise<string | null>, onRefused: () => void): BoardClient {
-  const connection = new Connection(getToken);
+  const connection = new Connection(getToken, onRefused);
   const authorize = new SetContextLink(async ({ headers }) => {
     const token = await getToken();
     return token === null ? { headers } : { headers: { ...headers, authorization: `Bearer ${token}` } };
   });
   const noticeRefusals = new ErrorLink(({ error }) => {
-    if (isRefusal(error)) onRefused();
+    if (codeOf(error) === "UNAUTHENTICATED") onRefused();
   });
   const client = new ApolloClient({
     link: noticeRefusals.concat(
@@ -78,14 +78,6 @@ export function createClient(getToken: () => Promise<string | null>, onRefused: 
 export function unite(known: readonly Reference[], more: readonly Reference[]): readonly Reference[] {
   const ids = new Set(known.map(({ __ref }) => __ref));
   return [...known, ...more.filter(({ __ref }) => !ids.has(__ref))];
-}
-
-/** How the gateway closes a socket whose token it does not believe. */
-const UNAUTHENTICATED_CLOSE = 4401;
-
-function isRefusal(error: unknown): boolean {
-  if (CombinedGraphQLErrors.is(error)) return codeOf(error) === "UNAUTHENTICATED";
-  return (error as { code?: unknown } | null)?.code === UNAUTHENTICATED_CLOSE;
 }
 
 /** The gateway's code of an error, for example NOT_FOUND; undefined where it did not answer. */

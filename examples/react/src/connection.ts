@@ -6,6 +6,8 @@ import { createClient, type Client } from "graphql-ws";
 const PONG_MS = 5_000;
 const PING_EVERY_MS = 12_000;
 const LONGEST_WAIT_SECONDS = 10;
+/** How the gateway closes a socket whose token it does not believe; the client takes it for final. */
+const UNAUTHENTICATED = 4401;
 
 /** How the connection is. Before the first subscription there is none, and none is lost. */
 export type ConnectionState = "idle" | "open" | "lost";
@@ -17,8 +19,11 @@ export class Connection {
   readonly #reopened = new Set<() => void>();
   #wake: () => void = () => undefined;
 
-  /** @param getToken - asked for each connection; null where there is none. */
-  constructor(getToken: () => Promise<string | null>) {
+  /**
+   * @param getToken - asked for each connection; null where there is none.
+   * @param onRefused - the gateway does not believe the token, or wants one.
+   */
+  constructor(getToken: () => Promise<string | null>, onRefused: () => void) {
     let unanswered: ReturnType<typeof setTimeout> | undefined;
     this.socket = createClient({
       url: new URL("/graphql", location.href.replace(/^http/, "ws")).href,
@@ -48,11 +53,15 @@ export class Connection {
         },
         closed: (event) => {
           clearTimeout(unanswered);
-          // The page itself has closed it.
-          this.#become((event as CloseEvent).code === 1000 ? "idle" : "lost");
+          const { code } = event as CloseEvent;
+          // With 1000 the page itself has closed it.
+          this.#become(code === 1000 ? "idle" : "lost");
+          if (code === UNAUTHENTICATED) onRefused();
         },
       },
     });
+    // The machine was asleep, or without a network.
+    addEventListener("online", this.tryNow);
   }
 
   get state(): ConnectionState {
@@ -78,8 +87,6 @@ export class Connection {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       setTimeout(resolve, ms);
-      // The machine was asleep, or without a network.
-      addEventListener("online", () => resolve(), { once: true });
     });
   }
 

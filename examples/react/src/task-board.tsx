@@ -1,35 +1,19 @@
-import { useQuery } from "@apollo/client/react";
 import { useEffect, useMemo } from "react";
 import { Link, type Address } from "./address.tsx";
 import { Filters, MAX_AGE_MS } from "./filters.tsx";
-import { graphql } from "./gql";
-import type { TaskFilterStatus, TaskRowFragment } from "./gql/graphql";
+import type { TaskFilterStatus } from "./gql/graphql";
 import { Problem } from "./problem.tsx";
 import type { ProjectFacts } from "./project-facts.ts";
 import { TaskList } from "./task-list.tsx";
+import { useTaskList, type ListedTask, type TaskListOptions } from "./use-task-list.ts";
 
-const BOARD = graphql(`
-  query Board($projectName: String!, $filter: TaskFilter, $after: String) {
-    tasks(
-      projectName: $projectName
-      filter: $filter
-      orderBy: { field: START_TIME, direction: DESC }
-      first: 100
-      after: $after
-    ) {
-      nodes {
-        ...TaskRow
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-`);
+interface TaskBoardProps extends ProjectFacts {
+  readonly address: Address;
+  readonly feed: Pick<TaskListOptions, "generation" | "onRead">;
+}
 
 /** The tasks of a project: what runs, then what failed, then the rest, each the newest first. */
-export function TaskBoard({ address, ...facts }: ProjectFacts & { address: Address }) {
+export function TaskBoard({ address, feed, ...facts }: TaskBoardProps) {
   const { projectName, taskTypes, mayStart } = facts;
   const { status, type, since } = address;
   const filter = useMemo(() => {
@@ -40,26 +24,20 @@ export function TaskBoard({ address, ...facts }: ProjectFacts & { address: Addre
       ...(maxAgeMs && { startTime: { from: new Date(Date.now() - maxAgeMs).toISOString() } }),
     };
   }, [status, type, since]);
-  const { data, error, loading, fetchMore } = useQuery(BOARD, {
-    variables: { projectName, filter },
-    notifyOnNetworkStatusChange: true,
-  });
+  const list = useTaskList({ projectName, filter, ...feed });
   useEffect(() => void (document.title = `${projectName} · Tasks`), [projectName]);
 
-  const listed = data?.tasks;
   const from = filter.startTime?.from;
   const tasks = useMemo(() => {
     // The subscription puts all on the list that happens in the project.
-    const fitting = (listed?.nodes ?? []).filter(
+    const fitting = (list.tasks ?? []).filter(
       (task) =>
         (!status || task.status === status) &&
         (!type || task.taskType === type) &&
         (!from || !task.startTime || Date.parse(task.startTime) >= Date.parse(from)),
     );
     return fitting.toSorted((a, b) => rankOf(a) - rankOf(b) || compareStarts(a, b));
-  }, [listed, status, type, from]);
-  const counts = countsOf(tasks);
-  const hasMore = listed?.pageInfo.hasNextPage === true;
+  }, [list.tasks, status, type, from]);
 
   return (
     <>
@@ -72,22 +50,22 @@ export function TaskBoard({ address, ...facts }: ProjectFacts & { address: Addre
         )}
       </div>
       <Filters address={address} taskTypes={taskTypes} />
-      {error && <Problem error={error} />}
-      {!listed && loading && <p>Reading the tasks…</p>}
-      {listed && tasks.length === 0 && !loading && <Empty address={address} />}
+      {list.error && (
+        <Problem error={list.error}>
+          <button onClick={list.readAgain}>Try again</button>
+        </Problem>
+      )}
+      {!list.tasks && list.isReading && <p>Reading the tasks…</p>}
+      {list.tasks && tasks.length === 0 && !list.isReading && <Empty address={address} />}
       {tasks.length > 0 && (
         <p className="muted counts">
-          {counts} {hasMore && "There are older ones."}
+          {countsOf(tasks)} {list.readMore && "There are older ones."}
         </p>
       )}
       <TaskList tasks={tasks} address={address} />
-      {hasMore && (
-        <button
-          className="more"
-          disabled={loading}
-          onClick={() => void fetchMore({ variables: { after: listed.pageInfo.endCursor } })}
-        >
-          {loading ? "Reading…" : "Show older tasks"}
+      {list.readMore && (
+        <button className="more" disabled={list.isReading} onClick={list.readMore}>
+          {list.isReading ? "Reading…" : "Show older tasks"}
         </button>
       )}
     </>
@@ -106,20 +84,20 @@ function Empty({ address }: { address: Address }) {
 }
 
 /** What runs comes first, then what failed. */
-function rankOf({ isDone, status }: TaskRowFragment): number {
+function rankOf({ isDone, status }: ListedTask): number {
   if (!isDone) return 0;
   return status === "FAILED" ? 1 : 2;
 }
 
 /** The newest first. One that has just been started has no time yet. */
-function compareStarts(a: TaskRowFragment, b: TaskRowFragment): number {
+function compareStarts(a: ListedTask, b: ListedTask): number {
   const [first = "9", second = "9"] = [a.startTime ?? undefined, b.startTime ?? undefined];
   if (first === second) return 0;
   return first < second ? 1 : -1;
 }
 
 /** For example "2 running, 1 failed, 30 ended well." */
-function countsOf(tasks: readonly TaskRowFragment[]): string {
+function countsOf(tasks: readonly ListedTask[]): string {
   const running = tasks.filter(({ isDone }) => !isDone).length;
   const failed = tasks.filter(({ status }) => status === "FAILED").length;
   const well = tasks.length - running - failed;

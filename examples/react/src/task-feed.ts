@@ -34,10 +34,12 @@ const FOLLOW = graphql(`
 /** How long events wait for others. */
 const FLUSH_EVERY_MS = 100;
 /** How long it may take to write some of them. */
-const FLUSH_MS = 15;
+const FLUSH_MS = 10;
 /** How long the views may wait while there is more to write. */
 const SHOW_EVERY_MS = 1_000;
-const RETRY_MS = 5_000;
+const RETRY_MS = 10_000;
+/** To ask again would be refused again, and IMM bills what it refuses. */
+const FINAL_CODES: readonly (string | undefined)[] = ["NOT_FOUND", "FORBIDDEN", "BAD_USER_INPUT", "UNAUTHENTICATED"];
 
 /** Why the tasks are not followed at the moment. */
 export interface Delay {
@@ -50,10 +52,18 @@ export interface FeedParts {
   readonly connection: Connection;
   readonly projectName: string;
   readonly onDelay: (delay: Delay | null) => void;
+  /** The connection was gone, and is there again: what ended meanwhile, only a list knows. */
+  readonly onBack: () => void;
 }
 
-/** Follows until the returned function is called. */
-export function followProject({ client, connection, projectName, onDelay }: FeedParts): () => void {
+export interface Feed {
+  /** Puts all that was told of on the lists, after they were read. */
+  readonly relist: () => void;
+  readonly stop: () => void;
+}
+
+/** Follows until it is stopped. */
+export function followProject({ client, connection, projectName, onDelay, onBack }: FeedParts): Feed {
   const waiting = new Map<string, TaskRowFragment>();
   /** All that this connection told of, and that the lists must have. */
   const seen = new Map<string, Reference>();
@@ -61,6 +71,7 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
   let retrying: ReturnType<typeof setTimeout> | undefined;
   let shownAt = performance.now();
   let wasAway = false;
+  let isOver = false;
   let following = start();
 
   const stopListening = connection.onReopened(() => {
@@ -81,10 +92,14 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
     });
   }
 
+  /** The first word is the reason; that the stream has ended comes after it. */
   function startAgain(delay: Delay) {
+    if (retrying !== undefined || isOver) return;
     onDelay(delay);
-    clearTimeout(retrying);
+    isOver = FINAL_CODES.includes(delay.code);
+    if (isOver) return;
     retrying = setTimeout(() => {
+      retrying = undefined;
       following.unsubscribe();
       wasAway = true;
       seen.clear();
@@ -102,7 +117,7 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
         return;
       case "CAUGHT_UP":
         onDelay(null);
-        if (wasAway) void readAnew();
+        if (wasAway) onBack();
         wasAway = false;
         return;
       case "DELAYED":
@@ -110,14 +125,8 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
         return;
       case "FAILED":
         // With a key it is about that task alone; the others go on.
-        if (error && !key) onDelay(error);
+        if (error && !key) startAgain(error);
     }
-  }
-
-  /** What ended while the connection was gone, only the list knows. */
-  async function readAnew() {
-    await client.refetchQueries({ include: "active" });
-    listTasks(client, projectName, [...seen.values()]);
   }
 
   /** Writes some; the views are asked to read again when all are written, or some have waited for long. */
@@ -148,11 +157,14 @@ export function followProject({ client, connection, projectName, onDelay }: Feed
     flushing = waiting.size > 0 ? setTimeout(flush) : undefined;
   }
 
-  return () => {
-    stopListening();
-    clearTimeout(flushing);
-    clearTimeout(retrying);
-    following.unsubscribe();
+  return {
+    relist: () => listTasks(client, projectName, [...seen.values()]),
+    stop: () => {
+      stopListening();
+      clearTimeout(flushing);
+      clearTimeout(retrying);
+      following.unsubscribe();
+    },
   };
 }
 

@@ -1,13 +1,13 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useLayoutEffect, useRef, useState } from "react";
 import type { Address } from "./address.tsx";
-import type { TaskRowFragment } from "./gql/graphql";
 import { TaskRow } from "./task-row.tsx";
+import type { ListedTask } from "./use-task-list.ts";
 
 const USUAL_ROW_PX = 84;
 
 /** A list of which only the rows in sight are in the page: it may have thousands. */
-export function TaskList({ tasks, address }: { tasks: readonly TaskRowFragment[]; address: Address }) {
+export function TaskList({ tasks, address }: { tasks: readonly ListedTask[]; address: Address }) {
   const list = useRef<HTMLOListElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -42,7 +42,7 @@ export function TaskList({ tasks, address }: { tasks: readonly TaskRowFragment[]
               aria-posinset={index + 1}
               style={{ transform: `translateY(${start - top}px)` }}
             >
-              <TaskRow task={task} address={address} />
+              <TaskRow id={task.id} address={address} />
             </li>
           )
         );

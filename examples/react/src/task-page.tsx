@@ -76,11 +76,18 @@ const TASK_PAGE = graphql(`
 
 type ShownTask = Extract<NonNullable<TaskPageQuery["node"]>, { __typename?: "Task" }>;
 
+interface TaskPageProps extends ProjectFacts {
+  readonly id: string;
+  readonly address: Address;
+  /** Another number says that the connection was gone meanwhile. */
+  readonly generation: number;
+}
+
 /** The whole life of a task. While it runs, the board's subscription moves it on. */
-export function TaskPage({ id, address, ...facts }: ProjectFacts & { id: string; address: Address }) {
+export function TaskPage({ id, address, generation, ...facts }: TaskPageProps) {
   const { data, error, refetch } = useQuery(TASK_PAGE, { variables: { id }, errorPolicy: "all" });
   const task = data?.node?.__typename === "Task" ? data.node : undefined;
-  useRefetchAtEnd(task?.isDone, refetch);
+  useRefetch(`${task?.isDone} ${generation}`, refetch);
   useEffect(() => {
     document.title = task ? `${task.taskType} ${task.taskId} · Tasks` : "Tasks";
   }, [task]);
@@ -97,13 +104,14 @@ export function TaskPage({ id, address, ...facts }: ProjectFacts & { id: string;
   );
 }
 
-/** What a task leaves is there once it has ended. */
-function useRefetchAtEnd(isDone: boolean | undefined, refetch: () => Promise<unknown>) {
-  const before = useRef(isDone);
+/** Reads the task again when it ends, since what it leaves is there then, and after the connection was gone. */
+function useRefetch(occasion: string, refetch: () => Promise<unknown>) {
+  const before = useRef(occasion);
   useEffect(() => {
-    if (before.current === false && isDone === true) void refetch().catch(() => undefined);
-    before.current = isDone;
-  }, [isDone, refetch]);
+    const wasRead = !before.current.startsWith("undefined");
+    if (wasRead && before.current !== occasion) void refetch().catch(() => undefined);
+    before.current = occasion;
+  }, [occasion, refetch]);
 }
 
 interface TaskProps extends ProjectFacts {

@@ -1,35 +1,35 @@
-import { memo } from "react";
+import { useFragment } from "@apollo/client/react";
 import { Link, type Address } from "./address.tsx";
 import { formatDuration, formatInstant, useNow } from "./format.ts";
 import type { TaskRowFragment } from "./gql/graphql";
+import { TASK_ROW } from "./task-row.fragment.ts";
 
-/** One task of the list. */
-export const TaskRow = memo(
-  function TaskRow({ task, address }: { task: TaskRowFragment; address: Address }) {
-    const { id, taskId, taskType, status, error } = task;
-    return (
-      <article className="row" data-status={status}>
-        <h2>
-          <Link to={{ ...address, task: id }}>
-            {taskType} <span className="id">{taskId}</span>
-          </Link>
-        </h2>
-        <StatusWord task={task} />
-        <Progress task={task} />
-        <p className="muted times">
-          <Times task={task} />
+/** One task of the list, shown anew whenever the cache learns of it. */
+export function TaskRow({ id, address }: { id: string; address: Address }) {
+  const from = { __typename: "Task" as const, id };
+  const { data: task, complete } = useFragment({ fragment: TASK_ROW, fragmentName: "TaskRow", from });
+  if (!complete) return null;
+  const { taskId, taskType, status, error } = task;
+  return (
+    <article className="row" data-status={status}>
+      <h2>
+        <Link to={{ ...address, task: id }}>
+          {taskType} <span className="id">{taskId}</span>
+        </Link>
+      </h2>
+      <StatusWord task={task} />
+      <Progress task={task} />
+      <p className="muted times">
+        <Times task={task} />
+      </p>
+      {error && (
+        <p className="failure">
+          {error.code && <code>{error.code}</code>} {error.message}
         </p>
-        {error && (
-          <p className="failure">
-            {error.code && <code>{error.code}</code>} {error.message}
-          </p>
-        )}
-      </article>
-    );
-  },
-  // The address is another object at each change of the URL.
-  (before, after) => before.task === after.task && JSON.stringify(before.address) === JSON.stringify(after.address),
-);
+      )}
+    </article>
+  );
+}
 
 export function StatusWord({ task: { status, statusText } }: { task: TaskRowFragment }) {
   const word = status === "UNKNOWN" ? statusText || "unknown" : status.toLowerCase();

@@ -1,5 +1,5 @@
 import { useQuery } from "@apollo/client/react";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { go, Link, useAddress, type Address } from "./address.tsx";
 import { isUnanswered } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -9,7 +9,7 @@ import { ProjectChoice } from "./project-choice.tsx";
 import type { Session } from "./session.ts";
 import { StartTask } from "./start-task.tsx";
 import { TaskBoard } from "./task-board.tsx";
-import { followProject, type Delay } from "./task-feed.ts";
+import { followProject, type Delay, type Feed } from "./task-feed.ts";
 import { TaskPage } from "./task-page.tsx";
 
 const VIEWER = graphql(`
@@ -69,16 +69,16 @@ export function Workspace({ session, onSignOut }: { session: Session; onSignOut:
 }
 
 /** Asks again while the gateway does not answer. */
-function useRetry(error: Error | undefined, refetch: () => Promise<unknown>) {
+function useRetry(problem: Error | undefined, refetch: () => Promise<unknown>) {
   useEffect(() => {
-    if (!isUnanswered(error)) return undefined;
+    if (!isUnanswered(problem)) return undefined;
     async function askAgain() {
-      // What fails again is in `error` again.
+      // What fails again is the problem again.
       await refetch().catch(() => undefined);
     }
     const timer = setInterval(() => void askAgain(), RETRY_MS);
     return () => clearInterval(timer);
-  }, [error, refetch]);
+  }, [problem, refetch]);
 }
 
 function Welcome({ projects }: { projects: readonly string[] }) {
@@ -104,10 +104,15 @@ function Project({ session, address }: { session: Session; address: Address }) {
   const [delay, setDelay] = useState<Delay | null>(null);
   const rights = data?.viewer?.rights ?? [];
   const maySee = rights.includes("READ");
-  useEffect(
-    () => (maySee ? followProject({ client, connection, projectName, onDelay: setDelay }) : undefined),
-    [client, connection, projectName, maySee],
-  );
+  const feed = useRef<Feed>(undefined);
+  const [generation, setGeneration] = useState(0);
+  useEffect(() => {
+    if (!maySee) return undefined;
+    const onBack = () => setGeneration((before) => before + 1);
+    feed.current = followProject({ client, connection, projectName, onDelay: setDelay, onBack });
+    return feed.current.stop;
+  }, [client, connection, projectName, maySee]);
+  const onRead = useCallback(() => feed.current?.relist(), []);
 
   if (error) return <Problem error={error} />;
   if (!data) return <p role="status">Asking the gateway…</p>;
@@ -117,8 +122,12 @@ function Project({ session, address }: { session: Session; address: Address }) {
       <ConnectionNotice connection={connection} delay={delay} />
       {!maySee && !facts.mayStart && <p>You may not see the tasks of {projectName}.</p>}
       {address.start && facts.mayStart && <StartTask {...facts} address={address} />}
-      {!address.start && maySee && address.task && <TaskPage {...facts} address={address} id={address.task} />}
-      {!address.start && maySee && !address.task && <TaskBoard {...facts} address={address} />}
+      {!address.start && maySee && address.task && (
+        <TaskPage {...facts} address={address} id={address.task} generation={generation} />
+      )}
+      {!address.start && maySee && !address.task && (
+        <TaskBoard {...facts} address={address} feed={{ generation, onRead }} />
+      )}
     </>
   );
 }
