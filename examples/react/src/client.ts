@@ -15,6 +15,7 @@ import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import type { Reference } from "@apollo/client";
 import { OperationTypeNode } from "graphql";
 import { Connection } from "./connection.ts";
+import type { Login } from "./session.ts";
 
 /** The pages of a list that are in the cache. */
 interface Listed {
@@ -29,18 +30,22 @@ export interface BoardClient {
   readonly close: () => void;
 }
 
-/**
- * @param getToken - one that is still believed for a while; null where there is none.
- * @param onRefused - the gateway does not believe the token, or wants one.
- */
-export function createClient(getToken: () => Promise<string | null>, onRefused: () => void): BoardClient {
-  const connection = new Connection(getToken, onRefused);
+/** @param onRefused - the gateway does not believe the token, or wants one, and there is no other. */
+export function createClient({ getToken, renew }: Login, onRefused: () => void): BoardClient {
+  const onDisbelief = renew ?? onRefused;
+  const connection = new Connection(getToken, onDisbelief);
   const authorize = new SetContextLink(async ({ headers }) => {
     const token = await getToken();
     return token === null ? { headers } : { headers: { ...headers, authorization: `Bearer ${token}` } };
   });
-  const noticeRefusals = new ErrorLink(({ error }) => {
-    if (codeOf(error) === "UNAUTHENTICATED") onRefused();
+  const noticeRefusals = new ErrorLink(({ error, operation, forward }) => {
+    if (codeOf(error) !== "UNAUTHENTICATED") return undefined;
+    onDisbelief();
+    // The token expired on its way: once more with a fresh one.
+    const { isSecondTry } = operation.getContext();
+    if (renew === undefined || isSecondTry) return undefined;
+    operation.setContext({ isSecondTry: true });
+    return forward(operation);
   });
   const client = new ApolloClient({
     link: noticeRefusals.concat(
@@ -69,7 +74,7 @@ export function createClient(getToken: () => Promise<string | null>, onRefused: 
   });
   const close = () => {
     client.stop();
-    void connection.socket.dispose();
+    void connection.close();
   };
   return { client, connection, close };
 }

@@ -83,6 +83,16 @@ export class Connection {
   /** Does not wait any longer before the next attempt. */
   readonly tryNow = (): void => this.#wake();
 
+  /** For good. */
+  async close(): Promise<void> {
+    removeEventListener("online", this.tryNow);
+    try {
+      await this.socket.dispose();
+    } catch {
+      // An attempt to connect was refused meanwhile.
+    }
+  }
+
   async #wait(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -11,6 +11,8 @@ export interface Login {
   readonly name: string | null;
   readonly hasToken: boolean;
   readonly getToken: () => Promise<string | null>;
+  /** Forgets the token that `getToken` gave, so that it gives a fresh one; undefined where there is no other. */
+  readonly renew?: () => void;
 }
 
 /** Someone who uses the board, with a client of its own: what another's cache held is gone. */
@@ -24,7 +26,7 @@ export function openSession(login: Login): Session {
   const session: Session = {
     login,
     onRefused: undefined,
-    ...createClient(login.getToken, () => session.onRefused?.()),
+    ...createClient(login, () => session.onRefused?.()),
   };
   return session;
 }
@@ -82,7 +84,7 @@ export function personLogin({ id, name, tenant }: Person): Login {
     current = fetchToken();
     return (await current).token;
   }
-  return { name: `${name} of ${tenant}`, hasToken: true, getToken };
+  return { name: `${name} of ${tenant}`, hasToken: true, getToken, renew: () => (current = undefined) };
 }
 
 async function fetchJson<T>(url: string): Promise<T> {

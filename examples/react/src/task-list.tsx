@@ -22,7 +22,7 @@ export function TaskList({ tasks, address }: { tasks: readonly ListedTask[]; add
     count: tasks.length,
     estimateSize: () => USUAL_ROW_PX,
     getItemKey: (index) => tasks[index]?.id ?? index,
-    overscan: 6,
+    overscan: 3,
     scrollMargin: top,
     // Else each event of a scroll renders at once, also several in a frame.
     useFlushSync: false,

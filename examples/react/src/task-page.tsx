@@ -148,7 +148,7 @@ function Task({ task, error, address, taskTypes, mayStart }: TaskProps) {
           <Json value={result} />
         </Section>
       )}
-      <Section title={task.isDone ? "Outputs" : "Outputs to come"} isShown={(task.outputs?.length ?? 0) > 0}>
+      <Section title={titleOfOutputs(task)} isShown={(task.outputs?.length ?? 0) > 0}>
         <ul>
           {task.outputs?.map((uri) => (
             <li key={uri}>
@@ -178,6 +178,11 @@ function Task({ task, error, address, taskTypes, mayStart }: TaskProps) {
       </Section>
     </article>
   );
+}
+
+function titleOfOutputs({ isDone, status }: ShownTask): string {
+  if (!isDone) return "Outputs to come";
+  return status === "SUCCEEDED" ? "Outputs" : "Outputs that it was to write";
 }
 
 function whyNoDefinition(error: Error | undefined, hasDefinition: boolean | undefined): string {
