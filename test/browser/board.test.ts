@@ -353,8 +353,8 @@ describe("the board", () => {
         return Math.max(0, ...ofRound.map(({ duration }) => duration));
       });
       process.stderr.write(`With 1,000 tasks the longest task of the page took, by round: ${worst.join(", ")} ms\n`);
-      // What the page is to blame for comes in each round; what else this machine does, in one or another.
-      expect(worst.toSorted((a, b) => a - b)[Math.floor(worst.length / 2)]).toBeLessThan(100);
+      // All rounds do the same, so what the page is to blame for comes in each; what else this machine does, in some of them.
+      expect(worst.toSorted((a, b) => a - b)[1]).toBeLessThan(100);
     },
     TIMEOUT_MS,
   );
