@@ -10,12 +10,9 @@ RUN npm ci --no-audit --no-fund
 COPY . ./
 RUN npm pack
 
-# The package, and the dependencies of the lockfile that it has at run time. Its command is wherever package.json says.
+# The package. Its command is a bundle, wherever package.json says, and needs no other package beside it.
 FROM ${NODE_IMAGE} AS package
 WORKDIR /app
-COPY package.json package-lock.json ./
-# Of a peer that is optional and needed for the build (TypeScript), `--omit=dev` alone would leave 30 MB.
-RUN npm ci --omit=dev --omit=optional --omit=peer --ignore-scripts --no-audit --no-fund
 COPY --from=build /build/imm-graphql-*.tgz ./
 RUN tar -xzf imm-graphql-*.tgz --strip-components=1 --no-same-owner && rm imm-graphql-*.tgz
 RUN ln --symbolic "$(node -p 'require("./package.json").bin["imm-graphql"]')" imm-graphql

@@ -20,6 +20,7 @@ import { silentLogger, type Logger } from "../../log.js";
 import { UNOBSERVED, type Observers, type Readings } from "../../observe.js";
 import { resultOperationOf } from "../operations/operations.js";
 import { Breaker } from "./breaker.js";
+import { CallInFlight } from "./call-in-flight.js";
 import { BudgetSpentError, CallBudget } from "./call-budget.js";
 import {
   CallPriority,
@@ -34,7 +35,7 @@ import {
   type ImmTaskResult,
   type ListTasksRequest,
 } from "../imm-client.js";
-import { withRetries, type RetryLimits } from "./retries.js";
+import { withRetries, type RetryLimits, type RetryOptions } from "./retries.js";
 import { UpstreamJournal } from "./upstream-journal.js";
 import { WireShapeError } from "../wire/wire.js";
 
@@ -94,10 +95,10 @@ export class GuardedImmClient implements ImmClient {
   /** Calls in a row that failed for the gateway's own credentials, clock or endpoint, and when the last one did. */
   #misconfigured = 0;
   #misconfiguredTick = -Infinity;
-  /** Of the calls in flight. */
-  readonly #inFlight = new Set<AbortController>();
+  readonly #inFlight = new Set<CallInFlight>();
   /** Ends the waits of retries. */
   readonly #stopping = new AbortController();
+  readonly #retries: RetryOptions;
 
   constructor(client: ImmClient, options: CallPolicyOptions) {
     const { limits, clock, networkClock = clock, logger = silentLogger, observers = UNOBSERVED } = options;
@@ -106,6 +107,7 @@ export class GuardedImmClient implements ImmClient {
     this.#clock = clock;
     this.#networkClock = networkClock;
     this.#observers = observers;
+    this.#retries = { ...limits, clock, signal: this.#stopping.signal };
     // Each wait listens to it; their number is bounded by the queues.
     setMaxListeners(0, this.#stopping.signal);
     this.#journal = new UpstreamJournal({ logger, clock });
@@ -152,7 +154,7 @@ export class GuardedImmClient implements ImmClient {
   dispose(): void {
     this.#stopping.abort(stopped({ mayHaveArrived: false }));
     this.#budget.dispose(stopped({ mayHaveArrived: false }));
-    for (const call of this.#inFlight) call.abort(stopped({ mayHaveArrived: true }));
+    for (const call of this.#inFlight) call.giveUp(stopped({ mayHaveArrived: true }));
   }
 
   /** Why a call would hardly be answered at this moment; undefined where it may be. Before the first call nothing speaks against it. */
@@ -186,9 +188,14 @@ export class GuardedImmClient implements ImmClient {
     isWorthIt: (error: Error, limits: RetryLimits) => boolean = isWorthRetrying,
   ): Promise<T> {
     const { priority = CallPriority.query, onAttempt, cause } = options;
-    const send = async (signal: AbortSignal): Promise<T> => {
+    const send = async (inFlight: CallInFlight): Promise<T> => {
       onAttempt?.();
-      return call({ ...options, signal });
+      return call({
+        ...options,
+        get signal() {
+          return inFlight.signal;
+        },
+      });
     };
     const attempt = async (): Promise<T> => {
       this.#stopping.signal.throwIfAborted();
@@ -199,14 +206,7 @@ export class GuardedImmClient implements ImmClient {
         ),
       );
     };
-    return this.#countedUnderWay(priority, async () =>
-      withRetries(attempt, {
-        ...this.#limits,
-        clock: this.#clock,
-        isWorthIt: (error) => isWorthIt(error, this.#limits),
-        signal: this.#stopping.signal,
-      }),
-    );
+    return this.#countedUnderWay(priority, async () => withRetries(attempt, isWorthIt, this.#retries));
   }
 
   /** Refuses a call beyond those of its urgency that may be under way: each project that a client names has a queue. */
@@ -268,22 +268,31 @@ export class GuardedImmClient implements ImmClient {
   }
 
   /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
-  async #withDeadline<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const deadline = this.#networkClock.setTimer(this.#limits.callTimeoutMs, () =>
-      controller.abort(new UpstreamTimeoutError("IMM did not answer in time.")),
-    );
-    this.#inFlight.add(controller);
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        signal.addEventListener("abort", () => reject(toError(signal.reason)));
-        call(signal).then(resolve, reject);
+  async #withDeadline<T>(send: (inFlight: CallInFlight) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const end = (): void => {
+        deadline.cancel();
+        this.#inFlight.delete(inFlight);
+      };
+      const inFlight = new CallInFlight((reason) => {
+        end();
+        reject(reason);
       });
-    } finally {
-      deadline.cancel();
-      this.#inFlight.delete(controller);
-    }
+      const deadline = this.#networkClock.setTimer(this.#limits.callTimeoutMs, () =>
+        inFlight.giveUp(new UpstreamTimeoutError("IMM did not answer in time.")),
+      );
+      this.#inFlight.add(inFlight);
+      send(inFlight).then(
+        (value) => {
+          end();
+          resolve(value);
+        },
+        (thrown: unknown) => {
+          end();
+          reject(toError(thrown));
+        },
+      );
+    });
   }
 }
 

@@ -17,20 +17,23 @@ export interface RetryLimits {
 
 export interface RetryOptions extends RetryLimits {
   readonly clock: Clock;
-  readonly isWorthIt: (error: Error) => boolean;
   /** Its reason is what a wait fails with. */
   readonly signal: AbortSignal;
 }
 
 /** What the first attempt that succeeds gives, or the failure of the last one. */
-export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { maxRetries, retryDelayMs, maxRetryDelayMs, clock, isWorthIt, signal } = options;
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  isWorthIt: (error: Error, limits: RetryLimits) => boolean,
+  options: RetryOptions,
+): Promise<T> {
+  const { maxRetries, retryDelayMs, maxRetryDelayMs, clock, signal } = options;
   for (let retries = 0; ; retries += 1) {
     try {
       return await attempt();
     } catch (thrown) {
       const error = toError(thrown);
-      if (retries >= maxRetries || !isWorthIt(error)) throw thrown;
+      if (retries >= maxRetries || !isWorthIt(error, options)) throw thrown;
       const asked = error instanceof GatewayError ? (error.retryAfterMs ?? 0) : 0;
       const bound = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** retries);
       await wait(asked + clock.random() * bound, clock, signal);
