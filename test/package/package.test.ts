@@ -112,10 +112,13 @@ describe("its command", () => {
     expect(token).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The token.*: imm_/) });
   });
 
-  it("serves queries, subscriptions and GraphiQL on the embedded emulator, until Ctrl-C", async () => {
+  it("serves queries, subscriptions, GraphiQL and the board on the embedded emulator, until Ctrl-C", async () => {
     const serving = new Run([command, "serve", "--port", "0"]);
     const url = await serving.prints(served);
     expect(await query(url, `{ task(${key}) { status } }`)).toMatchObject({ data: { task: { status: "RUNNING" } } });
+    const board = await (await fetch(`${url}/board`)).text();
+    const [, script = ""] = /src="(\/board\/assets\/[^"]+\.js)"/.exec(board) ?? [];
+    expect((await fetch(url + script)).headers.get("cache-control")).toContain("immutable");
 
     const document = `subscription { taskProgress(${key}) { status progress } }`;
     const sse = createSseClient({ url: `${url}/graphql/stream`, retryAttempts: 0 });
