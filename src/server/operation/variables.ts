@@ -121,7 +121,8 @@ function findFault(declared: GraphQLInputType, value: unknown): Fault | null {
 }
 
 function findFaultOfMembers(type: GraphQLInputObjectType, value: {}): Fault | null {
-  if (typeof value !== "object") return { path: "", expected: `an object of the type ${type.name}` };
+  if (typeof value !== "object" || Array.isArray(value))
+    return { path: "", expected: `an object of the type ${type.name}` };
   const members = value as Readonly<Record<string, unknown>>;
   const fields = type.getFields();
   for (const name of Object.keys(members)) {

@@ -72,11 +72,15 @@ describe("variables", () => {
         if (!root) throw new Error("There is no operation.");
         const { errors } = getVariableValues(schema, root.variableDefinitions ?? [], { v: value });
         fitting += errors === undefined ? 1 : 0;
-        expect([value, refuseVariables(schema, root, { v: value }) === null]).toEqual([value, errors === undefined]);
+        expect([String(type), value, refuseVariables(schema, root, { v: value }) === null]).toEqual([
+          String(type),
+          value,
+          errors === undefined,
+        ]);
       }),
-      { numRuns: HISTORIES * 10 },
+      { numRuns: HISTORIES * 2 },
     );
-    expect(fitting).toBeGreaterThan(HISTORIES);
+    expect(fitting).toBeGreaterThan(HISTORIES / 10);
   });
 });
 
