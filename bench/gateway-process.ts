@@ -1,5 +1,5 @@
 /**
- * A gateway in front of the emulator whose URL the command line gives, to be measured; `unlimited`, it asks for each request
+ * A gateway in front of the emulator whose URL the command line ends with, to be measured; `unlimited`, it asks for each request
  * at once.
  */
 
@@ -9,7 +9,7 @@ import { createOpenApi } from "../src/imm/wire/openapi-client.js";
 import { createGateway } from "../src/server/gateway.js";
 import { answerMeasurements } from "./measured-process.js";
 
-const [emulatorUrl = "", ...flags] = process.argv.slice(2);
+const emulatorUrl = process.argv.at(-1) ?? "";
 const { openApi } = await createOpenApi({
   endpoint: parseEndpoint(emulatorUrl),
   accessKey: { accessKeyId: "emulator", accessKeySecret: "emulator" },
@@ -22,7 +22,7 @@ const gateway = createGateway({
   openApi,
   port: 0,
   ...metrics,
-  ...(flags.includes("unlimited") && limits),
+  ...(process.argv.includes("unlimited") && limits),
 });
 const { url } = await gateway.start();
 answerMeasurements(url, () => gateway.watchedTasks);

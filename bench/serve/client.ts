@@ -11,10 +11,13 @@ const CONNECTIONS = 8;
 
 export class Client {
   readonly #url: URL;
+  readonly #authorization: string | undefined;
   #connections: readonly Connection[] = [];
 
-  constructor(url: string) {
+  /** @param authorization - what it shows. */
+  constructor(url: string, authorization?: string) {
     this.#url = new URL("/graphql", url);
+    this.#authorization = authorization;
   }
 
   /** Opens the connections anew: while others were measured, the server may have closed them. */
@@ -69,6 +72,7 @@ export class Client {
       "accept: application/json",
       "content-type: application/json",
       `content-length: ${Buffer.byteLength(body)}`,
+      ...(this.#authorization === undefined ? [] : [`authorization: ${this.#authorization}`]),
     ];
     return Buffer.from(`${headers.join("\r\n")}\r\n\r\n${body}`);
   }

@@ -14,16 +14,18 @@ import { cpus, loadavg } from "node:os";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { version } from "graphql";
 import { MeasuredProcess } from "../measured-process.js";
+import type { Emulator } from "../../src/emulator/emulator.js";
 import { percentile } from "../report.js";
 import { cases, type Case } from "./cases.js";
 import { Client } from "./client.js";
+import { startIssuer, type Issuer } from "./issuer.js";
 import { printProfile } from "./profile.js";
 import { runningCases, startRunning } from "./running.js";
 
 interface Server {
   readonly title: string;
-  /** Whether it asks the emulator, whose URL its command line begins with. */
-  readonly asks?: true;
+  /** What its command line ends with: the URL of the emulator, or of the keys of an issuer, whose token the client then shows. */
+  readonly asks?: "emulator" | "issuer";
   /** Its module, seen from the folder of `measured-process.js`, and the command line. */
   readonly start: readonly [file: string, ...commandLine: readonly string[]];
 }
@@ -34,12 +36,17 @@ const PEERS = "../../bench/dist/serve/peers";
 const servers: Readonly<Record<string, Server>> = {
   gateway: { title: "this gateway", start: ["./serve/gateway-process.js"] },
   "gateway-metrics": { title: "this gateway, with metrics", start: ["./serve/gateway-process.js", "metrics"] },
+  "gateway-access": {
+    title: "this gateway, with JWTs and rights",
+    asks: "issuer",
+    start: ["./serve/gateway-process.js", "access"],
+  },
   apollo: { title: "Apollo Server, default", start: [`${PEERS}/apollo-process.js`] },
   "apollo-shell": { title: "Apollo Server without execution", start: [`${PEERS}/apollo-shell-process.js`] },
   yoga: { title: "GraphQL Yoga", start: [`${PEERS}/yoga-process.js`] },
   mercurius: { title: "Mercurius", start: [`${PEERS}/mercurius-process.js`] },
-  asking: { title: "this gateway, no cache", asks: true, start: ["./gateway-process.js", "unlimited"] },
-  plain: { title: "Apollo, the vendor's client, DataLoader", asks: true, start: [`${PEERS}/plain-process.js`] },
+  asking: { title: "this gateway, no cache", asks: "emulator", start: ["./gateway-process.js", "unlimited"] },
+  plain: { title: "Apollo, the vendor's client, DataLoader", asks: "emulator", start: [`${PEERS}/plain-process.js`] },
   "mercurius-jit": { title: "Mercurius with JIT", start: [`${PEERS}/mercurius-process.js`, "jit"] },
 };
 
@@ -53,11 +60,11 @@ interface Contestant {
   readonly client: Client;
 }
 
-async function start(name: string, emulatorUrl: string): Promise<Contestant> {
+async function start(name: string, emulator: Emulator, issuer: Issuer): Promise<Contestant> {
   const { start: command, asks } = member(servers, name, "server");
-  const [file, ...commandLine] = command;
-  const process = await MeasuredProcess.start(file, ...(asks ? [emulatorUrl] : []), ...commandLine);
-  return { name, process, client: new Client(process.url) };
+  const url = asks === "emulator" ? emulator.url : issuer.keysUrl;
+  const process = await MeasuredProcess.start(...command, ...(asks === undefined ? [] : [url]));
+  return { name, process, client: new Client(process.url, asks === "issuer" ? issuer.authorization : undefined) };
 }
 
 /** @returns the CPU of the server for each request of a round, in microseconds. */
@@ -154,10 +161,11 @@ const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected a number of rounds, got ${values.rounds}.`);
 checkVersions();
 const emulator = await startRunning();
+const issuer = await startIssuer();
+const isOfRunning = (name: string): boolean => member(servers, name, "server").asks === "emulator";
 const all: Contestant[] = [];
 for (const name of values.server ?? Object.keys(servers)) {
-  const { asks = false } = member(servers, name, "server");
-  if (asked.some((one) => isRunning(one) === asks)) all.push(await start(name, emulator.url));
+  if (asked.some((one) => isRunning(one) === isOfRunning(name))) all.push(await start(name, emulator, issuer));
 }
 console.log(
   `CPU of the server's process per request; ${rounds} rounds in turn after ${WARM_UP_ROUNDS} to warm up. ` +
@@ -165,7 +173,7 @@ console.log(
 );
 console.log(`Load of the machine at the start: ${load()}`);
 for (const one of asked) {
-  const contestants = all.filter(({ name }) => (servers[name]?.asks ?? false) === isRunning(one));
+  const contestants = all.filter(({ name }) => isOfRunning(name) === isRunning(one));
   await checkAnswers(contestants, one);
   print(one, await measure(contestants, one, rounds));
   if (values.profile) for (const contestant of contestants) await profile(contestant, one, rounds);
@@ -175,4 +183,5 @@ for (const { process, client } of all) {
   client.close();
   process.stop();
 }
+issuer.close();
 await emulator.close();

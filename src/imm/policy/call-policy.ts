@@ -282,16 +282,7 @@ export class GuardedImmClient implements ImmClient {
         inFlight.giveUp(new UpstreamTimeoutError("IMM did not answer in time.")),
       );
       this.#inFlight.add(inFlight);
-      send(inFlight).then(
-        (value) => {
-          end();
-          resolve(value);
-        },
-        (thrown: unknown) => {
-          end();
-          reject(toError(thrown));
-        },
-      );
+      send(inFlight).finally(end).then(resolve, reject);
     });
   }
 }

@@ -347,7 +347,7 @@ describe("digits", () => {
   });
 });
 
-it("is shown within a second, however long and odd it is", () => {
+it("is shown within a second of CPU, however long and odd it is", () => {
   const members = (count: number): string => Array.from({ length: count }, (_, n) => `"token${n}":1.10`).join();
   const texts = [
     `{${members(60_000)}}`,
@@ -369,9 +369,9 @@ it("is shown within a second, however long and odd it is", () => {
     `{"Password":"hunter2","A":"${"a".repeat(16_000_000)}"}`,
   ];
   for (const text of texts) {
-    const begunAt = performance.now();
+    const before = process.cpuUsage();
     const shown = showDefinition(text);
-    expect([text.slice(0, 20), performance.now() - begunAt < 1_000]).toEqual([text.slice(0, 20), true]);
+    expect([text.slice(0, 20), process.cpuUsage(before).user < 1_000_000]).toEqual([text.slice(0, 20), true]);
     expect(String(shown.text)).not.toContain("hunter2");
   }
 });
