@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { toListenError } from "../errors.js";
-import { createRefuseHost } from "./transports/hosts.js";
+import { createRefuseHost, isLoopback } from "./transports/hosts.js";
 import { pathOf } from "./transports/request-target.js";
 import { SECURITY_HEADERS } from "./transports/security-headers.js";
 
@@ -41,7 +41,8 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
   const refuseHost = createRefuseHost({ host, allowedHosts, address: () => addressOf(server).address });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    const refused = refuseHost(request, false);
+    // On another address a scraper asks by the address of its target, such as that of a pod, which no list of names has.
+    const refused = refuseHost(request, !isLoopback(addressOf(server).address));
     if (refused !== null) return send(response, refused.status, "text/plain", refused.message);
     if (pathOf(request.url ?? "") !== METRICS_PATH) {
       return send(response, 404, "text/plain", `There is nothing here; the metrics are at ${METRICS_PATH}.`);

@@ -213,6 +213,15 @@ describe("the port of the metrics", () => {
     await expect(fetch(metricsUrl)).rejects.toThrow("fetch failed");
   });
 
+  it("is asked under any name where other machines reach it, as a scraper of pods does by their addresses", async () => {
+    const { metricsUrl, gateway } = await startMeasured({
+      gateway: { host: "0.0.0.0", insecureNoAuth: true, allowedHosts: ["imm.example.com"] },
+    });
+    const raw = await RawHttp.open(metricsUrl);
+    expect((await raw.ask(["GET /metrics HTTP/1.1", "Host: 10.1.2.3:9464"])).status).toBe(200);
+    await gateway.stop();
+  });
+
   it("stops the start when it is taken, or the gateway's own", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     disposeAfterTest(() => void other.close());
