@@ -5,7 +5,7 @@
  * it has stopped. What it throws is said in `program.ts`.
  */
 
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import type { WriteStream } from "node:tty";
 import type { LevelWithSilent } from "pino";
 import type { Clock } from "../clock.js";
@@ -57,17 +57,39 @@ export const { version } = JSON.parse(readFileSync(new URL("../../../package.jso
  * The text of a file that the user has named.
  *
  * @param cure - what to do where there is no such file.
+ * @param maxBytes - so much of it is read, and one byte more: it may be a device without an end.
  * @throws ConfigurationError - when it cannot be read.
  */
-export function readText(path: string, cure = "is the path right?"): string {
+export function readText(path: string, cure = "is the path right?", maxBytes = Infinity): string {
   try {
-    return readFileSync(path, "utf8");
+    return maxBytes === Infinity ? readFileSync(path, "utf8") : readStart(path, maxBytes + 1);
   } catch (thrown) {
     const { code } = toError(thrown) as NodeJS.ErrnoException;
     throw new ConfigurationError(
       code === "ENOENT" ? `${path}: there is no such file: ${cure}` : `${path}: cannot be read (${code}).`,
     );
   }
+}
+
+function readStart(path: string, bytes: number): string {
+  const file = openSync(path, "r");
+  try {
+    return readOpen(file, bytes);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The beginning of a file that is open, such as 0 for standard input. */
+export function readOpen(file: number, bytes: number): string {
+  const text = Buffer.alloc(bytes);
+  let length = 0;
+  while (length < bytes) {
+    const read = readSync(file, text, length, bytes - length, null);
+    if (read === 0) break;
+    length += read;
+  }
+  return text.toString("utf8", 0, length);
 }
 
 /** One sentence for what was expected to go wrong, the stack for what was not. */

@@ -7,7 +7,7 @@ import { DEMO_PROJECT } from "../emulator/names.js";
 import { version, type CommandIo, type Environment } from "./command.js";
 import { checkAccess } from "./doctor/access.js";
 import { checkAccount } from "./doctor/account.js";
-import { checkCaller } from "./doctor/caller.js";
+import { checkCaller, readToken } from "./doctor/caller.js";
 import { createTakeStep, skipped, type Check, type Step } from "./doctor/check.js";
 import { checkClock } from "./doctor/clock-skew.js";
 import { checkCredentials } from "./doctor/credentials.js";
@@ -64,6 +64,7 @@ function examine(
   stops: Stop[],
 ): { readonly steps: readonly Step<unknown>[]; readonly summaryOf: () => Promise<Summary> } {
   const takeStep = createTakeStep(clock);
+  const token = as === undefined ? undefined : readToken(as);
   const settings = takeStep("settings", [], () => checkSettings(given, environment));
   const upstream = takeStep("upstream", [settings], async ([options]) => checkUpstream(options, clock, stops));
   const endpoint = takeStep("endpoint", [upstream], async ([target], signal) => checkEndpoint(target, clock, signal));
@@ -96,7 +97,7 @@ function examine(
   const ports = takeStep("port", [settings], async ([options], signal) => checkPorts(options, signal));
   const ofCaller: Step<unknown>[] = [];
   if (as !== undefined || task !== undefined) {
-    const caller = takeStep("caller", [access], async ([rules], signal) => checkCaller(rules, as, clock, signal));
+    const caller = takeStep("caller", [access], async ([rules], signal) => checkCaller(rules, token, clock, signal));
     ofCaller.push(caller);
     if (task !== undefined) {
       const needs = [caller, account, upstream, settings] as const;

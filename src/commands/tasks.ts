@@ -65,7 +65,7 @@ async function list(flags: TasksFlags, environment: Environment, io: CommandIo):
     }
     const isTerminal = stdout.isTTY === true;
     const paint = createPaint(isTerminal, environment);
-    const lines = toTable(toTaskColumns(tasks.nodes), isTerminal ? (stdout.columns ?? Infinity) : Infinity);
+    const lines = toTable(toTaskColumns(tasks.nodes), (isTerminal && stdout.columns) || Infinity);
     const [title = "", ...rows] = lines;
     stdout.write(tasks.nodes.length === 0 ? "No tasks.\n" : `${[paint.bold(title), ...rows].join("\n")}\n`);
     // Beside the table: whatever reads that gets tasks alone.

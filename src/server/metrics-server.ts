@@ -28,8 +28,10 @@ export interface MetricsServer {
 }
 
 const METRICS_PATH = "/metrics";
-/** A scraper sends no body, and a short head. */
+/** A scraper sends no body, and a short head, and reads what it has asked for. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Each text of the metrics is made in the event loop that clients are served in. */
+const MAX_CONNECTIONS = 20;
 
 /**
  * Listens.
@@ -39,19 +41,25 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, metricsPort, allowedHosts } = options;
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = 1;
+  server.timeout = REQUEST_TIMEOUT_MS;
+  let present: Promise<string> | undefined;
+  /** One text for all who ask while it is made. */
+  const shareText = async (): Promise<string> => (present ??= options.text().finally(() => (present = undefined)));
   const refuseHost = createRefuseHost({ host, allowedHosts, address: () => addressOf(server).address });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     // On another address a scraper asks by the address of its target, such as that of a pod, which no list of names has.
     const refused = refuseHost(request, !isLoopback(addressOf(server).address));
     if (refused !== null) return send(response, refused.status, "text/plain", refused.message);
     if (pathOf(request.url ?? "") !== METRICS_PATH) {
-      return send(response, 404, "text/plain", `There is nothing here; the metrics are at ${METRICS_PATH}.`);
+      return send(response, 404, "text/plain", `There is nothing here; the metrics are at ${METRICS_PATH}.\n`);
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD");
       return send(response, 405, "text/plain", "Expected one of the methods GET, HEAD.");
     }
-    options.text().then(
+    shareText().then(
       (text) => send(response, 200, options.contentType, text),
       () => send(response, 500, "text/plain", "The metrics cannot be read."),
     );

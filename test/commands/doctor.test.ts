@@ -459,9 +459,8 @@ describe("docs/operating.md", () => {
   });
 
   it("has a row for each check", () => {
-    const rows = [...(/^## Doctor$[^]+?^## /m.exec(page)?.[0] ?? "").matchAll(/^\| `([a-z]+)` /gm)].map(
-      ([, name = ""]) => name,
-    );
+    const [, ofDoctor = ""] = page.split(/^## (?=Doctor|Health)/m);
+    const rows = [...ofDoctor.matchAll(/^\| `([a-z]+)` /gm)].map(([, name = ""]) => name);
     const names = ["settings", "upstream", "endpoint", "clock", "credentials", "account", "project", "rights"];
     expect(rows).toEqual([...names, "creates", "access", "keys", "caller", "task", "documents", "port"]);
   });
@@ -511,6 +510,12 @@ describe("doctor writes", () => {
     expect(stdout).toMatch(/^✗ caller {7}--as: expected a token on standard input, got nothing\.$/m);
     expect(stdout).toMatch(/\n\n1 wrong; 0 warnings, \d right, \d skipped\. 1 call to IMM, a read\.\n$/);
     expect(stdout).not.toContain("\u001B");
+  });
+
+  it.each(["a device without an end", "one byte too many"])("what is no token: %s", async (kind) => {
+    const path = kind === "one byte too many" ? fileWith("t".repeat(65_537)) : "/dev/zero";
+    const { of } = await examine({}, ["--as", path]);
+    expect(of("caller")).toMatchObject([{ message: `--as: expected a token in ${path}, got more than 64 KiB.` }]);
   });
 
   it("colours and broken lines in a terminal alone, unless NO_COLOR is set", () => {

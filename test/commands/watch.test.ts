@@ -80,6 +80,21 @@ describe("watch on a terminal", () => {
     expect(run.clock.pendingTimers).toBe(0);
   });
 
+  it("draws on a terminal that does not say how large it is", async () => {
+    const running = await startWithTasks("a");
+    const run = watch(running.url, named("a"), { columns: 0, rows: 0 });
+    await writes(run, "▸ FileCompression/a");
+    const { stdout } = await new CommandRun(
+      ["tasks", "--project", "immtest", "--url", running.url],
+      {},
+      {
+        columns: 0,
+        rows: 0,
+      },
+    ).finished;
+    expect(stdout).toMatch(/RUNNING .* a\n$/);
+  });
+
   it("draws again for another size, and colours nothing with NO_COLOR", async () => {
     const running = await startWithTasks("a");
     const run = watch(running.url, named("a"), { columns: 80, rows: 10 }, { NO_COLOR: "1" });

@@ -1,6 +1,5 @@
 /** Who holds the token of `--as`: by `createAccess`, as the gateway asks it, and which grants of the file are the caller's. */
 
-import { readFileSync } from "node:fs";
 import type { Access } from "../../access/access.js";
 import type { AccessConfig } from "../../access/config/access-config.js";
 import { toClaimGrants, toGrants } from "../../access/config/to-grants.js";
@@ -8,10 +7,10 @@ import { claimAt, includesText, isNonEmptyText, type Claims } from "../../access
 import { toPatterns } from "../../access/grants/project-pattern.js";
 import { ANONYMOUS, type Grant, type Principal } from "../../access/principal.js";
 import { systemClock, type Clock } from "../../clock.js";
-import { ConfigurationError, UnauthenticatedError } from "../../errors.js";
+import { ConfigurationError, toError, UnauthenticatedError } from "../../errors.js";
 import { silentLogger } from "../../log.js";
 import { createAccess } from "../../server/gateway-access.js";
-import { readText } from "../command.js";
+import { readOpen, readText } from "../command.js";
 import type { Rules } from "./access.js";
 import { failed, ok, warning, type Finding } from "./check.js";
 import { grantsOf, type PlacedGrant } from "./grants.js";
@@ -33,15 +32,17 @@ export interface Caller {
 
 /** Standard input. */
 const STDIN = "-";
+/** Of a token: no head of a request holds more. */
+const MAX_TOKEN_BYTES = 65_536;
 
-/** @param as - the path of a file with a token, `-` for standard input; undefined for a caller that shows none. */
+/** @param given - the token, or why there is none, as `readToken` gives it; undefined for a caller that shows none. */
 export async function checkCaller(
   { file }: Rules,
-  as: string | undefined,
+  given: GivenToken | undefined,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding<Caller>> {
-  const token = as === undefined ? undefined : readToken(as);
+  const token = given?.();
   const access: Access = createAccess({ access: file }, { clock, networkClock: systemClock, logger: silentLogger });
   // A fetch of keys that is given up is a refusal.
   signal.addEventListener("abort", () => access.close(), { once: true });
@@ -78,13 +79,35 @@ export async function checkCaller(
   return { checks: [warning("caller", message, cure, details)], value };
 }
 
-function readToken(path: string): string {
-  const text = path === STDIN ? readFileSync(0, "utf8") : readText(path);
+/** @throws ConfigurationError - when there is none. */
+export type GivenToken = () => string;
+
+/**
+ * Reads a token at once. To be called before any check begins: what is typed, or comes from another command, holds the process
+ * up, and the times and deadlines of the checks with it.
+ *
+ * @param path - of a file with a token, `-` for standard input.
+ */
+export function readToken(path: string): GivenToken {
+  const refuse = (message: string): GivenToken => {
+    return () => {
+      throw new ConfigurationError(message);
+    };
+  };
+  const place = path === STDIN ? "on standard input" : `in ${path}`;
+  let text: string;
+  try {
+    text = path === STDIN ? readOpen(0, MAX_TOKEN_BYTES + 1) : readText(path, undefined, MAX_TOKEN_BYTES);
+  } catch (thrown) {
+    return refuse(
+      thrown instanceof ConfigurationError
+        ? thrown.message
+        : `--as: standard input cannot be read (${(toError(thrown) as NodeJS.ErrnoException).code}).`,
+    );
+  }
+  if (text.length > MAX_TOKEN_BYTES) return refuse(`--as: expected a token ${place}, got more than 64 KiB.`);
   const token = text.trim().replace(/^bearer\s+/i, "");
-  if (token !== "") return token;
-  throw new ConfigurationError(
-    `--as: expected a token ${path === STDIN ? "on standard input" : `in ${path}`}, got nothing.`,
-  );
+  return token === "" ? refuse(`--as: expected a token ${place}, got nothing.`) : () => token;
 }
 
 /** The grants that are written for such a caller, whether they match or not. */

@@ -110,7 +110,7 @@ function padded(text: string, width: number): string {
 }
 
 function toBar(progress: number, width: number, paint: Paint, phase: Phase): string {
-  const full = Math.floor((width * progress) / 100);
+  const full = Math.floor((width * Math.min(100, Math.max(0, progress))) / 100);
   return `${colourOf(phase, paint)("█".repeat(full))}${paint.dim("░".repeat(width - full))}`;
 }
 

@@ -44,7 +44,7 @@ export class Screen {
     this.#options = options;
     this.#columns = this.#size.columns;
     // By itself it hides the cursor of standard error.
-    this.#update = createLogUpdate(terminal, { showCursor: true });
+    this.#update = createLogUpdate(this.#toSized(terminal), { showCursor: true });
     terminal.write(HIDE_CURSOR);
     terminal.on("resize", this.#onResize);
     this.#redraw();
@@ -68,6 +68,18 @@ export class Screen {
     terminal.off("resize", this.#onResize);
     // What the terminal has shown of a Ctrl-C is there.
     terminal.write(`${ERASE_BELOW}${SHOW_CURSOR}`);
+  }
+
+  /** As log-update is to see it: on one of no size it would draw nothing. */
+  #toSized(terminal: Terminal): Terminal {
+    const sizeOf = (): Size => this.#size;
+    return new Proxy(terminal, {
+      get(target, name) {
+        if (name === "columns" || name === "rows") return sizeOf()[name];
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === "function" ? (member.bind(target) as unknown) : member;
+      },
+    });
   }
 
   get #size(): Size {

@@ -9,6 +9,7 @@
  */
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { randomUUID } from "node:crypto";
 import type { ClientRequest, IncomingMessage } from "node:http";
 
 /** A refusal of IMM is a few hundred bytes. */
@@ -30,6 +31,8 @@ const CALL_HEADER = "x-gateway-call";
 
 /** Those under way, by number. */
 const presentCalls = new Map<string, PresentCall>();
+/** Another copy of this module, in the same process, has another one. */
+const prefix = randomUUID().slice(0, 8);
 let lastNumber = 0;
 
 /**
@@ -43,7 +46,7 @@ export async function makeCall<T>(
 ): Promise<T> {
   if (presentCalls.size === 0) subscribe(REQUEST_START, onRequestStart);
   lastNumber += 1;
-  const number = String(lastNumber);
+  const number = `${prefix}-${lastNumber}`;
   presentCalls.set(number, call);
   try {
     return await make({ [CALL_HEADER]: number });

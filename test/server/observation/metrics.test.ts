@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { createGateway } from "../../../src/server/gateway.js";
 import { eventually } from "../../support/eventually.js";
@@ -211,6 +213,18 @@ describe("the port of the metrics", () => {
     expect((await raw.ask(["GET /metrics HTTP/1.1", "Host: evil.example"])).status).toBe(403);
     await gateway.stop();
     await expect(fetch(metricsUrl)).rejects.toThrow("fetch failed");
+  });
+
+  it("answers one request of a connection, however many come at once", async () => {
+    const { metricsUrl } = await startMeasured();
+    const { port } = new URL(metricsUrl);
+    const socket = connect({ host: "127.0.0.1", port: Number(port) });
+    socket.write("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(500));
+    let answers = "";
+    socket.setEncoding("latin1").on("data", (text: string) => (answers += text));
+    socket.on("error", () => undefined);
+    await once(socket, "close");
+    expect(answers.split("HTTP/1.1 200 OK")).toHaveLength(2);
   });
 
   it("is asked under any name where other machines reach it, as a scraper of pods does by their addresses", async () => {
