@@ -3,7 +3,7 @@
 import { ConfigurationError } from "../errors.js";
 import type { CommandIo, Environment } from "./command.js";
 import { TASK_FIELDS, type SeenTask } from "./follow/follow-event.js";
-import { parseProject, type TargetFlags } from "./follow/targets.js";
+import { hintAtTypes, parseProject, type TargetFlags } from "./follow/targets.js";
 import { fetchData } from "./follow/task-source.js";
 import { openTaskSource } from "./open-task-source.js";
 import { sayFailure } from "./say-failure.js";
@@ -51,6 +51,7 @@ export async function listTasks(flags: TasksFlags, environment: Environment, io:
 async function list(flags: TasksFlags, environment: Environment, io: CommandIo): Promise<void> {
   const { stdout, stderr } = io;
   const { projectName, filter } = parseProject(flags);
+  stderr.write(hintAtTypes(flags));
   const first = parseFirst(flags.first);
   const status = parseStatus(flags.status);
   const source = await openTaskSource(flags.url, environment, io, () => undefined);

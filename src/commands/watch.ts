@@ -7,7 +7,7 @@ import { ConfigurationError } from "../errors.js";
 import type { CommandIo, Environment } from "./command.js";
 import { Board, type Tally } from "./follow/board.js";
 import { Following } from "./follow/following.js";
-import { parseTargets, type TargetFlags } from "./follow/targets.js";
+import { hintAtTypes, parseTargets, type TargetFlags } from "./follow/targets.js";
 import { openTaskSource } from "./open-task-source.js";
 import { sayFailure } from "./say-failure.js";
 import { createView } from "./terminal/views.js";
@@ -45,6 +45,7 @@ async function follow(flags: WatchFlags, environment: Environment, io: CommandIo
   const { clock, stdout } = io;
   const { ids, url, json = false, forever = false } = flags;
   const targets = parseTargets(ids, flags);
+  io.stderr.write(hintAtTypes(flags));
   if (forever && targets.kind === "tasks") {
     throw new ConfigurationError("--forever: expected a whole project beside it, since tasks end.");
   }

@@ -26,7 +26,9 @@ describe("tasks", () => {
 
     const array = await runCommand([...list, "--json", "--tag", "team=video", "--status", "succeeded"]);
     expect(JSON.parse(array.stdout)).toMatchObject([{ taskId: long, status: "SUCCEEDED", tags: { team: "video" } }]);
-    expect(await runCommand([...list, "--type", "Other"])).toEqual({ code: 0, stdout: "No tasks.\n", stderr: "" });
+    const misspelt = await runCommand([...list, "--type", "FileCompresion"]);
+    const hint = "The gateway knows no task type `FileCompresion`; did you mean `FileCompression`?\n";
+    expect(misspelt).toEqual({ code: 0, stdout: "No tasks.\n", stderr: hint });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 /** What the user asks to be shown, by flags and arguments: some tasks by their names, or what runs in a project. Pure. */
 
 import { ConfigurationError, GatewayError } from "../../errors.js";
+import { hintAtTaskType } from "../../tasks/read/task-type-hint.js";
 import { parseGlobalTaskId } from "../../tasks/task-id.js";
 import { parseName, toKeyText, type TaskKey } from "../../tasks/task.js";
 
@@ -70,6 +71,11 @@ export function parseProject({ project, type, tag }: TargetFlags): ProjectTarget
       ...(tag !== undefined && { tag: parseTag(tag) }),
     },
   };
+}
+
+/** Lines about the types that are not known here, which IMM may have all the same. */
+export function hintAtTypes({ type = [] }: TargetFlags): string {
+  return type.flatMap((name) => `${hintAtTaskType(name) ?? ""}\n`.trimStart()).join("");
 }
 
 function parseTag(text: string): NonNullable<ProjectFilter["tag"]> {

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect as connectTcp } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { createGateway } from "../../../src/server/gateway.js";
 import { eventually } from "../../support/eventually.js";
@@ -218,7 +218,7 @@ describe("the port of the metrics", () => {
   it("answers one request of a connection, however many come at once", async () => {
     const { metricsUrl } = await startMeasured();
     const { port } = new URL(metricsUrl);
-    const socket = connect({ host: "127.0.0.1", port: Number(port) });
+    const socket = connectTcp({ host: "127.0.0.1", port: Number(port) });
     socket.write("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(500));
     let answers = "";
     socket.setEncoding("latin1").on("data", (text: string) => (answers += text));
