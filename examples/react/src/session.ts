@@ -3,7 +3,7 @@
 import { createClient, type BoardClient } from "./client.ts";
 
 /** The issuer's URL where people sign in by their names; an app of its own has its login there. */
-export const LOGIN_URL = import.meta.env["VITE_LOGIN_URL"] as string | undefined;
+export const LOGIN_URL = import.meta.env["VITE_LOGIN_URL"];
 
 /** Where tokens come from. */
 export interface Login {
