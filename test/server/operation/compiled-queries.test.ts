@@ -274,7 +274,7 @@ describe("a compiled query", () => {
       }),
       { numRuns: HISTORIES * 1.5, endOnFailure: true },
     );
-    expect(compiledOnes).toBeGreaterThan(HISTORIES / 2);
+    expect(compiledOnes).toBeGreaterThan(HISTORIES / 4);
     // Ten times as many runs, and slow machines.
   }, 300_000);
 });
