@@ -92,7 +92,7 @@ const bundle = await rolldown({
   input: { "imm-graphql": join(sources, "cli.js") },
   platform: "node",
   // The first is there for validation by decorators, which the schema does not use; the others are installed for traces alone.
-  external: ["class-validator", /^@opentelemetry\/(?!api$)/],
+  external: ["class-validator", "ioredis", /^@opentelemetry\/(?!api$)/],
   plugins: [ownPlaces, oneGraphql, nativeHash],
 });
 const { output } = await bundle.write({

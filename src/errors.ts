@@ -229,3 +229,12 @@ export function toError(thrown: unknown): Error {
 export function assertNever(value: never): never {
   throw new Error(`Unreachable: ${JSON.stringify(value)}`);
 }
+
+/** What the instances of a gateway share cannot be reached. Never leaves the gateway: each part knows what it does without. */
+export class SharedStateAwayError extends Error {
+  override readonly name = "SharedStateAwayError";
+
+  constructor(options?: ErrorOptions) {
+    super("What the instances of the gateway share cannot be reached.", options);
+  }
+}

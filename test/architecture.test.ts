@@ -76,6 +76,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^(valibot|zod)$/, ["options/", "access/config/"]],
   [/^jose$/, ["access/authenticators/"]],
   [/^yaml$/, ["access/config/access-file.ts"]],
+  [/^ioredis$/, ["adapters/redis/"]],
   [/^(prom-client|@opentelemetry\/.*)$/, ["adapters/"]],
   [/^pure-rand(\/|$)/, ["emulator/"]],
   [/^(node:)?timers(\/|$)/, ["clock.ts"]],
