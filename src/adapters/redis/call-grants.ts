@@ -66,17 +66,12 @@ const TAKE: RedisScript = {
     for _, line in ipairs(state.lines) do
       if line.e > now and (line.i ~= me or wanted[line.u]) then
         lines[#lines + 1] = line
-        if line.i ~= me then isAlone = false else
-          line.w = math.min(wanted[line.u], most)
-          known[line.u] = true
-        end
+        if line.i == me then known[line.u] = true else isAlone = false end
       end
     end
     for index = 4, #ARGV, 2 do
       local urgency = ARGV[index]
-      if not known[urgency] then
-        lines[#lines + 1] = { i = me, u = urgency, w = math.min(wanted[urgency], most), e = now }
-      end
+      if not known[urgency] then lines[#lines + 1] = { i = me, u = urgency, w = 0, t = -math.huge } end
     end
 
     local size, urgencies, top = {}, 0, -math.huge
@@ -88,7 +83,13 @@ const TAKE: RedisScript = {
     local function step(line)
       return size[line.u] * (tonumber(line.u) == top and 1 or 4 * (urgencies - 1))
     end
-    for _, line in ipairs(lines) do line.t = line.t or state.reached + step(line) end
+    -- What is wanted anew begins as if it had just had a turn.
+    for _, line in ipairs(lines) do
+      if line.i == me then
+        line.t = math.max(line.t, state.reached + step(line) * (1 - line.w))
+        line.w = wanted[line.u]
+      end
+    end
 
     local calls, dealt = 0, {}
     if isAlone then calls = math.min(all, most, room) else
@@ -121,7 +122,10 @@ const TAKE: RedisScript = {
     end
     state.lines = {}
     for _, line in ipairs(lines) do
-      if line.i == me then line.e = now + again + ${LATE_MS} end
+      if line.i == me then
+        line.w = math.min(line.w, most)
+        line.e = now + again + ${LATE_MS}
+      end
       if line.w > 0 and (isWanting or line.i ~= me) then state.lines[#state.lines + 1] = line end
     end
     state.granted = granted
@@ -234,6 +238,8 @@ class RedisProjectGrants implements ProjectGrants {
 
   async #ask(waiting: WaitingCalls, most: number): Promise<Grant> {
     const { connection, clock, maxCallsPerSecond } = this.#options;
+    // Calls that begin to wait in this turn are asked for together.
+    await Promise.resolve();
     const wanted = [...waiting.sizes].flat();
     try {
       const reply = await connection.run(

@@ -148,8 +148,11 @@ export class CallBudget {
   /** Asks for a grant, and sends what is granted; or refuses the next call, for which there is nothing to ask. */
   #serve(project: Project): void {
     if (this.#refusesNext(project)) return;
-    const share = Math.ceil(this.#places / this.#waiting.size);
-    const most = Math.min(project.waiting.size, share, project.rate.left(this.#options.clock.tick()));
+    const most = Math.min(
+      Math.ceil(this.#places / this.#waiting.size),
+      project.rate.left(this.#options.clock.tick()),
+      this.#options.maxCallsPerSecond,
+    );
     try {
       const grant = project.grants.take(project.waiting, most);
       if (grant instanceof Promise) void this.#waitFor(grant, most, project);

@@ -138,7 +138,7 @@ class InMemoryProjectGrants implements ProjectGrants {
     for (let call = 0; call < calls; call += 1) window.count(now);
     if (!isWanting) return { calls, byUrgency, againMs: 0 };
     const againMs = calls < room ? KEPT_AGAIN_MS : window.restMs(now, this.#max);
-    turns.keep(this, now + againMs + LATE_MS);
+    turns.keep(this, most, now + againMs + LATE_MS);
     return { calls, byUrgency, againMs };
   }
 }

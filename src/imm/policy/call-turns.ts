@@ -40,7 +40,7 @@ const TURNS_PER_ROUND = 5;
 
 export class CallTurns {
   #lines: Line[] = [];
-  /** The tag of the last turn. What comes begins as if it had just had a turn, so that it gains nothing by having been away. */
+  /** The tag of the last turn. */
   #reached = 0;
 
   /** Gives the one who asks what it may have now. What remains is kept for those whose turn comes before its own. */
@@ -50,7 +50,7 @@ export class CallTurns {
       (line) => line.endTick > now && (line.holder !== holder || wanted.has(line.priority)),
     );
     const isAlone = this.#lines.every((line) => line.holder === holder);
-    for (const [priority, count] of wanted) this.#want(holder, priority, Math.min(count, most), now);
+    for (const [priority, count] of wanted) this.#want(holder, priority, count, now);
     const all = [...wanted.values()].reduce((sum, count) => sum + count, 0);
     const byUrgency = isAlone ? undefined : this.#dealTurns(holder, most, room);
     const calls = byUrgency
@@ -62,24 +62,28 @@ export class CallTurns {
     return { calls, byUrgency, isWanting };
   }
 
-  /** Keeps turns for what it still wants until then. */
-  keep(holder: object, endTick: number): void {
-    for (const line of this.#lines) if (line.holder === holder) line.endTick = endTick;
+  /** Keeps turns for what it still wants until then, for so many calls at most. */
+  keep(holder: object, most: number, endTick: number): void {
+    for (const line of this.#lines) {
+      if (line.holder !== holder) continue;
+      line.wanted = Math.min(line.wanted, most);
+      line.endTick = endTick;
+    }
   }
 
   leave(holder: object): void {
     this.#lines = this.#lines.filter((line) => line.holder !== holder);
   }
 
+  /** What is wanted anew begins as if it had just had a turn, so that it gains nothing by having been away. */
   #want(holder: object, priority: number, wanted: number, now: number): void {
-    const known = this.#lines.find((line) => line.holder === holder && line.priority === priority);
-    if (known !== undefined) {
-      known.wanted = wanted;
-      return;
+    let line = this.#lines.find((each) => each.holder === holder && each.priority === priority);
+    if (line === undefined) {
+      line = { holder, priority, wanted: 0, tag: -Infinity, endTick: now };
+      this.#lines.push(line);
     }
-    const line = { holder, priority, wanted, tag: 0, endTick: now };
-    this.#lines.push(line);
-    line.tag = this.#reached + this.#step(priority);
+    line.tag = Math.max(line.tag, this.#reached + this.#step(priority) * (1 - line.wanted));
+    line.wanted = wanted;
   }
 
   #dealTurns(holder: object, most: number, room: number): Map<number, number> {
