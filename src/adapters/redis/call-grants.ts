@@ -175,6 +175,7 @@ class Share {
 }
 
 export class RedisCallGrants implements CallGrants {
+  readonly isAsked = true;
   readonly #options: RedisCallGrantsOptions;
   readonly #share: Share;
 
@@ -238,8 +239,6 @@ class RedisProjectGrants implements ProjectGrants {
 
   async #ask(waiting: WaitingCalls, most: number): Promise<Grant> {
     const { connection, clock, maxCallsPerSecond } = this.#options;
-    // Calls that begin to wait in this turn are asked for together.
-    await Promise.resolve();
     const wanted = [...waiting.sizes].flat();
     try {
       const reply = await connection.run(

@@ -110,7 +110,8 @@ export class CallBudget {
       const send = (): void => void this.#send(project, call).then(resolve, reject);
       project.waiting.push({ send, refuse: reject }, priority);
       this.#waiting.add(project);
-      this.sendWaiting();
+      if (this.#grants.isAsked) queueMicrotask(() => this.sendWaiting());
+      else this.sendWaiting();
     });
   }
 
@@ -148,11 +149,8 @@ export class CallBudget {
   /** Asks for a grant, and sends what is granted; or refuses the next call, for which there is nothing to ask. */
   #serve(project: Project): void {
     if (this.#refusesNext(project)) return;
-    const most = Math.min(
-      Math.ceil(this.#places / this.#waiting.size),
-      project.rate.left(this.#options.clock.tick()),
-      this.#options.maxCallsPerSecond,
-    );
+    const share = Math.ceil(this.#places / this.#waiting.size);
+    const most = Math.min(project.waiting.size, share, project.rate.left(this.#options.clock.tick()));
     try {
       const grant = project.grants.take(project.waiting, most);
       if (grant instanceof Promise) void this.#waitFor(grant, most, project);

@@ -9,6 +9,8 @@ import { CallTurns } from "./call-turns.js";
 import { CallWindow } from "./call-window.js";
 
 export interface CallGrants {
+  /** Whether others have to be asked: then calls that begin to wait together are asked for together. */
+  readonly isAsked: boolean;
   /** What asks for this project, of which an instance has one at a time. Makes no call. */
   of(projectName: string): ProjectGrants;
 }
@@ -71,6 +73,7 @@ interface SharedProject {
 }
 
 export class InMemoryCallGrants implements CallGrants {
+  readonly isAsked = false;
   readonly #options: InMemoryCallGrantsOptions;
   readonly #store: CallGrantsStore;
 
