@@ -18,7 +18,7 @@ export interface GrantsWorld {
 const [PROGRESS, QUERY] = [0, 2];
 
 /** Instances that have the same budget, and what they have sent. */
-class Instances {
+export class Instances {
   readonly #world: GrantsWorld;
   readonly #maxCallsPerSecond: number;
   readonly sent: { readonly name: string; readonly tick: number }[] = [];
@@ -88,7 +88,7 @@ export function describeCallGrants(name: string, open: () => Promise<GrantsWorld
       all.calls(b, "b", 6);
       await world.pass(300);
       expect([all.countOf("a"), all.countOf("b")]).toEqual([6, 4]);
-      await world.pass(1_000);
+      await world.pass(1_300);
       expect(all.countOf("b")).toBe(6);
     });
 
@@ -114,7 +114,7 @@ export function describeCallGrants(name: string, open: () => Promise<GrantsWorld
       const { world, all, a } = await start(20);
       all.flood(a, "a", 30);
       await world.pass(2_400);
-      expect(all.sent.length).toBeGreaterThanOrEqual(60);
+      expect(all.sent.length).toBeGreaterThanOrEqual(40);
     });
 
     it("are had in equal parts by instances that want the same, though one has more that waits and was there first", async () => {
@@ -126,7 +126,7 @@ export function describeCallGrants(name: string, open: () => Promise<GrantsWorld
       // The first second was a's alone.
       expect(all.partOf("b")).toBeGreaterThan(0.3);
       expect(all.partOf("b")).toBeLessThan(0.5);
-      expect(all.sent.length).toBeGreaterThanOrEqual(70);
+      expect(all.sent.length).toBeGreaterThanOrEqual(65);
     });
 
     it("are had in turns where there is one a second", async () => {

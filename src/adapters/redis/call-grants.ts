@@ -22,6 +22,11 @@ import type { RedisConnection, RedisScript } from "./connection.js";
 const GRANT_MS = 100;
 /** Milliseconds for which a grant counts: so that also what is sent so late is not too much for its second. */
 const WINDOW_MS = 1_000 + GRANT_MS;
+/**
+ * Where calls wait, a tenth of a second's calls is granted in so many milliseconds: what came in one burst would else come so
+ * each second, and where some are late, IMM would have two bursts in one second.
+ */
+const PACE_MS = 100;
 /** Milliseconds between two questions, at the least: what comes free meanwhile is granted together. */
 const MIN_AGAIN_MS = 20;
 /** Milliseconds for which the state of a project is kept, from its last question on. */
@@ -47,15 +52,19 @@ const TAKE: RedisScript = {
     end
 
     -- A grant counts from the millisecond after it, so that none counts too short; never from later, should Redis' clock be set back.
-    local granted, room = {}, max
+    local granted, left, pace, paced = {}, max, math.ceil(max * ${PACE_MS} / 1000), nil
     for _, entry in ipairs(state.granted) do
       local at = math.min(entry[1], now + 1)
       if at + ${WINDOW_MS} > now then
         granted[#granted + 1] = { at, entry[2] }
-        room = room - entry[2]
+        left = left - entry[2]
+      end
+      if at + ${PACE_MS} > now then
+        pace = pace - entry[2]
+        paced = paced or at
       end
     end
-    room = math.max(0, room)
+    left = math.max(0, left)
 
     local wanted, all = {}, 0
     for index = 4, #ARGV, 2 do
@@ -69,6 +78,8 @@ const TAKE: RedisScript = {
         if line.i == me then known[line.u] = true else isAlone = false end
       end
     end
+    local room = left
+    if #lines > 0 then room = math.max(0, math.min(left, pace)) end
     for index = 4, #ARGV, 2 do
       local urgency = ARGV[index]
       if not known[urgency] then lines[#lines + 1] = { i = me, u = urgency, w = 0, t = -math.huge } end
@@ -93,12 +104,12 @@ const TAKE: RedisScript = {
 
     local calls, dealt = 0, {}
     if isAlone then calls = math.min(all, most, room) else
-      local tags, left = {}, {}
-      for index, line in ipairs(lines) do tags[index], left[index] = line.t, line.w end
+      local tags, waiting = {}, {}
+      for index, line in ipairs(lines) do tags[index], waiting[index] = line.t, line.w end
       for _ = 1, room do
         local first
         for index, line in ipairs(lines) do
-          if left[index] > 0 and (not first or tags[index] < tags[first] or
+          if waiting[index] > 0 and (not first or tags[index] < tags[first] or
             (tags[index] == tags[first] and tonumber(line.u) > tonumber(lines[first].u))) then first = index end
         end
         if not first or calls == most then break end
@@ -111,14 +122,20 @@ const TAKE: RedisScript = {
           calls = calls + 1
         end
         tags[first] = tags[first] + step(line)
-        left[first] = left[first] - 1
+        waiting[first] = waiting[first] - 1
       end
     end
 
-    if calls > 0 then granted[#granted + 1] = { now + 1, calls } end
+    if calls > 0 then
+      granted[#granted + 1] = { now + 1, calls }
+      paced = paced or now + 1
+    end
     local again, isWanting = 0, calls < math.min(all, most)
     if isWanting then
-      again = calls < room and ${KEPT_AGAIN_MS} or math.max(${MIN_AGAIN_MS}, granted[1][1] + ${WINDOW_MS} - now)
+      if calls < room then again = ${KEPT_AGAIN_MS}
+      elseif room < left then again = paced + ${PACE_MS} - now
+      else again = granted[1][1] + ${WINDOW_MS} - now end
+      again = math.max(${MIN_AGAIN_MS}, again)
     end
     state.lines = {}
     for _, line in ipairs(lines) do
@@ -131,7 +148,7 @@ const TAKE: RedisScript = {
     state.granted = granted
     redis.call("SET", KEYS[1], cjson.encode(state), "PX", ${STATE_MS})
 
-    local reply = { now, calls, again, room - calls, isAlone and 1 or 0 }
+    local reply = { now, calls, again, left - calls, isAlone and 1 or 0 }
     for urgency, count in pairs(dealt) do
       reply[#reply + 1] = tonumber(urgency)
       reply[#reply + 1] = count
