@@ -83,22 +83,22 @@ describe("the grants of calls, when Redis cannot be reached", () => {
     // How many instances there are is learnt by a heartbeat.
     await eventually(() => world.connections.every(({ instances }) => instances === 2));
     all.flood(a, "a", 50);
-    all.flood(b, "b", 50);
     await pass(1_500);
     await server.stop();
     await pass(1_300);
     const before = all.sent.length;
     await pass(2_300);
     const meanwhile = all.sent.length - before;
-    expect(meanwhile).toBeGreaterThanOrEqual(2 * MAX);
+    expect(meanwhile).toBeGreaterThanOrEqual(MAX);
     await server.start();
     await eventually(() => world.connections.every(({ state }) => state === "up"));
-    await pass(3_500);
+    // Redis knows nothing of what was granted while it was away.
+    all.calls(b, "b", 2 * MAX);
+    await pass(4_000);
     const back = all.sent.length;
     // One alone has all again.
-    b.dispose(new Error("It stops."));
-    await pass(2_500);
-    expect(all.sent.length - back).toBeGreaterThanOrEqual(2 * MAX - 2);
+    await pass(2_400);
+    expect(all.sent.length - back).toBeGreaterThanOrEqual(2 * MAX - 4);
     expect(all.mostInASecond).toBeLessThanOrEqual(MAX);
   });
 
@@ -133,19 +133,20 @@ it("are held by two clients of IMM: it is asked no more often in any second than
   emulator.addTask({ taskId: "t", taskType: "FileCompression", durationMs: Infinity });
   const world = worldOf(redis.url);
   const client = await connectTo(emulator);
+  const request = { projectName: "immtest", taskType: "FileCompression", taskId: "t" };
+  // The first ones take long: they open connections.
+  await Promise.all(Array.from({ length: 100 }, async () => client.getTask(request)));
+  emulator.clearCalls();
   const limits = completeOptions({ maxCallsPerSecond: max, maxConcurrentCalls: 100 }, false);
   for (let instance = 0; instance < 2; instance += 1) {
     const guarded = new GuardedImmClient(client, { limits, clock, grants: await world.join(max) });
     disposeAfterTest(() => guarded.dispose());
-    const next = (): void =>
-      void guarded
-        .getTask({ projectName: "immtest", taskType: "FileCompression", taskId: "t" })
-        .then(next, () => undefined);
+    const next = (): void => void guarded.getTask(request).then(next, () => undefined);
     for (let call = 0; call < 50; call += 1) next();
   }
   await pass(4_500);
   const ats = emulator.calls.map(({ at }) => at);
   const most = Math.max(...ats.map((from) => ats.filter((at) => at >= from && at < from + 1_000).length));
-  expect(ats.length).toBeGreaterThanOrEqual(4 * max);
+  expect(ats.length).toBeGreaterThanOrEqual(3.5 * max);
   expect(most).toBeLessThanOrEqual(1.1 * max);
 });

@@ -28,7 +28,7 @@ const WINDOW_MS = 1_000 + GRANT_MS;
  */
 const PACE_MS = 100;
 /** Milliseconds between two questions, at the least: what comes free meanwhile is granted together. */
-const MIN_AGAIN_MS = 20;
+const MIN_AGAIN_MS = 40;
 /** Milliseconds for which the state of a project is kept, from its last question on. */
 const STATE_MS = 5_000;
 /** Milliseconds after Redis is there again for which an instance keeps to its share: others may not know it yet. */
