@@ -122,11 +122,14 @@ export function describeCallGrants(name: string, open: () => Promise<GrantsWorld
       const greedy = (await world.join(20)).of("p");
       const waiting = { size: 300, sizes: new Map([[QUERY, 300]]) };
       let taken = 0;
-      for (let turn = 0; turn < 500; turn += 1) {
-        if (turn === 30) all.flood(a, "a", 20);
-        taken += (await greedy.take(waiting, 300)).calls;
-        await world.pass(10);
-      }
+      const take = async (ms: number): Promise<void> => {
+        for (const end = world.clock.tick() + ms; world.clock.tick() < end; await world.pass(2)) {
+          taken += (await greedy.take(waiting, 300)).calls;
+        }
+      };
+      await take(300);
+      all.flood(a, "a", 20);
+      await take(4_300);
       const part = all.countOf("a") / (all.countOf("a") + taken);
       // The first second was the other's alone.
       expect(part).toBeGreaterThan(0.3);
