@@ -55,7 +55,7 @@ const TAKE: RedisScript = {
 const SAY: RedisScript = {
   name: "immSayOfKey",
   lua: `${COMMON}
-    if version ~= "1" then return 0 end
+    if version ~= "1" or phase == "answered" then return 0 end
     local said = ARGV[2]
     local isOwn = attempt == ARGV[1]
     -- What counts as lost by now may be known after all, as long as no other attempt has begun.
@@ -74,7 +74,7 @@ const SAY: RedisScript = {
       at = string.format("%.0f", now)
     end
     local value = "1 " .. said .. " " .. attempt .. " " .. input .. " " .. at .. " -"
-    if said == "answered" then value = value .. " " .. ARGV[3] end
+    if said == "answered" then value = "1 answered - " .. input .. " " .. at .. " - " .. ARGV[3] end
     redis.call("SET", KEYS[1], value, "KEEPTTL")
     return 1
   `,
