@@ -14,7 +14,7 @@ import { manualClockNow } from "./start-gateway.js";
 export interface SharedKeys {
   readonly handles: readonly [IdempotencyKeys, IdempotencyKeys];
   /** Time passes, also for what is kept. */
-  elapse(ms: number): Promise<void>;
+  readonly elapse: (ms: number) => Promise<void>;
 }
 
 /** @param clock - moves when time passes. */
@@ -70,7 +70,7 @@ export function describeIdempotencyKeys(name: string, open: OpenKeys): void {
       expect(lostMs).toBeNull();
       expect(await hold.begin(HOLD_MS)).toBe(true);
       await hold.settle(ANSWER);
-      expect([await one.take(), await two.take()]).toEqual(Array(2).fill({ kind: "answered", answer: ANSWER }));
+      for (const instance of [one, two]) expect(await instance.take()).toEqual({ kind: "answered", answer: ANSWER });
     });
 
     it("refuse another input, whatever became of them", async () => {

@@ -40,7 +40,7 @@ export interface World {
   readonly emulator: Emulator;
   /** The client of each instance that has none of its own. */
   readonly imm: ImmClient;
-  start(keys: IdempotencyKeys, client?: ImmClient): TaskStarter;
+  readonly start: (keys: IdempotencyKeys, client?: ImmClient) => TaskStarter;
 }
 
 export async function startWorld(clock = manualClockNow()): Promise<World> {
@@ -71,7 +71,7 @@ export async function startWorld(clock = manualClockNow()): Promise<World> {
 export async function whileTimePasses<T>(elapse: (ms: number) => Promise<void>, work: Promise<T>): Promise<T> {
   let isOver = false;
   const outcome = work.finally(() => (isOver = true));
-  while (!isOver) await elapse(200);
+  while (!isOver) await elapse(2_000);
   return outcome;
 }
 
@@ -147,7 +147,6 @@ export function describeSharedStarts(name: string, open: OpenKeys): void {
       void start(dead).start(request);
       await eventually(() => isHeld);
       const waiting = start(handles[1]).start(request);
-      await elapse(CREATE_MS);
       expect(await whileTimePasses(elapse, waiting)).toMatchObject({ isNew: true });
       expect(createsOf(emulator)).toBe(1);
     });
@@ -184,7 +183,6 @@ export function describeSharedStarts(name: string, open: OpenKeys): void {
       void start(handles[0], client).start(TAGGED);
       await dead;
       const waiting = start(handles[1]).start(TAGGED);
-      await elapse(CREATE_MS);
       const found = await whileTimePasses(elapse, waiting);
       expect(found).toMatchObject({ isNew: false, snapshot: { facts: { tags: { team: "web" } } } });
       const again = await start(handles[1]).start(TAGGED);
@@ -198,12 +196,10 @@ export function describeSharedStarts(name: string, open: OpenKeys): void {
       void start(handles[0], client).start(TAGGED);
       await dead;
       const second = start(handles[1]);
-      const waiting = expect(second.start(TAGGED)).rejects.toMatchObject({
+      await expect(whileTimePasses(elapse, second.start(TAGGED))).rejects.toMatchObject({
         code: "OUTCOME_UNKNOWN",
         retryAfterMs: expect.any(Number),
       });
-      await elapse(CREATE_MS);
-      await whileTimePasses(elapse, waiting);
       await elapse(SETTLING_MS);
       expect(await whileTimePasses(elapse, second.start(TAGGED))).toMatchObject({ isNew: true });
       expect(createsOf(emulator)).toBe(1);
@@ -214,9 +210,8 @@ export function describeSharedStarts(name: string, open: OpenKeys): void {
       const { client, dead } = dying(imm, at);
       void start(handles[0], client).start(UNTAGGED);
       await dead;
-      const waiting = expect(start(handles[1]).start(UNTAGGED)).rejects.toBeInstanceOf(OutcomeUnknownError);
-      await elapse(CREATE_MS);
-      await whileTimePasses(elapse, waiting);
+      const waiting = whileTimePasses(elapse, start(handles[1]).start(UNTAGGED));
+      await expect(waiting).rejects.toBeInstanceOf(OutcomeUnknownError);
       await elapse(SETTLING_MS);
       await expect(start(handles[1]).start(UNTAGGED)).rejects.toBeInstanceOf(OutcomeUnknownError);
       expect(createsOf(emulator)).toBe(at === "after" ? 1 : 0);
