@@ -223,14 +223,14 @@ describe("what a task was created with", () => {
   it("is whole as a pattern, at an instance that another has shared the task with without its secrets", async () => {
     const { as, other, emulator } = await start();
     const { snapshot } = await as(...EVERYBODY.grants).start({
-      action: "CreateFileCompressionTask",
-      input: { ProjectName: "immtest", SourceManifestURI: "oss://a/b", TargetURI: "oss://a/c", UserData: "u" },
+      action: "CreateFileUncompressionTask",
+      input: { ProjectName: "immtest", SourceURI: "oss://a/b.zip", TargetURI: "oss://a/c/", Password: "hunter2" },
     });
     emulator.finishTask(snapshot.key.taskId);
     await as(...EVERYBODY.grants).read(snapshot.key, { ...NO_PARTS, definition: true });
-    expect(
-      await other(true, { ...READER, allow: ["read", "create", "definitions"] }).rerun(snapshot.key, undefined),
-    ).toMatchObject({ isNew: true });
+    const tasks = other(true, { ...READER, allow: ["read", "create", "definitions"] });
+    expect(await tasks.rerun(snapshot.key, undefined)).toMatchObject({ isNew: true });
+    expect(emulator.calls.at(-1)).toMatchObject({ parameters: { Password: "hunter2" } });
   });
 
   it("is not asked for on behalf of who may not see it", async () => {
