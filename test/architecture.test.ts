@@ -88,6 +88,7 @@ const onlyImporter: Readonly<Record<string, string>> = {
   "access/access-policy.ts": "tasks/tasks.ts",
   "adapters/prometheus.ts": "server/gateway-observation.ts",
   "adapters/opentelemetry.ts": "server/gateway-observation.ts",
+  "adapters/redis/redis.ts": "server/gateway-sharing.ts",
 };
 
 /** What the platform gives to everybody, and who may take it. */

@@ -5,8 +5,8 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
-import type { Clock, Timer } from "../../clock.js";
+import { Redis, type Cluster, type ClusterOptions, type RedisOptions } from "ioredis";
+import { letOthersRun, type Clock, type Timer } from "../../clock.js";
 import { SharedStateAwayError, toError } from "../../errors.js";
 import type { Logger } from "../../log.js";
 
@@ -21,6 +21,8 @@ export interface RedisConnectionOptions {
   /** Counts the heartbeat: the network takes its time also where the gateway's own clock is moved by hand. */
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Is called for each script that Redis has answered, or has not. @default never */
+  readonly onScript?: ((name: string, error: unknown, durationMs: number) => void) | undefined;
 }
 
 /** A script that runs in Redis as one step. All its keys are of one slot of a cluster. */
@@ -49,6 +51,8 @@ const OPTIONS = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
+  // Replies are what scripts expect, whatever the client that is copied is set to.
+  stringNumbers: false,
   retryStrategy: () => RETRY_MS,
   protocol: 2,
 } satisfies RedisOptions;
@@ -89,14 +93,20 @@ export class RedisConnection {
   #offsetErrorMs = Infinity;
   #timer: Timer | undefined;
   #isClosed = false;
+  /** Whether the log has that the first contact failed. */
+  #isMissed = false;
+  /** What was last wrong with a connection: what a command then fails with says less. */
+  #fault: Error | undefined;
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
     this.#commands = open(options.redis);
     this.#subscriber = open(options.redis);
     // What fails is known by the heartbeat; without a listener it would end the process.
-    this.#commands.on("error", () => undefined);
-    this.#subscriber.on("error", () => undefined);
+    const keep = (fault: unknown): void => void (this.#fault = plainError(fault));
+    this.#commands.on("error", keep);
+    this.#subscriber.on("error", keep);
     this.#subscriber.on("message", (channel: string, message: string) => {
       for (const listener of this.#channels.get(channel) ?? []) listener(message);
     });
@@ -149,8 +159,9 @@ export class RedisConnection {
     try {
       return await this.#send(script, keys, args);
     } catch (thrown) {
-      this.#lose(toError(thrown));
-      throw new SharedStateAwayError({ cause: thrown });
+      const error = plainError(thrown);
+      this.#lose(error);
+      throw new SharedStateAwayError({ cause: error });
     }
   }
 
@@ -169,10 +180,15 @@ export class RedisConnection {
     };
   }
 
-  /** Leaves no connection and no timer. */
+  /** Waits for the scripts that run, such as those that give away a lease. Then leaves no connection and no timer. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    while (this.#running.size > 0) {
+      await Promise.allSettled(this.#running);
+      // One that has waited for another begins now.
+      await letOthersRun();
+    }
     if (this.#state === "up") {
       await this.#commands.zrem(this.keyOf("instances"), this.instanceId).catch(() => undefined);
     }
@@ -181,6 +197,23 @@ export class RedisConnection {
   }
 
   async #send(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const { clock, onScript } = this.#options;
+    const sentTick = clock.tick();
+    const reply = this.#command(script, keys, args);
+    this.#running.add(reply);
+    try {
+      const answer = await reply;
+      onScript?.(script.name, undefined, clock.tick() - sentTick);
+      return answer;
+    } catch (thrown) {
+      onScript?.(script.name, thrown, clock.tick() - sentTick);
+      throw thrown;
+    } finally {
+      this.#running.delete(reply);
+    }
+  }
+
+  async #command(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const { name, lua } = script;
     if (!this.#scripts.has(name)) this.#commands.defineCommand(name, { lua });
     this.#scripts.add(name);
@@ -202,9 +235,10 @@ export class RedisConnection {
       const [now, instances] = reply as [number, number];
       this.#learnTime(now, sentTick, clock.tick());
       this.#instances = Math.max(1, instances);
+      this.#fault = undefined;
       this.#enter("up");
     } catch (thrown) {
-      this.#lose(toError(thrown));
+      this.#lose(plainError(thrown));
     }
     if (this.#isClosed) return;
     this.#timer = clock.setTimer(this.#state === "up" ? HEARTBEAT_MS : RETRY_MS, () => void this.#beat());
@@ -234,10 +268,18 @@ export class RedisConnection {
 
   #lose(error: Error): void {
     if (this.#isClosed) return;
+    const err = this.#fault ?? error;
     if (this.#state === "up") {
       this.#timer?.cancel();
       this.#timer = this.#options.clock.setTimer(RETRY_MS, () => void this.#beat());
-      this.#options.logger.warn({ err: error }, "Redis is away: this instance goes on by itself.");
+      this.#options.logger.warn({ err }, "Redis is away: this instance goes on by itself.");
+    }
+    if (this.#state === "unseen" && !this.#isMissed) {
+      this.#isMissed = true;
+      this.#options.logger.warn(
+        { err },
+        "Redis is not reached yet: until then /readyz answers 503, and IMM is not asked.",
+      );
     }
     // Before the first contact nothing is known of the others, and nothing is guessed.
     this.#enter(this.#state === "unseen" ? "unseen" : "away");
@@ -247,12 +289,26 @@ export class RedisConnection {
     if (this.#state === state) return;
     const before = this.#state;
     this.#state = state;
-    if (state === "up" && before === "away") this.#options.logger.info({}, "Redis is there again.");
+    if (state === "up" && (before === "away" || this.#isMissed)) {
+      this.#isMissed = false;
+      this.#options.logger.info({}, before === "away" ? "Redis is there again." : "Redis is there.");
+    }
     for (const listener of this.#listeners) listener(state);
   }
 }
 
 function open(redis: string | RedisClient): RedisClient {
   if (typeof redis === "string") return new Redis(redis, OPTIONS);
-  return redis instanceof Cluster ? redis.duplicate([], CLUSTER_OPTIONS) : redis.duplicate(OPTIONS);
+  // A program may have a copy of ioredis of its own, with classes of its own.
+  return isCluster(redis) ? redis.duplicate([], CLUSTER_OPTIONS) : redis.duplicate(OPTIONS);
+}
+
+function isCluster(redis: RedisClient): redis is Cluster {
+  return redis.isCluster;
+}
+
+/** What was thrown, without what ioredis hangs on it: the command with its arguments, of which one may be the password. */
+function plainError(thrown: unknown): Error {
+  const { name, message, code } = toError(thrown) as NodeJS.ErrnoException;
+  return Object.assign(new Error(message), { name }, code === undefined ? {} : { code });
 }
