@@ -8,7 +8,7 @@ import { ConfigurationError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Observers, Readings } from "../observe.js";
 import type { Options } from "../options/options.js";
-import type { RedisClient, SharedPorts, Sharing } from "../adapters/redis/redis.js";
+import type { RedisClient, RedisFacts, RedisFault, SharedPorts, Sharing } from "../adapters/redis/redis.js";
 import type { RedisClientLike } from "./redis-client.js";
 
 export interface GatewaySharingOptions {
@@ -22,7 +22,7 @@ export interface GatewaySharingOptions {
 /** The longest that a start waits for the first contact, in milliseconds. */
 const FIRST_CONTACT_MS = 3_000;
 
-export type { SharedPorts };
+export type { RedisFacts, RedisFault, SharedPorts };
 
 export class GatewaySharing {
   readonly #parts: GatewaySharingOptions;

@@ -37,6 +37,8 @@ export type RedisState = "unseen" | "up" | "away";
 
 /** Milliseconds that Redis has to answer. */
 const COMMAND_TIMEOUT_MS = 1_000;
+/** What ioredis says of a connection that has failed before. */
+const ECHOES = /^(Stream isn't writeable|Connection is closed)/;
 const HEARTBEAT_MS = 5_000;
 /** Milliseconds between two heartbeats while Redis is away. */
 const RETRY_MS = 500;
@@ -47,6 +49,8 @@ const OPTIONS = {
   lazyConnect: true,
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: 2_000,
+  // A connection that does not answer is not waited for until it has closed.
+  disconnectTimeout: 500,
   // What is asked for while Redis is away is answered for by the one who asks, and is not asked for later behind its back.
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -104,7 +108,10 @@ export class RedisConnection {
     this.#commands = open(options.redis);
     this.#subscriber = open(options.redis);
     // What fails is known by the heartbeat; without a listener it would end the process.
-    const keep = (fault: unknown): void => void (this.#fault = plainError(fault));
+    const keep = (thrown: unknown): void => {
+      const fault = plainError(thrown);
+      if (!ECHOES.test(fault.message)) this.#fault = fault;
+    };
     this.#commands.on("error", keep);
     this.#subscriber.on("error", keep);
     this.#subscriber.on("message", (channel: string, message: string) => {
@@ -309,6 +316,6 @@ function isCluster(redis: RedisClient): redis is Cluster {
 
 /** What was thrown, without what ioredis hangs on it: the command with its arguments, of which one may be the password. */
 function plainError(thrown: unknown): Error {
-  const { name, message, code } = toError(thrown) as NodeJS.ErrnoException;
-  return Object.assign(new Error(message), { name }, code === undefined ? {} : { code });
+  const { name, message, stack, code } = toError(thrown) as NodeJS.ErrnoException;
+  return Object.assign(new Error(message), { name, stack }, code === undefined ? {} : { code });
 }

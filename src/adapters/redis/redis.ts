@@ -47,4 +47,5 @@ export function openRedis({ options, ...given }: SharingOptions): Sharing {
   };
 }
 
+export { examineRedis, RedisFault, type RedisFacts } from "./examine.js";
 export type { RedisClient, RedisState };

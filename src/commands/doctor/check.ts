@@ -89,6 +89,7 @@ const CURES: Readonly<Record<string, string>> = {
     "Set the two variables, or give the machine a role: docs/operating.md has the order in which credentials are looked for.",
   access: "Correct that place of the file; docs/access.md shows its form. A gateway does not start with it.",
   task: "`--task` is the `id` of a task, as a query shows it.",
+  redis: "It goes beside imm-graphql, into the same node_modules.",
   documents: "Correct the manifest; docs/trusted-documents.md shows how it is made. A gateway does not start with it.",
 };
 
