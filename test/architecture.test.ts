@@ -70,7 +70,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^(log-update|cli-truncate|string-width|picocolors)$/, ["commands/terminal/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts", "commands/doctor/"]],
+  [/^fastest-levenshtein$/, ["imm/wire/endpoints.ts", "tasks/read/task-type-hint.ts", "commands/doctor/"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/", "access/config/"]],

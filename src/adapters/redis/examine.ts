@@ -130,7 +130,7 @@ function codeOf(thrown: unknown): string {
   const { code, message, name } = toError(thrown) as NodeJS.ErrnoException;
   if (code !== undefined) return code;
   if (message.startsWith("ERR DB index")) return "DB_INDEX";
-  if (message.startsWith("Protocol error")) return "PROTOCOL";
+  if (message.startsWith("Unknown RESP type")) return "PROTOCOL";
   if (/timed? ?out/i.test(message)) return "ETIMEDOUT";
   if (/^Connection is closed/.test(message)) return "ECONNRESET";
   return /^[A-Z]{3,}\b/.exec(message)?.[0] ?? name;

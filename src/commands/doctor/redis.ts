@@ -125,7 +125,7 @@ const REFUSALS: readonly (readonly [code: RegExp, message: (place: string, code:
     "Is the host of REDIS_URL a name of the certificate? An authority of your own belongs in NODE_EXTRA_CA_CERTS.",
   ],
   [
-    /^(ERR_SSL|EPROTO|PROTOCOL|ECONNRESET|ParserError)/,
+    /^(ERR_SSL|EPROTO|PROTOCOL|ECONNRESET)/,
     (place, code) => `What is at ${place} does not answer as Redis does there (${code}).`,
     "Is the port of REDIS_URL right, and the scheme: rediss:// where Redis wants TLS, redis:// where it has none?",
   ],
