@@ -48,7 +48,7 @@ export class RedisFault extends Error {
   }
 }
 
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 1_500;
 
 /** Redis' time in milliseconds, and how many instances have said since that they are there. */
 const LOOK = `
@@ -63,46 +63,53 @@ export async function examineRedis({ url, prefix, clock, signal }: RedisExaminat
     lazyConnect: true,
     connectTimeout: TIMEOUT_MS,
     commandTimeout: TIMEOUT_MS,
+    disconnectTimeout: 100,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
+    // It would write to the console where the user may not ask; what does not answer yet shows with the script.
+    enableReadyCheck: false,
     protocol: 2,
   });
   let fault: unknown;
   redis.on("error", (thrown: unknown) => (fault ??= thrown));
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true });
+  });
+  // Nothing may wait for it.
+  aborted.catch(() => undefined);
   const attempt = async <T>(step: RedisFault["step"], work: Promise<T>): Promise<T> => {
     try {
-      return await work;
+      return await Promise.race([work, aborted]);
     } catch (thrown) {
       // What was wrong with the connection may be said a little later.
       await letOthersRun();
       throw new RedisFault(step, signal.aborted ? "ETIMEDOUT" : codeOf(fault ?? thrown));
     }
   };
-  signal.addEventListener("abort", () => redis.disconnect(), { once: true });
   try {
     await attempt("connect", redis.connect());
     if (fault !== undefined) throw new RedisFault("connect", codeOf(fault));
     const info = parseInfo(await redis.info().catch(() => ""));
-    const isOfCluster = info.get("redis_mode") === "cluster";
-    const isReplica = info.get("role") === "slave";
-    const sentAt = clock.now();
-    const look = redis.eval(LOOK, 1, `${prefix}:instances`);
-    // A node of a cluster may not have that key.
-    const [now, instances] = isOfCluster ? [sentAt, 0] : ((await attempt("script", look)) as [number, number]);
-    const skewMs = (sentAt + clock.now()) / 2 - now;
-    await attempt("channel", redis.subscribe(`${prefix}:doctor`));
     const appendOnly = info.get("aof_enabled");
-    return {
+    const facts = {
       product: productOf(info),
       version: info.get("redis_version"),
-      isOfCluster,
-      isReplica,
+      isOfCluster: info.get("redis_mode") === "cluster",
+      isReplica: info.get("role") === "slave",
       appendOnly: appendOnly === undefined ? undefined : appendOnly === "1",
       evictionPolicy: info.get("maxmemory_policy"),
-      skewMs,
-      instances,
+      skewMs: 0,
+      instances: 0,
     };
+    // A node of one may not have the keys.
+    if (facts.isOfCluster) return facts;
+    const sentAt = clock.now();
+    // The cast: the script says so.
+    const [now, instances] = (await attempt("script", redis.eval(LOOK, 1, `${prefix}:instances`))) as [number, number];
+    const skewMs = (sentAt + clock.now()) / 2 - now;
+    await attempt("channel", redis.subscribe(`${prefix}:doctor`));
+    return { ...facts, skewMs, instances };
   } finally {
     redis.disconnect();
   }

@@ -132,7 +132,7 @@ const REFUSALS: readonly (readonly [code: RegExp, message: (place: string, code:
 ];
 
 function refusalOf({ step, code }: RedisFault, place: string, prefix: string): Check {
-  if (step !== "connect" && code !== "ETIMEDOUT") {
+  if (code === "NOPERM") {
     const what = step === "script" ? "run a script that reads its keys" : "listen to its channels";
     const cure = `Give it the rights: ACL SETUSER <name> ~${prefix}:* &${prefix}:* +@read +@write +@scripting +@pubsub +@connection +time +info.`;
     return failed("redis", `The user of REDIS_URL may not ${what} at ${place} (${code}).`, cure);
