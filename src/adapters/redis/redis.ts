@@ -14,7 +14,7 @@ export interface Sharing {
   readonly instances: number;
   /** Options of the gateway's parts. */
   readonly ports: SharedPorts;
-  /** Begins to connect. Resolves after the first attempt, whatever came of it. */
+  /** Begins to connect, and goes on with that until `close`. Resolves after the first attempt, whatever came of it. */
   start(): Promise<void>;
   /** To be called once the parts have given away what they hold. Leaves no connection and no timer. */
   close(): Promise<void>;
