@@ -39,7 +39,7 @@ describe("doctor finds that Redis is right", () => {
 });
 
 describe("doctor names what is wrong with Redis, and the cure:", () => {
-  it("it forgets", async () => {
+  it("one that forgets", async () => {
     const redis = await startRedis("--maxmemory-policy", "allkeys-lru");
     const { checks } = await examine({ REDIS_URL: redis.url });
     expect(checks).toMatchObject([
@@ -105,7 +105,7 @@ describe("doctor names what is wrong with Redis, and the cure:", () => {
     ]);
   });
 
-  it("it does not answer, or wants no TLS", async () => {
+  it("one that does not answer, or wants no TLS", async () => {
     const redis = await startRedis(...KEEPING);
     const ofTls = examine({ REDIS_URL: redis.url.replace("redis:", "rediss:") });
     expect((await ofTls).checks).toMatchObject([{ status: "failed", cure: expect.stringContaining("Has it TLS?") }]);

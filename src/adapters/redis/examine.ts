@@ -139,6 +139,6 @@ function codeOf(thrown: unknown): string {
   if (message.startsWith("ERR DB index")) return "DB_INDEX";
   if (message.startsWith("Unknown RESP type")) return "PROTOCOL";
   if (/timed? ?out/i.test(message)) return "ETIMEDOUT";
-  if (/^Connection is closed/.test(message)) return "ECONNRESET";
+  if (message.startsWith("Connection is closed")) return "ECONNRESET";
   return /^[A-Z]{3,}\b/.exec(message)?.[0] ?? name;
 }
