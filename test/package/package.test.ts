@@ -200,6 +200,7 @@ it("its command shares by Redis where ioredis is installed beside it, and else s
   await npm(folder, "install", "ioredis@6");
   const serving = new Run([command, "serve", "--port", "0"], env);
   const url = await serving.prints(served);
+  expect(serving.stdout).toContain("  Shared     by redis://127.0.0.1:1, under imm-graphql.\n");
   expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ status: "redis_unseen" });
   serving.kill("SIGINT");
   const { code, stderr } = await serving.finished;

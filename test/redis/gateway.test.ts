@@ -2,7 +2,9 @@
 
 import { describe, expect, it } from "@jest/globals";
 import { Cluster, Redis } from "ioredis";
-import { letOthersRun } from "../../src/clock.js";
+import { RedisConnection } from "../../src/adapters/redis/connection.js";
+import { letOthersRun, systemClock } from "../../src/clock.js";
+import { silentLogger } from "../../src/log.js";
 import { disposeAfterTest } from "../support/dispose-after-test.js";
 import { startRedis } from "../support/redis-server.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
@@ -80,6 +82,21 @@ describe("a gateway with a Redis", () => {
     expect(lines).toMatch(/Redis cannot be reached.*(NOAUTH|WRONGPASS)/);
     // It would be in what ioredis says of the command.
     expect(lines).not.toContain("hunter2");
+  });
+
+  it("lets what is given away at the end arrive, also where one script waits for another", async () => {
+    const redis = await startRedis();
+    const options = { redis: redis.url, prefix: "imm", clock: systemClock, logger: silentLogger };
+    const connection = new RedisConnection(options);
+    await connection.start();
+    const append = { name: "append", lua: 'return redis.call("RPUSH", KEYS[1], ARGV[1])' };
+    const leave = async (): Promise<void> => {
+      for (const step of ["claim", "release"]) await connection.run(append, ["steps"], [step]);
+    };
+    const left = leave();
+    await connection.close();
+    await left;
+    expect(await redis.client().lrange("steps", 0, -1)).toEqual(["claim", "release"]);
   });
 
   it("goes by a copy of a client that it is given, for one server", async () => {
