@@ -171,7 +171,10 @@ class MemorySeat implements Seat {
     const { store } = this.#exchange;
     const project = this.#project;
     const tick = store.clock.tick();
-    if (project.owner === undefined || (project.owner !== this.#exchange && project.untilTick <= tick)) {
+    const isOwn = project.owner === this.#exchange;
+    const isFree = project.owner === undefined || project.untilTick <= tick;
+    // Also where it was its own before the store was away, as on Redis.
+    if (isOwn ? project.epoch !== this.#epoch : isFree) {
       project.owner = this.#exchange;
       project.epoch = Math.max(project.epoch + 1, store.timeAt(tick));
     }
@@ -240,6 +243,7 @@ class MemorySeat implements Seat {
 
   /** The handle has lost the store. */
   lose(): void {
+    this.#epoch = -1;
     this.#leaveWantsToTheirEnd();
     this.#order.lose();
     this.#member.onAway();
