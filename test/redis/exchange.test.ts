@@ -189,6 +189,41 @@ describe("the exchange on Redis", () => {
     expect(await client.hlen(connection.keyOf("wants", "a"))).toBe(1_001);
   });
 
+  it("wants all again where Redis has let it end, as after the process stood still", async () => {
+    const { seat, keyOf } = await start();
+    await seat.want(new Set(["x", "y"]));
+    const client = server.client();
+    await client.del(keyOf("want-ends"), keyOf("wants"));
+    let fields: string[] = [];
+    while (fields.length < 3) fields = await client.hkeys(keyOf("wants"));
+    expect(fields.map((field) => field.split(" ")[1])).toEqual(expect.arrayContaining(["x", "y"]));
+    expect(await client.zcard(keyOf("want-ends"))).toBe(1);
+  });
+
+  it("keeps nothing of a publication that waited in a stalled connection until another had the lease", async () => {
+    const prefix = nextPrefix();
+    const proxy = await startTcpProxy(server.port);
+    const stalled = sit(await connect(proxy.url, prefix));
+    const other = sit(await connect(server.url, prefix));
+    await stalled.seat.claim();
+    await other.seat.claim();
+    proxy.stall();
+    const late = stalled.seat.publish({ entries: new Map([["n", "late"]]), forgotten: [], news: "late" });
+    const marker = stalled.seat.hint("late");
+    await expect(late).rejects.toThrow("cannot be reached");
+    await expect(marker).rejects.toThrow("cannot be reached");
+    expect(stalled.events).toEqual(["away"]);
+    await pass(DURATIONS.leaseMs);
+    expect((await other.seat.claim()).isHolder).toBe(true);
+    proxy.resume();
+    // It was sent after the publication, over the same connection, and does not ask for the lease.
+    await eventually(() => other.events.length === 1);
+    expect(other.events).toEqual(["hint late"]);
+    expect((await other.seat.claim()).entries).toEqual(new Map());
+    await eventually(() => stalled.events.includes("gap"));
+    expect((await stalled.seat.claim()).isHolder).toBe(false);
+  });
+
   it("does not want again what a command that comes late had wanted", async () => {
     const server = await startRedis();
     const prefix = nextPrefix();
@@ -261,7 +296,7 @@ describe("the exchange on Redis", () => {
   });
 
   it("works in a cluster, where each script is of one slot", async () => {
-    const own = await startRedis("--cluster-enabled", "yes");
+    const own = await startRedis("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1");
     const client = own.client();
     await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
     while (!(await client.cluster("INFO")).includes("cluster_state:ok"));

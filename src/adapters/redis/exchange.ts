@@ -55,7 +55,7 @@ export class RedisExchange implements Exchange {
     this.wantMs = options.wantMs ?? WANT_MS;
     this.wantRenewalMs = options.wantRenewalMs ?? WANT_RENEWAL_MS;
     this.#stopListening = this.connection.onChange((state) => {
-      for (const seat of [...this.#seats]) {
+      for (const seat of this.#seats) {
         if (state === "up") seat.find();
         else seat.lose();
       }
@@ -85,7 +85,7 @@ export class RedisExchange implements Exchange {
   /** Tells no member anything more, and renews nothing. Who has a seat leaves it before. */
   close(): void {
     this.#stopListening();
-    for (const seat of [...this.#seats]) seat.abandon();
+    for (const seat of this.#seats) seat.abandon();
   }
 }
 

@@ -121,21 +121,20 @@ export class MemoryExchange implements Exchange {
   goAway(): void {
     if (this.#state !== "up") return;
     this.#state = "away";
-    for (const seat of [...this.#seats]) seat.lose();
+    for (const seat of this.#seats) seat.lose();
   }
 
   /** It can be reached again. */
   comeBack(): void {
     if (this.#state !== "away") return;
     this.#state = "up";
-    for (const seat of [...this.#seats]) seat.find();
+    for (const seat of this.#seats) seat.find();
   }
 
   /** The instance has crashed: its lease and its wants are left to their end, and it is told nothing any more. */
   kill(): void {
-    const seats = [...this.#seats];
     this.#state = "killed";
-    for (const seat of seats) seat.abandon();
+    for (const seat of this.#seats) seat.abandon();
   }
 }
 
