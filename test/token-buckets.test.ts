@@ -3,8 +3,15 @@ import fc from "fast-check";
 import { perMinute, TokenBucket } from "../src/token-bucket.js";
 import { TokenBuckets } from "../src/token-buckets.js";
 import { ManualClock } from "./support/manual-clock.js";
+import { describeBuckets } from "./support/token-buckets-suite.js";
 
 const SIX_A_MINUTE = perMinute(6, 4);
+
+describeBuckets("of one instance", async () => {
+  const clock = new ManualClock();
+  const buckets = new TokenBuckets(clock);
+  return { instances: [buckets, buckets], pass: async (ms) => clock.advance(ms) };
+});
 
 describe("a token bucket", () => {
   it("gives its burst at once, then one for each that fills in, and says when", () => {

@@ -11,6 +11,7 @@ import {
   type LimitedClient,
 } from "../../../src/server/limits/caller-limits.js";
 import { Slots } from "../../../src/server/limits/slots.js";
+import type { Buckets } from "../../../src/token-buckets.js";
 import { ManualClock } from "../../support/manual-clock.js";
 
 const ADDRESS = "192.0.2.1";
@@ -102,6 +103,24 @@ describe("the calls of a caller", () => {
     await clock.advance(1_000);
     admitNow(limits, client, calls(25));
     expect(() => limits.admit(client, calls(1))).toThrow(expect.objectContaining({ retryAfterMs: 16_000 }));
+  });
+
+  it("are asked of the buckets only where there is a limit and something to charge", () => {
+    const charged: string[] = [];
+    const buckets: Buckets = {
+      charge: (owner, charges) => {
+        charged.push(`${owner}: ${charges.map(({ bucket }) => bucket).join()}`);
+        return { giveBack: () => undefined };
+      },
+    };
+    const client = { principal: principal("a"), address: ADDRESS };
+    const demand = { calls: 1, mutations: 1, isStream: true };
+    for (const { limits } of [limitsOf({ buckets }), limitsOf({ ...allowance, buckets, mutationsPerMinute: 1 })]) {
+      for (const less of [demand, { ...demand, calls: 0 }, { ...demand, mutations: 0 }, { ...calls(0) }]) {
+        admitNow(limits, client, less).settle(0);
+      }
+    }
+    expect(charged).toEqual(["caller a: calls:60:10,mutations:1", "caller a: mutations:1", "caller a: calls:60:10"]);
   });
 
   it("go by the grants that it has now", () => {
