@@ -1,7 +1,6 @@
 /** Token buckets that are shared through a real Redis, and what is there while it is away. */
 
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { Redis } from "ioredis";
 import { RedisConnection } from "../../src/adapters/redis/connection.js";
 import { RedisTokenBuckets } from "../../src/adapters/redis/token-buckets.js";
 import { systemClock } from "../../src/clock.js";
@@ -9,15 +8,15 @@ import { RateLimitedError } from "../../src/errors.js";
 import { CallerLimits } from "../../src/server/limits/caller-limits.js";
 import { perMinute } from "../../src/token-bucket.js";
 import type { Charge } from "../../src/token-buckets.js";
+import { disposeAfterTest } from "../support/dispose-after-test.js";
 import { eventually } from "../support/eventually.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { RecordingLogger } from "../support/recording-logger.js";
-import { startRedisServer, type RedisServer } from "../support/redis-server.js";
-import { disposeAfterTest } from "../support/start-gateway.js";
+import { openRedis, startRedis } from "../support/redis-server.js";
 import { describeBuckets } from "../support/token-buckets-suite.js";
 
-const shared = await startRedisServer();
-afterAll(async () => shared.stop());
+const { server: shared, close } = await openRedis();
+afterAll(close);
 
 const NAMELESS: Charge = { bucket: "nothing", size: perMinute(1), tokens: 0 };
 const TEN: Charge = { bucket: "calls:60:10", size: perMinute(60, 10), tokens: 10 };
@@ -43,12 +42,6 @@ async function join(url: string, prefix: string, clock = new ManualClock()): Pro
   return { connection, buckets: new RedisTokenBuckets({ connection, clock }) };
 }
 
-function clientOf({ url }: RedisServer): Redis {
-  const client = new Redis(url);
-  disposeAfterTest(() => client.disconnect());
-  return client;
-}
-
 /** Makes buckets older. */
 const AGE = `
   for _, key in ipairs(KEYS) do
@@ -60,7 +53,7 @@ const AGE = `
 describeBuckets("shared through Redis", async () => {
   const prefix = newPrefix();
   const [one, other] = [await join(shared.url, prefix), await join(shared.url, prefix)];
-  const client = clientOf(shared);
+  const client = shared.client();
   const pass = async (ms: number): Promise<void> => {
     // Answered after what was sent before by the same connection.
     for (const { buckets } of [one, other]) await buckets.charge("settled", [NAMELESS]);
@@ -73,7 +66,7 @@ describeBuckets("shared through Redis", async () => {
 describe("buckets in Redis", () => {
   it("have keys that say nothing of their owners, of one slot each, and are gone when they would be full", async () => {
     const prefix = newPrefix();
-    const [{ buckets }, client] = [await join(shared.url, prefix), clientOf(shared)];
+    const [{ buckets }, client] = [await join(shared.url, prefix), shared.client()];
     const mutations: Charge = { bucket: "mutations:60", size: perMinute(60), tokens: 3 };
     const taken = await buckets.charge("caller ana@example.com", [{ ...TEN, tokens: 4 }, mutations]);
     const keys = (await client.keys(`${prefix}:*:bucket:*`)).toSorted();
@@ -102,7 +95,7 @@ describe("buckets in Redis", () => {
 
   it("take over what counts as no bucket, such as one that a newer release has kept in another form", async () => {
     const prefix = newPrefix();
-    const [{ buckets }, client] = [await join(shared.url, prefix), clientOf(shared)];
+    const [{ buckets }, client] = [await join(shared.url, prefix), shared.client()];
     await buckets.charge("a", [TEN]);
     const [key = ""] = await client.keys(`${prefix}:*:bucket:*`);
     await client.hdel(key, "at");
@@ -140,8 +133,7 @@ describe("buckets in Redis", () => {
 
 describe("while Redis is away", () => {
   it("each instance has its part, and goes back to the shared ones", async () => {
-    const server = await startRedisServer();
-    disposeAfterTest(async () => server.stop());
+    const server = await startRedis();
     const prefix = newPrefix();
     const clock = new ManualClock();
     const [other, one] = [await join(server.url, prefix), await join(server.url, prefix, clock)];
@@ -166,8 +158,7 @@ describe("while Redis is away", () => {
   });
 
   it("also before the first contact, where none but this instance is known: it has the whole", async () => {
-    const server = await startRedisServer();
-    disposeAfterTest(async () => server.stop());
+    const server = await startRedis();
     await server.stop();
     const { connection, buckets } = await join(server.url, newPrefix());
     expect(connection.state).toBe("unseen");
