@@ -6,7 +6,7 @@
  */
 
 import { UpstreamMisconfiguredError, UpstreamThrottledError, type GatewayError } from "../../errors.js";
-import { isFinal, satisfies, type TaskSnapshot } from "../snapshot.js";
+import { isFinal, lacksDefinition, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { TaskParts } from "../task.js";
 
 /** One task that is read: what is known of it, and what is wanted. */
@@ -47,8 +47,7 @@ export function nextQuestion(state: ReadState): NextQuestion {
     return { ask: "nothing", answer };
   }
   if (typeof listed === "object" && isHopeless(listed, state)) return { ask: "give up", failure: listed };
-  const definition = parts.definition && known?.hasAskedDefinition !== true;
-  return { ask: listed === "absent" ? "confirm" : "task", definition };
+  return { ask: listed === "absent" ? "confirm" : "task", definition: lacksDefinition(known, parts) };
 }
 
 /** What goes on without being listed has no progress to show. */

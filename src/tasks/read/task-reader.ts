@@ -169,6 +169,11 @@ export class TaskReader {
     return this.#keep(snapshot);
   }
 
+  /** Takes in what another instance has seen of a task, and answers with all that is known of it now. */
+  learnShared(snapshot: TaskSnapshot): TaskSnapshot {
+    return this.#keep(snapshot);
+  }
+
   /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when that is not known. */
   immTimeAt(projectName: string, tick: number): number {
     return this.#sweeper.immTimeAt(projectName, tick);
