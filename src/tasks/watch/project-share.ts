@@ -130,11 +130,12 @@ export class ProjectShare {
     }
   }
 
-  /** Wants nothing more, and gives the lease away. */
+  /** Publishes what there is, wants nothing more, and gives the lease away. Calls of one turn are carried out in their order. */
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
     this.#timer?.cancel();
+    if (this.mayPoll && this.#role === "holder") this.#publishOnce().catch(() => undefined);
     void this.#seat.leave();
   }
 
@@ -231,8 +232,7 @@ export class ProjectShare {
     try {
       while (this.#hasNews && this.#role === "holder" && !this.#hasLeft) {
         this.#hasNews = false;
-        const { entries, forgotten } = this.#options.collect();
-        const published = await this.#seat.publish({ entries, forgotten, news: toNews(entries) });
+        const published = await this.#publishOnce();
         if (this.#hasLeft || this.#role !== "holder") return;
         if (published === "lost") {
           this.#untilTick = -Infinity;
@@ -248,6 +248,11 @@ export class ProjectShare {
     } finally {
       this.#isPublishing = false;
     }
+  }
+
+  async #publishOnce(): ReturnType<Seat["publish"]> {
+    const { entries, forgotten } = this.#options.collect();
+    return this.#seat.publish({ entries, forgotten, news: toNews(entries) });
   }
 
   /** One call at a time, for all changes of a turn, or of the time that the call before takes. */
