@@ -57,12 +57,15 @@ class Process implements Clock {
     else action();
   }
 
-  /** The outcome of a call, once the process runs. */
-  async receive<T>(call: Promise<T>): Promise<T> {
+  /** The outcome of a call, so long after it is there, and once the process runs. */
+  async receive<T>(call: Promise<T>, latencyMs: number): Promise<T> {
     try {
       return await call;
     } finally {
-      await new Promise<void>((resolve) => this.run(resolve));
+      await new Promise<void>((resolve) => {
+        if (latencyMs > 0) this.setTimer(latencyMs, resolve);
+        else this.run(resolve);
+      });
     }
   }
 
@@ -79,25 +82,36 @@ class Process implements Clock {
   }
 }
 
+/** Milliseconds that answers take. */
+export interface Latencies {
+  readonly imm: number;
+  readonly exchange: number;
+}
+
+const NO_LATENCIES: Latencies = { imm: 0, exchange: 0 };
+
 export class Instance {
   readonly reader: TaskReader;
   readonly hub: WatchHub;
   readonly exchange: MemoryExchange | undefined;
   readonly #process: Process;
+  readonly #latencies: Latencies;
   /** Seats that it holds. */
   seats = 0;
   isKilled = false;
 
-  constructor(clock: ManualClock, client: ImmClient, store: MemoryExchangeStore | undefined) {
+  /** @param store - an instance without one shares nothing. */
+  constructor(clock: ManualClock, client: ImmClient, store?: MemoryExchangeStore, latencies = NO_LATENCIES) {
     const process = new Process(clock);
+    this.#latencies = latencies;
     this.#process = process;
     this.exchange = store?.open();
     const counted = countAttempts(client);
     this.reader = new TaskReader({
       client: {
         ...counted,
-        getTask: async (...call) => process.receive(counted.getTask(...call)),
-        listTasks: async (...call) => process.receive(counted.listTasks(...call)),
+        getTask: async (...call) => process.receive(counted.getTask(...call), latencies.imm),
+        listTasks: async (...call) => process.receive(counted.listTasks(...call), latencies.imm),
       },
       clock: process,
       taskMaxAgeMs: 1_000,
@@ -158,17 +172,17 @@ export class Instance {
   }
 
   #toSeat(seat: Seat): Seat {
-    const process = this.#process;
+    const receive = async <T>(call: Promise<T>): Promise<T> => this.#process.receive(call, this.#latencies.exchange);
     this.seats += 1;
     return {
       get isAway() {
         return seat.isAway;
       },
-      claim: async () => process.receive(seat.claim()),
-      publish: async (publication) => process.receive(seat.publish(publication)),
-      read: async (names) => process.receive(seat.read(names)),
-      want: async (wants) => process.receive(seat.want(wants)),
-      hint: async (text) => process.receive(seat.hint(text)),
+      claim: async () => receive(seat.claim()),
+      publish: async (publication) => receive(seat.publish(publication)),
+      read: async (names) => receive(seat.read(names)),
+      want: async (wants) => receive(seat.want(wants)),
+      hint: async (text) => receive(seat.hint(text)),
       leave: async () => {
         this.seats -= 1;
         return seat.leave();

@@ -215,7 +215,9 @@ export class ProjectFollowers {
       // What had ended before is no news.
       if (!hasBegun) for (const snapshot of ended) discovery.addEnded(snapshot);
       const news = ended.filter((snapshot) => discovery.isNews(snapshot));
-      this.find(discovery, [...ofFilter.filter((snapshot) => !isFinal(snapshot)), ...news]);
+      // Another instance may not know yet that it has ended.
+      const running = ofFilter.filter((each) => !isFinal(each) && !discovery.knowsEnd(toKeyText(each.key)));
+      this.find(discovery, [...running, ...news]);
     }
     for (const { name, error, tick } of failures) {
       const of = this.watches.get(name) ?? this.discoveries.get(name);

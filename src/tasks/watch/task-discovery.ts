@@ -138,6 +138,11 @@ export class TaskDiscovery {
     return this.#running.has(keyText) || this.#knownEnds.get(keyText)?.wasFound === true;
   }
 
+  /** Whether its end is known, of late. */
+  knowsEnd(keyText: string): boolean {
+    return this.#knownEnds.has(keyText);
+  }
+
   /** Takes in a task that a list has shown. */
   addRunning({ key }: TaskSnapshot): void {
     this.#running.set(toKeyText(key), key);
