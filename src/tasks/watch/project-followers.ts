@@ -193,16 +193,16 @@ export class ProjectFollowers {
    * Takes in which tasks another instance has found, and which cannot be followed. What each task is like has been observed
    * before.
    *
-   * @param oldestTick - a list that was read before that is too old to begin with.
+   * @param beginTick - a filter that was listed then, or later, may begin; `Infinity` where these are not all entries.
    * @returns the discoveries that have begun by it.
    */
-  findShared({ tasks, filters, failures, poll }: SharedEntries, oldestTick: number): readonly TaskDiscovery[] {
+  findShared({ tasks, filters, failures, poll }: SharedEntries, beginTick: number): readonly TaskDiscovery[] {
     const begun: TaskDiscovery[] = [];
     for (const discovery of Array.from(this.discoveries.values())) {
       const { filterText, hasBegun } = discovery;
       const state = filters.get(filterText);
       const listedTick = poll?.listed.get(filterText) ?? -Infinity;
-      if (!hasBegun && state !== undefined && listedTick >= oldestTick) {
+      if (!hasBegun && state !== undefined && listedTick >= beginTick) {
         discovery.adopt(state);
         begun.push(discovery);
       } else if (state !== undefined && state.endedTick > discovery.endedTick) {

@@ -53,6 +53,8 @@ export class ProjectShare {
   #want: Promise<void> | undefined;
   /** Whether the wants may be others than those that are being sent. */
   #hasWants = false;
+  /** Undefined where it is not known what the exchange has. */
+  #sentWants: ReadonlySet<string> | undefined;
   #timer: Timer | undefined;
   #hasLeft = false;
 
@@ -198,6 +200,7 @@ export class ProjectShare {
       logger.warn({ projectName, err: error }, "What the instances share of a project could not be had.");
     }
     const wasAlone = this.#role === "alone";
+    this.#sentWants = undefined;
     this.#become("alone");
     if (!wasAlone) onAlone();
   }
@@ -266,11 +269,20 @@ export class ProjectShare {
     await Promise.resolve();
     while (this.#hasWants && !this.#hasLeft) {
       this.#hasWants = false;
+      const wants = this.#options.wants();
+      if (this.#sentWants !== undefined && isSame(wants, this.#sentWants)) continue;
       try {
-        await this.#seat.want(this.#options.wants());
+        await this.#seat.want(wants);
+        this.#sentWants = wants;
       } catch (thrown) {
         this.#lose(thrown);
       }
     }
   }
+}
+
+function isSame(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  if (one.size !== other.size) return false;
+  for (const name of one) if (!other.has(name)) return false;
+  return true;
 }

@@ -146,7 +146,8 @@ export class SharedProject {
       others.follow(wants);
       before?.end();
     } else this.#followOthers(undefined);
-    this.#takeIn(shared, isHolder ? -Infinity : this.#oldestTick(shared.poll));
+    const oldestTick = isHolder ? -Infinity : this.#oldestTick(shared.poll);
+    this.#takeIn(shared, oldestTick, oldestTick);
     onChange();
   }
 
@@ -164,7 +165,7 @@ export class SharedProject {
     const { followers, exchange, onChange } = this.#options;
     const shared = readEntries(entries, exchange);
     const isPolled = (shared.poll?.beganTick ?? -Infinity) > (this.#poll?.beganTick ?? -Infinity);
-    this.#takeIn(shared, this.#oldestTick(shared.poll));
+    this.#takeIn(shared, this.#oldestTick(shared.poll), Infinity);
     if (isNews && this.#isListed()) this.#share.claim();
     const sought = [...followers.newcomers].filter(({ soughtTick }) => soughtTick !== undefined);
     // What was too old when it was looked for may have been seen again.
@@ -179,7 +180,11 @@ export class SharedProject {
     return yetToBegin.some(({ filterText }) => (this.#poll?.listed.get(filterText) ?? -Infinity) >= oldestTick);
   }
 
-  #takeIn(shared: SharedEntries, oldestTick: number): void {
+  /**
+   * @param oldestTick - a running task that was seen before that is not shown.
+   * @param beginTick - as `ProjectFollowers.findShared` has it.
+   */
+  #takeIn(shared: SharedEntries, oldestTick: number, beginTick: number): void {
     const { followers, reader, clock, onPoll } = this.#options;
     const poll = shared.poll ?? this.#poll;
     const isNew = poll !== undefined && poll.beganTick > (this.#poll?.beganTick ?? -Infinity);
@@ -188,7 +193,7 @@ export class SharedProject {
       const seen = poll === undefined || poll.unseen.has(keyText) ? snapshot : seenAt(snapshot, poll.beganTick);
       if (isFinal(snapshot) || seen.observedTick >= oldestTick) reader.learnShared(seen);
     }
-    const begun = followers.findShared(shared, oldestTick);
+    const begun = followers.findShared(shared, beginTick);
     if (this.#share.role === "guest") {
       for (const { keyText } of shared.tasks) {
         const watch = followers.watches.get(keyText);

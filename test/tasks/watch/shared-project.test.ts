@@ -55,7 +55,12 @@ function read(stream: WatchStream): string[] {
   return texts;
 }
 
-function follow(instance: Instance, taskIds: readonly string[], parts: TaskParts = PROGRESS, sendsPhases = false): string[] {
+function follow(
+  instance: Instance,
+  taskIds: readonly string[],
+  parts: TaskParts = PROGRESS,
+  sendsPhases = false,
+): string[] {
   return read(instance.hub.watch({ keys: taskIds.map((taskId) => keyOf(taskId)), parts, sendsPhases }));
 }
 
