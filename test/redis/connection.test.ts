@@ -1,6 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { Redis } from "ioredis";
-import { RedisConnection, type RedisScript, type RedisState } from "../../src/adapters/redis/connection.js";
+import { Cluster, Redis } from "ioredis";
+import {
+  RedisConnection,
+  type RedisClient,
+  type RedisScript,
+  type RedisState,
+} from "../../src/adapters/redis/connection.js";
 import { systemClock } from "../../src/clock.js";
 import { SharedStateAwayError } from "../../src/errors.js";
 import { disposeAfterTest } from "../support/dispose-after-test.js";
@@ -18,7 +23,7 @@ interface Opened {
   readonly states: RedisState[];
 }
 
-function open(redis: string | Redis): Opened {
+function open(redis: string | RedisClient): Opened {
   const logger = new RecordingLogger();
   const connection = new RedisConnection({ redis, prefix: "test", clock: systemClock, logger });
   disposeAfterTest(async () => connection.close());
@@ -27,7 +32,7 @@ function open(redis: string | Redis): Opened {
   return { connection, logger, states };
 }
 
-async function start(redis: string | Redis): Promise<Opened> {
+async function start(redis: string | RedisClient): Promise<Opened> {
   const opened = open(redis);
   await opened.connection.start();
   return opened;
@@ -255,6 +260,23 @@ describe("the connection to Redis", () => {
     await server.restart();
     await eventually(() => connection.state === "up" && states.length === 3);
     expect(await server.client().get("key-499")).toHaveLength(100);
+  });
+
+  it("does not wait for a cluster that says of no server where it is", async () => {
+    const server = await startRedis("--cluster-enabled", "yes");
+    const cluster = new Cluster([{ host: "127.0.0.1", port: server.port }], { lazyConnect: true });
+    const { connection } = await start(cluster);
+    expect(connection.state).toBe("unseen");
+    const client = server.client();
+    await client.config("SET", "cluster-announce-ip", "127.0.0.1");
+    await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    await eventually(() => connection.state === "up");
+    await connection.close();
+    expect(
+      String(await client.client("LIST"))
+        .trim()
+        .split("\n"),
+    ).toHaveLength(1);
   });
 
   it("copies a client, and leaves it as it is", async () => {
