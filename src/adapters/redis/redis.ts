@@ -6,6 +6,7 @@
 import type { Options } from "../../options/options.js";
 import type { Exchange } from "../../tasks/watch/exchange.js";
 import { RedisConnection, type RedisClient, type RedisConnectionOptions, type RedisState } from "./connection.js";
+import { RedisExchange } from "./exchange.js";
 
 /** A gateway's part in what the instances share. */
 export interface Sharing {
@@ -40,8 +41,10 @@ export function openRedis({ options, ...given }: SharingOptions): Sharing {
     get instances() {
       return connection.instances;
     },
-    // One line for each adapter: `exchange: new RedisExchange({ connection, … })`.
-    ports: {},
+    // One line for each adapter.
+    ports: {
+      exchange: new RedisExchange({ connection, clock: given.clock }),
+    },
     start: async () => connection.start(),
     close: async () => connection.close(),
   };
