@@ -48,7 +48,7 @@ export class GatewaySharing {
    *
    * @throws ConfigurationError - when ioredis is not installed.
    */
-  async open(): Promise<SharedPorts> {
+  async open(): Promise<Partial<SharedPorts>> {
     const { redis, options, logger, observers } = this.#parts;
     const place = redis ?? options.redisUrl;
     if (place === undefined) return {};

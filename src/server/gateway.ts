@@ -347,7 +347,7 @@ class ApolloGateway implements Gateway {
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  #createCore(ports: SharedPorts): Core {
+  #createCore(ports: Partial<SharedPorts>): Core {
     const { observers } = this.#observation;
     const parts = { ...this.#options, ...ports, clock: this.#clock, logger: this.#logger, observers };
     const client = new GuardedImmClient(this.#client, {

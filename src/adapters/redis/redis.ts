@@ -3,10 +3,18 @@
  * the gateway's parts. Loaded only where a gateway has a Redis.
  */
 
+import type { CallGrants } from "../../imm/policy/call-grants.js";
 import type { Options } from "../../options/options.js";
+import type { IdempotencyKeys } from "../../tasks/create/idempotency-keys.js";
+import type { FinishedTasks } from "../../tasks/read/finished-tasks.js";
 import type { Exchange } from "../../tasks/watch/exchange.js";
-import { RedisConnection, type RedisClient, type RedisConnectionOptions, type RedisState } from "./connection.js";
+import type { Buckets } from "../../token-buckets.js";
+import { RedisCallGrants } from "./call-grants.js";
 import { RedisExchange } from "./exchange.js";
+import { RedisFinishedTasks } from "./finished-tasks.js";
+import { RedisIdempotencyKeys } from "./idempotency-keys.js";
+import { RedisTokenBuckets } from "./token-buckets.js";
+import { RedisConnection, type RedisClient, type RedisConnectionOptions, type RedisState } from "./connection.js";
 
 /** A gateway's part in what the instances share. */
 export interface Sharing {
@@ -21,10 +29,18 @@ export interface Sharing {
   close(): Promise<void>;
 }
 
-/** By the name of the option under which a part takes it; each is absent where the part keeps to itself. */
+/** By the name of the option under which a part takes it. */
 export interface SharedPorts {
+  /** For the budget of calls. */
+  readonly grants: CallGrants;
+  /** For creates. */
+  readonly keys: IdempotencyKeys;
+  /** For reads. */
+  readonly finished: FinishedTasks;
   /** For the watches. */
-  readonly exchange?: Exchange | undefined;
+  readonly exchange: Exchange;
+  /** For what callers may take. */
+  readonly buckets: Buckets;
 }
 
 export interface SharingOptions extends Omit<RedisConnectionOptions, "prefix"> {
@@ -33,6 +49,7 @@ export interface SharingOptions extends Omit<RedisConnectionOptions, "prefix"> {
 }
 
 export function openRedis({ options, ...given }: SharingOptions): Sharing {
+  const { clock } = given;
   const connection = new RedisConnection({ ...given, prefix: options.redisPrefix });
   return {
     get state() {
@@ -41,9 +58,12 @@ export function openRedis({ options, ...given }: SharingOptions): Sharing {
     get instances() {
       return connection.instances;
     },
-    // One line for each adapter.
     ports: {
-      exchange: new RedisExchange({ connection, clock: given.clock }),
+      grants: new RedisCallGrants({ ...options, connection, clock }),
+      keys: new RedisIdempotencyKeys(connection),
+      finished: new RedisFinishedTasks({ connection, maxTasks: options.maxCachedTasks }),
+      exchange: new RedisExchange({ connection, clock }),
+      buckets: new RedisTokenBuckets({ connection, clock }),
     },
     start: async () => connection.start(),
     close: async () => connection.close(),
