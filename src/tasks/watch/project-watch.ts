@@ -111,9 +111,9 @@ export class ProjectWatch {
     return oldest;
   }
 
-  /** How many filters the project is followed by. */
+  /** How many filters subscribers follow the project by. */
   get filters(): number {
-    return this.#followers.discoveries.size;
+    return this.#followers.filters;
   }
 
   /** Milliseconds from the beginning of one poll to that of the next. */
