@@ -78,3 +78,8 @@ export function chooseListed<T extends WantedTask>(tasks: readonly T[], isOfWatc
 export function isSeenRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
   return known?.hasBeenRead === true && !isFinal(known);
 }
+
+/** The parts that a flight brings: a definition that IMM is asked for comes with its secrets. */
+export function purposeOf(parts: TaskParts, known: TaskSnapshot | undefined): TaskParts {
+  return parts.definition && known?.isRedacted !== true ? { ...parts, secrets: true } : parts;
+}
