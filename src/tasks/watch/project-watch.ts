@@ -92,7 +92,7 @@ export class ProjectWatch {
         minPollIntervalMs: rate.minPollIntervalMs,
         intervalMs: () => this.intervalMs,
         onPoll: (...poll) => this.#takePoll(...poll),
-        onFilters: (discoveries) => void this.#beginAll(discoveries),
+        onFilters: (discoveries) => this.#beginAll(discoveries),
         onChange: () => this.#plan(),
       });
   }

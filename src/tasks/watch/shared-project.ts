@@ -93,14 +93,14 @@ export class SharedProject {
   prepare(): void {
     this.#share.keepLease();
     if (this.#share.role !== "guest" || this.#willSeek) return;
-    this.#willSeek = true;
-    void Promise.resolve().then(() => {
-      this.#willSeek = false;
-      if (this.#share.role === "guest") this.#seek();
-    });
+    void this.#seek();
   }
 
-  #seek(): void {
+  async #seek(): Promise<void> {
+    this.#willSeek = true;
+    await Promise.resolve();
+    this.#willSeek = false;
+    if (this.#share.role !== "guest") return;
     const { newcomers, discoveries, watches } = this.#options.followers;
     const tasks = [...newcomers].filter((watch) => watch.soughtTick === undefined && !isPrivate(watch));
     const filters = [...discoveries.values()].filter((each) => each.soughtTick === undefined && !each.hasBegun);

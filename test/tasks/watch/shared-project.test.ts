@@ -412,6 +412,36 @@ describe("following a project at several instances", () => {
     expect(third).toHaveLength(4);
   });
 
+  it("begins by all that is kept, where the hint was lost", async () => {
+    const world = new World("a", "b");
+    const [one, two] = [world.start(), world.start()];
+    followProject(one);
+    await world.pass();
+    if (one.exchange !== undefined) one.exchange.isDeaf = true;
+    const second = followProject(two);
+    await world.pass();
+    world.client.end("a", "Succeeded");
+    await world.pass(6_000);
+    expect(second).toEqual(["b RUNNING 0"]);
+  });
+
+  it("tells no end twice, and nothing after it, when the one that polls knows it later", async () => {
+    const world = new World("a", "b");
+    const [one, two] = [world.start({ imm: 1_500, exchange: 0 }), world.start()];
+    followProject(one);
+    await world.pass();
+    await world.pass(6_000);
+    const second = followProject(two);
+    await world.pass();
+    await world.pass(10_000);
+    two.exchange?.goAway();
+    world.client.end("a", "Succeeded");
+    while (second.length < 3) await world.pass(50);
+    two.exchange?.comeBack();
+    await world.pass(10_000);
+    expect(second.toSorted()).toEqual(["a RUNNING 0", "a SUCCEEDED 100", "b RUNNING 0"]);
+  });
+
   it("ends for all when the project cannot be followed", async () => {
     const world = new World("a");
     const [one, two] = [world.start(), world.start()];
