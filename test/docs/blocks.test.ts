@@ -41,7 +41,7 @@ const ENGINE =
 
 /** Blocks that nothing here runs: the page, how the block begins, and why. */
 const exceptions: readonly (readonly [page: string, beginning: string, why: string])[] = [
-  ["README.md", "npm ci && npm start", COMMAND],
+  ["README.md", "npm ci       #", COMMAND],
   ["README.md", "IMM_REGION=", "it needs an account; the tests of the command start it with such variables"],
   ["README.md", "npm ci && npm test", SCRIPT],
   ["README.md", " browser", PICTURE],
@@ -81,14 +81,14 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ],
   ["docs/operating.md", '{\n  "Version"', "pages.test.ts holds the policy against the table of operations"],
   ["docs/operating.md", "imm-graphql serve ", COMMAND],
-  ["docs/operating.md", '{\n  "level"', "traces.test.ts reads such lines"],
-  ["docs/operating.md", "METRICS_PORT=", "metrics.test.ts asks for them, and reads the table behind it"],
+  ["docs/observing.md", '{\n  "level"', "traces.test.ts reads such lines"],
+  ["docs/observing.md", "METRICS_PORT=", "metrics.test.ts asks for them, and reads the table behind it"],
   ["docs/operating.md", "npm install ioredis@6", "test/package/ installs it beside the gateway"],
-  ["docs/operating.md", "npm install @opentelemetry", "the range is that of package.json"],
-  ["docs/operating.md", "graphql over http", PICTURE],
-  ["docs/operating.md", "IMM_REGION=cn-hangzhou IMM_PROJECTS", COMMAND],
-  ["docs/operating.md", "$ IMM_PROJECTS=immtst", "doctor.test.ts compares it"],
-  ["docs/operating.md", '{\n  "version"', "doctor.test.ts compares it"],
+  ["docs/observing.md", "npm install @opentelemetry", "the range is that of package.json"],
+  ["docs/observing.md", "graphql over http", PICTURE],
+  ["docs/observing.md", "IMM_REGION=cn-hangzhou IMM_PROJECTS", COMMAND],
+  ["docs/observing.md", "$ IMM_PROJECTS=immtst", "doctor.test.ts compares it"],
+  ["docs/observing.md", '{\n  "version"', "doctor.test.ts compares it"],
   ["docs/terminal.md", "npx imm-graphql watch --project immtest --url", COMMAND],
   ["docs/terminal.md", "✔ MediaConvert-demo-28", PICTURE],
   [
