@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { query } from "../../support/query.js";
+import { endRuns } from "../../support/run.js";
+import { disposeAfterTest } from "../../support/start-gateway.js";
+import { Fleet, type FleetOptions } from "./fleet.js";
+import { MAX_CALLS_PER_SECOND } from "./show.js";
+import { pass } from "./until.js";
+import { busiestSecond } from "./verdicts.js";
+
+afterEach(endRuns);
+
+async function startFleet(options: Partial<FleetOptions> = {}): Promise<Fleet> {
+  const fleet = await Fleet.start({ instances: 3, ...options });
+  disposeAfterTest(async () => fleet.stop());
+  return fleet;
+}
+
+/** One create each: of a type that takes tags, and of one that takes none. */
+const creates = {
+  CreateFileCompressionTask: `mutation ($key: String!) {
+    created: createFileCompressionTask(input: {
+      projectName: "immtest", sources: [{ uri: "oss://b/in/" }], targetUri: "oss://b/out.zip", idempotencyKey: $key
+    }) { task { taskId } isNew userErrors { code message } }
+  }`,
+  CreateFigureClusteringTask: `mutation ($key: String!) {
+    created: createFigureClusteringTask(input: { projectName: "immtest", datasetName: "set", idempotencyKey: $key }) {
+      task { taskId } isNew userErrors { code message }
+    }
+  }`,
+};
+
+interface Created {
+  readonly created: { readonly task: { readonly taskId: string } | null; readonly isNew: boolean | null };
+}
+
+describe("three instances", () => {
+  it.each(Object.entries(creates))(
+    "start one task for a key, also after all were started again: %s",
+    async (action, document) => {
+      const fleet = await startFleet();
+      const ask = async (): Promise<readonly (string | undefined)[]> => {
+        const answers = await Promise.all(
+          fleet.instances.map(async ({ index }) =>
+            query<Created>(fleet.urlFor(index), document, { key: "order-4712" }),
+          ),
+        );
+        expect(answers.map(({ errors }) => errors)).toEqual([[], [], []]);
+        return answers.map(({ data }) => data?.created.task?.taskId);
+      };
+      const [first, ...others] = await ask();
+      expect(first).toEqual(expect.any(String));
+      expect(others).toEqual([first, first]);
+      for (const instance of fleet.instances) {
+        await instance.end();
+        await instance.start();
+      }
+      expect(await ask()).toEqual([first, first, first]);
+      expect(fleet.emulator.calls.filter((call) => call.action === action)).toHaveLength(1);
+    },
+  );
+
+  it("take no more calls in any second than one may", async () => {
+    const env = { MAX_CALLS_PER_SECOND: String(MAX_CALLS_PER_SECOND), TASK_MAX_AGE_MS: "0", MAX_RETRIES: "0" };
+    const fleet = await startFleet({ env });
+    const taskIds = Array.from({ length: 300 }, (_value, index) => `task-${index}`);
+    for (const taskId of taskIds) {
+      fleet.emulator.addTask({ taskType: "FileCompression", taskId, durationMs: Infinity });
+    }
+    const document = `query ($taskId: String!) {
+      task(key: { projectName: "immtest", taskType: "FileCompression", taskId: $taskId }) { eventId }
+    }`;
+    const answers = Promise.all(
+      taskIds.map(async (taskId, index) => query(fleet.urlFor(index % 3), document, { taskId })),
+    );
+    await pass(8_000);
+    const calls = [...fleet.emulator.calls];
+    await fleet.stop();
+    await answers.catch(() => undefined);
+    expect(busiestSecond(calls)).toBeLessThanOrEqual(1.1 * MAX_CALLS_PER_SECOND);
+    // What may be taken is taken.
+    expect(calls.length).toBeGreaterThanOrEqual(0.8 * 8 * MAX_CALLS_PER_SECOND);
+  });
+});
