@@ -15,7 +15,7 @@ async function startFleet(options: Partial<FleetOptions> = {}): Promise<Fleet> {
   return fleet;
 }
 
-/** One create each: of a type that takes tags, and of one that takes none. */
+/** Of a type that takes no tags, and of one that does. */
 const creates = {
   CreateFileCompressionTask: `mutation ($key: String!) {
     created: createFileCompressionTask(input: {

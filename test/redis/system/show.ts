@@ -44,7 +44,7 @@ export class Show {
       fleet.emulator.addTask({
         taskType: "FileCompression",
         taskId: `task-${String(index).padStart(2, "0")}`,
-        durationMs: first + ((last - first) * index) / Math.max(1, count - 1),
+        durationMs: first === Infinity ? first : first + ((last - first) * index) / Math.max(1, count - 1),
       }),
     );
     const show = new Show(fleet, tasks);
