@@ -4,27 +4,16 @@
  * Time is a `ManualClock` unless a test brings its own, and the budget is wide, so that nothing waits on real time.
  */
 
-import { afterEach } from "@jest/globals";
 import type { Clock } from "../../src/clock.js";
 import { EMULATOR_REGION, startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.js";
 import { parseEndpoint } from "../../src/imm/wire/endpoints.js";
 import { createOpenApi, type AccessKey } from "../../src/imm/wire/openapi-client.js";
 import { createGateway, type Gateway, type GatewayOptions } from "../../src/server/gateway.js";
+import { disposeAfterTest } from "./dispose-after-test.js";
 import { ManualClock } from "./manual-clock.js";
 import { RecordingLogger } from "./recording-logger.js";
 
-type Dispose = () => Promise<void> | void;
-
-const disposals: Dispose[] = [];
-
-/** Runs `dispose` when the present test has ended, the last one first. */
-export function disposeAfterTest(dispose: Dispose): void {
-  disposals.push(dispose);
-}
-
-afterEach(async () => {
-  for (const dispose of disposals.splice(0).toReversed()) await dispose();
-});
+export { disposeAfterTest };
 
 /** A clock that stands still at the machine's present time: the vendor's client signs with that. */
 export function manualClockNow(): ManualClock {
