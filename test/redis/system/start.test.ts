@@ -1,3 +1,6 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { query } from "../../support/query.js";
 import { endRuns, Run } from "../../support/run.js";
@@ -8,39 +11,44 @@ import { until } from "./until.js";
 
 afterEach(endRuns);
 
-/** Says at the end of the process which modules of ioredis it has loaded. */
-function listModules(refuses: boolean): string {
-  const hooks = `
-    export async function resolve(name, context, next) {
-      if (name !== "ioredis") return next(name, context);
-      console.error("ioredis is asked for");
-      if (${refuses}) throw Object.assign(new Error("Cannot find package 'ioredis'"), { code: "ERR_MODULE_NOT_FOUND" });
-      return next(name, context);
-    }`;
-  const preload = `
-    import { register } from "node:module";
-    register("data:text/javascript," + ${JSON.stringify(encodeURIComponent(hooks))});`;
-  return `data:text/javascript,${encodeURIComponent(preload)}`;
+/** Says when the process ends how many modules of ioredis it has loaded. */
+const counting = `data:text/javascript,${encodeURIComponent(`
+  import { Module } from "node:module";
+  process.on("exit", () => {
+    const names = Object.keys(Module._cache).filter((name) => name.includes("/node_modules/ioredis/"));
+    console.error(names.length === 0 ? "no module of ioredis" : "modules of ioredis");
+  });
+`)}`;
+
+/** The log of a process that was started and stopped. */
+async function logOf(env: Readonly<Record<string, string>>): Promise<string> {
+  const serving = new Run(["--import", counting, command, "serve", "--port", "0"], env);
+  await serving.prints(/ serves (\S+)\/graphql$/m);
+  serving.kill("SIGTERM");
+  return (await serving.finished).stderr;
 }
 
-function serve(env: Readonly<Record<string, string>>, refuses = false): Run {
-  return new Run(["--import", listModules(refuses), command, "serve", "--port", "0"], env);
+/** The command in a folder from which no package is found. */
+function placeCommandAlone(): string {
+  const folder = mkdtempSync(join(tmpdir(), "imm-graphql-"));
+  disposeAfterTest(() => rmSync(folder, { recursive: true }));
+  const root = join(dirname(command), "../..");
+  cpSync(dirname(command), join(folder, "dist/command"), { recursive: true });
+  cpSync(join(root, "package.json"), join(folder, "package.json"));
+  return join(folder, "dist/command", basename(command));
 }
-
-const SERVES = / serves (\S+)\/graphql$/m;
 
 describe("a start", () => {
-  it("without REDIS_URL loads no client of Redis", async () => {
-    const serving = serve({});
-    await serving.prints(SERVES);
-    serving.kill("SIGTERM");
-    expect((await serving.finished).stderr).not.toContain("ioredis");
+  it("loads the client of Redis with REDIS_URL, and nothing of it without", async () => {
+    expect(await logOf({})).toContain("no module of ioredis");
+    expect(await logOf({ REDIS_URL: "redis://127.0.0.1:9" })).toContain("\nmodules of ioredis");
   });
 
   it("with REDIS_URL and without the client says what to install, in one sentence", async () => {
-    const { code, stdout, stderr } = await serve({ REDIS_URL: "redis://:hunter2@127.0.0.1:9" }, true).finished;
+    const env = { REDIS_URL: "redis://:hunter2@127.0.0.1:9" };
+    const { code, stdout, stderr } = await new Run([placeCommandAlone(), "serve", "--port", "0"], env).finished;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toMatch(/^ioredis is asked for\nimm-graphql: REDIS_URL[^\n]*npm install ioredis[^\n]*\n$/);
+    expect(stderr).toMatch(/^imm-graphql: REDIS_URL[^\n]*npm install ioredis[^\n]*\n$/);
   });
 
   it("without Redis asks IMM for nothing and is not ready, until Redis is there", async () => {
