@@ -3,6 +3,7 @@
  *
  *   npm run bench:scale [seconds]     1, 3 and 10 instances, a minute each: calls to IMM, commands of Redis, CPU
  *   npm run bench:scale faults        an instance killed, standing still, cut off; Redis restarted, and away for a minute
+ *   npm run bench:scale chaos [minutes] [seed]     faults drawn at random, ten minutes unless said
  *
  * Instances and Redis are processes; the emulator and the subscribers run in this one. Needs redis-server, and Linux for the CPU.
  * The exit code is 1 when a promise is broken.
@@ -12,6 +13,7 @@ import { Audience } from "../test/redis/system/audience.js";
 import { Fleet } from "../test/redis/system/fleet.js";
 import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/redis/system/verdicts.js";
 import { readUsage, scriptsOf, usageBetween, type RedisUsage } from "./redis-usage.js";
+import { benchChaos } from "./scale-chaos.js";
 import { benchFaults } from "./scale-faults.js";
 import { percentile, promised, wait } from "./report.js";
 
@@ -107,8 +109,9 @@ function print(name: string, outcome: Outcome, alone: Outcome, seconds: number):
   console.log(`                       ${commands.join(", ")}`);
 }
 
-const [wanted = "60"] = process.argv.slice(2);
+const [wanted = "60", minutes = "10", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2);
 if (wanted === "faults") await benchFaults();
+else if (wanted === "chaos") await benchChaos(Number(minutes), Number(seed));
 else {
   const seconds = Number(wanted);
   const alone = await measure(1, false, seconds);

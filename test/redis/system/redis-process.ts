@@ -49,6 +49,11 @@ export class RedisProcess {
     await once(child, "exit");
   }
 
+  /** SIGSTOP lets it answer nothing until SIGCONT, with its connections open. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** One command, on a connection of its own. */
   async ask(command: string, ...parameters: readonly string[]): Promise<unknown> {
     const client = new Redis({ port: this.port, host: "127.0.0.1", lazyConnect: true, retryStrategy: () => null });
