@@ -93,6 +93,7 @@ export class Fleet {
   readonly emulator: Emulator;
   readonly redis: RedisProcess | undefined;
   readonly instances: readonly Instance[];
+  #stopped: Promise<void> | undefined;
 
   private constructor(emulator: Emulator, redis: RedisProcess | undefined, instances: readonly Instance[]) {
     this.emulator = emulator;
@@ -155,8 +156,13 @@ export class Fleet {
     return poller;
   }
 
-  /** Also processes that stand still. */
+  /** Also processes that stand still. Called again, it changes nothing. */
   async stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     await Promise.all(this.instances.map(async (instance) => instance.end()));
     for (const { toImm, toRedis } of this.instances) {
       await toImm?.close();
