@@ -111,7 +111,7 @@ export async function benchChaos(minutes: number, seed: number): Promise<void> {
   const back = stepsBack(subscribers);
   const delays = endDelays(subscribers, tasks);
   const { calls } = fleet.emulator;
-  const busiest = busiestSecond(calls);
+  const busiest = busiestSecond(calls, fleet.turns);
   const latest = percentile(delays, 1);
   console.log(`  ${tasks.length} tasks, ${subscribers.length} subscribers, ${calls.length} calls to IMM`);
   console.log(`  finals               ${promised(finals.length === 0, "promised each once")} ${finals.join("; ")}`);

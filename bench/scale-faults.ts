@@ -110,7 +110,7 @@ async function measure({ lastEndMs, make, maxDelayMs }: Fault): Promise<string> 
   const wrong = [...wrongFinals(subscribers, tasks), ...stepsBack(subscribers)];
   const delays = endDelays(subscribers, tasks);
   const { calls } = fleet.emulator;
-  const busiest = busiestSecond(calls);
+  const busiest = busiestSecond(calls, fleet.turns);
   const latest = percentile(delays, 1);
   const lines = [
     `  finals, progress     ${promised(wrong.length === 0, "promised each final once, and no step back")}${wrong.length === 0 ? "" : `: ${wrong.length}, such as ${wrong.slice(0, 3).join("; ")}`}`,

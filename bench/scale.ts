@@ -66,7 +66,7 @@ async function measure(instances: number, hasRedis: boolean, seconds: number): P
   const outcome = {
     calls: calls.length,
     listCalls: calls.filter(({ action }) => action === "ListTasks").length,
-    busiest: busiestSecond(calls),
+    busiest: busiestSecond(calls, fleet.turns),
     usage,
     cpuMs,
     events: subscribers.reduce((sum, { told, finals }) => sum + told.length + finals.length, 0),

@@ -9,6 +9,7 @@ import { EMULATOR_REGION, startEmulator, type Emulator } from "../../../src/emul
 import { Run } from "../../support/run.js";
 import { RedisProcess } from "./redis-process.js";
 import { Relay } from "./relay.js";
+import { Turns } from "./turns.js";
 import { until } from "./until.js";
 
 /** The command as it is built: this module runs from dist/test/redis/system/. */
@@ -93,6 +94,8 @@ export class Fleet {
   readonly emulator: Emulator;
   readonly redis: RedisProcess | undefined;
   readonly instances: readonly Instance[];
+  /** Of the process that the emulator is in. */
+  readonly turns = new Turns();
   #stopped: Promise<void> | undefined;
 
   private constructor(emulator: Emulator, redis: RedisProcess | undefined, instances: readonly Instance[]) {
@@ -156,13 +159,14 @@ export class Fleet {
     return poller;
   }
 
-  /** Also processes that stand still. Called again, it changes nothing. */
+  /** Ends all, also processes that stand still. Called again, it changes nothing. */
   async stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
   }
 
   async #stop(): Promise<void> {
+    this.turns.end();
     await Promise.all(this.instances.map(async (instance) => instance.end()));
     for (const { toImm, toRedis } of this.instances) {
       await toImm?.close();

@@ -2,6 +2,7 @@
 
 import type { EmulatedTask, ReceivedCall } from "../../../src/emulator/emulator.js";
 import type { Subscriber } from "./audience.js";
+import type { Turns } from "./turns.js";
 
 /** Each has its final once, with the right status, and its stream was completed. */
 export function wrongFinals(subscribers: readonly Subscriber[], tasks: readonly EmulatedTask[]): readonly string[] {
@@ -33,12 +34,13 @@ export function endDelays(subscribers: readonly Subscriber[], tasks: readonly Em
   return subscribers.map(({ taskId, finals }) => (finals[0]?.at ?? Infinity) - (endOf.get(taskId) ?? 0));
 }
 
-/** The most calls that arrived within any second. */
-export function busiestSecond(calls: readonly ReceivedCall[]): number {
+/** The most calls that certainly arrived within one second: each has arrived since the last turn before it was seen. */
+export function busiestSecond(calls: readonly ReceivedCall[], turns: Turns): number {
+  const since = calls.map(({ at }) => turns.before(at));
   let begin = 0;
   let most = 0;
   for (const [index, { at }] of calls.entries()) {
-    while ((calls[begin]?.at ?? at) <= at - 1_000) begin += 1;
+    while ((since[begin] ?? at) <= at - 1_000) begin += 1;
     most = Math.max(most, index - begin + 1);
   }
   return most;
