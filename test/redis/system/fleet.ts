@@ -21,6 +21,8 @@ export interface FleetOptions {
   readonly hasRedis?: boolean;
   /** Whether Redis runs from the start. @default true */
   readonly isRedisUp?: boolean;
+  /** What stands behind the name in `ACL SETUSER`: the instances are that user, with the password `secret`. */
+  readonly rights?: readonly string[];
   /** Settings of each instance. */
   readonly env?: Readonly<Record<string, string>>;
   /** Whether there are relays. @default true */
@@ -108,7 +110,9 @@ export class Fleet {
     const { hasRedis = true, isRedisUp = true, isRelayed = true, env = {} } = options;
     const emulator = await startEmulator({ maxRequestsPerSecond: Infinity });
     const redis = hasRedis ? await RedisProcess.start() : undefined;
+    if (options.rights !== undefined) await redis?.ask("ACL", "SETUSER", "gateway", ...options.rights);
     if (!isRedisUp) await redis?.crash();
+    const user = options.rights === undefined ? "" : "gateway:secret@";
     const immPort = Number(new URL(emulator.url).port);
     const instances = Array.from({ length: options.instances }, async (_value, index) => {
       const toImm = isRelayed ? await Relay.open(immPort, "other") : undefined;
@@ -119,7 +123,7 @@ export class Fleet {
         IMM_REGION: EMULATOR_REGION,
         ALIBABA_CLOUD_ACCESS_KEY_ID: "emulator",
         ALIBABA_CLOUD_ACCESS_KEY_SECRET: "emulator",
-        ...(redisPort !== undefined && { REDIS_URL: `redis://127.0.0.1:${redisPort}` }),
+        ...(redisPort !== undefined && { REDIS_URL: `redis://${user}127.0.0.1:${redisPort}` }),
         ...env,
       };
       return new Instance(index, settings, { toImm, toRedis });
