@@ -7,7 +7,18 @@ import { parseSync } from "oxc-parser";
 
 /** Who may import whom: a file imports its own rank and those to the left of it. */
 const ranks: readonly (readonly string[])[] = [
-  ["errors.ts", "clock.ts", "log.ts", "observe.ts", "json.ts", "mailbox.ts", "interest.ts", "options/"],
+  [
+    "errors.ts",
+    "clock.ts",
+    "log.ts",
+    "observe.ts",
+    "json.ts",
+    "mailbox.ts",
+    "interest.ts",
+    "token-bucket.ts",
+    "token-buckets.ts",
+    "options/",
+  ],
   ["imm/operations/"],
   ["imm/imm-client.ts"],
   ["imm/wire/"],

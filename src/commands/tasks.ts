@@ -2,7 +2,8 @@
 
 import { ConfigurationError } from "../errors.js";
 import type { CommandIo, Environment } from "./command.js";
-import { TASK_FIELDS, type SeenTask } from "./follow/follow-event.js";
+import { aBoolean, aListOf, aShape, MalformedAnswerError } from "./follow/answers.js";
+import { aSeenTask, TASK_FIELDS, type SeenTask } from "./follow/follow-event.js";
 import { hintAtTypes, parseProject, type TargetFlags } from "./follow/targets.js";
 import { fetchData } from "./follow/task-source.js";
 import { openTaskSource } from "./open-task-source.js";
@@ -34,6 +35,10 @@ interface Listed {
   };
 }
 
+const isListed = aShape({
+  tasks: aShape({ nodes: aListOf(aSeenTask), pageInfo: aShape({ hasNextPage: aBoolean }) }),
+});
+
 const STATUSES = ["RUNNING", "SUCCEEDED", "FAILED"];
 const MAX_FIRST = 1_000;
 
@@ -44,7 +49,7 @@ export async function listTasks(flags: TasksFlags, environment: Environment, io:
     return 0;
   } catch (thrown) {
     sayFailure(io, thrown);
-    return 1;
+    return thrown instanceof MalformedAnswerError ? 2 : 1;
   }
 }
 
@@ -57,7 +62,7 @@ async function list(flags: TasksFlags, environment: Environment, io: CommandIo):
   const source = await openTaskSource(flags.url, environment, io, () => undefined);
   try {
     const variables = { projectName, filter: { ...filter, ...(status !== undefined && { status }) }, first };
-    const { tasks } = await fetchData<Listed>(source, { query: LIST, variables });
+    const { tasks } = await fetchData<Listed>(source, { query: LIST, variables }, isListed);
     const more = tasks.pageInfo.hasNextPage ? `There are more than ${first}: --first shows up to ${MAX_FIRST}.\n` : "";
     if (flags.json === true) {
       stdout.write(`${toPlainJson(tasks.nodes, 2)}\n`);

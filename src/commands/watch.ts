@@ -58,7 +58,7 @@ async function follow(flags: WatchFlags, environment: Environment, io: CommandIo
     if (isBack) following.onReconnected();
     view.onLink(link);
   });
-  const stopListening = endOnSignals(io, () => {
+  const stopListening = endEarly(io, () => {
     view.close();
     void source.close();
   });
@@ -79,12 +79,22 @@ async function follow(flags: WatchFlags, environment: Environment, io: CommandIo
   }
 }
 
-/** @returns what ends the listening. */
-function endOnSignals(io: CommandIo, onEnd: () => void): () => void {
-  const stops = Object.entries(SIGNALS).map(([signal, exitCode]) =>
-    io.on(signal as keyof typeof SIGNALS, () => {
+/** On a signal, or where nothing catches an exception. Returns what ends the listening. */
+function endEarly(io: CommandIo, onEnd: () => void): () => void {
+  const end = (exitCode: number): void => {
+    try {
       onEnd();
+    } finally {
       io.exit(exitCode);
+    }
+  };
+  const signals = Object.entries(SIGNALS).map(([signal, exitCode]) =>
+    io.on(signal as keyof typeof SIGNALS, () => end(exitCode)),
+  );
+  const stops = signals.concat(
+    io.on("uncaughtException", (thrown) => {
+      sayFailure(io, thrown);
+      end(NOT_FOLLOWED);
     }),
   );
   return () => {

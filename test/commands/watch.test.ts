@@ -9,6 +9,7 @@ import { createOpenApi } from "../../src/imm/wire/openapi-client.js";
 import { createGateway } from "../../src/server/gateway.js";
 import { toGlobalTaskId } from "../../src/tasks/task-id.js";
 import { eventually } from "../support/eventually.js";
+import { startFalseGateway } from "../support/false-gateway.js";
 import { EVERY_SECOND, nextPoll } from "../support/next-poll.js";
 import { CommandRun, runCommand, type TerminalSize } from "../support/run-command.js";
 import {
@@ -119,6 +120,24 @@ describe("watch on a terminal", () => {
     expect(code).toBe(expected);
     expect(stdout.endsWith(SHOW_CURSOR)).toBe(true);
     await eventually(() => running.gateway.watchedTasks === 0);
+  });
+
+  it("gives the cursor back where nothing caught an exception, and says which it was", async () => {
+    const running = await startWithTasks("a");
+    const run = watch(running.url, named("a"), { columns: 80, rows: 10 });
+    await writes(run, "FileCompression/a");
+    // The last picture cannot be drawn either.
+    Object.defineProperty(run.output, "columns", {
+      get: () => {
+        throw new Error("no size");
+      },
+    });
+    await expect(run.clock.advance(1_000)).rejects.toThrow("no size");
+    expect(() => run.emit("uncaughtException", new Error("odd"))).toThrow("no size");
+    const { code, stdout, stderr } = await run.finished;
+    expect(code).toBe(2);
+    expect(stdout.endsWith(SHOW_CURSOR)).toBe(true);
+    expect(stderr).toMatch(/^imm-graphql: Error: odd\n +at /);
   });
 });
 
@@ -321,6 +340,77 @@ describe("watch that cannot follow", () => {
     const { code, stdout, stderr } = await runCommand(["watch", ...parameters]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(sentence);
+  });
+});
+
+/** As a gateway sends it. */
+const SEEN = {
+  id: "id",
+  region: "emulator",
+  ...keyOf("a"),
+  status: "RUNNING",
+  statusText: "Running",
+  isDone: false,
+  progress: 1,
+  startTime: null,
+  elapsedMs: 1,
+  estimatedEndAt: "soon",
+  observedAt: "2026-01-01T00:00:00Z",
+  error: null,
+};
+const EVENT = { kind: "SNAPSHOT", key: keyOf("a"), error: null, task: SEEN };
+
+function next(id: string, payload: unknown): string {
+  return JSON.stringify({ id, type: "next", payload });
+}
+
+describe("a gateway whose answers are malformed", () => {
+  const sent = (text: string) => (): readonly string[] => [text];
+  const answered = (payload: unknown) => (id: string) => [next(id, payload)];
+  const event = (taskEvents: unknown): ((id: string) => readonly string[]) => answered({ data: { taskEvents } });
+
+  it.each<[(id: string) => readonly string[], string]>([
+    [sent("hello"), "expected messages of graphql-transport-ws from URL/graphql, got: Unexpected token"],
+    [sent("{}"), "expected messages of graphql-transport-ws from URL/graphql, got: Message is missing the 'type'"],
+    [answered("text"), `expected messages of graphql-transport-ws from URL/graphql, got: "next" message expects`],
+    [answered({ taskEvents: EVENT }), "expected `data` or `errors`, got neither."],
+    [answered({ errors: "text" }), 'expected `errors` to be an array, got "text".'],
+    [answered({ data: null, errors: [null] }), "expected `errors[0]` to be an object, got null."],
+    [event([]), "expected `data.taskEvents` to be an object, got []."],
+    [event({ ...EVENT, kind: undefined }), "expected `data.taskEvents.kind` to be a string, got nothing."],
+    [
+      event({ ...EVENT, task: { ...SEEN, taskId: 7 } }),
+      "expected `data.taskEvents.task.taskId` to be a string, got 7.",
+    ],
+    [event({ ...EVENT, error: {} }), "expected `data.taskEvents.error.code` to be a string, got nothing."],
+  ])("is named in one sentence, and not asked again: %#", async (answerTo, reason) => {
+    const gateway = await startFalseGateway(answerTo);
+    const { code, stdout, stderr } = await watch(gateway.url, named("a")).finished;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    expect(stderr).toContain(`imm-graphql: The gateway's answer is malformed: ${reason.replace("URL", gateway.url)}`);
+    expect(gateway.connections).toBe(1);
+  });
+
+  it.each([
+    [{ nodes: [null], pageInfo: { hasNextPage: false } }, "`data.tasks.nodes[0]` to be an object, got null."],
+    [{ nodes: [] }, "`data.tasks.pageInfo` to be an object, got nothing."],
+    [{ pageInfo: {} }, "`data.tasks.nodes` to be an array, got nothing."],
+    ["text", '`data.tasks` to be an object, got "text".'],
+  ])("is named by tasks too: %j", async (tasks, reason) => {
+    const { url } = await startFalseGateway(answered({ data: { tasks } }));
+    expect(await runCommand(["tasks", "--project", "immtest", "--url", url])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `imm-graphql: The gateway's answer is malformed: expected ${reason}\n`,
+    });
+  });
+
+  it("may have instants that are none, of which nothing is drawn", async () => {
+    const { url } = await startFalseGateway((id) => [next(id, { data: { taskEvents: EVENT } })]);
+    const run = watch(url, named("a"), { columns: 80, rows: 10 });
+    await draws(run, /FileCompression\/a .* 1%/);
+    expect(run.stdout).not.toContain("~");
   });
 });
 

@@ -75,7 +75,7 @@ export class TcpProxy {
       from.on("error", () => undefined);
       from.on("data", (piece) => to.write(piece));
       from.on("close", () => {
-        to.destroy();
+        to.end();
         this.#pairs.delete(pair);
       });
       if (this.#isStalled) from.pause();

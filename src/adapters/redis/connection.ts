@@ -5,13 +5,13 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Clock, Timer } from "../../clock.js";
 import { SharedStateAwayError, toError } from "../../errors.js";
-import type { Logger } from "../../log.js";
+import { BoundedLines, type Logger } from "../../log.js";
+import { end, giveUp, openClient, openSubscriber, reach, reasonOf, type RedisClient } from "./clients.js";
 
-/** A client of ioredis: of one server, of Sentinel, or of a cluster. */
-export type RedisClient = Redis | Cluster;
+export type { RedisClient } from "./clients.js";
 
 export interface RedisConnectionOptions {
   /** A URL, or a client, which is copied: it is neither used nor closed. */
@@ -33,32 +33,20 @@ export interface RedisScript {
 /** `unseen` before the first contact. */
 export type RedisState = "unseen" | "up" | "away";
 
-/** Milliseconds that Redis has to answer. */
-const COMMAND_TIMEOUT_MS = 1_000;
-const HEARTBEAT_MS = 5_000;
+/** Milliseconds between two heartbeats: with the time that Redis has to answer, a stall is noticed after so long. */
+const HEARTBEAT_MS = 500;
 /** Milliseconds between two heartbeats while Redis is away. */
 const RETRY_MS = 500;
 /** Milliseconds after its last heartbeat for which an instance counts. */
 const INSTANCE_MS = 30_000;
-
-const OPTIONS = {
-  lazyConnect: true,
-  commandTimeout: COMMAND_TIMEOUT_MS,
-  connectTimeout: 2_000,
-  // What is asked for while Redis is away is answered for by the one who asks, and is not asked for later behind its back.
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-  retryStrategy: () => RETRY_MS,
-  protocol: 2,
-} satisfies RedisOptions;
-
-const CLUSTER_OPTIONS = {
-  lazyConnect: true,
-  enableOfflineQueue: false,
-  clusterRetryStrategy: () => RETRY_MS,
-  redisOptions: OPTIONS,
-} satisfies ClusterOptions;
+/** Milliseconds by which two clocks may drift apart between two heartbeats. */
+const DRIFT_MS = 0.1;
+/** Scripts that wait for their answers at once. More are refused: a wait takes memory. */
+const MAX_WAITING = 10_000;
+/** Redis that comes and goes does not fill the log. */
+const MAX_LINES_PER_MINUTE = 10;
+/** Milliseconds that closing may take. */
+const CLOSE_MS = 500;
 
 /** Says that an instance is there, and answers with Redis' time in milliseconds and how many there are. */
 const HEARTBEAT: RedisScript = {
@@ -77,33 +65,43 @@ export class RedisConnection {
   /** Of this process, unlike that of any other. */
   readonly instanceId = randomUUID();
   readonly #options: RedisConnectionOptions;
+  readonly #lines: BoundedLines;
   readonly #commands: RedisClient;
-  readonly #subscriber: RedisClient;
+  /** Undefined before the first contact; in a cluster, another after each loss. */
+  #subscriber: Redis | undefined;
   readonly #scripts = new Set<string>();
   readonly #channels = new Map<string, Set<(message: string) => void>>();
+  /** What the present subscriber has been asked to subscribe to, and its answers. */
+  readonly #joined = new Map<string, Promise<unknown>>();
   readonly #listeners = new Set<(state: RedisState) => void>();
   #state: RedisState = "unseen";
+  #reason: string | undefined;
+  /** What a connection has said since the last heartbeat began: says more than the failure of what was sent over it. */
+  #fault: Error | undefined;
+  /** How often anything was lost: a heartbeat that one came into does not count. */
+  #losses = 0;
   #instances = 1;
   /** Redis' time less this machine's tick, as the quickest of the last heartbeats has shown it. */
   #offsetMs = 0;
   #offsetErrorMs = Infinity;
   #timer: Timer | undefined;
+  #isBeating = false;
+  #waiting = 0;
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
-    this.#commands = open(options.redis);
-    this.#subscriber = open(options.redis);
-    // What fails is known by the heartbeat; without a listener it would end the process.
-    this.#commands.on("error", () => undefined);
-    this.#subscriber.on("error", () => undefined);
-    this.#subscriber.on("message", (channel: string, message: string) => {
-      for (const listener of this.#channels.get(channel) ?? []) listener(message);
-    });
+    this.#lines = new BoundedLines(options.clock, MAX_LINES_PER_MINUTE);
+    this.#commands = this.#watch(openClient(options.redis));
   }
 
   get state(): RedisState {
     return this.#state;
+  }
+
+  /** Why it is not up, in Redis' or the system's words, without a secret; undefined while it is, and before the first attempt. */
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
   /** How many instances there are, as last seen, this one included. */
@@ -113,7 +111,6 @@ export class RedisConnection {
 
   /** Begins to connect, and goes on with that until `close`. Resolves after the first attempt, whatever came of it. */
   async start(): Promise<void> {
-    await Promise.allSettled([this.#commands.connect(), this.#subscriber.connect()]);
     await this.#beat();
   }
 
@@ -142,42 +139,82 @@ export class RedisConnection {
   /**
    * Runs a script, and answers with its reply.
    *
-   * @throws SharedStateAwayError - when Redis does not answer as it should; the script may have been run.
+   * @throws SharedStateAwayError - when Redis does not answer as it should; the script may have been run, or be run yet.
    */
   async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (this.#state !== "up") throw new SharedStateAwayError();
+    if (!this.#isUp || this.#waiting >= MAX_WAITING) throw new SharedStateAwayError();
+    this.#waiting += 1;
     try {
       return await this.#send(script, keys, args);
     } catch (thrown) {
-      this.#lose(toError(thrown));
-      throw new SharedStateAwayError({ cause: thrown });
+      throw this.#lose(this.#commands, toError(thrown));
+    } finally {
+      this.#waiting -= 1;
     }
   }
 
   /** Listens to a channel, also after Redis was away: what is said meanwhile is missed. Answers with what ends that. */
   subscribe(channel: string, listener: (message: string) => void): () => void {
-    const known = this.#channels.get(channel);
-    const listeners = known ?? new Set();
+    const listeners = this.#channels.get(channel) ?? new Set();
     listeners.add(listener);
     this.#channels.set(channel, listeners);
-    if (known === undefined) void this.#subscriber.subscribe(channel).catch(() => undefined);
+    if (this.#isUp) void this.subscribed(channel).catch(() => undefined);
     return () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.#channels.get(channel) !== listeners) return;
       this.#channels.delete(channel);
-      void this.#subscriber.unsubscribe(channel).catch(() => undefined);
+      if (this.#joined.delete(channel)) void this.#subscriber?.unsubscribe(channel).catch(() => undefined);
     };
+  }
+
+  /**
+   * Resolves when all that will be said in a channel is heard, unless Redis is away meanwhile.
+   *
+   * @throws SharedStateAwayError - when it cannot be heard.
+   */
+  async subscribed(channel: string): Promise<void> {
+    const subscriber = this.#subscriber;
+    if (!this.#isUp || subscriber === undefined) throw new SharedStateAwayError();
+    try {
+      await this.#join(subscriber, [channel]);
+    } catch (thrown) {
+      throw this.#lose(subscriber, toError(thrown));
+    }
   }
 
   /** Leaves no connection and no timer. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#listeners.clear();
+    this.#channels.clear();
     if (this.#state === "up") {
       await this.#commands.zrem(this.keyOf("instances"), this.instanceId).catch(() => undefined);
     }
-    this.#commands.disconnect();
-    this.#subscriber.disconnect();
+    let timer: Timer | undefined;
+    const isLate = new Promise<void>((resolve) => {
+      timer = this.#options.clock.setTimer(CLOSE_MS, resolve);
+    });
+    const clients = [this.#commands, ...(this.#subscriber === undefined ? [] : [this.#subscriber])];
+    await Promise.race([isLate, Promise.all(clients.map(async (client) => end(client)))]);
+    timer?.cancel();
+  }
+
+  get #isUp(): boolean {
+    return this.#state === "up" && !this.#isClosed;
+  }
+
+  /** A connection that closes is a loss, whether or not something is sent over it. */
+  #watch<T extends RedisClient>(client: T): T {
+    const onError = (error: Error): void => {
+      this.#fault = error;
+    };
+    // Without a listener it would end the process.
+    client.on("error", onError);
+    client.on("node error", onError);
+    client.on("close", () => void this.#lose(client, new Error("The connection was closed.")));
+    return client;
   }
 
   async #send(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
@@ -190,69 +227,115 @@ export class RedisConnection {
   }
 
   async #beat(): Promise<void> {
+    this.#isBeating = true;
+    this.#fault = undefined;
+    await this.#contact(this.#losses);
+    this.#isBeating = false;
+    this.#beatIn(this.#state === "up" ? HEARTBEAT_MS : RETRY_MS);
+  }
+
+  #beatIn(delayMs: number): void {
+    this.#timer?.cancel();
+    if (!this.#isClosed) this.#timer = this.#options.clock.setTimer(delayMs, () => void this.#beat());
+  }
+
+  async #contact(losses: number): Promise<void> {
     const { clock } = this.#options;
-    const sentTick = clock.tick();
+    let client: RedisClient | undefined = this.#commands;
     try {
-      const [reply] = await Promise.all([
-        this.#send(HEARTBEAT, [this.keyOf("instances")], [this.instanceId, INSTANCE_MS]),
-        // Subscribed again is what a connection that was lost has to be, before it can be said that nothing is missed.
-        this.#resubscribe(),
-      ]);
+      await reach(client);
+      const sentTick = clock.tick();
+      const reply = await this.#send(HEARTBEAT, [this.keyOf("instances")], [this.instanceId, INSTANCE_MS]);
+      const answeredTick = clock.tick();
+      if (this.#isClosed) return;
+      client = undefined;
+      // Subscribed again is what it has to be, before it can be said that nothing is missed.
+      client = this.#reopenSubscriber();
+      await this.#listen(client);
+      if (losses !== this.#losses || this.#isClosed) return;
       // The cast: the script above says so.
       const [now, instances] = reply as [number, number];
-      this.#learnTime(now, sentTick, clock.tick());
+      this.#learnTime(now, sentTick, answeredTick);
       this.#instances = Math.max(1, instances);
       this.#enter("up");
     } catch (thrown) {
-      this.#lose(toError(thrown));
+      this.#lose(client, toError(thrown));
     }
-    if (this.#isClosed) return;
-    this.#timer = clock.setTimer(this.#state === "up" ? HEARTBEAT_MS : RETRY_MS, () => void this.#beat());
   }
 
-  /** While Redis was away, channels may have been left or joined; a connection that does not answer is opened again. */
-  async #resubscribe(): Promise<void> {
-    try {
-      const channels = [...this.#channels.keys()];
-      await (this.#state === "up" || channels.length === 0
-        ? this.#subscriber.ping()
-        : this.#subscriber.subscribe(...channels));
-    } catch (thrown) {
-      this.#subscriber.disconnect(true);
-      throw thrown;
+  #reopenSubscriber(): Redis {
+    const { redis, clock } = this.#options;
+    const known = this.#subscriber;
+    if (known !== undefined && known.status !== "end") return known;
+    const subscriber = this.#watch(openSubscriber(redis, this.#commands, clock.random()));
+    subscriber.on("message", (channel: string, message: string) => {
+      for (const listener of this.#channels.get(channel) ?? []) listener(message);
+    });
+    this.#joined.clear();
+    this.#subscriber = subscriber;
+    return subscriber;
+  }
+
+  async #listen(subscriber: Redis): Promise<void> {
+    await reach(subscriber);
+    const missing = [...this.#channels.keys()].filter((channel) => !this.#joined.has(channel));
+    if (missing.length === 0) await subscriber.ping();
+    // Answered for all, also for those that were asked for meanwhile.
+    await this.#join(subscriber, [...this.#channels.keys()]);
+  }
+
+  async #join(subscriber: Redis, channels: readonly string[]): Promise<void> {
+    const missing = channels.filter((channel) => !this.#joined.has(channel));
+    if (missing.length > 0) {
+      const joining = subscriber.subscribe(...missing);
+      for (const channel of missing) this.#joined.set(channel, joining);
     }
+    await Promise.all(channels.map((channel) => this.#joined.get(channel)));
   }
 
   /** A heartbeat that took longer says less of the time; an old one drifts. */
   #learnTime(now: number, sentTick: number, answeredTick: number): void {
     const errorMs = (answeredTick - sentTick) / 2;
-    this.#offsetErrorMs += 1;
-    if (errorMs > this.#offsetErrorMs) return;
+    this.#offsetErrorMs += DRIFT_MS;
+    // After a loss it may be another server, with another clock.
+    if (this.#state === "up" && errorMs > this.#offsetErrorMs) return;
     this.#offsetErrorMs = errorMs;
     this.#offsetMs = now - (sentTick + errorMs);
   }
 
-  #lose(error: Error): void {
-    if (this.#isClosed) return;
-    if (this.#state === "up") {
-      this.#timer?.cancel();
-      this.#timer = this.#options.clock.setTimer(RETRY_MS, () => void this.#beat());
-      this.#options.logger.warn({ err: error }, "Redis is away: this instance goes on by itself.");
-    }
+  /** Answers with what is thrown to the one who has asked. */
+  #lose(client: RedisClient | undefined, error: Error): SharedStateAwayError {
+    const reason = reasonOf(error.name === "ReplyError" ? error : (this.#fault ?? error));
+    const failure = new SharedStateAwayError({ cause: new Error(reason) });
+    if (this.#isClosed) return failure;
+    this.#losses += 1;
+    if (client === this.#subscriber) this.#joined.clear();
+    if (client !== undefined) giveUp(client, error);
+    const isNew = this.#reason === undefined;
+    this.#reason = reason;
     // Before the first contact nothing is known of the others, and nothing is guessed.
-    this.#enter(this.#state === "unseen" ? "unseen" : "away");
+    if (this.#state === "unseen" && isNew) this.#warn("Redis cannot be reached: this instance waits for it.");
+    if (this.#state !== "up") return failure;
+    if (!this.#isBeating) this.#beatIn(RETRY_MS);
+    this.#warn("Redis is away: this instance goes on by itself.");
+    this.#enter("away");
+    return failure;
   }
 
-  #enter(state: RedisState): void {
+  #warn(message: string): void {
+    const { logger } = this.#options;
+    this.#lines.write((unwritten) => logger.warn({ ...unwritten, reason: this.#reason }, message));
+  }
+
+  #enter(state: "up" | "away"): void {
     if (this.#state === state) return;
-    const before = this.#state;
+    const { logger } = this.#options;
+    if (state === "up") {
+      const message = this.#state === "unseen" ? "Redis is there." : "Redis is there again.";
+      this.#lines.write((unwritten) => logger.info({ ...unwritten, instances: this.#instances }, message));
+      this.#reason = undefined;
+    }
     this.#state = state;
-    if (state === "up" && before === "away") this.#options.logger.info({}, "Redis is there again.");
     for (const listener of this.#listeners) listener(state);
   }
-}
-
-function open(redis: string | RedisClient): RedisClient {
-  if (typeof redis === "string") return new Redis(redis, OPTIONS);
-  return redis instanceof Cluster ? redis.duplicate([], CLUSTER_OPTIONS) : redis.duplicate(OPTIONS);
 }

@@ -1,6 +1,7 @@
 /** What comes of tasks that are followed: the subscriptions that ask for it, and their events as `TaskEvent` has them. */
 
 import type { TaskKey } from "../../tasks/task.js";
+import { aBoolean, aNumber, aShape, aText, nullOr } from "./answers.js";
 import type { Failure, OperationResult } from "./task-source.js";
 
 /** What is shown of a task, by the names of the schema. */
@@ -21,6 +22,24 @@ export interface SeenTask extends TaskKey {
   readonly observedAt: string;
   readonly error: { readonly code: string | null; readonly message: string | null } | null;
 }
+
+/** What it is, where it is as the schema has it. */
+export const aSeenTask = aShape({
+  id: aText,
+  region: aText,
+  projectName: aText,
+  taskType: aText,
+  taskId: aText,
+  status: aText,
+  statusText: aText,
+  isDone: aBoolean,
+  progress: nullOr(aNumber),
+  startTime: nullOr(aText),
+  elapsedMs: nullOr(aNumber),
+  estimatedEndAt: nullOr(aText),
+  observedAt: aText,
+  error: nullOr(aShape({ code: nullOr(aText), message: nullOr(aText) })),
+} satisfies Readonly<Record<keyof SeenTask, unknown>>);
 
 /** An event; further kinds may come with a newer gateway and are left out. */
 export type FollowEvent =
@@ -48,8 +67,23 @@ interface RawEvent {
   readonly task: SeenTask | null;
 }
 
-/** The event of a result; undefined where it has none that is known, an error alone for example. */
+const anEvent = nullOr(
+  aShape({
+    kind: aText,
+    key: nullOr(aShape({ projectName: aText, taskType: aText, taskId: aText })),
+    error: nullOr(aShape({ code: aText, message: aText })),
+    task: nullOr(aSeenTask),
+  }),
+);
+
+/**
+ * The event of a result; undefined where it has none that is known, an error alone for example.
+ *
+ * @throws MalformedAnswerError - when it is not as the schema has it.
+ */
 export function toFollowEvent({ data }: OperationResult): FollowEvent | undefined {
+  for (const [name, value] of Object.entries(data ?? {})) anEvent(value, `data.${name}`);
+  // The cast: as was checked.
   const event = Object.values(data ?? {})[0] as RawEvent | null | undefined;
   if (event === null || event === undefined) return undefined;
   const { kind, key, error, task } = event;

@@ -6,7 +6,7 @@
  * followed by its names from then on.
  */
 
-import { ConfigurationError } from "../../errors.js";
+import { ConfigurationError, toError } from "../../errors.js";
 import { toKeyText, type TaskKey } from "../../tasks/task.js";
 import type { Board, Change } from "./board.js";
 import { FOLLOW_PROJECT, FOLLOW_TASKS, toFollowEvent, type FollowEvent, type SeenTask } from "./follow-event.js";
@@ -79,9 +79,14 @@ export class Following {
     this.#open += 1;
     source.subscribe(operation, {
       next: (result) => {
-        const event = toFollowEvent(result);
-        if (event !== undefined) this.#take(event, operation);
-        else if (result.data == null) this.#reject(refusalOf(source, result.errors ?? []));
+        try {
+          const event = toFollowEvent(result);
+          if (event !== undefined) this.#take(event, operation);
+          else if (result.data == null) throw refusalOf(source, result.errors ?? []);
+        } catch (thrown) {
+          // Thrown into a source, it would be taken for a fault of the connection.
+          this.#reject(toError(thrown));
+        }
       },
       end: (error) => {
         this.#open -= 1;

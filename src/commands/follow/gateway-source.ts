@@ -3,10 +3,12 @@
  * connection. One that was never reached is given up at once; one that was is tried again until it is back.
  */
 
+import { isNativeError } from "node:util/types";
 import { createClient, type Client } from "graphql-ws/client";
 import { WebSocket, type ClientOptions } from "ws";
 import type { Clock, Timer } from "../../clock.js";
 import { ConfigurationError, toError } from "../../errors.js";
+import { MalformedAnswerError } from "./answers.js";
 import { refusalOf, type Failure, type Operation, type Sink, type TaskSource } from "./task-source.js";
 
 /** How the connection stands, told whenever that changes. */
@@ -60,6 +62,8 @@ export class GatewaySource implements TaskSource {
   readonly #options: GatewaySourceOptions;
   readonly #client: Client;
   #wasReached = false;
+  /** What the gateway sent that cannot be read: it would send it again. */
+  #malformed: Error | undefined;
   /** Why the connection was last lost. */
   #loss: unknown;
   #retry: Timer | undefined;
@@ -90,6 +94,8 @@ export class GatewaySource implements TaskSource {
         },
         error: (thrown) => {
           this.#loss = thrown;
+          // What a socket says of itself is an event; an error comes of reading a message.
+          if (isNativeError(thrown)) this.#malformed = thrown;
         },
         closed: (event) => {
           this.#pong?.cancel();
@@ -137,6 +143,7 @@ export class GatewaySource implements TaskSource {
   }
 
   #isPassing(thrown: unknown): boolean {
+    if (this.#malformed !== undefined) return false;
     if (codeOf(thrown) === TRY_AGAIN_LATER) return true;
     return this.#wasReached && ![401, 403].includes(statusOf(thrown) ?? 0);
   }
@@ -145,6 +152,9 @@ export class GatewaySource implements TaskSource {
   #toSentence(thrown: unknown): Error {
     if (Array.isArray(thrown)) return refusalOf(this, thrown);
     const at = this.#options.url.href.replace(/^ws/, "http");
+    if (this.#malformed !== undefined) {
+      return new MalformedAnswerError(`messages of graphql-transport-ws from ${at}, got: ${this.#malformed.message}`);
+    }
     const reason = reasonOf(thrown);
     const code = codeOf(thrown);
     const status = statusOf(thrown);

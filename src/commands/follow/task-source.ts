@@ -5,6 +5,7 @@
 
 import type { GraphQLFormattedError } from "graphql";
 import { ConfigurationError } from "../../errors.js";
+import { aListOf, aShape, aText, MalformedAnswerError, type Check } from "./answers.js";
 
 /** An operation of the schema. */
 export interface Operation {
@@ -45,16 +46,22 @@ export interface TaskSource {
 /**
  * The answer to a query.
  *
- * @throws ConfigurationError - saying what was refused, or that the source cannot be asked.
+ * @param isData - what it must be.
+ * @throws ConfigurationError - saying what was refused, that the source cannot be asked, or that its answer is malformed.
  */
-export async function fetchData<Data>(source: TaskSource, operation: Operation): Promise<Data> {
+export async function fetchData<Data>(source: TaskSource, operation: Operation, isData: Check): Promise<Data> {
   return new Promise((resolve, reject) => {
     source.subscribe(operation, {
       next({ data, errors = [] }) {
-        // Its root fields are null where they could not be read.
-        const isThere = Object.values(data ?? { none: null }).every((field) => field !== null);
-        if (isThere) resolve(data as Data);
-        else reject(refusalOf(source, errors));
+        try {
+          // Its root fields are null where they could not be read.
+          const isThere = Object.values(data ?? { none: null }).every((field) => field !== null);
+          if (!isThere) throw refusalOf(source, errors);
+          isData(data, "data");
+          resolve(data as Data);
+        } catch (thrown) {
+          reject(thrown);
+        }
       },
       // Nothing, where it has been answered.
       end: (error = new ConfigurationError("The answer broke off.")) => reject(error),
@@ -62,15 +69,25 @@ export async function fetchData<Data>(source: TaskSource, operation: Operation):
   });
 }
 
+const areErrors = aListOf(aShape({ message: aText }));
+
 /** The sentence for an operation that was refused. */
 export function refusalOf(
   source: Pick<TaskSource, "cureOf">,
   errors: readonly GraphQLFormattedError[],
 ): ConfigurationError {
+  try {
+    areErrors(errors, "errors");
+  } catch (thrown) {
+    if (thrown instanceof MalformedAnswerError) return thrown;
+    throw thrown;
+  }
   const sentences = errors.map(({ message, extensions }) => {
     const given = extensions?.["code"];
     const code = typeof given === "string" ? given : "";
     return `${code}${code && ": "}${message}${source.cureOf({ code, message })}`;
   });
-  return new ConfigurationError(sentences.join(" ") || "The answer was empty.");
+  return sentences.length > 0
+    ? new ConfigurationError(sentences.join(" "))
+    : new MalformedAnswerError("`data` or `errors`, got neither");
 }

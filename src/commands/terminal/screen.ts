@@ -62,12 +62,15 @@ export class Screen {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#timer?.cancel();
-    this.#draw(true);
-    this.#update.done();
     const { terminal } = this.#options;
     terminal.off("resize", this.#onResize);
-    // What the terminal has shown of a Ctrl-C is there.
-    terminal.write(`${ERASE_BELOW}${SHOW_CURSOR}`);
+    try {
+      this.#draw(true);
+      this.#update.done();
+    } finally {
+      // What the terminal has shown of a Ctrl-C is there.
+      terminal.write(`${ERASE_BELOW}${SHOW_CURSOR}`);
+    }
   }
 
   /** As log-update is to see it: on one of no size it would draw nothing. */

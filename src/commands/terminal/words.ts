@@ -38,7 +38,8 @@ export function elapsedOf({ task, phase, seenTick }: Row, nowTick: number): stri
 export function restOf({ task, phase, seenTick }: Row, nowTick: number): string {
   if (phase !== "running" || task === null || task.estimatedEndAt === null) return "";
   const restMs = Date.parse(task.estimatedEndAt) - Date.parse(task.observedAt) - (nowTick - seenTick);
-  return restMs < SECOND_MS ? "" : `~${toDuration(restMs)}`;
+  // Of an instant that is none it is no number.
+  return restMs >= SECOND_MS ? `~${toDuration(restMs)}` : "";
 }
 
 /** Why a task failed or cannot be followed; null where there is nothing to say. */

@@ -5,10 +5,10 @@
 
 import type { Clock } from "../../clock.js";
 import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
+import { perMinute } from "../../token-bucket.js";
+import { TokenBuckets } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
-import { perMinute } from "./token-bucket.js";
-import { TokenBuckets } from "./token-buckets.js";
 
 /** What may come from each address; 0 for no limit. */
 export interface AddressLimitsOptions {

@@ -3,18 +3,17 @@
  * for each operation, the WebSocket transport for each socket.
  *
  * An operation is charged its price before it runs, and given back what it did not call; what it called beyond that, such as
- * pages that held nothing for it, it owes. Whoever says nothing of
- * who they are, is the address that they ask from.
+ * pages that held nothing for it, it owes. A client that does not say who it is, is the address that it asks from.
  */
 
 import { allowanceOf } from "../../access/grants/allowance.js";
 import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
 import { RateLimitedError } from "../../errors.js";
+import { perMinute, type BucketSize } from "../../token-bucket.js";
+import { TokenBuckets, type Buckets, type Charge, type Charged } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
-import { perMinute } from "./token-bucket.js";
-import { TokenBuckets } from "./token-buckets.js";
 
 /** Who asks, and from where. */
 export interface LimitedClient {
@@ -26,6 +25,8 @@ export interface LimitedClient {
 /** What each caller may cause; 0 for no limit. */
 export interface CallerLimitsOptions {
   readonly clock: Clock;
+  /** Of calls and mutations. Streams and sockets are counted here in any case. @default this instance's own */
+  readonly buckets?: Buckets | undefined;
   /** Called with the name of the setting that refuses. @default nothing is */
   readonly onSpent?: ((setting: string) => void) | undefined;
   /** Of a caller whose grants have no allowance of their own. */
@@ -55,15 +56,18 @@ export interface Admission {
   leave(): void;
 }
 
-/** What those are called who do not say who they are: each of them is where it asks from. */
+/** How many buckets there are at most: two for each caller, as many callers as `TokenBuckets` has by itself. */
+const MAX_BUCKETS = 100_000;
+
+/** How a principal is called that does not say who it is: each of them is where it asks from. */
 const NAMELESS: ReadonlySet<string> = new Set([EVERYBODY.caller, ANONYMOUS]);
 
 /** The limits of all callers of one gateway. */
 export class CallerLimits {
   readonly #options: CallerLimitsOptions;
   readonly #allowanceOfAll: CallAllowance | undefined;
-  readonly #calls: TokenBuckets;
-  readonly #mutations: TokenBuckets;
+  readonly #mutationsSize: BucketSize;
+  readonly #buckets: Buckets;
   readonly #streams: Slots;
   readonly #projectStreams: Slots;
   readonly #sockets: Slots;
@@ -72,41 +76,26 @@ export class CallerLimits {
     const { callsPerMinute, callBurst: burst } = options;
     this.#options = options;
     this.#allowanceOfAll = callsPerMinute === 0 ? undefined : { callsPerMinute, burst };
-    this.#calls = new TokenBuckets(options.clock);
-    this.#mutations = new TokenBuckets(options.clock);
+    this.#mutationsSize = perMinute(options.mutationsPerMinute);
+    this.#buckets = options.buckets ?? new TokenBuckets(options.clock, MAX_BUCKETS);
     this.#streams = new Slots(options.maxStreamsPerCaller);
     this.#projectStreams = new Slots(options.maxProjectStreamsPerCaller);
     this.#sockets = new Slots(options.maxSocketsPerCaller);
   }
 
   /**
-   * Lets an operation in, and charges it.
+   * Lets an operation in, and charges it: at once, or as a promise where the buckets are shared with other instances.
    *
-   * @throws RateLimitedError - when the caller has spent its share; then nothing is charged.
+   * @throws RateLimitedError - when the caller has spent its share; then nothing is charged. The promise rejects with it.
    */
-  admit(client: LimitedClient, { calls, mutations, isStream, projectStreams = 0 }: Demand): Admission {
+  admit(client: LimitedClient, demand: Demand): Admission | Promise<Admission> {
     const name = nameOf(client);
-    if (isStream && !this.#streams.hasRoom(name)) {
-      this.#options.onSpent?.("MAX_STREAMS_PER_CALLER");
-      throw tooMany("streams", this.#options.maxStreamsPerCaller);
-    }
-    const isOfProject = projectStreams > 0;
-    if (isOfProject && !this.#projectStreams.hasRoom(name)) {
-      this.#options.onSpent?.("MAX_PROJECT_STREAMS_PER_CALLER");
-      throw tooMany("streams of projects", this.#options.maxProjectStreamsPerCaller);
-    }
-    const giveBack = this.#takeCalls(name, client, calls);
-    try {
-      this.#takeMutations(name, mutations);
-    } catch (thrown) {
-      giveBack(calls);
-      throw thrown;
-    }
-    const leaves = [isStream && this.#streams.take(name), isOfProject && this.#projectStreams.take(name)];
-    const leave = (): void => {
-      for (const leaveOne of leaves) if (leaveOne) leaveOne();
-    };
-    return { settle: (called) => giveBack(calls - called), leave };
+    const leave = this.#takePlaces(name, demand);
+    const charges = this.#chargesOf(client.principal, demand);
+    if (charges.length === 0) return { settle: () => undefined, leave };
+    const charged = this.#buckets.charge(name, charges);
+    const admit = (outcome: Charged<LimitCharge>): Admission => this.#toAdmission(outcome, charges, leave);
+    return charged instanceof Promise ? charged.then(admit) : admit(charged);
   }
 
   /**
@@ -121,33 +110,76 @@ export class CallerLimits {
     throw tooMany("sockets", this.#options.maxSocketsPerCaller);
   }
 
-  #takeMutations(name: string, mutations: number): void {
-    const { mutationsPerMinute } = this.#options;
-    if (mutations === 0 || mutationsPerMinute === 0) return;
-    const retryAfterMs = this.#mutations.take(name, perMinute(mutationsPerMinute), mutations);
-    if (retryAfterMs === null) return;
-    this.#options.onSpent?.("MUTATIONS_PER_MINUTE");
-    throw new RateLimitedError(`Expected at most ${mutationsPerMinute} mutations a minute.`, { retryAfterMs });
-  }
-
-  #takeCalls(name: string, { principal }: LimitedClient, calls: number): (unused: number) => void {
-    const allowance = allowanceOf(principal, this.#allowanceOfAll);
-    if (calls === 0 || allowance === undefined) return () => undefined;
-    const { callsPerMinute, burst } = allowance;
-    // One bucket that changed its size with the token would be filled by a caller who has two.
-    const [share, size] = [`${name} ${callsPerMinute} ${burst}`, perMinute(callsPerMinute, burst)];
-    const retryAfterMs = this.#calls.take(share, size, calls);
-    if (retryAfterMs !== null) {
-      this.#options.onSpent?.("CALLS_PER_MINUTE");
-      const allowed = `at most ${callsPerMinute} calls to IMM a minute, and ${burst} at once`;
-      throw new RateLimitedError(`Expected ${allowed}, got an operation of up to ${calls}.`, { retryAfterMs });
+  /** Before anything is waited for, so that no other operation takes the same. */
+  #takePlaces(name: string, { isStream, projectStreams = 0 }: Demand): () => void {
+    const leaveStreams = isStream ? this.#streams.take(name) : undefined;
+    if (leaveStreams === null) {
+      this.#options.onSpent?.("MAX_STREAMS_PER_CALLER");
+      throw tooMany("streams", this.#options.maxStreamsPerCaller);
     }
-    let isSettled = false;
-    return (unused) => {
-      if (!isSettled) this.#calls.giveBack(share, size, unused);
-      isSettled = true;
+    const leaveProjectStreams = projectStreams > 0 ? this.#projectStreams.take(name) : undefined;
+    if (leaveProjectStreams === null) {
+      leaveStreams?.();
+      this.#options.onSpent?.("MAX_PROJECT_STREAMS_PER_CALLER");
+      throw tooMany("streams of projects", this.#options.maxProjectStreamsPerCaller);
+    }
+    return () => {
+      leaveStreams?.();
+      leaveProjectStreams?.();
     };
   }
+
+  #chargesOf(principal: Principal, { calls, mutations }: Demand): readonly LimitCharge[] {
+    const charges: LimitCharge[] = [];
+    const allowance = calls === 0 ? undefined : allowanceOf(principal, this.#allowanceOfAll);
+    if (allowance !== undefined) {
+      const { callsPerMinute, burst } = allowance;
+      // One bucket that changed its size with the token would be filled by a caller who has two.
+      const bucket = `calls:${callsPerMinute}:${burst}`;
+      const setting = "CALLS_PER_MINUTE";
+      charges.push({
+        setting,
+        perMinute: callsPerMinute,
+        bucket,
+        size: perMinute(callsPerMinute, burst),
+        tokens: calls,
+      });
+    }
+    const { mutationsPerMinute } = this.#options;
+    if (mutations > 0 && mutationsPerMinute > 0) {
+      const [bucket, size] = [`mutations:${mutationsPerMinute}`, this.#mutationsSize];
+      const setting = "MUTATIONS_PER_MINUTE";
+      charges.push({ setting, perMinute: mutationsPerMinute, bucket, size, tokens: mutations });
+    }
+    return charges;
+  }
+
+  #toAdmission(charged: Charged<LimitCharge>, charges: readonly LimitCharge[], leave: () => void): Admission {
+    if ("retryAfterMs" in charged) {
+      leave();
+      this.#options.onSpent?.(charged.charge.setting);
+      throw new RateLimitedError(sentenceOf(charged.charge), { retryAfterMs: charged.retryAfterMs });
+    }
+    const calls = charges.find(({ setting }) => setting === "CALLS_PER_MINUTE");
+    let isSettled = false;
+    const settle = (called: number): void => {
+      if (!isSettled && calls !== undefined) charged.giveBack(calls, calls.tokens - called);
+      isSettled = true;
+    };
+    return { settle, leave };
+  }
+}
+
+/** A charge, and what says how large it may be. */
+interface LimitCharge extends Charge {
+  readonly setting: "CALLS_PER_MINUTE" | "MUTATIONS_PER_MINUTE";
+  readonly perMinute: number;
+}
+
+function sentenceOf({ setting, perMinute: allowed, size, tokens }: LimitCharge): string {
+  if (setting === "MUTATIONS_PER_MINUTE") return `Expected at most ${allowed} mutations a minute.`;
+  const calls = `at most ${allowed} calls to IMM a minute, and ${size.burst} at once`;
+  return `Expected ${calls}, got an operation of up to ${tokens}.`;
 }
 
 /** What a caller's shares are kept under: no caller has the name of an address. */

@@ -192,7 +192,8 @@ export class Pipeline {
     }
   }
 
-  #check(query: string, request: OperationRequest, caller: Caller): Preparation {
+  /** At once, unless the caller's allowance is shared with other instances. */
+  #check(query: string, request: OperationRequest, caller: Caller): Preparation | Promise<Preparation> {
     const { schema, documents, callerLimits, createContext } = this.#options;
     const { text, document, errors } = documents.check(query);
     const refuse = (operation: OperationTypeNode | undefined, ...reasons: readonly GraphQLError[]): Preparation => ({
@@ -218,16 +219,20 @@ export class Pipeline {
       const priced = priceOperation({ schema, document, operationName, variables: variableValues }, this.#options);
       if ("refusal" in priced) return refuse(root.operation, priced.refusal);
       const isStream = root.operation === OperationTypeNode.SUBSCRIPTION;
+      const ready = (admission: Admission): ReadyOperation => {
+        try {
+          const contextValue = createContext(caller);
+          const { principal } = caller;
+          const args = { schema, document, text, contextValue, operationName, variableValues, principal };
+          return { kind: "ready", text, operation: root.operation, args, admission, caller: principal.caller };
+        } catch (thrown) {
+          cancel(admission);
+          throw thrown;
+        }
+      };
       const admission = callerLimits.admit(caller, { ...priced.count, isStream });
-      try {
-        const contextValue = createContext(caller);
-        const { principal } = caller;
-        const args = { schema, document, text, contextValue, operationName, variableValues, principal };
-        return { kind: "ready", text, operation: root.operation, args, admission, caller: principal.caller };
-      } catch (thrown) {
-        cancel(admission);
-        throw thrown;
-      }
+      if (!(admission instanceof Promise)) return ready(admission);
+      return admission.then(ready).catch((thrown: unknown) => refuse(root.operation, toRefusal(thrown)));
     } catch (thrown) {
       return refuse(root.operation, toRefusal(thrown));
     }

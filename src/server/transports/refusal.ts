@@ -61,7 +61,10 @@ export function sendErrors(
   body: { readonly errors: readonly unknown[] },
 ): FastifyReply {
   const retryAfter = retryAfterOf(status, body.errors[0]);
-  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  // A page of another origin that is let in may read no header that is not named.
+  if (retryAfter !== undefined) {
+    reply.headers({ "retry-after": retryAfter, "access-control-expose-headers": "Retry-After" });
+  }
   return reply.status(status).header("cache-control", "no-store").type(refusalType(request.headers.accept)).send(body);
 }
 

@@ -5,9 +5,13 @@ import { RateLimitedError, UnauthenticatedError } from "../../../src/errors.js";
 import { AddressLimits } from "../../../src/server/limits/address-limits.js";
 import {
   CallerLimits,
+  type Admission,
   type CallerLimitsOptions,
+  type Demand,
   type LimitedClient,
 } from "../../../src/server/limits/caller-limits.js";
+import { Slots } from "../../../src/server/limits/slots.js";
+import type { Buckets } from "../../../src/token-buckets.js";
 import { ManualClock } from "../../support/manual-clock.js";
 
 const ADDRESS = "192.0.2.1";
@@ -20,6 +24,13 @@ function limitsOf(options: Partial<CallerLimitsOptions> = {}): { limits: CallerL
   const clock = new ManualClock();
   const none = { mutationsPerMinute: 0, maxStreamsPerCaller: 0, maxProjectStreamsPerCaller: 0, maxSocketsPerCaller: 0 };
   return { clock, limits: new CallerLimits({ clock, callsPerMinute: 0, callBurst: 200, ...none, ...options }) };
+}
+
+/** Where the buckets are this instance's own, nothing is waited for. */
+function admitNow(limits: CallerLimits, client: LimitedClient, demand: Demand): Admission {
+  const admission = limits.admit(client, demand);
+  if (admission instanceof Promise) throw new Error("Expected an admission at once.");
+  return admission;
 }
 
 const calls = (count: number): { calls: number; mutations: number; isStream: boolean } => {
@@ -48,11 +59,11 @@ describe("the calls of a caller", () => {
   it("are charged before, and given back where they were not made", () => {
     const { limits } = limitsOf(allowance);
     const client = { principal: principal("a"), address: ADDRESS };
-    const admission = limits.admit(client, calls(10));
+    const admission = admitNow(limits, client, calls(10));
     expect(() => limits.admit(client, calls(1))).toThrow(RateLimitedError);
     admission.settle(7);
     admission.settle(0);
-    limits.admit(client, calls(3));
+    admitNow(limits, client, calls(3));
     expect(() => limits.admit(client, calls(1))).toThrow(expect.objectContaining({ retryAfterMs: 1_000 }));
   });
 
@@ -76,9 +87,9 @@ describe("the calls of a caller", () => {
         { principal: principal("c"), address: ADDRESS },
       ],
     ] as const) {
-      limits.admit(client, calls(10));
+      admitNow(limits, client, calls(10));
       expect(() => limits.admit(client, calls(1))).toThrow(RateLimitedError);
-      limits.admit(other, calls(10));
+      admitNow(limits, other, calls(10));
     }
     // From another address it is the same caller.
     expect(() => limits.admit({ principal: principal("a"), address: "192.0.2.3" }, calls(1))).toThrow(RateLimitedError);
@@ -87,11 +98,29 @@ describe("the calls of a caller", () => {
   it("more than ever may be at once run when none are spent", async () => {
     const { limits, clock } = limitsOf(allowance);
     const client = { principal: principal("a"), address: ADDRESS };
-    limits.admit(client, calls(1));
+    admitNow(limits, client, calls(1));
     expect(() => limits.admit(client, calls(25))).toThrow(expect.objectContaining({ retryAfterMs: 1_000 }));
     await clock.advance(1_000);
-    limits.admit(client, calls(25));
+    admitNow(limits, client, calls(25));
     expect(() => limits.admit(client, calls(1))).toThrow(expect.objectContaining({ retryAfterMs: 16_000 }));
+  });
+
+  it("are asked of the buckets only where there is a limit and something to charge", () => {
+    const charged: string[] = [];
+    const buckets: Buckets = {
+      charge: (owner, charges) => {
+        charged.push(`${owner}: ${charges.map(({ bucket }) => bucket).join()}`);
+        return { giveBack: () => undefined };
+      },
+    };
+    const client = { principal: principal("a"), address: ADDRESS };
+    const demand = { calls: 1, mutations: 1, isStream: true };
+    for (const { limits } of [limitsOf({ buckets }), limitsOf({ ...allowance, buckets, mutationsPerMinute: 1 })]) {
+      for (const less of [demand, { ...demand, calls: 0 }, { ...demand, mutations: 0 }, { ...calls(0) }]) {
+        admitNow(limits, client, less).settle(0);
+      }
+    }
+    expect(charged).toEqual(["caller a: calls:60:10,mutations:1", "caller a: mutations:1", "caller a: calls:60:10"]);
   });
 
   it("go by the grants that it has now", () => {
@@ -100,31 +129,31 @@ describe("the calls of a caller", () => {
       return { principal: principal("a", ...allowances), address: ADDRESS };
     };
     const small = { callsPerMinute: 60, burst: 1 };
-    limits.admit(as(small), calls(1));
+    admitNow(limits, as(small), calls(1));
     expect(() => limits.admit(as(small), calls(1))).toThrow(RateLimitedError);
-    limits.admit(as(), calls(1_000));
-    limits.admit(as(small, { callsPerMinute: 61, burst: 5 }), calls(4));
+    admitNow(limits, as(), calls(1_000));
+    admitNow(limits, as(small, { callsPerMinute: 61, burst: 5 }), calls(4));
     expect(() => limits.admit(as(small), calls(1))).toThrow(RateLimitedError);
   });
 
   it("are not charged where a mutation, a stream or nothing is refused", () => {
     const { limits } = limitsOf({ ...allowance, mutationsPerMinute: 1, maxStreamsPerCaller: 1 });
     const client = { principal: principal("a"), address: ADDRESS };
-    limits.admit(client, { calls: 0, mutations: 1, isStream: true });
+    admitNow(limits, client, { calls: 0, mutations: 1, isStream: true });
     expect(() => limits.admit(client, { calls: 10, mutations: 1, isStream: false })).toThrow(/mutations a minute/);
     expect(() => limits.admit(client, { calls: 10, mutations: 0, isStream: true })).toThrow(/streams at once/);
-    limits.admit(client, calls(10));
+    admitNow(limits, client, calls(10));
   });
 
   it("a stream that was refused its calls holds no place", () => {
     const { limits } = limitsOf({ ...allowance, maxStreamsPerCaller: 1 });
     const client = { principal: principal("a"), address: ADDRESS };
-    const admission = limits.admit(client, calls(10));
+    const admission = admitNow(limits, client, calls(10));
     expect(() => limits.admit(client, { ...calls(1), isStream: true })).toThrow(RateLimitedError);
     admission.settle(0);
-    const stream = limits.admit(client, { ...calls(1), isStream: true });
+    const stream = admitNow(limits, client, { ...calls(1), isStream: true });
     stream.leave();
-    limits.admit(client, { ...calls(1), isStream: true });
+    admitNow(limits, client, { ...calls(1), isStream: true });
   });
 });
 
@@ -154,5 +183,27 @@ describe("logins that fail", () => {
     };
     for (const _ of [1, 2]) await expect(limits.login(ADDRESS, broken)).rejects.toThrow("broken");
     for (const _ of [1, 2]) expect(await limits.login(ADDRESS, () => "a")).toBe("a");
+  });
+});
+
+describe("slots", () => {
+  it("are given out up to the bound, to each name, and once given back given out again", () => {
+    const slots = new Slots(2);
+    const [first] = [slots.take("a"), slots.take("a")];
+    expect(slots.take("a")).toBeNull();
+    expect(slots.take("b")).not.toBeNull();
+    first?.();
+    first?.();
+    expect(slots.take("a")).not.toBeNull();
+    expect(slots.take("a")).toBeNull();
+  });
+
+  it("take no memory once they are given back, and none without a bound", () => {
+    const slots = new Slots(1);
+    slots.take("a")?.();
+    expect(slots.size).toBe(0);
+    const unbounded = new Slots(0);
+    expect(unbounded.take("a")).not.toBeNull();
+    expect(unbounded.size).toBe(0);
   });
 });

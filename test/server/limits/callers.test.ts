@@ -251,16 +251,20 @@ describe("what is followed anew", () => {
 
 describe("the answer over HTTP", () => {
   it("says in seconds when to come again, and is JSON of GraphQL", async () => {
-    const { url } = await start({ callsPerMinute: 6, callBurst: 1 });
+    const origin = "https://app.example.com";
+    const { url } = await start({ callsPerMinute: 6, callBurst: 1, corsOrigins: [origin] });
     await transports.P(url, read("a"), ANA);
     for (const path of ["/graphql", "/graphql/stream"]) {
       const response = await fetch(`${url}${path}`, {
         method: "POST",
-        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...ANA },
+        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", origin, ...ANA },
         body: read("b"),
       });
       expect(response.status).toBe(429);
       expect(response.headers.get("retry-after")).toBe("10");
+      // A page reads it only where it is named.
+      expect(response.headers.get("access-control-allow-origin")).toBe(origin);
+      expect(response.headers.get("access-control-expose-headers")).toBe("Retry-After");
       expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");
       expect(await response.json()).toEqual({
         errors: [

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import { GraphQLError, OperationTypeNode, parse } from "graphql";
+import { buildSchema, GraphQLError, OperationTypeNode, parse } from "graphql";
 import { OPEN_ACCESS } from "../../../src/access/access.js";
 import { EVERYBODY } from "../../../src/access/principal.js";
-import { UnauthenticatedError } from "../../../src/errors.js";
+import { RateLimitedError, UnauthenticatedError } from "../../../src/errors.js";
 import {
   Pipeline,
   type Client,
@@ -64,6 +64,33 @@ describe("the pipeline", () => {
     ]);
     const posted = await pipelineOf({ documents }).prepare({ query: "" }, CLIENT);
     expect(posted).toMatchObject({ kind: "refused", errors: [{ message: "wrong" }] });
+  });
+
+  it("waits for an allowance that is shared with other instances, and refuses as it does for one of its own", async () => {
+    const document = parse("{ a }");
+    const schema = buildSchema("type Query { a: Int }");
+    const after: string[] = [];
+    const admission: Admission = {
+      settle: (calls) => void after.push(`charged ${calls}`),
+      leave: () => void after.push("left"),
+    };
+    const parts = { schema, documents: { check: () => ({ document, errors: [] }) } };
+    const spent = new RateLimitedError("Spent.", { retryAfterMs: 5 });
+    const refused = async (): Promise<Admission> => Promise.reject(spent);
+    const ofRefused = pipelineOf({ ...parts, callerLimits: { admit: refused } });
+    expect(await ofRefused.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({
+      kind: "refused",
+      operation: "query",
+      errors: [{ message: "Spent.", originalError: spent, extensions: { http: { status: 429 } } }],
+    });
+    const callerLimits = { admit: async () => admission };
+    const ofAdmitted = pipelineOf({ ...parts, callerLimits, createContext: () => ({}) });
+    expect(await ofAdmitted.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({ kind: "ready", admission });
+    expect(after).toEqual([]);
+    // What fails after it was charged is given back.
+    const ofBroken = pipelineOf({ ...parts, callerLimits, createContext: throws });
+    expect(await ofBroken.prepare({ query: "{ a }" }, CLIENT)).toMatchObject({ kind: "refused", ...FAILED });
+    expect(after).toEqual(["charged 0", "left"]);
   });
 
   it.each([OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION])(

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Timer } from "../../../clock.js";
-import { TokenBucket } from "../../limits/token-bucket.js";
+import { TokenBucket } from "../../../token-bucket.js";
 
 /** The bounds of every socket; 0 for none. */
 export interface SocketGuardOptions {

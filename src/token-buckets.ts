@@ -1,18 +1,50 @@
 /**
- * A bucket for each caller or address, in bounded memory: when many others have come, those are forgotten that are full, and
- * beyond the bound those that were used least recently, which costs nobody anything: whoever comes again has a full one.
+ * Token buckets by name: the port by which the instances of the gateway may share them, and those of one instance, in bounded
+ * memory. When many others have come, those are forgotten that are full, and beyond the bound those that were used least
+ * recently: who comes again then has a full one.
  */
 
-import type { Clock } from "../../clock.js";
+import type { Clock } from "./clock.js";
 import { TokenBucket, type BucketSize } from "./token-bucket.js";
+
+/** What is taken from one of an owner's buckets. */
+export interface Charge {
+  /** Unlike that of the owner's other buckets, and without a space. Always comes with this size. */
+  readonly bucket: string;
+  readonly size: BucketSize;
+  readonly tokens: number;
+}
+
+/** What came of charges: all of them were taken, or none. */
+export type Charged<C extends Charge> = Receipt<C> | Shortage<C>;
+
+/** All were taken. */
+export interface Receipt<C extends Charge> {
+  /** Puts back what was taken and not used; less than nothing is what was used beyond that. Never throws, and is not waited for. */
+  giveBack(charge: C, tokens: number): void;
+}
+
+/** None was taken. */
+export interface Shortage<C extends Charge> {
+  /** The first that its bucket had not enough for. */
+  readonly charge: C;
+  /** Until its bucket has enough. */
+  readonly retryAfterMs: number;
+}
+
+/** Buckets of owners, which have several each. */
+export interface Buckets {
+  /** Takes all charges, or none. At once where the buckets are this instance's own, else a promise, which never rejects. */
+  charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> | Promise<Charged<C>>;
+}
 
 /** How many buckets there are at most: some 14 MB of them, with names of 50 characters. */
 const MAX_BUCKETS = 50_000;
 /** So large a part of them comes before the old ones are looked at. */
 const SWEPT_PART = 0.1;
 
-/** Buckets by name. */
-export class TokenBuckets {
+/** The buckets of one instance. */
+export class TokenBuckets implements Buckets {
   readonly #clock: Pick<Clock, "tick">;
   readonly #maxBuckets: number;
   /** The least recently used first. */
@@ -47,6 +79,16 @@ export class TokenBuckets {
     if (tokens !== 0) this.#use(name, size, (bucket, tick) => bucket.giveBack(tokens, tick));
   }
 
+  charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
+    for (const [index, charge] of charges.entries()) {
+      const retryAfterMs = this.take(nameOf(owner, charge), charge.size, charge.tokens);
+      if (retryAfterMs === null) continue;
+      for (const taken of charges.slice(0, index)) this.giveBack(nameOf(owner, taken), taken.size, taken.tokens);
+      return { charge, retryAfterMs };
+    }
+    return { giveBack: (charge, tokens) => this.giveBack(nameOf(owner, charge), charge.size, tokens) };
+  }
+
   #use<T>(name: string, size: BucketSize, use: (bucket: TokenBucket, tick: number) => T): T {
     const tick = this.#clock.tick();
     const bucket = this.#buckets.get(name) ?? new TokenBucket(size, tick);
@@ -72,4 +114,9 @@ export class TokenBuckets {
       this.#buckets.delete(name);
     }
   }
+}
+
+/** No bucket's name has a space, so no two owners have one name. */
+function nameOf(owner: string, { bucket }: Charge): string {
+  return `${owner} ${bucket}`;
 }

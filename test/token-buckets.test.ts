@@ -1,11 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { perMinute, TokenBucket } from "../../../src/server/limits/token-bucket.js";
-import { TokenBuckets } from "../../../src/server/limits/token-buckets.js";
-import { Slots } from "../../../src/server/limits/slots.js";
-import { ManualClock } from "../../support/manual-clock.js";
+import { perMinute, TokenBucket } from "../src/token-bucket.js";
+import { TokenBuckets } from "../src/token-buckets.js";
+import { ManualClock } from "./support/manual-clock.js";
+import { describeBuckets } from "./support/token-buckets-suite.js";
 
 const SIX_A_MINUTE = perMinute(6, 4);
+
+describeBuckets("of one instance", async () => {
+  const clock = new ManualClock();
+  const buckets = new TokenBuckets(clock);
+  return { instances: [buckets, buckets], pass: async (ms) => clock.advance(ms) };
+});
 
 describe("a token bucket", () => {
   it("gives its burst at once, then one for each that fills in, and says when", () => {
@@ -108,27 +114,5 @@ describe("the buckets of many", () => {
     expect(buckets.wait("a", SIX_A_MINUTE)).toBeNull();
     expect(buckets.take("a", SIX_A_MINUTE, 4)).toBeNull();
     expect(buckets.wait("a", SIX_A_MINUTE)).toBe(10_000);
-  });
-});
-
-describe("slots", () => {
-  it("are given out up to the bound, to each name, and once given back given out again", () => {
-    const slots = new Slots(2);
-    const [first] = [slots.take("a"), slots.take("a")];
-    expect(slots.take("a")).toBeNull();
-    expect(slots.take("b")).not.toBeNull();
-    first?.();
-    first?.();
-    expect(slots.take("a")).not.toBeNull();
-    expect(slots.take("a")).toBeNull();
-  });
-
-  it("take no memory once they are given back, and none without a bound", () => {
-    const slots = new Slots(1);
-    slots.take("a")?.();
-    expect(slots.size).toBe(0);
-    const unbounded = new Slots(0);
-    expect(unbounded.take("a")).not.toBeNull();
-    expect(unbounded.size).toBe(0);
   });
 });

@@ -15,8 +15,13 @@ export function perMinute(count: number, burst = count): BucketSize {
   return { perMs: count / 60_000, burst };
 }
 
-/** Of a token: what sums of fractions are wrong by at most. Whoever has waited as long as was said gets theirs. */
-const ROUNDING = 1e-9;
+/** One of so many equal parts of a bucket. */
+export function partOf({ perMs, burst }: BucketSize, parts: number): BucketSize {
+  return { perMs: perMs / parts, burst: burst / parts };
+}
+
+/** Of a token: what sums of fractions are wrong by at most, so that a wait that was answered is long enough. */
+export const ROUNDING = 1e-9;
 
 /** One bucket. It begins full. */
 export class TokenBucket {
