@@ -77,7 +77,7 @@ export const codes: Readonly<Record<ErrorCode | `${ApolloServerErrorCode}`, Code
   },
   UPSTREAM_UNAVAILABLE: {
     cause:
-      "IMM answers 5xx, the connection fails, or IMM has failed so often in a row that calls fail at once; or this gateway stops under a multipart stream",
+      "IMM answers 5xx, the connection fails, or IMM has failed so often in a row that calls fail at once; a create has an idempotency key, and Redis (`REDIS_URL`) is not reached; or this gateway stops under a multipart stream",
     cure: "try again",
     retry: "after `retryAfterMs`, where there is one",
     extensions: LATER,

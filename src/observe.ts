@@ -51,7 +51,7 @@ export interface Readings {
   readonly callsInFlight: number;
   /** By urgency. */
   readonly callsWaiting: Readonly<Record<"query" | "confirmation" | "progress", number>>;
-  /** Calls that the busiest project may be sent in this second. */
+  /** Calls that the busiest project may be sent in this second, as far as this instance knows. */
   readonly callsLeft: number;
   readonly breaker: "closed" | "open" | "trying";
   readonly watchedTasks: number;

@@ -29,14 +29,14 @@ const FACTS = {
   tags: ({ tags }: Answer) => tags,
 };
 type FactName = keyof typeof FACTS;
-const FACT_NAMES = Object.keys(FACTS) as readonly FactName[];
+export const FACT_NAMES = Object.keys(FACTS) as readonly FactName[];
 
 /** The plain fields. What IMM left empty, and what does not fit, is null. */
 export type TaskFacts = {
   readonly [Name in FactName]: Exclude<ReturnType<(typeof FACTS)[Name]>, undefined | GatewayError> | null;
 };
 
-const PART_NAMES = ["progress", "eventId", "definition"] as const;
+export const PART_NAMES = ["progress", "eventId", "definition"] as const;
 type PartName = (typeof PART_NAMES)[number];
 
 /** What changes while a task runs: where the later of two answers has none, there is none any more. */
@@ -45,7 +45,7 @@ const PASSING: Readonly<Record<string, undefined>> = { code: undefined, message:
 /** Why a field is null, where IMM gave a value that does not fit. Of no meaning where the field has a value. */
 export type Misfits = { readonly [Name in FactName | PartName]?: GatewayError | undefined };
 
-const NO_MISFITS: Misfits = {};
+export const NO_MISFITS: Misfits = {};
 
 /**
  * One task as it was seen at one instant. Text that IMM left empty is null. It is never changed, but for the instant, by
@@ -64,6 +64,8 @@ export interface TaskSnapshot {
   requestId: string | null;
   /** The request definition as IMM stored it, secrets included. Never leaves the gateway unredacted. */
   readonly definition: string | null;
+  /** Whether secrets were taken out of the definition, when another instance shared it. */
+  readonly isRedacted: boolean;
   /** Whether the definition was asked for, so that null means "there is none". */
   readonly hasAskedDefinition: boolean;
   /** Whether a read has shown it. What only its create has said completes a snapshot, and never answers alone. */
@@ -112,11 +114,16 @@ export function isFinal({ status, statusText, facts }: TaskSnapshot): boolean {
  */
 export function satisfies(snapshot: TaskSnapshot, parts: TaskParts, notBefore: number): boolean {
   if (!snapshot.hasBeenRead) return false;
-  if (parts.definition && !snapshot.hasAskedDefinition) return false;
+  if (lacksDefinition(snapshot, parts)) return false;
   if (parts.eventId && !snapshot.hasAskedEventId) return false;
   if (isFinal(snapshot)) return true;
   if (snapshot.observedTick < notBefore) return false;
   return !parts.progress || (snapshot.progressAskedTick !== null && snapshot.progressAskedTick >= notBefore);
+}
+
+/** Whether IMM has to be asked for the definition. */
+export function lacksDefinition(known: TaskSnapshot | undefined, { definition, secrets }: TaskParts): boolean {
+  return definition && (known?.hasAskedDefinition !== true || (secrets && known.isRedacted));
 }
 
 /** Whether a reader of `parts` would see a difference. When IMM was asked, and in which call, is none. */
@@ -124,7 +131,9 @@ export function hasChanged(before: TaskSnapshot, after: TaskSnapshot, parts: Tas
   return (
     before.status !== after.status ||
     FACT_NAMES.some((name) => !isSame(before.facts[name], after.facts[name])) ||
-    PART_NAMES.some((name) => parts[name] && before[name] !== after[name]) ||
+    PART_NAMES.some(
+      (name) => parts[name] && before[name] !== after[name] && (name !== "definition" || !before.isRedacted),
+    ) ||
     (parts.progress && before.progressError?.code !== after.progressError?.code) ||
     misfitsText(before) !== misfitsText(after)
   );
@@ -198,7 +207,7 @@ export function seeAgain(known: TaskSnapshot, task: ImmTaskInfo, { requestId, ob
   const isEnd = status === "SUCCEEDED" || status === "FAILED";
   if (!isEnd || !hasBeenRead || statusText !== task.status || misfits !== NO_MISFITS) return false;
   if (observed.tick < known.observedTick) return false;
-  if (definition === null && textOf(task.taskRequestDefinition) !== undefined) return false;
+  if ((definition === null || known.isRedacted) && textOf(task.taskRequestDefinition) !== undefined) return false;
   const { tags, userData, startTime, endTime, code, message } = task;
   const isSameEnd = (code || null) === facts.code && (message || null) === facts.message;
   const hasNews =
@@ -218,7 +227,7 @@ function fromFields(
   fields: Answer & { readonly status: string; readonly eventId?: Given<string> },
   observed: Moment,
 ): TaskSnapshot {
-  const status = STATUSES.get(fields.status.toLowerCase()) ?? "UNKNOWN";
+  const status = toStatus(fields.status);
   const { progress, eventId, taskRequestDefinition: definition } = fields;
   const facts: Record<string, unknown> = {};
   let misfits: Record<string, GatewayError> | undefined;
@@ -241,6 +250,7 @@ function fromFields(
     eventId: null,
     requestId: null,
     definition: valueOf(textOf(definition)),
+    isRedacted: false,
     hasBeenRead: true,
     hasAskedDefinition: false,
     hasAskedEventId: false,
@@ -282,6 +292,8 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
   if (a === undefined) return b;
   const [older, newer] = isNewer(a, b) ? [b, a] : [a, b];
   const last = a.observedTick < b.observedTick ? b : a;
+  const isOlderFuller = newer.definition === null || (newer.isRedacted && older.definition !== null);
+  const { definition, isRedacted } = isOlderFuller ? older : newer;
   // Member by member: to spread what has come by several ways takes V8 ten times as long.
   return {
     key: newer.key,
@@ -291,7 +303,8 @@ export function mergeSnapshots(a: TaskSnapshot | undefined, b: TaskSnapshot): Ta
     progress: newer.status === "RUNNING" ? further(older.progress, newer.progress) : newer.progress,
     eventId: newer.eventId ?? older.eventId,
     requestId: newer.requestId ?? older.requestId,
-    definition: newer.definition ?? older.definition,
+    definition,
+    isRedacted,
     hasBeenRead: newer.hasBeenRead || older.hasBeenRead,
     hasAskedDefinition: newer.hasAskedDefinition || older.hasAskedDefinition,
     hasAskedEventId: newer.hasAskedEventId || older.hasAskedEventId,
@@ -335,6 +348,11 @@ const STATUSES: ReadonlyMap<string, TaskStatus> = new Map([
   ["succeeded", "SUCCEEDED"],
   ["failed", "FAILED"],
 ]);
+
+/** The status by IMM's word for it. */
+export function toStatus(statusText: string): TaskStatus {
+  return STATUSES.get(statusText.toLowerCase()) ?? "UNKNOWN";
+}
 
 function toProgress(status: TaskStatus, progress: number | null): number | null {
   if (status === "SUCCEEDED") return 100;

@@ -13,6 +13,8 @@ export interface TaskKey {
 export interface TaskParts {
   /** The request definition: an extra parameter of GetTask. */
   readonly definition: boolean;
+  /** Of the definition what redaction removes, too: of what another instance has shared only IMM knows it. */
+  readonly secrets: boolean;
   /** The progress of a running task: a ListTasks call. */
   readonly progress: boolean;
   /** The event id: only GetTask has it. */
@@ -20,7 +22,7 @@ export interface TaskParts {
 }
 
 /** The plain fields only. */
-export const NO_PARTS: TaskParts = { definition: false, progress: false, eventId: false };
+export const NO_PARTS: TaskParts = { definition: false, secrets: false, progress: false, eventId: false };
 
 const MAX_NAME_LENGTH = 512;
 
@@ -62,6 +64,7 @@ export function toKeyText({ projectName, taskType, taskId }: TaskKey): string {
 export function mergeParts(a: TaskParts, b: TaskParts): TaskParts {
   return {
     definition: a.definition || b.definition,
+    secrets: a.secrets || b.secrets,
     progress: a.progress || b.progress,
     eventId: a.eventId || b.eventId,
   };
@@ -71,6 +74,7 @@ export function mergeParts(a: TaskParts, b: TaskParts): TaskParts {
 export function includesParts(asked: TaskParts, wanted: TaskParts): boolean {
   return (
     (asked.definition || !wanted.definition) &&
+    (asked.secrets || !wanted.secrets) &&
     (asked.progress || !wanted.progress) &&
     (asked.eventId || !wanted.eventId)
   );

@@ -26,7 +26,7 @@ import { TaskLoader } from "./read/task-loader.js";
 import { TaskReader, type TaskReaderOptions } from "./read/task-reader.js";
 import { hasResult, TaskResults, type TaskResultsOptions } from "./read/task-results.js";
 import type { TypicalDurations } from "./read/typical-durations.js";
-import { NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "./task.js";
+import { mergeParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "./task.js";
 import { partOf, type TaskSnapshot } from "./snapshot.js";
 import type { PollRate } from "./watch/poll-plan.js";
 import { TaskWaiter, type TaskWaiterOptions } from "./watch/task-waiter.js";
@@ -192,9 +192,7 @@ export class Tasks {
       [...byText.values()].map(async (key) => ({ key, error: await this.#refusalOf(key, request.parts) })),
     );
     const keys = settled.flatMap(({ key, error }) => (error === undefined ? [key] : []));
-    const parts = keys.some((key) => this.#granted(key, request.parts).definition)
-      ? request.parts
-      : { ...request.parts, definition: false };
+    const parts = keys.map((key) => this.#granted(key, request.parts)).reduce(mergeParts, NO_PARTS);
     const needs = { targets: keys, ...needsOf(parts) };
     const { tally } = this.#options;
     tally.countFollowed(this.#services.hub.unwatched(keys));
@@ -219,8 +217,7 @@ export class Tasks {
       stream.fail(toError(thrown));
       return stream;
     }
-    const definition = request.parts.definition && this.#judge("definitions", target) !== "forbidden";
-    const parts = { ...request.parts, definition };
+    const parts = this.#granted(target, request.parts);
     const needs = { targets: [target], ...needsOf(parts) };
     const { tally } = this.#options;
     tally.countFollowed(1);
@@ -290,7 +287,7 @@ export class Tasks {
     this.#check("read", key);
     this.#check("definitions", key);
     const read = async (): Promise<TaskSnapshot> => {
-      const snapshot = await this.read(key, { ...NO_PARTS, definition: true });
+      const snapshot = await this.read(key, { ...NO_PARTS, definition: true, secrets: true });
       const definition = this.#definitionTextOf(snapshot);
       if (definition instanceof ForbiddenError) throw definition;
       return snapshot;
@@ -308,11 +305,12 @@ export class Tasks {
     return verdict;
   }
 
-  /** The parts of a task that its key does not rule out. */
-  #granted(key: TaskKey, parts: TaskParts): TaskParts {
-    return parts.definition && this.#judge("definitions", key) === "forbidden"
-      ? { ...parts, definition: false }
-      : parts;
+  /** The parts of a task that its key does not rule out, and with a definition its secrets, where they may be shown. */
+  #granted(target: AccessTarget, parts: TaskParts): TaskParts {
+    if (!parts.definition) return parts;
+    if (this.#judge("definitions", target) === "forbidden") return { ...parts, definition: false, secrets: false };
+    const mayShow = !this.#services.texts.isRedacted || this.#judge("secrets", target) !== "forbidden";
+    return { ...parts, secrets: parts.secrets || mayShow };
   }
 
   /** The grants to what a list asks for. @throws ForbiddenError - when it names a type that is not among them. */

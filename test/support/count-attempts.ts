@@ -14,6 +14,9 @@ export function countAttempts(client: ImmClient): ImmClient {
       return client.listTasks(request, options);
     },
     getResult: async (request, options) => client.getResult(request, options),
-    createTask: async (request, options) => client.createTask(request, options),
+    createTask: async (request, options) => {
+      options?.onAttempt?.();
+      return client.createTask(request, options);
+    },
   };
 }

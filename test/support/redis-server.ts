@@ -31,14 +31,15 @@ export class RedisServer {
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder, "--save", ""];
     const child = spawn("redis-server", [...own, ...this.#parameters], { stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
-    let log = "";
-    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
-      log = (log + piece).slice(-10_000);
+    await new Promise<void>((resolve, reject) => {
+      let log = "";
+      child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+        log = (log + piece).slice(-10_000);
+        if (log.includes(READY)) resolve();
+      });
+      child.once("error", reject);
+      child.once("exit", () => reject(new Error(`redis-server has ended: ${log}`)));
     });
-    while (!log.includes(READY)) {
-      await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-      if (child.exitCode !== null) throw new Error(`redis-server has ended: ${log}`);
-    }
   }
 
   /** As an operator does. */

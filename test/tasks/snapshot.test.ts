@@ -16,7 +16,7 @@ import {
 } from "../../src/tasks/snapshot.js";
 
 const KEY = { projectName: "p", taskType: "FileCompression", taskId: "t" };
-const ALL_NEEDS = { definition: true, progress: true, eventId: true };
+const ALL_NEEDS = { definition: true, secrets: true, progress: true, eventId: true };
 
 const NOTHING: ImmTask = {
   status: "Running",

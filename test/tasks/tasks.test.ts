@@ -8,6 +8,7 @@ import { NO_PARTS } from "../../src/tasks/task.js";
 import { CallTally } from "../../src/tasks/call-tally.js";
 import { createTaskServices, Tasks } from "../../src/tasks/tasks.js";
 import type { WatchStream } from "../../src/tasks/watch/watch-stream.js";
+import { MemoryFinishedTasks } from "../support/memory-finished-tasks.js";
 import { RecordingLogger } from "../support/recording-logger.js";
 import { disposeAfterTest } from "../support/start-gateway.js";
 import { actionsOf, startReader, type RunningReader } from "../support/start-reader.js";
@@ -31,6 +32,8 @@ const READER: Grant = { projects: PROJECTS, allow: ["read"] };
 interface Running extends RunningReader {
   /** The facade for who has these grants. */
   readonly as: (...grants: readonly Grant[]) => Tasks;
+  /** The same at another instance, with which this one shares the tasks that have ended. */
+  readonly other: (redactDefinitions: boolean, ...grants: readonly Grant[]) => Tasks;
 }
 
 /** Two tasks that run, of two teams. */
@@ -40,12 +43,16 @@ async function start(): Promise<Running> {
   const lasting = { ...TYPE, durationMs: Infinity, requestDefinition: JSON.stringify({ Password: "hunter2" }) };
   emulator.addTask({ ...lasting, ...OPEN, tags: { team: "red", kind: "a" } });
   emulator.addTask({ ...lasting, ...HIDDEN, tags: { team: "blue", kind: "a" } });
-  const services = createTaskServices({ ...completeOptions({}, false), client, clock, logger: new RecordingLogger() });
-  disposeAfterTest(() => services.hub.dispose());
+  const finished = new MemoryFinishedTasks(clock, 100);
   const { signal } = new AbortController();
-  const as = (...grants: readonly Grant[]): Tasks =>
-    new Tasks(services, { principal: { caller: JSON.stringify(grants), grants }, tally: new CallTally(), signal });
-  return { ...running, as };
+  const open = (redactDefinitions: boolean): Running["as"] => {
+    const options = { ...completeOptions({ redactDefinitions }, false), finished };
+    const services = createTaskServices({ ...options, client, clock, logger: new RecordingLogger() });
+    disposeAfterTest(() => services.hub.dispose());
+    return (...grants) =>
+      new Tasks(services, { principal: { caller: JSON.stringify(grants), grants }, tally: new CallTally(), signal });
+  };
+  return { ...running, as: open(true), other: (isRedacted, ...grants) => open(isRedacted)(...grants) };
 }
 
 async function nextTaskId(stream: WatchStream): Promise<string> {
@@ -184,6 +191,46 @@ describe("what a task was created with", () => {
     const outputs = tasks.outputsOf(snapshot);
     expect(outputs instanceof ForbiddenError).toBe(!allow.includes("definitions"));
     expect(emulator.calls.map(({ parameters }) => parameters["RequestDefinition"])).toEqual(["true"]);
+  });
+
+  it.each<[string, boolean, Grant["allow"], string, number]>([
+    ["redacted, without a call", true, ["read", "definitions"], "[redacted]", 0],
+    ["as it is, by a call", true, ["read", "definitions", "secrets"], "hunter2", 1],
+    ["as it is, where all are shown", false, ["read", "definitions"], "hunter2", 1],
+  ])("is %s, at an instance that another has shared the task with", async (_what, isRedacted, allow, shown, calls) => {
+    const { as, other, emulator } = await start();
+    const key = { ...OPEN, taskType: "FileCompression", taskId: "archive" };
+    emulator.addTask({ ...key, startedAgoMs: 60_000, requestDefinition: JSON.stringify({ Password: "hunter2" }) });
+    const parts = { ...NO_PARTS, definition: true };
+    await as(...EVERYBODY.grants).read(key, parts);
+    const read = other(isRedacted, { ...READER, allow });
+    const followed = other(isRedacted, { ...READER, allow });
+    const waited = other(isRedacted, { ...READER, allow });
+    const stream = await followed.follow({ parts, keys: [key] });
+    const { value } = await stream.next();
+    const snapshots = [
+      await read.read(key, parts),
+      value?.kind === "snapshot" ? value.snapshot : undefined,
+      await waited.awaitEnd(key, parts, 1_000),
+    ];
+    for (const [index, tasks] of [read, followed, waited].entries()) {
+      const snapshot = snapshots[index];
+      expect(snapshot && tasks.definitionOf(snapshot)).toMatchObject({ value: { Password: shown } });
+    }
+    expect(emulator.calls).toHaveLength(1 + 3 * calls);
+  });
+
+  it("is whole as a pattern, at an instance that another has shared the task with without its secrets", async () => {
+    const { as, other, emulator } = await start();
+    const { snapshot } = await as(...EVERYBODY.grants).start({
+      action: "CreateFileUncompressionTask",
+      input: { ProjectName: "immtest", SourceURI: "oss://a/b.zip", TargetURI: "oss://a/c/", Password: "hunter2" },
+    });
+    emulator.finishTask(snapshot.key.taskId);
+    await as(...EVERYBODY.grants).read(snapshot.key, { ...NO_PARTS, definition: true });
+    const tasks = other(true, { ...READER, allow: ["read", "create", "definitions"] });
+    expect(await tasks.rerun(snapshot.key, undefined)).toMatchObject({ isNew: true });
+    expect(emulator.calls.at(-1)).toMatchObject({ parameters: { Password: "hunter2" } });
   });
 
   it("is not asked for on behalf of who may not see it", async () => {

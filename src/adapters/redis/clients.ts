@@ -81,7 +81,8 @@ export function openSubscriber(redis: string | RedisClient, commands: RedisClien
 
 /** Connects it where it is not. */
 export async function reach(client: RedisClient): Promise<void> {
-  if (client.status === "wait" || client.status === "end") await client.connect();
+  const { status } = client;
+  if (status !== "ready" && status !== "connecting" && status !== "connect") await client.connect();
 }
 
 /**

@@ -45,6 +45,8 @@ const DRIFT_MS = 0.1;
 const MAX_WAITING = 10_000;
 /** Redis that comes and goes does not fill the log. */
 const MAX_LINES_PER_MINUTE = 10;
+/** Milliseconds that connecting may take: also where a server reads its data, or a cluster does not say who has what. */
+const REACH_MS = 3_000;
 /** Milliseconds that closing may take. */
 const CLOSE_MS = 500;
 
@@ -192,13 +194,8 @@ export class RedisConnection {
     if (this.#state === "up") {
       await this.#commands.zrem(this.keyOf("instances"), this.instanceId).catch(() => undefined);
     }
-    let timer: Timer | undefined;
-    const isLate = new Promise<void>((resolve) => {
-      timer = this.#options.clock.setTimer(CLOSE_MS, resolve);
-    });
     const clients = [this.#commands, ...(this.#subscriber === undefined ? [] : [this.#subscriber])];
-    await Promise.race([isLate, Promise.all(clients.map(async (client) => end(client)))]);
-    timer?.cancel();
+    await this.#within(CLOSE_MS, Promise.all(clients.map(async (client) => end(client)))).catch(() => undefined);
   }
 
   get #isUp(): boolean {
@@ -243,7 +240,7 @@ export class RedisConnection {
     const { clock } = this.#options;
     let client: RedisClient | undefined = this.#commands;
     try {
-      await reach(client);
+      await this.#reach(client);
       const sentTick = clock.tick();
       const reply = await this.#send(HEARTBEAT, [this.keyOf("instances")], [this.instanceId, INSTANCE_MS]);
       const answeredTick = clock.tick();
@@ -263,6 +260,24 @@ export class RedisConnection {
     }
   }
 
+  async #reach(client: RedisClient): Promise<void> {
+    try {
+      await this.#within(REACH_MS, reach(client));
+    } catch (thrown) {
+      // An attempt that goes on would be in the way of the next.
+      if (client.status !== "end") client.disconnect(true);
+      throw thrown;
+    }
+  }
+
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
+    let timer: Timer | undefined;
+    const isLate = new Promise<never>((_resolve, reject) => {
+      timer = this.#options.clock.setTimer(ms, () => reject(new Error("Connecting took too long.")));
+    });
+    await Promise.race([work, isLate]).finally(() => timer?.cancel());
+  }
+
   #reopenSubscriber(): Redis {
     const { redis, clock } = this.#options;
     const known = this.#subscriber;
@@ -277,7 +292,7 @@ export class RedisConnection {
   }
 
   async #listen(subscriber: Redis): Promise<void> {
-    await reach(subscriber);
+    await this.#reach(subscriber);
     const missing = [...this.#channels.keys()].filter((channel) => !this.#joined.has(channel));
     if (missing.length === 0) await subscriber.ping();
     // Answered for all, also for those that were asked for meanwhile.
@@ -290,7 +305,7 @@ export class RedisConnection {
       const joining = subscriber.subscribe(...missing);
       for (const channel of missing) this.#joined.set(channel, joining);
     }
-    await Promise.all(channels.map((channel) => this.#joined.get(channel)));
+    await Promise.all(channels.flatMap((channel) => this.#joined.get(channel) ?? []));
   }
 
   /** A heartbeat that took longer says less of the time; an old one drifts. */

@@ -22,6 +22,7 @@ import { resultOperationOf } from "../operations/operations.js";
 import { Breaker } from "./breaker.js";
 import { CallInFlight } from "./call-in-flight.js";
 import { BudgetSpentError, CallBudget } from "./call-budget.js";
+import type { CallGrants } from "./call-grants.js";
 import {
   CallPriority,
   type CallOptions,
@@ -59,6 +60,8 @@ export interface CallPolicyOptions {
   readonly clock: Clock;
   /** Counts the deadlines: the network takes its time also where `clock` is moved by hand. @default `clock` */
   readonly networkClock?: Clock | undefined;
+  /** What grants the attempts of a second, where instances share them. @default `maxCallsPerSecond` for this one */
+  readonly grants?: CallGrants | undefined;
   /** Where to log. @default nowhere */
   readonly logger?: Logger | undefined;
   /** Are called for each attempt. @default none */
@@ -101,7 +104,7 @@ export class GuardedImmClient implements ImmClient {
   readonly #retries: RetryOptions;
 
   constructor(client: ImmClient, options: CallPolicyOptions) {
-    const { limits, clock, networkClock = clock, logger = silentLogger, observers = UNOBSERVED } = options;
+    const { limits, clock, networkClock = clock, grants, logger = silentLogger, observers = UNOBSERVED } = options;
     this.#client = client;
     this.#limits = limits;
     this.#clock = clock;
@@ -125,6 +128,7 @@ export class GuardedImmClient implements ImmClient {
     this.#budget = new CallBudget({
       ...limits,
       clock,
+      grants,
       maySend: () => !this.#breaker.isTrying,
       admit: () => this.#refuseWhileOpen(),
       onFull: () => observers.metrics.callRefused("budget"),

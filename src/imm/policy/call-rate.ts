@@ -1,9 +1,10 @@
 /**
- * How many calls a second one project may be sent, counted as IMM does. When IMM throttles, the rest of the second is waited
- * out and each further one grants half; each second without throttling grants one more, until it is the configured number
- * again. The other callers of the project are throttled as well, so all come to share what IMM grants.
+ * What one project is believed to be granted a second by an IMM that throttles: the rest of the second is waited out and each
+ * further one grants half; each second without throttling grants one more, until it is the configured number again. The other
+ * callers of the project are throttled as well, other instances among them, so all come to share what IMM grants.
  *
- * `call-budget` has one for each project. It sets no timer; all instants are ticks, since a wall clock may be set.
+ * `call-budget` has one for each project, beside what is configured, which `call-grants` counts. It sets no timer; all instants
+ * are ticks, since a wall clock may be set.
  */
 
 /** IMM counts by whole seconds. */
@@ -13,21 +14,20 @@ export class CallRate {
   readonly #maxCallsPerSecond: number;
   /** Calls a second that IMM is believed to grant; null for as many as are configured. */
   #granted: number | null = null;
-  /** When the calls of the last second were sent: never more than are configured. */
-  readonly #sentTicks: number[] = [];
+  #sentTick = -Infinity;
   #windowTick = -Infinity;
   /** Calls that were sent in the window. */
   #sent = 0;
   #slowedTick = -Infinity;
 
-  /** @param maxCallsPerSecond - in any window of a second, when IMM does not throttle. */
+  /** @param maxCallsPerSecond - what is configured. */
   constructor(maxCallsPerSecond: number) {
     this.#maxCallsPerSecond = maxCallsPerSecond;
   }
 
   /** Whether it may be forgotten: a new one would grant the same. */
   isUnused(now: number): boolean {
-    const restedMs = now - (this.#sentTicks.at(-1) ?? -Infinity);
+    const restedMs = now - this.#sentTick;
     const recovered = (this.#granted ?? this.#maxCallsPerSecond) + Math.floor(restedMs / WINDOW_MS) - 1;
     return restedMs >= WINDOW_MS && recovered >= this.#maxCallsPerSecond;
   }
@@ -39,17 +39,14 @@ export class CallRate {
 
   /** Milliseconds until one more call is granted; 0 or less when it is now. */
   restMs(now: number): number {
-    const [first = -Infinity] = this.#sentTicks;
-    const isFull = this.#sentTicks.length === this.#maxCallsPerSecond;
     const isSpent = this.#granted !== null && this.#sent >= this.#granted;
-    return Math.max(isFull ? first + WINDOW_MS - now : 0, isSpent ? this.#windowTick + WINDOW_MS - now : 0);
+    return isSpent ? this.#windowTick + WINDOW_MS - now : 0;
   }
 
-  /** How many more calls are granted at this moment. */
+  /** How many more calls are granted at this moment; Infinity while IMM does not throttle. */
   left(now: number): number {
-    const recent = this.#sentTicks.filter((tick) => now - tick < WINDOW_MS).length;
     const spent = now - this.#windowTick < WINDOW_MS ? this.#sent : 0;
-    return Math.max(0, Math.min(this.#maxCallsPerSecond - recent, (this.#granted ?? Infinity) - spent));
+    return Math.max(0, (this.#granted ?? Infinity) - spent);
   }
 
   count(now: number): void {
@@ -60,8 +57,7 @@ export class CallRate {
       this.#sent = 0;
     }
     this.#sent += 1;
-    this.#sentTicks.push(now);
-    if (this.#sentTicks.length > this.#maxCallsPerSecond) this.#sentTicks.shift();
+    this.#sentTick = now;
   }
 
   /** A call that was sent at that tick was throttled: grants half, once for all that were in flight together. */

@@ -24,6 +24,12 @@ export class FairQueue<T> {
     return [...this.#lines.values()].reduce((sum, { items, next }) => sum + items.length - next, 0);
   }
 
+  /** How much of each urgency waits; none of which nothing does. */
+  get sizes(): ReadonlyMap<number, number> {
+    const sizes = [...this.#lines.keys()].map((priority) => [priority, this.sizeAt(priority)] as const);
+    return new Map(sizes.filter(([, size]) => size > 0));
+  }
+
   /** How much of this urgency waits. */
   sizeAt(priority: number): number {
     const line = this.#lines.get(priority);
@@ -36,18 +42,24 @@ export class FairQueue<T> {
     else line.items.push(item);
   }
 
-  /** Whose turn it is; undefined when nothing waits. */
-  shift(): T | undefined {
+  /**
+   * Whose turn it is; undefined when nothing waits.
+   *
+   * @param turns - how many turns each urgency has; the one that is served has one less. @default any number
+   */
+  shift(turns?: Map<number, number>): T | undefined {
     this.#turn += 1;
     const isOfMostUrgent = this.#turn % TURNS_PER_ROUND !== 0;
     let first: Line<T> | undefined;
     for (const line of this.#lines.values()) {
-      if (line.next === line.items.length) continue;
+      if (line.next === line.items.length || (turns !== undefined && !turns.get(line.priority))) continue;
       const goesFirst =
         first === undefined || (isOfMostUrgent ? line.priority > first.priority : line.servedTurn < first.servedTurn);
       if (goesFirst) first = line;
     }
-    return first && this.#serve(first);
+    if (first === undefined) return undefined;
+    turns?.set(first.priority, (turns.get(first.priority) ?? 0) - 1);
+    return this.#serve(first);
   }
 
   #serve(line: Line<T>): T | undefined {

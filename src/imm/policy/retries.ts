@@ -15,6 +15,28 @@ export interface RetryLimits {
   readonly maxRetryDelayMs: number;
 }
 
+/** What the time of a call depends on. */
+export interface CallTimes extends RetryLimits {
+  /** Milliseconds that one attempt may take once it is sent. */
+  readonly callTimeoutMs: number;
+  readonly maxQueuedCalls: number;
+  readonly maxCallsPerSecond: number;
+}
+
+/**
+ * Milliseconds that a call takes at most: each attempt its deadline, behind a full queue at the full rate, and the longest waits
+ * between them. Where IMM throttles, a queue can take longer.
+ */
+export function longestCallMs(times: CallTimes): number {
+  const { maxRetries, maxRetryDelayMs, callTimeoutMs, maxQueuedCalls, maxCallsPerSecond } = times;
+  const attemptMs = callTimeoutMs + Math.ceil((maxQueuedCalls / maxCallsPerSecond) * 1_000);
+  let ms = attemptMs;
+  for (let retries = 0; retries < maxRetries; retries += 1) {
+    ms += maxRetryDelayMs + boundOf(retries, times) + attemptMs;
+  }
+  return ms;
+}
+
 export interface RetryOptions extends RetryLimits {
   readonly clock: Clock;
   /** Its reason is what a wait fails with. */
@@ -27,7 +49,7 @@ export async function withRetries<T>(
   isWorthIt: (error: Error, limits: RetryLimits) => boolean,
   options: RetryOptions,
 ): Promise<T> {
-  const { maxRetries, retryDelayMs, maxRetryDelayMs, clock, signal } = options;
+  const { maxRetries, clock, signal } = options;
   for (let retries = 0; ; retries += 1) {
     try {
       return await attempt();
@@ -35,10 +57,14 @@ export async function withRetries<T>(
       const error = toError(thrown);
       if (retries >= maxRetries || !isWorthIt(error, options)) throw thrown;
       const asked = error instanceof GatewayError ? (error.retryAfterMs ?? 0) : 0;
-      const bound = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** retries);
-      await wait(asked + clock.random() * bound, clock, signal);
+      await wait(asked + clock.random() * boundOf(retries, options), clock, signal);
     }
   }
+}
+
+/** Milliseconds that the wait after so many retries takes at most, besides what IMM asks for. */
+function boundOf(retries: number, { retryDelayMs, maxRetryDelayMs }: RetryLimits): number {
+  return Math.min(maxRetryDelayMs, retryDelayMs * 2 ** retries);
 }
 
 async function wait(delayMs: number, clock: Clock, signal: AbortSignal): Promise<void> {

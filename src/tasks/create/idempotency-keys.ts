@@ -1,81 +1,58 @@
 /**
- * The keys that creates were started with in the last 24 hours, and what became of each. In memory and bounded: of those
- * that were answered the least recently used go first; those that are under way or whose answer was lost never go, or the
- * next one with such a key would start another task. The `TaskStarter` owns it; it makes no call and sets no timer.
+ * The keys that creates were started with in the last 24 hours, and what became of each, as a port: in memory, or shared by
+ * the instances of a gateway. An attempt to start a task takes its key, says when it is about to send the create, and says
+ * what came of it; what a slow attempt says of a key that another has begun with since counts for nothing.
  */
 
-import { LRUCache } from "lru-cache";
-import type { Clock } from "../../clock.js";
-import { UpstreamThrottledError } from "../../errors.js";
-import { checkSameInput, type IdempotencyTag } from "./idempotency-tag.js";
+import type { IdempotencyTag } from "./idempotency-tag.js";
 
 /** How long a key holds, from its first use on. */
 export const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 
-/** What became of one key. */
-export interface KeyUse<T> {
-  readonly input: string;
-  readonly expiresTick: number;
-  /** The create that is under way or was answered: a request with the same key shares it. */
-  attempt: Promise<T> | undefined;
-  /** When a create's answer was lost; null when none was. */
-  lostTick: number | null;
+export interface IdempotencyKeys {
+  /**
+   * Takes a key for an attempt, or answers what became of it.
+   *
+   * @param holdMs - milliseconds that the attempt has until it begins; then another may take the key.
+   * @throws UpstreamThrottledError - when too many other keys are under way or lost.
+   * @throws UpstreamUnavailableError - when the keys cannot be reached: then this attempt has not taken the key, and may not begin.
+   */
+  take(projectName: string, tag: IdempotencyTag, holdMs: number): Promise<KeyUse>;
 }
 
-export class IdempotencyKeys<T> {
-  readonly #answered: LRUCache<string, KeyUse<T>>;
-  /** Under way, or lost. */
-  readonly #open = new Map<string, KeyUse<T>>();
-  readonly #maxKeys: number;
-  readonly #clock: Clock;
+export type KeyUse =
+  /** By this attempt. `lostMs`: for how long the answer to a create of this key has been lost; null when none was. */
+  | { readonly kind: "taken"; readonly hold: KeyHold; readonly lostMs: number | null }
+  /** By another attempt, which has so many milliseconds left. */
+  | { readonly kind: "underWay"; readonly restMs: number }
+  | { readonly kind: "answered"; readonly answer: KeyAnswer }
+  /** With another input. */
+  | { readonly kind: "reused" };
 
-  /** @param maxKeys - how many keys are remembered at once, of those that were answered and of the others. */
-  constructor(maxKeys: number, clock: Clock) {
-    this.#answered = new LRUCache({ max: maxKeys });
-    this.#maxKeys = maxKeys;
-    this.#clock = clock;
-  }
+/** The task that a key has started, as far as its input does not say it. */
+export interface KeyAnswer {
+  readonly taskId: string;
+  /** Of the create's answer; null when that is not known. */
+  readonly eventId: string | null;
+  readonly requestId: string | null;
+  /** When it was started, or found: milliseconds since the epoch, by the wall clock. */
+  readonly startedAt: number;
+}
 
+/** A key that an attempt has taken. What it says last never rejects, and is said again later where it could not be said. */
+export interface KeyHold {
   /**
-   * What became of a key; a new use of it when it was not used before.
+   * The create is about to be sent: from now on it may have started a task. That an earlier one was lost is forgotten.
    *
-   * @throws IdempotencyKeyReusedError - when it was used with another input.
-   * @throws UpstreamThrottledError - when too many others are under way or lost.
+   * @param holdMs - milliseconds that it takes at most; then its answer counts as lost, from that instant on.
+   * @returns false where another attempt has the key by now: then nothing may be sent.
+   * @throws UpstreamUnavailableError - when the keys cannot be reached: then nothing may be sent.
    */
-  use(tag: IdempotencyTag): KeyUse<T> {
-    const now = this.#clock.tick();
-    const known = this.#open.get(tag.key) ?? this.#answered.get(tag.key);
-    if (known !== undefined && known.expiresTick > now) {
-      checkSameInput(known.input, tag);
-      return known;
-    }
-    this.#makeRoom(now);
-    const use = { input: tag.input, expiresTick: now + KEY_LIFETIME_MS, attempt: undefined, lostTick: null };
-    this.#answered.delete(tag.key);
-    this.#open.set(tag.key, use);
-    return use;
-  }
-
-  /** Takes down that a key's create was answered: from now on it may be forgotten. */
-  settle(tag: IdempotencyTag, use: KeyUse<T>): void {
-    if (this.#open.get(tag.key) !== use) return;
-    this.#open.delete(tag.key);
-    this.#answered.set(tag.key, use);
-  }
-
-  /** Frees a key whose create certainly started nothing. */
-  free(tag: IdempotencyTag): void {
-    this.#open.delete(tag.key);
-  }
-
-  #makeRoom(now: number): void {
-    if (this.#open.size < this.#maxKeys) return;
-    for (const [key, { expiresTick }] of this.#open) {
-      if (expiresTick <= now) this.#open.delete(key);
-    }
-    if (this.#open.size < this.#maxKeys) return;
-    throw new UpstreamThrottledError(
-      "Too many creates with an idempotency key are under way or have lost their answer.",
-    );
-  }
+  begin(holdMs: number): Promise<boolean>;
+  /** The task is known: every further use of the key is answered with it. */
+  settle(answer: KeyAnswer): Promise<void>;
+  /** The answer to the create was lost just now. */
+  lose(): Promise<void>;
+  /** The attempt has certainly started nothing: the key is again what it was before it was taken. */
+  free(): Promise<void>;
 }

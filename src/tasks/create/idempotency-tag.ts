@@ -78,8 +78,11 @@ export function hasKeyOf({ facts: { tags } }: TaskSnapshot, tag: IdempotencyTag)
  * @throws IdempotencyKeyReusedError - naming the argument.
  */
 export function checkSameInput(usedWith: unknown, tag: IdempotencyTag): void {
-  if (usedWith === tag.input) return;
-  throw new IdempotencyKeyReusedError(
+  if (usedWith !== tag.input) throw keyReused();
+}
+
+export function keyReused(): IdempotencyKeyReusedError {
+  return new IdempotencyKeyReusedError(
     "idempotencyKey",
     "Expected `idempotencyKey` to be new, or the input to be the one that it was first used with.",
   );

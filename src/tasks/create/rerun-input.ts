@@ -50,7 +50,8 @@ export async function rerunRequestOf(taskType: string, read: () => Promise<TaskS
  */
 function toRerunInput(operation: CreateOperation, snapshot: TaskSnapshot): CreateTaskInput {
   const { request } = operation;
-  const text = recordedOf(partOf(snapshot, "definition"));
+  // One without its secrets would start another task.
+  const text = snapshot.isRedacted ? null : recordedOf(partOf(snapshot, "definition"));
   const definition = text === null ? null : parseDefinition(text);
   if (!isRecord(definition)) throw unfit("whose definition IMM has recorded as an object");
   const { projectName } = snapshot.key;

@@ -1,30 +1,34 @@
 /**
  * Starts tasks, each at most once for an idempotency key. IMM has no token that makes a repeated create harmless, so the
- * gateway remembers the keys, and marks the tasks of those types that take tags: such a task is found again by its tag
- * when its answer was lost, and after a restart.
+ * gateway remembers the keys (`IdempotencyKeys`), and marks the tasks of those types that take tags: such a task is found again
+ * by its tag when its answer was lost, and when its key was forgotten.
  *
  * The mutations call it, it calls the `ImmClient` and the `TaskReader`. It never repeats a create of its own accord.
  */
 
 import { momentOf, type Clock } from "../../clock.js";
-import { GatewayError, OutcomeUnknownError } from "../../errors.js";
+import { GatewayError, OutcomeUnknownError, UpstreamThrottledError } from "../../errors.js";
+import { longestCallMs, type CallTimes } from "../../imm/policy/retries.js";
 import type { Logger } from "../../log.js";
 import type { CreateTaskRequest, ImmClient, ListTasksRequest } from "../../imm/imm-client.js";
 import { createOperations, type CreateAction, type CreateOperation } from "../../imm/operations/operations.js";
-import { IdempotencyKeys, KEY_LIFETIME_MS, type KeyUse } from "./idempotency-keys.js";
+import { KEY_LIFETIME_MS, type IdempotencyKeys, type KeyAnswer, type KeyHold } from "./idempotency-keys.js";
 import {
   checkSameInput,
   hasKeyOf,
   INPUT_TAG,
   KEY_TAG,
+  keyReused,
   tagOf,
   withTag,
   type IdempotencyTag,
 } from "./idempotency-tag.js";
+import { MemoryKeys } from "./memory-keys.js";
 import { fromCreatedTask, type TaskSnapshot } from "../snapshot.js";
 import type { ReadOptions, TaskReader } from "../read/task-reader.js";
 
-export interface TaskStarterOptions {
+/** The times of a call say for how long an attempt holds its key. */
+export interface TaskStarterOptions extends CallTimes {
   readonly client: ImmClient;
   readonly reader: TaskReader;
   readonly clock: Clock;
@@ -32,6 +36,8 @@ export interface TaskStarterOptions {
   readonly logger: Logger;
   /** Idempotency keys remembered at once; the least recently used go first. Minimum: `1`. */
   readonly maxIdempotencyKeys: number;
+  /** @default in memory */
+  readonly keys?: IdempotencyKeys | undefined;
 }
 
 /** One task to start. */
@@ -59,19 +65,40 @@ const MAX_SEARCH_PAGES = 10;
 /** After this long a create that no list shows has certainly started nothing. */
 const SETTLING_MS = 60_000;
 
+/** How often a key is asked for again that an attempt of another instance has, in milliseconds. */
+const UNDER_WAY_INTERVAL_MS = 200;
+
+/** For how long a key is held before a create that needs no search: nothing is done meanwhile. */
+const BEGINNING_MS = 5_000;
+
+/** A create with a key. */
+interface KeyedRequest extends Omit<StartRequest, "idempotencyKey"> {
+  readonly tag: IdempotencyTag;
+  /** Where its task is looked for; undefined for the types that take no tags. */
+  readonly search: Search | undefined;
+}
+
 export class TaskStarter {
   readonly #client: ImmClient;
   readonly #reader: TaskReader;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #keys: IdempotencyKeys<StartOutcome>;
+  readonly #keys: IdempotencyKeys;
+  /** Creates with a key that this instance has under way: requests with the same key share them. */
+  readonly #underWay = new Map<string, { readonly input: string; readonly attempt: Promise<StartOutcome> }>();
+  /** Milliseconds that a create takes at most, and after which no further attempt of it is sent. */
+  readonly #createMs: number;
+  readonly #lastSendMs: number;
 
-  constructor({ client, reader, clock, logger, maxIdempotencyKeys }: TaskStarterOptions) {
+  constructor(options: TaskStarterOptions) {
+    const { client, reader, clock, logger, maxIdempotencyKeys, keys, callTimeoutMs } = options;
     this.#client = client;
     this.#reader = reader;
     this.#clock = clock;
     this.#logger = logger;
-    this.#keys = new IdempotencyKeys(maxIdempotencyKeys, clock);
+    this.#keys = keys ?? new MemoryKeys(maxIdempotencyKeys, clock);
+    this.#createMs = longestCallMs(options);
+    this.#lastSendMs = this.#createMs - callTimeoutMs;
   }
 
   /**
@@ -85,50 +112,110 @@ export class TaskStarter {
     options.tally?.countOwnCall();
     if (idempotencyKey === undefined) return this.#audit(request, async () => this.#create(request, options));
     const tag = tagOf({ ...request, idempotencyKey });
-    const use = this.#keys.use(tag);
-    if (use.attempt !== undefined) {
+    const known = this.#underWay.get(tag.key);
+    if (known !== undefined) {
+      checkSameInput(known.input, tag);
       options.tally?.countShared(1);
-      return { ...(await use.attempt), isNew: false };
+      return { ...(await known.attempt), isNew: false };
     }
-    const attempt = this.#startOnce(request, tag, use, options);
-    use.attempt = attempt;
+    const search = findableBy(request.action, request.input.ProjectName, tag);
+    const attempt = this.#startOnce({ ...request, tag, search }, options);
+    this.#underWay.set(tag.key, { input: tag.input, attempt });
     try {
-      const outcome = await attempt;
-      this.#keys.settle(tag, use);
-      return outcome;
-    } catch (thrown) {
-      use.attempt = undefined;
-      if (use.lostTick === null) this.#keys.free(tag);
-      throw thrown;
+      return await attempt;
+    } finally {
+      this.#underWay.delete(tag.key);
     }
   }
 
-  async #startOnce(
-    request: Omit<StartRequest, "idempotencyKey">,
-    tag: IdempotencyTag,
-    use: KeyUse<StartOutcome>,
+  /** Starts the task once the key is this attempt's, unless another attempt has started it by then. */
+  async #startOnce(request: KeyedRequest, options: ReadOptions): Promise<StartOutcome> {
+    const { tag, search, input } = request;
+    const holdMs = search === undefined ? BEGINNING_MS : this.#createMs;
+    for (;;) {
+      const use = await this.#keys.take(input.ProjectName, tag, holdMs);
+      switch (use.kind) {
+        case "reused":
+          throw keyReused();
+        case "answered":
+          options.tally?.countShared(1);
+          return this.#answeredBefore(request, use.answer);
+        case "underWay":
+          await this.#wait(Math.min(use.restMs, UNDER_WAY_INTERVAL_MS));
+          break;
+        case "taken": {
+          const outcome = await this.#startHeld(request, use.hold, use.lostMs, options);
+          if (outcome !== "overtaken") return outcome;
+        }
+      }
+    }
+  }
+
+  async #startHeld(
+    request: KeyedRequest,
+    hold: KeyHold,
+    lostMs: number | null,
+    options: ReadOptions,
+  ): Promise<StartOutcome | "overtaken"> {
+    const { search } = request;
+    let lastSendTick = Infinity;
+    try {
+      const before = search && (await this.#find(search, options));
+      if (before !== undefined) {
+        const outcome = foundAgain(before, { isNew: false });
+        await hold.settle(this.#answerOf(outcome));
+        return outcome;
+      }
+      if (lostMs !== null) refuseUnlessSettled(lostMs, search);
+      lastSendTick = this.#clock.tick() + this.#lastSendMs;
+      if (!(await hold.begin(this.#createMs))) return "overtaken";
+    } catch (thrown) {
+      await hold.free();
+      throw thrown;
+    }
+    return this.#audit(request, async () => this.#createHeld(request, hold, lastSendTick, options));
+  }
+
+  /** What becomes of the key is known to all instances before the answer leaves. */
+  async #createHeld(
+    { action, input, tag, search }: KeyedRequest,
+    hold: KeyHold,
+    lastSendTick: number,
     options: ReadOptions,
   ): Promise<StartOutcome> {
-    const { action, input } = request;
-    const search = findableBy(action, input.ProjectName, tag);
-    const before = search && (await this.#find(search, options));
-    if (before !== undefined) return foundAgain(before, { isNew: false });
-    if (use.lostTick !== null) this.#refuseUnlessSettled(use.lostTick, search);
     const tagged = search === undefined ? input : withTag(input, tag);
-    return this.#audit(request, async () => {
-      try {
-        const outcome = await this.#create({ action, input: tagged }, options);
-        use.lostTick = null;
-        return outcome;
-      } catch (thrown) {
-        use.lostTick = isCertain(thrown) ? null : this.#clock.tick();
-        if (use.lostTick === null || search === undefined) throw thrown;
-        const started = await this.#findLater(search, options);
-        if (started === undefined) throw thrown;
-        use.lostTick = null;
-        return foundAgain(started, { isNew: true });
+    let outcome: StartOutcome;
+    try {
+      outcome = await this.#create({ action, input: tagged }, options, lastSendTick);
+    } catch (thrown) {
+      if (isCertain(thrown)) {
+        await hold.free();
+        throw thrown;
       }
-    });
+      const started = search && (await this.#findLater(search, options));
+      if (started === undefined) {
+        await hold.lose();
+        throw thrown;
+      }
+      outcome = foundAgain(started, { isNew: true });
+    }
+    await hold.settle(this.#answerOf(outcome));
+    return outcome;
+  }
+
+  /** The outcome of a key that was answered, by this instance or another. Its input is that of the first create. */
+  #answeredBefore({ action, input, tag, search }: KeyedRequest, answer: KeyAnswer): StartOutcome {
+    const { taskId, eventId, requestId, startedAt } = answer;
+    const tagged = search === undefined ? input : withTag(input, tag);
+    // Older than all that a read may have shown of the task.
+    const observed = { at: startedAt, tick: this.#clock.tick() - KEY_LIFETIME_MS };
+    const created = { taskId, eventId: eventId ?? undefined, requestId: requestId ?? undefined };
+    const snapshot = fromCreatedTask(createOperations[action].taskType, tagged, created, observed);
+    return { snapshot: this.#reader.learnCreated(snapshot), isNew: false, requestId, eventId };
+  }
+
+  #answerOf({ snapshot, eventId, requestId }: StartOutcome): KeyAnswer {
+    return { taskId: snapshot.key.taskId, eventId, requestId, startedAt: this.#clock.now() };
   }
 
   /** Logs who has started what, also where it is not known whether. */
@@ -151,15 +238,26 @@ export class TaskStarter {
     }
   }
 
-  async #create({ action, input }: CreateTaskRequest, options: ReadOptions): Promise<StartOutcome> {
+  /** @param lastSendTick - after which nothing is sent any more: another instance may count on it. */
+  async #create(
+    { action, input }: CreateTaskRequest,
+    { tally }: ReadOptions,
+    lastSendTick = Infinity,
+  ): Promise<StartOutcome> {
+    const onAttempt = (): void => {
+      if (this.#clock.tick() > lastSendTick) throw new TooLateError();
+      tally?.countCall();
+    };
     try {
-      const { tally } = options;
-      const calls = { onAttempt: tally?.countCall, cause: tally?.cause };
+      const calls = { onAttempt, cause: tally?.cause };
       const created = await this.#client.createTask({ action, input }, calls);
       const snapshot = fromCreatedTask(createOperations[action].taskType, input, created, momentOf(this.#clock));
       const { eventId, requestId } = snapshot;
       return { snapshot: this.#reader.learnCreated(snapshot), isNew: true, eventId, requestId };
     } catch (thrown) {
+      if (thrown instanceof TooLateError) {
+        throw new UpstreamThrottledError("The create has waited for its turn for too long, and was not sent.");
+      }
       if (!(thrown instanceof GatewayError) || !thrown.mayHaveArrived) throw thrown;
       throw new OutcomeUnknownError(
         "IMM's answer was lost: a task may have been started, and it is not known which. List the project's tasks before starting it again.",
@@ -200,21 +298,6 @@ export class TaskStarter {
     return undefined;
   }
 
-  /** @throws OutcomeUnknownError - while a create whose answer was lost may still turn out to have started a task. */
-  #refuseUnlessSettled(lostTick: number, search: Search | undefined): void {
-    if (search === undefined) {
-      throw new OutcomeUnknownError(
-        "IMM's answer to this key's first create was lost, and tasks of this type cannot be found again. List the project's tasks: if it is not among them, start it with another key.",
-      );
-    }
-    const restMs = lostTick + SETTLING_MS - this.#clock.tick();
-    if (restMs <= 0) return;
-    throw new OutcomeUnknownError(
-      "IMM's answer to this key's first create was lost, and no list shows its task yet. Repeat it with the same key later.",
-      { retryAfterMs: restMs },
-    );
-  }
-
   async #wait(delayMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#clock.setTimer(delayMs, resolve);
@@ -227,6 +310,24 @@ interface Search {
   readonly projectName: string;
   readonly taskType: string;
   readonly tag: IdempotencyTag;
+}
+
+/** A create whose key another attempt may have by now. No error of IMM, so that no policy of calls takes it for one. */
+class TooLateError extends Error {}
+
+/** @throws OutcomeUnknownError - while a create whose answer was lost may still turn out to have started a task. */
+function refuseUnlessSettled(lostMs: number, search: Search | undefined): void {
+  if (search === undefined) {
+    throw new OutcomeUnknownError(
+      "IMM's answer to this key's first create was lost, and tasks of this type cannot be found again. List the project's tasks: if it is not among them, start it with another key.",
+    );
+  }
+  const restMs = SETTLING_MS - lostMs;
+  if (restMs <= 0) return;
+  throw new OutcomeUnknownError(
+    "IMM's answer to this key's first create was lost, and no list shows its task yet. Repeat it with the same key later.",
+    { retryAfterMs: restMs },
+  );
 }
 
 /** Undefined for the types that take no tags. */

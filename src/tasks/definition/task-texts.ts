@@ -32,14 +32,15 @@ export interface TaskTextsOptions {
 
 /** Reads the texts. Errors stand in the place of what cannot be shown. */
 export class TaskTexts {
-  readonly #isRedacted: boolean;
+  /** Whether secrets are hidden from all who may not see them. */
+  readonly isRedacted: boolean;
   readonly #readings = new LRUCache<string, Reading>({
     maxSize: MAX_KEPT_LENGTH,
     sizeCalculation: (_reading, text) => text.length + 1,
   });
 
   constructor({ isRedacted }: TaskTextsOptions) {
-    this.#isRedacted = isRedacted;
+    this.isRedacted = isRedacted;
   }
 
   /**
@@ -49,7 +50,7 @@ export class TaskTexts {
    */
   definitionOf(text: string, withSecrets = false): ShownDefinition {
     const reading = this.#readingOf(text);
-    if (withSecrets || !this.#isRedacted) return (reading.open ??= showDefinition(text, false));
+    if (withSecrets || !this.isRedacted) return (reading.open ??= showDefinition(text, false));
     return (reading.redacted ??= showDefinition(text));
   }
 

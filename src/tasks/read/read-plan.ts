@@ -6,7 +6,7 @@
  */
 
 import { UpstreamMisconfiguredError, UpstreamThrottledError, type GatewayError } from "../../errors.js";
-import { isFinal, satisfies, type TaskSnapshot } from "../snapshot.js";
+import { isFinal, lacksDefinition, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { TaskParts } from "../task.js";
 
 /** One task that is read: what is known of it, and what is wanted. */
@@ -47,8 +47,7 @@ export function nextQuestion(state: ReadState): NextQuestion {
     return { ask: "nothing", answer };
   }
   if (typeof listed === "object" && isHopeless(listed, state)) return { ask: "give up", failure: listed };
-  const definition = parts.definition && known?.hasAskedDefinition !== true;
-  return { ask: listed === "absent" ? "confirm" : "task", definition };
+  return { ask: listed === "absent" ? "confirm" : "task", definition: lacksDefinition(known, parts) };
 }
 
 /** What goes on without being listed has no progress to show. */
@@ -78,4 +77,9 @@ export function chooseListed<T extends WantedTask>(tasks: readonly T[], isOfWatc
 /** Whether a read has shown that the task runs. */
 export function isSeenRunning(known: TaskSnapshot | undefined): known is TaskSnapshot {
   return known?.hasBeenRead === true && !isFinal(known);
+}
+
+/** The parts that a flight brings: a definition that IMM is asked for comes with its secrets. */
+export function purposeOf(parts: TaskParts, known: TaskSnapshot | undefined): TaskParts {
+  return parts.definition && known?.isRedacted !== true ? { ...parts, secrets: true } : parts;
 }

@@ -9,7 +9,7 @@
 
 import { LRUCache } from "lru-cache";
 import { momentOf, type Clock } from "../../clock.js";
-import { BadUserInputError, GatewayError, NotFoundError, UpstreamUnavailableError } from "../../errors.js";
+import { type GatewayError, UpstreamUnavailableError } from "../../errors.js";
 import {
   CallPriority,
   type CallOptions,
@@ -17,12 +17,13 @@ import {
   type ImmTaskInfo,
   type ListTasksRequest,
 } from "../../imm/imm-client.js";
-import { hintAtTaskType } from "./task-type-hint.js";
+import { withTaskTypeHint } from "./task-type-hint.js";
 import { UNOBSERVED, type Cause, type Observers, type Readings } from "../../observe.js";
 import type { CallTally } from "../call-tally.js";
 import { readPages, type PagesOptions } from "../list/pages.js";
 import { TypicalDurations } from "./typical-durations.js";
-import { chooseListed, nextQuestion, type ReadState } from "./read-plan.js";
+import { mayBeShared, SharedFinishedTasks, type FinishedTasks } from "./finished-tasks.js";
+import { chooseListed, nextQuestion, purposeOf, type ReadState } from "./read-plan.js";
 import { TaskSweeper, type SnapshotPage, type SweepOptions, type SweepResult } from "./task-sweeper.js";
 import { SingleFlight } from "../single-flight.js";
 import { includesParts, NO_PARTS, toKeyText, type TaskKey, type TaskParts } from "../task.js";
@@ -49,6 +50,8 @@ export interface TaskReaderOptions {
   readonly maxCachedTasks: number;
   /** Are called for each sweep. @default none */
   readonly observers?: Observers | undefined;
+  /** Where instances share the tasks that have ended: asked before IMM. @default they are known to this process alone */
+  readonly finished?: FinishedTasks | undefined;
 }
 
 /** One task, and the parts of it that are read. */
@@ -83,8 +86,10 @@ export interface ReadOptions {
 /** Called with each snapshot that is newly known, merged with what the memory holds of its task. */
 export type SnapshotListener = (keyText: string, snapshot: TaskSnapshot) => void;
 
-interface Question extends Pick<ReadRequest, "key" | "parts" | "snapshot"> {
+interface Question extends Pick<ReadRequest, "key" | "parts"> {
   readonly keyText: string;
+  /** What the asker knows, and what other instances have shared. */
+  snapshot: TaskSnapshot | undefined;
   readonly notBefore: number;
 }
 
@@ -98,12 +103,14 @@ export class TaskReader {
   /** By project name. */
   readonly #sweeps = new SingleFlight<SweepResult>();
   readonly #sweeper: TaskSweeper;
+  readonly #shared: SharedFinishedTasks | undefined;
   readonly #listeners = new Set<SnapshotListener>();
   /** How long the tasks that were seen to end had taken. */
   readonly typicalDurations = new TypicalDurations();
 
   constructor(options: TaskReaderOptions) {
     this.#options = options;
+    this.#shared = options.finished && new SharedFinishedTasks(options.finished);
     this.#snapshots = new LRUCache({
       max: options.maxCachedTasks,
       noDisposeOnSet: true,
@@ -169,6 +176,11 @@ export class TaskReader {
     return this.#keep(snapshot);
   }
 
+  /** Takes in what another instance has seen of a task, and answers with all that is known of it now. */
+  learnShared(snapshot: TaskSnapshot): TaskSnapshot {
+    return this.#keep(snapshot, toKeyText(snapshot.key), true);
+  }
+
   /** What time it was at IMM at that tick, or later, in milliseconds since the epoch; `-Infinity` when that is not known. */
   immTimeAt(projectName: string, tick: number): number {
     return this.#sweeper.immTimeAt(projectName, tick);
@@ -184,14 +196,36 @@ export class TaskReader {
     };
   }
 
-  /** By project name: the sweep of several questions. A single one is asked for in a flight of its own. */
+  /**
+   * By project name: the sweep of several questions, once it is known what other instances have shared. A single one is asked
+   * for in a flight of its own.
+   */
   #sweepEach(questions: readonly Question[], options: ReadOptions): ReadonlyMap<string, Promise<SweepResult>> {
     const sweeps = new Map<string, Promise<SweepResult>>();
     for (const projectName of new Set(questions.map(({ key }) => key.projectName))) {
       const ofProject = questions.filter(({ key }) => key.projectName === projectName);
-      if (ofProject.length > 1) sweeps.set(projectName, this.#sweepProject(projectName, ofProject, options));
+      const learning = this.#learnFinished(ofProject, options);
+      const sweep = async (): Promise<SweepResult> =>
+        ofProject.length > 1 ? this.#sweepProject(projectName, ofProject, options) : NOTHING_SWEPT;
+      if (learning !== undefined) sweeps.set(projectName, learning.then(sweep));
+      else if (ofProject.length > 1) sweeps.set(projectName, sweep());
     }
     return sweeps;
+  }
+
+  /** Takes in what other instances have shared of what is asked for; undefined where there is nothing to wait for. */
+  #learnFinished(questions: readonly Question[], { tally }: ReadOptions): Promise<void> | undefined {
+    const shared = this.#shared;
+    const asked =
+      shared === undefined ? [] : questions.filter((question) => mayBeShared(this.#knownOf(question), question.parts));
+    if (shared === undefined || asked.length === 0) return undefined;
+    const learn = async (question: Question): Promise<void> => {
+      const snapshot = await shared.get(question.key);
+      if (snapshot !== undefined) question.snapshot = this.learnShared(snapshot);
+    };
+    const count = (): void =>
+      tally?.countCached(asked.filter((question) => this.#answerOf(question) !== undefined).length);
+    return Promise.all(asked.map(learn)).then(count);
   }
 
   /** One sweep of a project at a time: what the one under way brings is not asked for again. */
@@ -222,7 +256,9 @@ export class TaskReader {
       const flight = this.#flights.get(keyText);
       if (flight === undefined) {
         if (options.isWanted?.() === false) throw notWanted();
-        return this.#flights.begin(keyText, async () => this.#fetch(question, options, swept), parts);
+        const purpose = purposeOf(parts, this.#knownOf(question, swept));
+        const fetch = async (): Promise<TaskSnapshot> => this.#fetch({ ...question, parts: purpose }, options, swept);
+        return this.#flights.begin(keyText, fetch, purpose);
       }
       if (includesParts(flight.purpose, parts)) {
         options.tally?.countShared(1);
@@ -292,7 +328,7 @@ export class TaskReader {
     return snapshot;
   }
 
-  #keep(snapshot: TaskSnapshot, keyText = toKeyText(snapshot.key)): TaskSnapshot {
+  #keep(snapshot: TaskSnapshot, keyText = toKeyText(snapshot.key), isShared = false): TaskSnapshot {
     const known = this.#snapshots.get(keyText);
     const merged = mergeSnapshots(known, snapshot);
     this.#snapshots.set(keyText, merged);
@@ -300,6 +336,7 @@ export class TaskReader {
       this.#finished += 1;
       this.typicalDurations.learn(merged);
     }
+    if (!isShared) this.#shared?.put(merged, known);
     this.#notify(keyText, merged);
     return merged;
   }
@@ -349,15 +386,4 @@ function toCallOptions(options: ReadOptions): SweepOptions {
 
 function notWanted(): GatewayError {
   return new UpstreamUnavailableError("IMM was not asked, since the client has gone.", { mayHaveArrived: false });
-}
-
-/** Where IMM does not find a task, its type may be wrong. */
-function withTaskTypeHint(thrown: unknown, taskType: string): unknown {
-  const hint = hintAtTaskType(taskType);
-  if (hint === null) return thrown;
-  if (thrown instanceof NotFoundError) return new NotFoundError(`${thrown.message} ${hint}`, thrown);
-  if (thrown instanceof BadUserInputError) {
-    return new BadUserInputError(thrown.argument, `${thrown.message} ${hint}`, thrown);
-  }
-  return thrown;
 }

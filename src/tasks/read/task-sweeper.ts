@@ -15,7 +15,7 @@ import { PAGE_SIZE, toEndedRequest, toRunningRequest } from "../list/requests.js
 import { isSeenRunning } from "./read-plan.js";
 import { planSweep } from "./sweep-plan.js";
 import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
-import type { TaskSnapshot } from "../snapshot.js";
+import { lacksDefinition, type TaskSnapshot } from "../snapshot.js";
 import { toEpochMs } from "../instant.js";
 
 /** One task that has to be asked for, and what is known of it. */
@@ -222,7 +222,7 @@ interface Sweep {
 }
 
 function withDefinition(targets: readonly SweepTarget[]): Pick<ListTasksRequest, "requestDefinition"> {
-  const isNeeded = targets.some(({ parts, known }) => parts.definition && known?.hasAskedDefinition !== true);
+  const isNeeded = targets.some(({ parts, known }) => lacksDefinition(known, parts));
   return isNeeded ? { requestDefinition: true } : {};
 }
 

@@ -1,6 +1,7 @@
 /** What to say of a task type that is not known here. A hint and no refusal: IMM's vocabulary is open. Pure. */
 
 import { closest, distance } from "fastest-levenshtein";
+import { BadUserInputError, NotFoundError } from "../../errors.js";
 import { taskTypes } from "../../imm/operations/operations.js";
 
 const known: ReadonlySet<string> = new Set(taskTypes.map(({ name }) => name));
@@ -27,4 +28,15 @@ export function hintAtTaskType(taskType: string): string | null {
     return "The gateway knows no task type of this name; the query `taskTypes` lists those that it knows.";
   }
   return `The gateway knows no task type \`${taskType}\`; did you mean \`${typesByAnyName.get(nearest)}\`?`;
+}
+
+/** Where IMM does not find a task, its type may be wrong. */
+export function withTaskTypeHint(thrown: unknown, taskType: string): unknown {
+  const hint = hintAtTaskType(taskType);
+  if (hint === null) return thrown;
+  if (thrown instanceof NotFoundError) return new NotFoundError(`${thrown.message} ${hint}`, thrown);
+  if (thrown instanceof BadUserInputError) {
+    return new BadUserInputError(thrown.argument, `${thrown.message} ${hint}`, thrown);
+  }
+  return thrown;
 }

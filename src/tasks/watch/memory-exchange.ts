@@ -121,21 +121,20 @@ export class MemoryExchange implements Exchange {
   goAway(): void {
     if (this.#state !== "up") return;
     this.#state = "away";
-    for (const seat of [...this.#seats]) seat.lose();
+    for (const seat of this.#seats) seat.lose();
   }
 
   /** It can be reached again. */
   comeBack(): void {
     if (this.#state !== "away") return;
     this.#state = "up";
-    for (const seat of [...this.#seats]) seat.find();
+    for (const seat of this.#seats) seat.find();
   }
 
   /** The instance has crashed: its lease and its wants are left to their end, and it is told nothing any more. */
   kill(): void {
-    const seats = [...this.#seats];
     this.#state = "killed";
-    for (const seat of seats) seat.abandon();
+    for (const seat of this.#seats) seat.abandon();
   }
 }
 
@@ -171,7 +170,10 @@ class MemorySeat implements Seat {
     const { store } = this.#exchange;
     const project = this.#project;
     const tick = store.clock.tick();
-    if (project.owner === undefined || (project.owner !== this.#exchange && project.untilTick <= tick)) {
+    const isOwn = project.owner === this.#exchange;
+    const isFree = project.owner === undefined || project.untilTick <= tick;
+    // Also where it was its own before the store was away, as on Redis.
+    if (isOwn ? project.epoch !== this.#epoch : isFree) {
       project.owner = this.#exchange;
       project.epoch = Math.max(project.epoch + 1, store.timeAt(tick));
     }
@@ -240,6 +242,7 @@ class MemorySeat implements Seat {
 
   /** The handle has lost the store. */
   lose(): void {
+    this.#epoch = -1;
     this.#leaveWantsToTheirEnd();
     this.#order.lose();
     this.#member.onAway();
