@@ -31,6 +31,8 @@ interface Outcome {
   readonly listCalls: number;
   readonly busiest: number;
   readonly usage: RedisUsage | undefined;
+  /** While all tasks run and no subscriber comes. */
+  readonly steady: { readonly usage: RedisUsage; readonly polls: number; readonly seconds: number } | undefined;
   readonly cpuMs: readonly number[];
   readonly events: number;
   readonly wrong: readonly string[];
@@ -39,7 +41,9 @@ interface Outcome {
 
 /** @param instances - with one there is no Redis: what the others are compared with. */
 async function measure(instances: number, hasRedis: boolean, seconds: number): Promise<Outcome> {
-  const fleet = await Fleet.start({ instances, hasRedis, isRelayed: false, env: { NODE_ENV: "production" } });
+  // All subscribers come at once, from one address: no caller does so.
+  const env = { NODE_ENV: "production", CALLS_PER_MINUTE: "0" };
+  const fleet = await Fleet.start({ instances, hasRedis, isRelayed: false, env });
   const { emulator, redis } = fleet;
   const audience = new Audience(fleet);
   // The gateways have told each other that they are there.
@@ -58,6 +62,16 @@ async function measure(instances: number, hasRedis: boolean, seconds: number): P
   const taskIds = tasks.map(({ taskId }) => taskId);
   const sockets = Array.from({ length: SUBSCRIBERS / TASKS }, (_value, socket) => socket % instances);
   await Promise.all(sockets.map(async (instance) => audience.follow(taskIds, instance, INTERVAL_MS)));
+  const [calmAt, steadyBefore] = [Date.now(), redis && (await readUsage(redis))];
+  await wait(seconds * 1_000 * FIRST_END - (Date.now() - begin) - 500);
+  const [endsAt, steadyAfter] = [Date.now(), redis && (await readUsage(redis))];
+  const lists = emulator.calls.filter(({ action, at }) => action === "ListTasks" && at > calmAt && at <= endsAt);
+  const steady = steadyBefore &&
+    steadyAfter && {
+      usage: usageBetween(steadyBefore, steadyAfter),
+      polls: lists.length,
+      seconds: (endsAt - calmAt) / 1_000,
+    };
   await wait(seconds * 1_000 - (Date.now() - begin));
   const cpuMs = fleet.instances.map((instance, index) => instance.cpuMs - (cpuBefore[index] ?? 0));
   const usage = before && redis && usageBetween(before, await readUsage(redis));
@@ -68,6 +82,7 @@ async function measure(instances: number, hasRedis: boolean, seconds: number): P
     listCalls: calls.filter(({ action }) => action === "ListTasks").length,
     busiest: busiestSecond(calls, fleet.turns),
     usage,
+    steady,
     cpuMs,
     events: subscribers.reduce((sum, { told, finals }) => sum + told.length + finals.length, 0),
     wrong: [...wrongFinals(subscribers, tasks), ...stepsBack(subscribers)],
@@ -83,7 +98,7 @@ function sum(values: readonly number[]): number {
 }
 
 function print(name: string, outcome: Outcome, alone: Outcome, seconds: number): void {
-  const { calls, listCalls, busiest, usage, cpuMs, events, wrong, delays } = outcome;
+  const { calls, listCalls, busiest, usage, steady, cpuMs, events, wrong, delays } = outcome;
   const ratio = calls / alone.calls;
   const latest = percentile(delays, 1);
   console.log(`${name}, ${SUBSCRIBERS} subscribers, ${TASKS} tasks, ${seconds} s, an interval of ${INTERVAL_MS} ms`);
@@ -99,14 +114,22 @@ function print(name: string, outcome: Outcome, alone: Outcome, seconds: number):
   console.log(
     `  CPU                  ${((1_000 * sum(cpuMs)) / events).toFixed(0)} µs a delivery (${events} deliveries); ${cpuMs.map((ms) => ms.toFixed(0)).join(", ")} ms by instance`,
   );
-  if (usage === undefined) return;
-  const commands = [...usage.commands]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([command, count]) => `${command} ${count}`);
+  if (usage === undefined || steady === undefined) return;
   console.log(
-    `  Redis                ${scriptsOf(usage)} scripts (${(scriptsOf(usage) / listCalls).toFixed(1)} a poll, ${(scriptsOf(usage) / seconds).toFixed(1)} a second); CPU ${usage.cpuMs.toFixed(0)} ms; ${(usage.bytes / 1_024).toFixed(0)} KiB more data, ${(usage.sentBytes / 1_024).toFixed(0)} KiB sent`,
+    `  Redis                ${scriptsOf(usage)} scripts, CPU ${usage.cpuMs.toFixed(0)} ms, ${toKiB(usage.bytes)} KiB more data, ${toKiB(usage.sentBytes)} KiB sent`,
   );
-  console.log(`                       ${commands.join(", ")}`);
+  const scripts = scriptsOf(steady.usage);
+  console.log(
+    `  while all run        ${(scripts / steady.polls).toFixed(1)} scripts a poll (${(scripts / steady.seconds).toFixed(1)} a second), CPU ${(steady.usage.cpuMs / steady.seconds).toFixed(1)} ms a second, ${(steady.usage.sentBytes / steady.polls / 1_024).toFixed(1)} KiB sent a poll`,
+  );
+  const perPoll = [...steady.usage.commands].toSorted(([, one], [, other]) => other - one);
+  console.log(
+    `                       a poll: ${perPoll.map(([name, count]) => `${name} ${(count / steady.polls).toFixed(1)}`).join(", ")}`,
+  );
+}
+
+function toKiB(bytes: number): string {
+  return (bytes / 1_024).toFixed(0);
 }
 
 const [wanted = "60", minutes = "10", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2);
