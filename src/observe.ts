@@ -44,6 +44,8 @@ export interface Metrics {
   swept(pages: number, tasks: number): void;
   /** A snapshot that IMM gave so long ago has been handed to the subscribers of its task. */
   delivered(ageMs: number): void;
+  /** A script has run in Redis, or was given up. @param script - one of few names. */
+  scriptEnded(script: string, error: unknown, durationMs: number): void;
 }
 
 /** What is read when it is asked for. */
@@ -65,6 +67,10 @@ export interface Readings {
   readonly deliveredEvents: number;
   /** Events that a client had not taken when a newer one of the same task came. */
   readonly replacedEvents: number;
+  /** Watched projects that another instance polls. @default 0 */
+  readonly projectsPolledElsewhere?: number | undefined;
+  /** By what instances share; undefined where this one shares nothing. */
+  readonly redis: { readonly state: "unseen" | "up" | "away"; readonly instances: number } | undefined;
 }
 
 /** What calls to IMM are made for: an operation, or a poll. */
@@ -132,6 +138,7 @@ const SILENT_METRICS: Metrics = {
   polled: ignore,
   swept: ignore,
   delivered: ignore,
+  scriptEnded: ignore,
 };
 
 /** For a gateway that may be observed later. */

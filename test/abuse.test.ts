@@ -194,6 +194,15 @@ describe("a gateway", () => {
       { onlyPersistedOperations: true, persistedOperations: {}, maxAutomaticQueryBytes: 1 },
       "`onlyPersistedOperations` contradicts `maxAutomaticQueryBytes`, which lets clients add documents.",
     ],
+    [
+      { redis: "redis://:hunter2@localhost" },
+      "Expected `redis` to be a client of ioredis, got another value, which is not shown.",
+    ],
+    [{ redis: { quit: 1 } }, "Expected `redis` to be a client of ioredis, got another value, which is not shown."],
+    [
+      { redis: { duplicate: () => null, defineCommand: () => null }, redisUrl: "redis://localhost" },
+      "Expected one of `redis` and `redisUrl`, got both.",
+    ],
     [{ maxRetrys: 3 }, "There is no option `maxRetrys`."],
   ])("refuses the option %j", (options, sentence) => {
     expect(

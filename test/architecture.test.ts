@@ -81,7 +81,7 @@ const fences: readonly (readonly [packages: RegExp, allowed: readonly string[]])
   [/^(log-update|cli-truncate|string-width|picocolors)$/, ["commands/terminal/"]],
   [/^(@fastify\/|@as-integrations\/|(@apollo\/server|fastify|graphql-sse)(\/|$))/, ["server/"]],
   [/^lossless-json$/, ["json.ts"]],
-  [/^fastest-levenshtein$/, ["tasks/read/task-type-hint.ts", "commands/doctor/"]],
+  [/^fastest-levenshtein$/, ["imm/wire/endpoints.ts", "tasks/read/task-type-hint.ts", "commands/doctor/"]],
   [/^commander$/, ["commands/program.ts"]],
   [/^pino$/, ["commands/"]],
   [/^(valibot|zod)$/, ["options/", "access/config/"]],
@@ -99,6 +99,7 @@ const onlyImporter: Readonly<Record<string, string>> = {
   "access/access-policy.ts": "tasks/tasks.ts",
   "adapters/prometheus.ts": "server/gateway-observation.ts",
   "adapters/opentelemetry.ts": "server/gateway-observation.ts",
+  "adapters/redis/redis.ts": "server/gateway-sharing.ts",
 };
 
 /** What the platform gives to everybody, and who may take it. */
@@ -114,7 +115,14 @@ const platform: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may read the wall clock, which may be set: what is shown or sent. An age or a plan is counted in ticks. */
-const mayReadWallClock = ["clock.ts", "emulator/", "access/", "tasks/create/task-starter.ts", "commands/doctor/"];
+const mayReadWallClock = [
+  "clock.ts",
+  "emulator/",
+  "access/",
+  "tasks/create/task-starter.ts",
+  "adapters/redis/examine.ts",
+  "commands/doctor/",
+];
 
 /** A module name that only the run time knows gets around every other rule. */
 const mayImportByVariable = ["imm/wire/openapi-client.ts"];

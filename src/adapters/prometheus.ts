@@ -32,6 +32,8 @@ const SECOND_MS = 1_000;
 /** From half a round trip within a region to beyond the default deadline of a call. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const AGE_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Redis answers from memory, and is given up after a second. */
+const SCRIPT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 const PAGES = [1, 2, 5, 10, 25, 50, 100];
 const TASKS = [2, 5, 10, 25, 50, 100, 250, 1_000, 10_000];
 
@@ -51,7 +53,11 @@ export function createPrometheus({ clock, readings }: PrometheusOptions): Promet
   let latest = readings();
   readEach(registry, () => latest);
   return {
-    metrics: createMetrics(registry, clock),
+    metrics: {
+      ...createMetrics(registry, clock),
+      // Its series are there only where it is.
+      scriptEnded: latest.redis === undefined ? () => undefined : countScripts(registry),
+    },
     text: async () => {
       latest = readings();
       return `${await registry.metrics()}\n${await shared.metrics()}`;
@@ -59,7 +65,7 @@ export function createPrometheus({ clock, readings }: PrometheusOptions): Promet
   };
 }
 
-function createMetrics(registry: Registry, clock: Clock): Metrics {
+function createMetrics(registry: Registry, clock: Clock): Omit<Metrics, "scriptEnded"> {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
     new Counter({ name: PREFIX + name, help, labelNames, registers });
@@ -134,6 +140,27 @@ function createMetrics(registry: Registry, clock: Clock): Metrics {
   };
 }
 
+function countScripts(registry: Registry): Metrics["scriptEnded"] {
+  const registers = [registry];
+  const scripts = new Counter({
+    name: `${PREFIX}redis_scripts_total`,
+    help: "Scripts that were sent to Redis.",
+    labelNames: ["script", "outcome"],
+    registers,
+  });
+  const scriptSeconds = new Histogram({
+    name: `${PREFIX}redis_script_duration_seconds`,
+    help: "How long a script took.",
+    buckets: SCRIPT_SECONDS,
+    labelNames: ["script"],
+    registers,
+  });
+  return (script, error, durationMs) => {
+    scripts.inc({ script, outcome: error === undefined ? "ok" : "failed" });
+    scriptSeconds.observe({ script }, durationMs / SECOND_MS);
+  };
+}
+
 /** Series of which each scrape reads the numbers. */
 function readEach(registry: Registry, readings: () => Readings): void {
   const registers = [registry];
@@ -199,5 +226,17 @@ function readEach(registry: Registry, readings: () => Readings): void {
     "events_replaced_total",
     "Events that a client had not taken when a newer one took their place.",
     (from) => from.replacedEvents,
+  );
+  if (readings().redis === undefined) return;
+  gauge("redis_up", "1 while Redis is there.", ({ redis }) => Number(redis?.state === "up"));
+  gauge("redis_instances", "Instances that share, as last seen.", ({ redis }) => redis?.instances ?? 0);
+  gauges(
+    "redis_projects",
+    "Watched projects, by which instance polls them.",
+    "poller",
+    ({ watchedProjects, projectsPolledElsewhere = 0 }) => ({
+      this: watchedProjects - projectsPolledElsewhere,
+      other: projectsPolledElsewhere,
+    }),
   );
 }

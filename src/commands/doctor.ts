@@ -17,6 +17,7 @@ import { checkIssuerKeys } from "./doctor/issuer-keys.js";
 import { checkPorts } from "./doctor/ports.js";
 import { checkCreates, checkProjects } from "./doctor/projects.js";
 import { createPaper, toJson, toLines, toSummary, type Summary } from "./doctor/report.js";
+import { checkRedis } from "./doctor/redis.js";
 import { checkSettings } from "./doctor/settings.js";
 import { checkTask } from "./doctor/task.js";
 import { checkUpstream } from "./doctor/upstream.js";
@@ -85,6 +86,7 @@ function examine(
   );
   const creates = takeStep("creates", [settings], ([{ readOnly }]) => checkCreates(readOnly));
   const keys = takeStep("keys", [access], async ([rules], signal) => checkIssuerKeys(rules, signal));
+  const redis = takeStep("redis", [settings], async ([options], signal) => checkRedis(options, clock, signal));
   const documents = takeStep("documents", [settings], async ([options]) => {
     const { persistedOperations } = options;
     if (persistedOperations === undefined) {
@@ -117,6 +119,7 @@ function examine(
       access,
       keys,
       ...ofCaller,
+      redis,
       documents,
       ports,
     ],

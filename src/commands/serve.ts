@@ -7,6 +7,7 @@ import { AccessFile } from "../access/config/access-file.js";
 import { DEMO_PROJECT } from "../emulator/names.js";
 import { isBoardOn, parseOptions, toGatewayOptions, type CommandOptions } from "../options/options.js";
 import { createGateway, type StartedGateway } from "../server/gateway.js";
+import { placeOf } from "../server/gateway-sharing.js";
 import { BOARD_PATH } from "../server/transports/http/board.js";
 import { parseManifest } from "../server/operation/documents/operation-manifest.js";
 import { readText, version, type CommandIo, type Environment } from "./command.js";
@@ -67,6 +68,9 @@ function startMessage(
   if (persistedOperations !== undefined) {
     const others = onlyPersistedOperations ? "no others" : "whatever else is sent";
     lines.push(`  Documents  those of ${persistedOperations}, and ${others}.`);
+  }
+  if (options.redisUrl !== undefined) {
+    lines.push(`  Shared     by ${placeOf(options.redisUrl)}, under ${options.redisPrefix}.`);
   }
   if (metricsUrl !== undefined) lines.push(`  Metrics    ${metricsUrl}`);
   if (explorer) {

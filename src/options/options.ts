@@ -17,9 +17,10 @@ import { listening } from "./listening.js";
 import { memory } from "./memory.js";
 import { observing } from "./observing.js";
 import { operations } from "./operations.js";
-import { clip, expectation } from "./refusal.js";
+import { clip, expectation, secretExpectation } from "./refusal.js";
 import type { Option, Rows, Section, ValuesOf } from "./row.js";
 import { serving } from "./serving.js";
+import { sharing } from "./sharing.js";
 import { upstream } from "./upstream.js";
 
 const sections: readonly Section[] = [
@@ -34,6 +35,7 @@ const sections: readonly Section[] = [
   following,
   memory,
   calls,
+  sharing,
 ];
 
 const gatewayRows = {
@@ -48,6 +50,7 @@ const gatewayRows = {
   ...following.gateway,
   ...memory.gateway,
   ...calls.gateway,
+  ...sharing.gateway,
 };
 
 const commandRows = { ...access.command, ...upstream.command, ...serving.command, ...documents.command };
@@ -185,7 +188,7 @@ export function completeOptions(given: Readonly<Record<string, unknown>>, hasMan
     const row = Object.hasOwn(gatewayRows, name) ? (gatewayRows as Rows)[name] : undefined;
     if (row === undefined) throw new ConfigurationError(`There is no option \`${name}\`.`);
     if (value === undefined || v.is(row.value, value)) continue;
-    throw expectation(name, row.expected, value);
+    throw row.isSecret === true ? secretExpectation(name, row.expected) : expectation(name, row.expected, value);
   }
   const entries = Object.entries<Option>(gatewayRows).map(([name, row]) => [name, given[name] ?? row.default]);
   const options = Object.fromEntries(entries) as Options;

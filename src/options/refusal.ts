@@ -12,6 +12,11 @@ export function expectation(name: string, expected: string, value: unknown): Con
   return new ConfigurationError(`Expected \`${name}\` to be ${expected}, got ${describeValue(value)}.`);
 }
 
+/** The refusal of an option's value, which may not be shown. */
+export function secretExpectation(name: string, expected: string): ConfigurationError {
+  return new ConfigurationError(`Expected \`${name}\` to be ${expected}, got another value, which is not shown.`);
+}
+
 /** For example "`5` (string)", "`[a, an object]` (array)" or "an object". */
 export function describeValue(value: unknown): string {
   if (Array.isArray(value)) {

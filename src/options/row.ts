@@ -119,6 +119,26 @@ export function httpUrl<D extends string | undefined>(details: Details<string, D
   };
 }
 
+/** Where Redis is. A query could change what the gateway relies on. */
+export function redisUrl<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
+  const isRedis = (given: string): boolean => {
+    if (!/^rediss?:\/\//.test(given) || !URL.canParse(given)) return false;
+    const { hostname, pathname, search, hash } = new URL(given);
+    return hostname !== "" && /^(\/\d*)?$/.test(pathname) && search === "" && hash === "";
+  };
+  const value = v.pipe(v.string(), v.check(isRedis));
+  const expected =
+    "a URL such as redis://localhost:6379 or rediss://user:password@redis.example.com:6379/0, without a query";
+  return { ...details, placeholder: "<url>", expected, value, text: value };
+}
+
+/** What keys of Redis begin with: braces would say which slot of a cluster they are in. */
+export function keyPrefix<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
+  const value = v.pipe(v.string(), v.regex(/^[\w.:-]{1,64}$/));
+  const expected = "1 to 64 letters, digits and _.:-";
+  return { ...details, placeholder: "<prefix>", expected, value, text: value };
+}
+
 /** The name of a region of IMM, or of one of the user's own. */
 export function region<D extends string | undefined>(details: Details<string, D>): Option<string, D> {
   const value = v.pipe(v.string(), v.regex(/^[a-z0-9]+(-[a-z0-9]+)*$/), v.maxLength(64));

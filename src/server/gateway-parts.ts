@@ -5,7 +5,8 @@ import { ConfigurationError } from "../errors.js";
 import type { ImmClient } from "../imm/imm-client.js";
 import { OpenApiImmClient, type OpenApi } from "../imm/wire/openapi-client.js";
 import type { Logger } from "../log.js";
-import { describeValue, expectation } from "../options/refusal.js";
+import { describeValue, expectation, secretExpectation } from "../options/refusal.js";
+import type { RedisClientLike } from "./redis-client.js";
 
 /** What each option that cannot be written as text must be. */
 const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value: unknown) => boolean]>> = {
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value
     (value) => typeof value === "object" && value !== null,
   ],
   authenticate: ["a function", (value) => typeof value === "function"],
+  redis: ["a client of ioredis", (value) => isObjectWith<RedisClientLike>(value, "duplicate", "defineCommand")],
   persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 
@@ -33,7 +35,9 @@ export function checkParts(options: unknown): void {
   }
   for (const [name, [expected, isRight]] of Object.entries(PARTS)) {
     const value: unknown = Reflect.get(options, name);
-    if (value !== undefined && !isRight(value)) throw expectation(name, expected, value);
+    if (value === undefined || isRight(value)) continue;
+    // A URL may stand there, which has a password.
+    throw name === "redis" ? secretExpectation(name, expected) : expectation(name, expected, value);
   }
 }
 

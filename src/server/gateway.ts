@@ -24,6 +24,8 @@ import type { GatewayContext } from "../schema/context.js";
 import { CallTally } from "../tasks/call-tally.js";
 import { createTaskServices, Tasks, type TaskServices } from "../tasks/tasks.js";
 import { DrainDelay } from "./drain-delay.js";
+import { GatewaySharing, type SharedPorts } from "./gateway-sharing.js";
+import type { RedisClientLike } from "./redis-client.js";
 import type { ExampleOperations } from "./transports/http/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
 import { Pipeline, type Caller } from "./operation/pipeline.js";
@@ -42,7 +44,7 @@ import { toDocuments, type OperationManifest } from "./operation/documents/opera
 import { PersistedOperations } from "./operation/persisted-operations.js";
 import { createAccess, refuseOtherMachines, type AccessParts } from "./gateway-access.js";
 import { Observation } from "./gateway-observation.js";
-import { DRAINING, unreadinessOf } from "./readiness.js";
+import { DRAINING, remarksOf, unreadinessOf } from "./readiness.js";
 import { checkParts, chooseClient } from "./gateway-parts.js";
 import { createRefuseStream } from "./subscription/refuse-stream.js";
 import { SharedSubscriptions } from "./subscription/shared-subscriptions.js";
@@ -74,6 +76,8 @@ export type GatewayOptions = Upstream &
     readonly persistedOperations?: OperationManifest | undefined;
     /** What errors call that manifest: the name of its file. @default "persistedOperations" */
     readonly persistedOperationsSource?: string | undefined;
+    /** By what the gateway shares with other instances: of ioredis, and instead of `redisUrl`. @default it shares nothing */
+    readonly redis?: RedisClientLike | undefined;
   } & AccessParts;
 
 /** A gateway that was started at most once. */
@@ -110,13 +114,25 @@ export interface StartedGateway {
   readonly metricsUrl: string | undefined;
 }
 
+interface Running {
+  readonly name: "running";
+  readonly http: HttpTransport;
+  readonly webSocket: WebSocketTransport;
+}
+
 type Phase =
   | { readonly name: "created" }
   | { readonly name: "starting"; readonly started: Promise<StartedGateway> }
-  | { readonly name: "running"; readonly http: HttpTransport; readonly webSocket: WebSocketTransport }
+  | Running
   /** Serves as before, but is about to stop. */
   | { readonly name: "leaving"; readonly delay: DrainDelay; readonly stopped: Promise<void> }
   | { readonly name: "draining" | "stopped"; readonly stopped: Promise<void> };
+
+/** What asks IMM, and what knows of tasks: made at the start, of what is shared with other instances. */
+interface Core {
+  readonly client: GuardedImmClient;
+  readonly services: TaskServices;
+}
 
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
@@ -137,16 +153,17 @@ class ApolloGateway implements Gateway {
   readonly #manifest: { readonly documents: ReadonlyMap<string, string> | undefined; readonly source: string };
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #client: GuardedImmClient;
-  readonly #services: TaskServices;
+  readonly #client: ImmClient;
   readonly #access: Access;
   readonly #observation: Observation;
+  readonly #sharing: GatewaySharing;
+  #core: Core | undefined;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
     checkParts(given);
     const { openApi, client, clock, logger, example, ...rest } = { openApi: undefined, client: undefined, ...given };
-    const { persistedOperations, persistedOperationsSource, access, authenticate, ...others } = rest;
+    const { persistedOperations, persistedOperationsSource, access, authenticate, redis, ...others } = rest;
     const options = completeOptions(others, persistedOperations !== undefined);
     const source = persistedOperationsSource ?? MANIFEST;
     const { region } = options;
@@ -161,20 +178,14 @@ class ApolloGateway implements Gateway {
     );
     this.#observation = new Observation({ options, clock: this.#clock, logger: this.#logger });
     const { observers } = this.#observation;
-    const parts = { ...options, clock: this.#clock, logger: this.#logger, observers };
-    this.#client = new GuardedImmClient(chooseClient({ openApi, client }, options.callTimeoutMs), {
-      ...parts,
-      limits: options,
-      // A call in flight takes the time of the network, also where the clock is moved by hand.
-      networkClock: systemClock,
-    });
+    this.#sharing = new GatewaySharing({ redis, options, logger: this.#logger, observers });
+    this.#client = chooseClient({ openApi, client }, options.callTimeoutMs);
     if (region === undefined) throw expectation("region", "the region that is asked, such as cn-hangzhou", region);
     this.#options = { ...options, region };
-    this.#services = createTaskServices({ ...parts, client: this.#client });
   }
 
   get watchedTasks(): number {
-    return this.#services.hub.watchedTasks;
+    return this.#core?.services.hub.watchedTasks ?? 0;
   }
 
   async metrics(): Promise<string> {
@@ -194,6 +205,8 @@ class ApolloGateway implements Gateway {
   async #open(): Promise<StartedGateway> {
     await refuseOtherMachines(this.#access, this.#options, this.#logger);
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
+    const ports = await this.#sharing.open();
+    const { client, services } = (this.#core = this.#createCore(ports));
     const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
     const schema = createSchema(this.#options);
     const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
@@ -201,7 +214,7 @@ class ApolloGateway implements Gateway {
     const observation = this.#observation;
     const subscriptions = new SharedSubscriptions(execute, createRefuseStream(this.#access), observation.onEvent);
     this.#access.onChange(() => subscriptions.review());
-    const limits = { ...this.#options, clock: this.#clock, onSpent: observation.onSpent };
+    const limits = { ...this.#options, ...ports, clock: this.#clock, onSpent: observation.onSpent };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
@@ -220,7 +233,7 @@ class ApolloGateway implements Gateway {
       },
       addressLimits,
       callerLimits,
-      createContext: (caller) => this.#createContext(caller),
+      createContext: (caller) => this.#createContext(caller, services),
       execute,
       subscribe: async (args) => subscriptions.subscribe(args),
       formatError: createFormatError(this.#logger, { hasSuggestions: explorer }),
@@ -242,7 +255,9 @@ class ApolloGateway implements Gateway {
       refuseHost: observation.countingHosts(
         createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       ),
-      unreadiness: () => (this.#phase.name === "running" ? unreadinessOf(this.#client.trouble) : DRAINING),
+      unreadiness: () =>
+        this.#phase.name === "running" ? unreadinessOf(client.trouble, this.#sharing.readings?.state) : DRAINING,
+      remarks: () => remarksOf(this.#sharing.readings?.state),
       isDraining: () => this.#phase.name === "draining",
     };
     const pages = { hasExplorer: explorer, hasBoard: isBoardOn(this.#options), example: this.#example };
@@ -256,15 +271,18 @@ class ApolloGateway implements Gateway {
     });
     try {
       await observation.open(() => ({
-        ...this.#client.readings(),
-        ...this.#services.hub.readings(),
-        ...this.#services.reader.readings(),
+        ...client.readings(),
+        ...services.hub.readings(),
+        ...services.reader.readings(),
+        redis: this.#sharing.readings,
         sockets: webSocket.sockets,
         deliveredEvents: subscriptions.counts.delivered,
         replacedEvents: subscriptions.counts.replaced,
       }));
+      await this.#sharing.start();
       await listen(http.app, host, port);
     } catch (thrown) {
+      await this.#sharing.close();
       await observation.close();
       await webSocket.close(0);
       await http.apollo.stop();
@@ -287,14 +305,13 @@ class ApolloGateway implements Gateway {
       case "created":
         this.#phase = { name: "stopped", stopped: Promise.resolve() };
         this.#access.close();
-        this.#client.dispose();
         return;
       case "starting":
         await phase.started.catch(() => undefined);
         return this.stop(options);
       case "running": {
         const delay = new DrainDelay(this.#clock);
-        const stopped: Promise<void> = delay.over.then(async () => this.#drain(phase.http, phase.webSocket, stopped));
+        const stopped: Promise<void> = delay.over.then(async () => this.#drain(phase, stopped));
         this.#phase = { name: "leaving", delay, stopped };
         delay.endIn(drainDelayMs);
         return stopped;
@@ -308,11 +325,8 @@ class ApolloGateway implements Gateway {
     }
   }
 
-  async #drain(
-    { app, apollo, answers }: HttpTransport,
-    webSocket: WebSocketTransport,
-    stopped: Promise<void>,
-  ): Promise<void> {
+  async #drain({ http, webSocket }: Running, stopped: Promise<void>): Promise<void> {
+    const { app, apollo, answers } = http;
     // First, since the transports refuse new work by it.
     this.#phase = { name: "draining", stopped };
     const { shutdownTimeoutMs } = this.#options;
@@ -321,17 +335,31 @@ class ApolloGateway implements Gateway {
     // The transports go before the watches: a watch that ended first would say to its subscribers that the task is over.
     answers.stop();
     await webSocket.close(shutdownTimeoutMs);
-    this.#services.hub.dispose();
+    this.#core?.services.hub.dispose();
     this.#access.close();
     await httpClosed;
     deadline.cancel();
     await apollo.stop();
-    this.#client.dispose();
+    this.#core?.client.dispose();
+    // Behind all that gives away what it holds.
+    await this.#sharing.close();
     await this.#observation.close();
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
   }
 
-  #createContext({ principal, headers, signal }: Caller): GatewayContext {
+  #createCore(ports: Partial<SharedPorts>): Core {
+    const { observers } = this.#observation;
+    const parts = { ...this.#options, ...ports, clock: this.#clock, logger: this.#logger, observers };
+    const client = new GuardedImmClient(this.#client, {
+      ...parts,
+      limits: this.#options,
+      // A call in flight takes the time of the network, also where the clock is moved by hand.
+      networkClock: systemClock,
+    });
+    return { client, services: createTaskServices({ ...parts, client }) };
+  }
+
+  #createContext({ principal, headers, signal }: Caller, services: TaskServices): GatewayContext {
     const { region, federationPrefix, maxAwaitMs, maxKeys, maxListedTasks, reportCalls } = this.#options;
     const tally = new CallTally();
     // What a call cost would tell another's task from one that is not there.
@@ -345,7 +373,7 @@ class ApolloGateway implements Gateway {
       maxListedTasks,
       tally,
       reportsCalls: mayReport && (reportCalls || asksForReport(headers)),
-      tasks: new Tasks(this.#services, { principal, tally, signal: interest }),
+      tasks: new Tasks(services, { principal, tally, signal: interest }),
       clock: this.#clock,
       end: () => interest.end(),
     };

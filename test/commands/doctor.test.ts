@@ -116,11 +116,16 @@ describe("doctor finds that all is right", () => {
 
 describe("doctor names what is wrong with the settings, and the cure:", () => {
   it("every setting that does not parse, by flag and by variable", async () => {
-    const { code, of, checks } = await examine({ MAX_KEYS: "0" }, ["--log-level", "loud"]);
+    const beside = { NODE_ENV: "prod", PORTT: "1", IMM_PROJECT: "immtest" };
+    const { code, of, checks } = await examine({ MAX_KEYS: "0", ...beside }, ["--log-level", "loud"]);
     expect(code).toBe(1);
     expect(of("settings")).toMatchObject([
       { id: "settings:MAX_KEYS", status: "failed", message: expect.stringMatching(/got "0"\.$/) },
       { id: "settings:--log-level", status: "failed", cure: expect.stringContaining("docs/settings.md") },
+      // Warnings about the rest do not wait until those are mended.
+      { id: "settings:NODE_ENV", status: "warning" },
+      { id: "settings:PORTT", status: "warning", cure: "Is it PORT?" },
+      { id: "settings:IMM_PROJECT", status: "warning", cure: "Is it IMM_PROJECTS?" },
     ]);
     const others = checks.filter(({ id }) => !id.startsWith("settings"));
     expect(new Set(others.map(({ status }) => status))).toEqual(new Set(["skipped"]));
@@ -316,6 +321,45 @@ describe("doctor names what is wrong with IMM, and the cure:", () => {
   });
 });
 
+describe("doctor names what is wrong with the way to Redis, and the cure:", () => {
+  it.each([
+    [
+      "nothing listens",
+      "redis://:hunter2@127.0.0.1:1/0",
+      /^Redis cannot be reached at redis:\/\/127\.0\.0\.1:1\/0 \(ECONN/,
+      "let this machine in",
+    ],
+    [
+      "its host has no address",
+      "redis://:hunter2@redis.invalid",
+      /^The host of redis:\/\/redis\.invalid has no address/,
+      "spelled",
+    ],
+  ])("%s", async (_what, REDIS_URL, message, cure) => {
+    const { code, of, text } = await examine({ REDIS_URL });
+    expect(code).toBe(1);
+    expect(of("redis")).toMatchObject([
+      { status: "failed", message: expect.stringMatching(message), cure: expect.stringContaining(cure) },
+    ]);
+    expect(text).not.toContain("hunter2");
+  });
+
+  it("something else listens", async () => {
+    const other = createServer((socket) => socket.on("error", () => undefined).end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    other.listen(0, "127.0.0.1");
+    await once(other, "listening");
+    disposeAfterTest(() => void other.close());
+    const { of } = await examine({ REDIS_URL: `redis://127.0.0.1:${(other.address() as AddressInfo).port}` });
+    expect(of("redis")).toMatchObject([
+      {
+        status: "failed",
+        message: expect.stringContaining("does not answer as Redis does"),
+        cure: expect.stringContaining("rediss://"),
+      },
+    ]);
+  });
+});
+
 describe("doctor names what is wrong with who may ask, and the cure:", () => {
   it("a pointer that is none, by its place", async () => {
     const file = fileWith("tokens: []\nissuers: [{ issuer: a, caller: sub }]");
@@ -462,7 +506,7 @@ describe("docs/operating.md", () => {
     const [, ofDoctor = ""] = page.split(/^## (?=Doctor|Health)/m);
     const rows = [...ofDoctor.matchAll(/^\| `([a-z]+)` /gm)].map(([, name = ""]) => name);
     const names = ["settings", "upstream", "endpoint", "clock", "credentials", "account", "project", "rights"];
-    expect(rows).toEqual([...names, "creates", "access", "keys", "caller", "task", "documents", "port"]);
+    expect(rows).toEqual([...names, "creates", "access", "keys", "caller", "task", "redis", "documents", "port"]);
   });
 });
 
@@ -511,6 +555,16 @@ describe("doctor writes", () => {
     expect(stdout).toMatch(/^✗ caller {7}--as: expected a token on standard input, got nothing\.$/m);
     expect(stdout).toMatch(/\n\n1 wrong; 0 warnings, \d right, \d skipped\. 1 call to IMM, a read\.\n$/);
     expect(stdout).not.toContain("\u001B");
+  });
+
+  it("what cures a token that is not there", async () => {
+    const { of } = await examine({}, ["--as", "/nowhere/token.jwt"]);
+    expect(of("caller")).toMatchObject([
+      {
+        message: "/nowhere/token.jwt: there is no such file: is the path right?",
+        cure: expect.stringMatching(/`--as`/),
+      },
+    ]);
   });
 
   it.each(["a device without an end", "one byte too many"])("what is no token: %s", async (kind) => {

@@ -211,7 +211,7 @@ describe("the dashboard", () => {
   ]);
 
   async function scrape(): Promise<string> {
-    const { gateway } = await startGateway({ gateway: { metricsPort: 0 } });
+    const { gateway } = await startGateway({ gateway: { metricsPort: 0, redisUrl: "redis://127.0.0.1:1" } });
     return gateway.metrics();
   }
 

@@ -286,7 +286,7 @@ describe("the upstream", () => {
 
   it("is refused when the region is not on the map", () => {
     expect(refusalOf({ IMM_REGION: "cn-nowhere" })).toMatch(
-      /^IMM_REGION: expected one of .*cn-hangzhou.*, got "cn-nowhere"; for another region set IMM_ENDPOINT\.$/,
+      /^IMM_REGION: expected a region of IMM, such as .*, got "cn-nowhere"; for another one set IMM_ENDPOINT\.$/,
     );
   });
 
@@ -363,7 +363,41 @@ describe("secrets", () => {
       "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
       "ALIBABA_CLOUD_SECURITY_TOKEN",
       "NODE_ENV",
+      "REDIS_URL",
     ]);
+  });
+
+  it.each([
+    "hunter2",
+    "http://user:hunter2@redis.example.com",
+    "redis:hunter2",
+    "redis://user:hunter2@redis.example.com:port",
+    "redis://redis.example.com/hunter2",
+    "redis://redis.example.com/?password=hunter2",
+    "redis://redis.example.com/0#hunter2",
+  ])("in %j, which is no place of a Redis, are not repeated", (url) => {
+    const expected =
+      "a URL such as redis://localhost:6379 or rediss://user:password@redis.example.com:6379/0, without a query";
+    expect(refusalOf({ REDIS_URL: url })).toBe(`REDIS_URL: expected ${expected}.`);
+    expect(() => completeOptions({ redisUrl: url }, false)).toThrow(
+      new ConfigurationError(`Expected \`redisUrl\` to be ${expected}, got another value, which is not shown.`),
+    );
+  });
+
+  it("of a place of a Redis are taken as they are, and its prefix is a plain one", () => {
+    for (const redisUrl of [
+      "redis://localhost",
+      "rediss://:hun%2Fter2@[::1]:6380/15",
+      "redis://u:p@redis.example.com/",
+    ]) {
+      expect(parse({ REDIS_URL: redisUrl }).redisUrl).toBe(redisUrl);
+    }
+    expect(parse({}).redisPrefix).toBe("imm-graphql");
+    for (const prefix of ["a b", "{a}", "é", "a".repeat(65)]) {
+      expect(refusalOf({ REDIS_PREFIX: prefix })).toMatch(
+        /^REDIS_PREFIX: expected 1 to 64 letters, digits and _\.:-, got /,
+      );
+    }
   });
 
   it.each<Environment>([

@@ -188,6 +188,27 @@ export const wrong: GatewayOptions = { openApi: myOwn, region: "cn-hangzhou", po
   });
 });
 
+it("its command shares by Redis where ioredis is installed beside it, and else says what to install", async () => {
+  // Nothing listens there.
+  const env = { REDIS_URL: "redis://:hunter2@127.0.0.1:1" };
+  const sentence = "REDIS_URL (`redisUrl`) needs a package that is not installed: npm install ioredis@6.";
+  const refused = await new Run([command, "serve", "--port", "0"], env).finished;
+  expect(refused).toEqual({ code: 1, stdout: "", stderr: `imm-graphql: ${sentence}\n` });
+  const looked = await new Run([command, "doctor"], { ...env, PORT: "0" }).finished;
+  expect(looked.stdout).toContain(`✗ redis        ${sentence}\n               → `);
+
+  await npm(folder, "install", "ioredis@6");
+  const serving = new Run([command, "serve", "--port", "0"], env);
+  const url = await serving.prints(served);
+  expect(serving.stdout).toContain("  Shared     by redis://127.0.0.1:1, under imm-graphql.\n");
+  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ status: "redis_unseen" });
+  serving.kill("SIGINT");
+  const { code, stderr } = await serving.finished;
+  expect(code).toBe(0);
+  expect(stderr).toContain("Redis cannot be reached");
+  expect(stderr).not.toContain("hunter2");
+}, 120_000);
+
 it("its command asks its own emulator, through a client of the vendor's package where that is installed", async () => {
   // As the package is made: a class on top of the core that is installed, which is not the copy within the command.
   const sdk = join(folder, "node_modules/@alicloud/imm20200930");

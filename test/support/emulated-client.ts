@@ -3,7 +3,13 @@
  * adds is proven elsewhere.
  */
 
-import { UpstreamThrottledError, UpstreamUnavailableError, type GatewayError } from "../../src/errors.js";
+import {
+  NotFoundError,
+  UpstreamThrottledError,
+  UpstreamUnavailableError,
+  type GatewayError,
+} from "../../src/errors.js";
+import { Refusal } from "../../src/emulator/refusal.js";
 import { ImmService } from "../../src/emulator/imm-service.js";
 import { taskAt, type Task } from "../../src/emulator/task-life.js";
 import { TaskStore } from "../../src/emulator/task-store.js";
@@ -47,7 +53,12 @@ export class EmulatedImmClient extends OpenApiImmClient {
         if (failure !== undefined) throw toError(failure);
         const sent = { query: new Map(Object.entries(query)), form: new Map<string, string>() };
         if (sent.query.has("MaxResults")) sent.query.set("MaxResults", String(maxPage));
-        return { statusCode: 200, body: { RequestId: "emulated", ...service.answer({ action, version, sent }) } };
+        try {
+          return { statusCode: 200, body: { RequestId: "emulated", ...service.answer({ action, version, sent }) } };
+        } catch (thrown) {
+          // Of a project or a task that is not there.
+          throw thrown instanceof Refusal ? new NotFoundError(thrown.message) : thrown;
+        }
       },
     };
     super({ openApi, callTimeoutMs: 1_000 });

@@ -82,7 +82,12 @@ export function openSubscriber(redis: string | RedisClient, commands: RedisClien
 /** Connects it where it is not. */
 export async function reach(client: RedisClient): Promise<void> {
   const { status } = client;
-  if (status !== "ready" && status !== "connecting" && status !== "connect") await client.connect();
+  if (status === "ready" || status === "connecting" || status === "connect") return;
+  // A cluster that is not ready yet is closed, and what waits for its connection is not told.
+  const ended = new Promise<never>((_resolve, reject) => {
+    client.once("end", () => reject(new Error("The connection was closed.")));
+  });
+  await Promise.race([client.connect(), ended]);
 }
 
 /**

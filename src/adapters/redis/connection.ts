@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import type { Clock, Timer } from "../../clock.js";
+import { letOthersRun, type Clock, type Timer } from "../../clock.js";
 import { SharedStateAwayError, toError } from "../../errors.js";
 import { BoundedLines, type Logger } from "../../log.js";
 import { end, giveUp, openClient, openSubscriber, reach, reasonOf, type RedisClient } from "./clients.js";
@@ -21,6 +21,8 @@ export interface RedisConnectionOptions {
   /** Counts the heartbeat: the network takes its time also where the gateway's own clock is moved by hand. */
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Is called for each script that Redis has answered, or has not. @default never */
+  readonly onScript?: ((name: string, error: unknown, durationMs: number) => void) | undefined;
 }
 
 /** A script that runs in Redis as one step. All its keys are of one slot of a cluster. */
@@ -49,6 +51,8 @@ const MAX_LINES_PER_MINUTE = 10;
 const REACH_MS = 3_000;
 /** Milliseconds that closing may take. */
 const CLOSE_MS = 500;
+/** What a part gives away when it ends takes so many scripts one behind the other, at most. */
+const MAX_LAST_SCRIPTS = 3;
 
 /** Says that an instance is there, and answers with Redis' time in milliseconds and how many there are. */
 const HEARTBEAT: RedisScript = {
@@ -88,7 +92,7 @@ export class RedisConnection {
   #offsetErrorMs = Infinity;
   #timer: Timer | undefined;
   #isBeating = false;
-  #waiting = 0;
+  readonly #running = new Set<Promise<unknown>>();
   #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
@@ -144,14 +148,15 @@ export class RedisConnection {
    * @throws SharedStateAwayError - when Redis does not answer as it should; the script may have been run, or be run yet.
    */
   async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.#isUp || this.#waiting >= MAX_WAITING) throw new SharedStateAwayError();
-    this.#waiting += 1;
+    if (!this.#isUp || this.#running.size >= MAX_WAITING) throw new SharedStateAwayError();
+    const reply = this.#send(script, keys, args);
+    this.#running.add(reply);
     try {
-      return await this.#send(script, keys, args);
+      return await reply;
     } catch (thrown) {
       throw this.#lose(this.#commands, toError(thrown));
     } finally {
-      this.#waiting -= 1;
+      this.#running.delete(reply);
     }
   }
 
@@ -184,9 +189,14 @@ export class RedisConnection {
     }
   }
 
-  /** Leaves no connection and no timer. */
+  /** Lets the scripts end that run, such as those that give away a lease. Then leaves no connection and no timer. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    for (let round = 0; round < MAX_LAST_SCRIPTS && this.#running.size > 0; round += 1) {
+      await Promise.allSettled(this.#running);
+      // One that has waited for another begins now.
+      await letOthersRun();
+    }
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#listeners.clear();
@@ -220,7 +230,17 @@ export class RedisConnection {
     this.#scripts.add(name);
     // The cast: the client has a method for each command that was defined.
     const command = this.#commands[name as keyof RedisClient] as unknown as (...all: unknown[]) => Promise<unknown>;
-    return command.call(this.#commands, keys.length, ...keys, ...args);
+    const { clock, onScript } = this.#options;
+    const sentTick = clock.tick();
+    let error: unknown;
+    try {
+      return await command.call(this.#commands, keys.length, ...keys, ...args);
+    } catch (thrown) {
+      error = thrown;
+      throw thrown;
+    } finally {
+      onScript?.(name, error, clock.tick() - sentTick);
+    }
   }
 
   async #beat(): Promise<void> {

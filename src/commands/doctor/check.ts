@@ -88,7 +88,9 @@ const CURES: Readonly<Record<string, string>> = {
   credentials:
     "Set the two variables, or give the machine a role: docs/operating.md has the order in which credentials are looked for.",
   access: "Correct that place of the file; docs/access.md shows its form. A gateway does not start with it.",
+  caller: "`--as` takes the path of a file with a token, or `-` for standard input.",
   task: "`--task` is the `id` of a task, as a query shows it.",
+  redis: "It goes beside imm-graphql, into the same node_modules.",
   documents: "Correct the manifest; docs/trusted-documents.md shows how it is made. A gateway does not start with it.",
 };
 

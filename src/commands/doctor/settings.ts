@@ -9,11 +9,15 @@ import { failed, ok, warning, wordsOf, type Check, type Finding } from "./check.
 
 const CURE = "Give it such a value, or unset it; docs/settings.md lists all settings.";
 
-/** Every setting that does not parse, else the first contradiction, else what is odd. */
+/** Every setting that does not parse, else the first contradiction; and what is odd in the rest. */
 export function checkSettings(flags: ServeFlags, environment: Environment): Finding<CommandOptions> {
   const given = { flags, environment };
   const faults = faultsOf(given);
-  if (faults.length > 0) return { checks: faults.map((fault) => failed(`settings:${nameIn(fault)}`, fault, CURE)) };
+  if (faults.length > 0) {
+    const names = faults.map(nameIn);
+    const checks = names.map((name, index) => failed(`settings:${name}`, faults[index] ?? "", CURE));
+    return { checks: [...checks, ...warningsBeside(names, flags, environment)] };
+  }
   let options: CommandOptions;
   try {
     options = parseOptions(given);
@@ -23,6 +27,19 @@ export function checkSettings(flags: ServeFlags, environment: Environment): Find
   const count = settings.filter(({ env, flag }) => isSet(environment[env]) || isSet(flags[flag ?? ""])).length;
   const message = `The settings can be read: ${count} of ${settings.length} are given, the others have their defaults.`;
   return { checks: [ok("settings", message), ...oddities(options), ...strangers(environment)], value: options };
+}
+
+/** What is odd where these variables and flags are left out; of the options only where the others fit each other. */
+function warningsBeside(names: readonly string[], flags: ServeFlags, environment: Environment): Check[] {
+  const without = <T extends object>(given: T, prefix: string): T =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => !names.includes(prefix + name))) as T;
+  let ofOptions: Check[] = [];
+  try {
+    ofOptions = oddities(parseOptions({ flags: without(flags, "--"), environment: without(environment, "") }));
+  } catch {
+    // A contradiction is named when what does not parse is mended.
+  }
+  return [...ofOptions, ...strangers(environment)];
 }
 
 /** The variable or flag that a refusal begins with. */
@@ -82,8 +99,8 @@ function oddities(options: CommandOptions): Check[] {
 
 /** So many letters of a name may be wrong. */
 const MAX_SLIPS = 2;
-/** Shorter names are near each other by chance. */
-const MIN_LENGTH = 8;
+/** Of a shorter name only one may be, and shorter ones still are near each other by chance. */
+const [LONG_LENGTH, MIN_LENGTH] = [8, 5];
 
 /** Variables that are no settings, but are spelled nearly as one. */
 function strangers(environment: Environment): Check[] {
@@ -92,7 +109,7 @@ function strangers(environment: Environment): Check[] {
   for (const name of Object.keys(environment)) {
     if (known.has(name) || name.length < MIN_LENGTH || !isSet(environment[name])) continue;
     const nearest = closest(name, [...known]);
-    if (distance(name, nearest) > MAX_SLIPS) continue;
+    if (distance(name, nearest) > (name.length < LONG_LENGTH ? 1 : MAX_SLIPS)) continue;
     checks.push(
       warning(`settings:${name}`, `The variable ${name} is no setting, and nothing reads it.`, `Is it ${nearest}?`),
     );

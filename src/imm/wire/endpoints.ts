@@ -5,6 +5,7 @@
  * @see the endpoints page (document 478148)
  */
 
+import { distance } from "fastest-levenshtein";
 import { ConfigurationError } from "../../errors.js";
 
 /** Regions whose host is `imm.{region}.aliyuncs.com`. */
@@ -52,8 +53,9 @@ export function endpointOfRegion(region: string): Endpoint {
   if ((PUBLIC_REGIONS as readonly string[]).includes(region)) {
     return { protocol: "https", host: `imm.${region}.aliyuncs.com` };
   }
+  const nearest = REGIONS.toSorted((one, other) => distance(region, one) - distance(region, other)).slice(0, 3);
   throw new ConfigurationError(
-    `IMM_REGION: expected one of ${REGIONS.join(", ")}, got "${region}"; for another region set IMM_ENDPOINT.`,
+    `IMM_REGION: expected a region of IMM, such as ${nearest.join(", ")}, got "${region}"; for another one set IMM_ENDPOINT.`,
   );
 }
 

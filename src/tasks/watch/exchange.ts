@@ -28,7 +28,11 @@ export interface Member {
   onAway(): void;
 }
 
-/** What an instance has of a project. Each call may reject with a `SharedStateAwayError`, and then it may have been carried out. */
+/**
+ * What an instance has of a project. Each call may reject with a `SharedStateAwayError`, and then it may have been carried out.
+ * Calls are carried out in the order in which they are made, those of the next seat in the project too: `leave` may follow a
+ * `publish` that is not answered yet.
+ */
 export interface Seat {
   /** Whether the exchange can be reached, as far as is known. */
   readonly isAway: boolean;

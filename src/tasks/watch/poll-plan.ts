@@ -37,6 +37,11 @@ export function addAsked(
   };
 }
 
+/** What followers of this instance, and of others, ask for together. */
+export function joinAsked(a: AskedStaleness, b: AskedStaleness): AskedStaleness {
+  return { leastMs: Math.min(a.leastMs, b.leastMs), isAskedByAll: a.isAskedByAll && b.isAskedByAll };
+}
+
 /**
  * Milliseconds from the beginning of one poll to the beginning of the next.
  *

@@ -24,6 +24,8 @@ export interface ProjectPollOptions {
   readonly maxPollIntervalMs: number;
   /** Lets the followers of the project follow these tasks too; false when the next page is not wanted. */
   readonly onFound: (discovery: TaskDiscovery, tasks: readonly TaskSnapshot[]) => boolean;
+  /** Whether what calls bring may be shown; else it is left to the next poll. */
+  readonly mayShow: () => boolean;
   /** Called with what could not be asked for. */
   readonly onFailure: (of: TaskWatch | TaskDiscovery, error: Error) => void;
 }
@@ -46,7 +48,7 @@ export class ProjectPoll {
 
   /** Asks for these tasks, each by what it needs. */
   async readTasks(watches: readonly TaskWatch[], cause: Cause | undefined): Promise<void> {
-    const { reader, onFailure } = this.#options;
+    const { reader, mayShow, onFailure } = this.#options;
     const requests = watches.map((watch) => ({
       key: watch.key,
       parts: watch.parts,
@@ -65,9 +67,9 @@ export class ProjectPoll {
       watches.map(async (watch, index) => {
         try {
           const snapshot = await answers[index];
-          if (snapshot !== undefined) watch.observe(withoutPassingError(snapshot));
+          if (snapshot !== undefined && mayShow()) watch.observe(withoutPassingError(snapshot));
         } catch (thrown) {
-          onFailure(watch, toError(thrown));
+          if (mayShow()) onFailure(watch, toError(thrown));
         }
       }),
     );
@@ -75,7 +77,7 @@ export class ProjectPoll {
 
   /** Asks for all running tasks that the discovery is about, and for what has ended where that is due. */
   async discover(discovery: TaskDiscovery, cause: Cause | undefined): Promise<void> {
-    const { projectName, reader, clock, maxPollIntervalMs, onFound, onFailure } = this.#options;
+    const { projectName, reader, clock, maxPollIntervalMs, onFound, mayShow, onFailure } = this.#options;
     if (discovery.isPolled) return;
     const missing = new Map(discovery.running);
     const beganTick = clock.tick();
@@ -87,44 +89,52 @@ export class ProjectPoll {
           { priority: CallPriority.progress, cause },
           { maxPages: 1 },
         );
-        for await (const { snapshots } of newest) discovery.begin(snapshots, MAX_AHEAD_MS);
+        for await (const { snapshots } of newest) if (mayShow()) discovery.begin(snapshots, MAX_AHEAD_MS);
+        if (!discovery.hasBegun) return;
       }
-      await this.#readToEnd(discovery.runningRequest, { isOfRunning: true, cause }, (snapshots) => {
+      const isShown = await this.#readToEnd(discovery.runningRequest, { isOfRunning: true, cause }, (snapshots) => {
         const running = snapshots.filter((snapshot) => !isFinal(snapshot));
         for (const { key } of running) missing.delete(toKeyText(key));
         return onFound(discovery, running);
       });
-      // A list that was left early shows nothing as missing, and its followers have gone.
-      if (discovery.followers.size === 0) return;
+      // A list that was left early shows nothing as missing: its followers have gone, or may not be shown it.
+      if (discovery.followers.size === 0 || !isShown) return;
       discovery.answeredTick = beganTick;
       discovery.missing = missing;
       if (missing.size === 0 && beganTick - discovery.endedTick < maxPollIntervalMs) return;
       const sinceMs = reader.immTimeAt(projectName, discovery.endedTick);
-      await this.#readToEnd(discovery.endedRequest(sinceMs), { isOfRunning: false, cause }, (snapshots) =>
-        onFound(
-          discovery,
-          snapshots.filter((snapshot) => isFinal(snapshot) && discovery.isNews(snapshot)),
-        ),
+      const areEndsShown = await this.#readToEnd(
+        discovery.endedRequest(sinceMs),
+        { isOfRunning: false, cause },
+        (snapshots) =>
+          onFound(
+            discovery,
+            snapshots.filter((snapshot) => isFinal(snapshot) && discovery.isNews(snapshot)),
+          ),
       );
-      discovery.forgetEndsBefore(sinceMs);
-      discovery.endedTick = beganTick;
+      if (areEndsShown) discovery.listEnded(sinceMs, beganTick);
     } catch (thrown) {
-      onFailure(discovery, toError(thrown));
+      if (mayShow()) onFailure(discovery, toError(thrown));
     } finally {
       discovery.isPolled = false;
     }
   }
 
+  /** @returns whether all of it might be shown. */
   async #readToEnd(
     request: ListTasksRequest,
     { isOfRunning, cause }: { readonly isOfRunning: boolean; readonly cause: Cause | undefined },
     onPage: (snapshots: readonly TaskSnapshot[]) => boolean,
-  ): Promise<void> {
-    const { reader, maxPages } = this.#options;
+  ): Promise<boolean> {
+    const { reader, maxPages, mayShow } = this.#options;
     const onAttempt = isOfRunning ? (): void => void (this.#calls += 1) : undefined;
     const endless = `IMM's list of the project's tasks does not end within ${maxPages} pages.`;
     const pages = reader.list(request, { priority: CallPriority.progress, onAttempt, cause }, { maxPages, endless });
-    for await (const { snapshots } of pages) if (!onPage(snapshots)) return;
+    for await (const { snapshots } of pages) {
+      if (!mayShow()) return false;
+      if (!onPage(snapshots)) return true;
+    }
+    return true;
   }
 }
 

@@ -24,10 +24,38 @@ export function toFilterText({ taskTypes, tagSelector }: DiscoveryFilter): strin
 
 /** A task may appear in IMM's lists so long after it started or ended. */
 const LIST_LAG_MS = 10_000;
+/** Milliseconds for which an end is known at least: other instances may show it again for half of it. */
+const KNOWN_END_MS = 120_000;
+
+/** What another instance needs to go on where this one is: which tasks run, it knows from themselves. */
+export interface DiscoveryState {
+  /** The newest start that IMM had shown when it began, in milliseconds since the epoch. */
+  readonly firstStart: number;
+  /** From when on what has ended is yet to be listed. */
+  readonly endedTick: number;
+  /** By key text: the ends that the next list of what has ended may show again, in milliseconds since the epoch. */
+  readonly ends: ReadonlyMap<string, number>;
+}
+
+/** A task that has ended, and is no news. */
+interface KnownEnd {
+  /** In milliseconds since the epoch. */
+  readonly end: number;
+  readonly knownTick: number;
+  /** Whether it has been followed, or was news. */
+  readonly wasFound: boolean;
+}
 
 /** The tasks of one project and filter. */
 export class TaskDiscovery {
+  readonly filter: DiscoveryFilter;
+  /** The filter as one text. */
+  readonly filterText: string;
+  /** When the first of its followers came. */
+  readonly beganTick: number;
   readonly followers = new Map<WatchStream, FollowOptions>();
+  /** When another instance was first asked for it; undefined before that. */
+  soughtTick: number | undefined;
   /** When its tasks were last listed; `-Infinity` before that. */
   answeredTick = -Infinity;
   /** Whether its lists are being read. */
@@ -42,10 +70,13 @@ export class TaskDiscovery {
   /** The newest start that IMM had shown when it began, in milliseconds since the epoch; undefined before that. */
   #firstStart: number | undefined;
   /** Ended tasks that are no news, with their ends: those that the next list of what has ended may show again. */
-  readonly #knownEnds = new Map<string, number>();
+  readonly #knownEnds = new Map<string, KnownEnd>();
 
   /** @param beganTick - when the first of its followers came. */
   constructor(projectName: string, filter: DiscoveryFilter, beganTick: number) {
+    this.filter = filter;
+    this.filterText = toFilterText(filter);
+    this.beganTick = beganTick;
     this.endedTick = beganTick;
     this.#list = { projectName, maxResults: PAGE_SIZE, ...filter };
   }
@@ -84,7 +115,32 @@ export class TaskDiscovery {
   begin(newest: readonly TaskSnapshot[], maxAheadMs: number): void {
     const starts = newest.filter((task) => startOf(task) <= task.observedAt + maxAheadMs).map(startOf);
     this.#firstStart = starts.reduce((a, b) => Math.max(a, b), -Infinity);
-    for (const snapshot of newest) if (isFinal(snapshot)) this.#knownEnds.set(toKeyText(snapshot.key), endOf(snapshot));
+    for (const snapshot of newest) if (isFinal(snapshot)) this.addEnded(snapshot);
+  }
+
+  /** Goes on where another instance was. */
+  adopt({ firstStart, endedTick, ends }: DiscoveryState): void {
+    this.#firstStart = firstStart;
+    this.endedTick = endedTick;
+    for (const [keyText, end] of ends) this.#knownEnds.set(keyText, { end, knownTick: endedTick, wasFound: false });
+  }
+
+  /** Undefined before it has begun. @param sinceMs - what ended before that is listed no more. */
+  stateSince(sinceMs: number): DiscoveryState | undefined {
+    if (this.#firstStart === undefined) return undefined;
+    const listed = [...this.#knownEnds].filter(([, { end }]) => end >= sinceMs - LIST_LAG_MS);
+    const ends = new Map(listed.map(([keyText, { end }]) => [keyText, end]));
+    return { firstStart: this.#firstStart, endedTick: this.endedTick, ends };
+  }
+
+  /** Whether its followers follow the task, or did until its end. */
+  hasFound(keyText: string): boolean {
+    return this.#running.has(keyText) || this.#knownEnds.get(keyText)?.wasFound === true;
+  }
+
+  /** Whether its end is known, of late. */
+  knowsEnd(keyText: string): boolean {
+    return this.#knownEnds.has(keyText);
   }
 
   /** Takes in a task that a list has shown. */
@@ -94,22 +150,34 @@ export class TaskDiscovery {
 
   /** Takes in that a task is followed no more: its end is no news. */
   endRunning(keyText: string, last: TaskSnapshot | undefined): void {
-    if (this.#running.delete(keyText) && last !== undefined) this.#knownEnds.set(keyText, endOf(last));
+    if (this.#running.delete(keyText) && last !== undefined) this.#learnEnd(keyText, last, true);
+  }
+
+  /** Takes in a task whose end is no news. */
+  addEnded(ended: TaskSnapshot): void {
+    this.#learnEnd(toKeyText(ended.key), ended, false);
   }
 
   /** Whether an ended task that a list shows is news: it was not seen running, and is no longer news after this. */
   isNews(ended: TaskSnapshot): boolean {
     const keyText = toKeyText(ended.key);
     const isKnown = this.#knownEnds.has(keyText) || this.#running.has(keyText);
-    this.#knownEnds.set(keyText, endOf(ended));
-    return !isKnown && startOf(ended) >= (this.#firstStart ?? Infinity);
+    const isNews = !isKnown && startOf(ended) >= (this.#firstStart ?? Infinity);
+    this.#learnEnd(keyText, ended, isNews);
+    return isNews;
   }
 
-  /** Forgets the ended tasks that no list of what has ended since then shows again. */
-  forgetEndsBefore(sinceMs: number): void {
-    for (const [keyText, end] of this.#knownEnds) {
-      if (end < sinceMs - LIST_LAG_MS) this.#knownEnds.delete(keyText);
+  /** What had ended by then has been listed. Forgets ends that are shown no more. @param sinceMs - from when on they were listed. */
+  listEnded(sinceMs: number, untilTick: number): void {
+    for (const [keyText, { end, knownTick }] of this.#knownEnds) {
+      if (end < sinceMs - LIST_LAG_MS && knownTick < untilTick - KNOWN_END_MS) this.#knownEnds.delete(keyText);
     }
+    this.endedTick = untilTick;
+  }
+
+  #learnEnd(keyText: string, last: TaskSnapshot, isFound: boolean): void {
+    const wasFound = isFound || this.#knownEnds.get(keyText)?.wasFound === true;
+    this.#knownEnds.set(keyText, { end: endOf(last), knownTick: last.observedTick, wasFound });
   }
 }
 

@@ -9,7 +9,7 @@ import type { Cause } from "../../observe.js";
 import { UpstreamThrottledError, UpstreamTimeoutError } from "../../errors.js";
 import type { TaskKey, TaskParts } from "../task.js";
 import type { TaskSnapshot } from "../snapshot.js";
-import { FULL_RETRY_MS } from "./project-watch.js";
+import { FULL_RETRY_MS } from "./project-followers.js";
 import type { WatchHub } from "./watch-hub.js";
 import type { WatchStream } from "./watch-stream.js";
 

@@ -26,6 +26,14 @@ interface Follower {
 export class TaskWatch {
   readonly key: TaskKey;
   readonly keyText: string;
+  /** When its first subscriber came. */
+  readonly beganTick: number;
+  /** Whether it is being asked for as one that a follower waits for. */
+  isAsked = false;
+  /** When another instance was first asked for what its followers wait for; undefined where none is. */
+  soughtTick: number | undefined;
+  /** Whether the instance that polls has shown it, and goes on to. */
+  isShared = false;
   readonly #followers = new Map<WatchStream, Follower>();
   /** Followers that wait for an answer: their first one, or what the present snapshot lacks for them. */
   readonly #waiting = new Set<Follower>();
@@ -35,9 +43,10 @@ export class TaskWatch {
   #hasEnded = false;
 
   /** @param keyText - the key as one text. */
-  constructor(key: TaskKey, keyText: string) {
+  constructor(key: TaskKey, keyText: string, beganTick: number) {
     this.key = key;
     this.keyText = keyText;
+    this.beganTick = beganTick;
   }
 
   /** What is known of the task; undefined before anything is. */
@@ -71,12 +80,29 @@ export class TaskWatch {
     return this.#parts;
   }
 
-  /** Takes in a subscriber. It is sent the present snapshot at once where that answers it. */
+  /** What those need who follow it by its key; undefined where all follow the project. */
+  get namedParts(): TaskParts | undefined {
+    let all: TaskParts | undefined;
+    for (const { stream, parts } of this.#followers.values()) {
+      if (!stream.isEndless) all = mergeParts(all ?? NO_PARTS, parts);
+    }
+    return all;
+  }
+
+  /** What this one needs; undefined where it does not follow. */
+  partsOf(stream: WatchStream): TaskParts | undefined {
+    return this.#followers.get(stream)?.parts;
+  }
+
+  /** Takes in a subscriber, or other parts for it. It is sent the present snapshot at once where that answers it. */
   join(stream: WatchStream, { parts }: FollowOptions): void {
+    const known = this.#followers.get(stream);
+    if (known !== undefined) this.#waiting.delete(known);
     const follower: Follower = { stream, parts };
     this.#followers.set(stream, follower);
     // Thousands may join: those that are there already are not asked again.
-    if (this.#parts !== undefined) this.#parts = mergeParts(this.#parts, parts);
+    if (known !== undefined) this.#parts = undefined;
+    else if (this.#parts !== undefined) this.#parts = mergeParts(this.#parts, parts);
     this.#waiting.add(follower);
     if (this.#snapshot !== undefined) this.#send(follower, this.#snapshot);
   }

@@ -14,7 +14,9 @@ import type { Logger } from "../../log.js";
 import { UNOBSERVED, type Cause, type Observers, type Readings } from "../../observe.js";
 import { NOBODY_ASKS, pollIntervalMs, type PollRate } from "./poll-plan.js";
 import type { TaskReader } from "../read/task-reader.js";
-import { FULL_RETRY_MS, ProjectWatch } from "./project-watch.js";
+import type { Exchange } from "./exchange.js";
+import { FULL_RETRY_MS } from "./project-followers.js";
+import { ProjectWatch } from "./project-watch.js";
 import { PAGE_SIZE } from "../list/requests.js";
 import type { DiscoveryFilter } from "./task-discovery.js";
 import { toKeyText, type TaskKey, type TaskParts } from "../task.js";
@@ -38,6 +40,8 @@ export interface WatchHubOptions {
   readonly maxWatchedTasks: number;
   /** Different projects, each with its filter, followed at once. Minimum: `1`. */
   readonly maxFollowedProjects: number;
+  /** What the instances of a gateway share: one of them polls a project for all. @default this one is the only one */
+  readonly exchange?: Exchange | undefined;
 }
 
 /** How one subscriber wants to follow tasks. */

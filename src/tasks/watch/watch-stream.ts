@@ -122,6 +122,18 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent> {
     this.#unsent.add(keyText);
   }
 
+  /** Takes no more events of a task. */
+  shut(keyText: string): void {
+    this.#open.delete(keyText);
+    this.#unsent.delete(keyText);
+    this.#mailbox.remove(keyText);
+  }
+
+  /** Takes what is unread, for a reader that does not wait for events. */
+  readRest(): readonly WatchEvent[] {
+    return this.#mailbox.readRest();
+  }
+
   /** Puts an event in the place of an unread older one of the same task. Ignored once that task or the stream has ended. */
   push(keyText: string, event: WatchEvent, isLast: boolean): void {
     if (this.#phase === "closed" || !this.#open.has(keyText)) return;

@@ -37,15 +37,19 @@ describe("endpointOfRegion", () => {
     });
   });
 
-  it.each(["cn-nowhere", "", "CN-HANGZHOU", "cn-hangzhou ", "evil.example/", "toString"])(
-    "refuses %j, listing what is known and the way out",
-    (region) => {
-      const refusal = new ConfigurationError(
-        `IMM_REGION: expected one of ${[...publicRegions, "cn-beijing-gov-1"].join(", ")}, got "${region}"; for another region set IMM_ENDPOINT.`,
-      );
-      expect(() => endpointOfRegion(region)).toThrow(refusal);
-    },
-  );
+  it.each([
+    ["cn-hangzou", "cn-hangzhou, cn-guangzhou, cn-chengdu"],
+    ["us-east-2", "us-east-1, us-west-1, "],
+    ["cn-hangzhou ", "cn-hangzhou, "],
+    ["", ""],
+    ["CN-HANGZHOU", ""],
+    ["evil.example/", ""],
+    ["toString", ""],
+  ])("refuses %j, naming the nearest ones and the way out", (region, nearest) => {
+    expect(() => endpointOfRegion(region)).toThrow(ConfigurationError);
+    expect(() => endpointOfRegion(region)).toThrow(`IMM_REGION: expected a region of IMM, such as ${nearest}`);
+    expect(() => endpointOfRegion(region)).toThrow(`, got "${region}"; for another one set IMM_ENDPOINT.`);
+  });
 
   // dist/test/imm/ lies three folders below the repository, and the facts beside the repository.
   const factsFile = new URL("../../../../../shared/imm/operations.json", import.meta.url);

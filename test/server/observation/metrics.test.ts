@@ -57,12 +57,24 @@ async function startMeasured(gateway: Parameters<typeof startGateway>[0] = {}): 
 
 describe("the metrics", () => {
   it("are those of the manual's table, each of them", async () => {
-    const scrape = await Scrape.of(await startMeasured());
+    // Nothing listens there. Its series are there only with a place of a Redis.
+    const running = await startMeasured({ gateway: { redisUrl: "redis://:hunter2@127.0.0.1:1/0" } });
+    const scrape = await Scrape.of(running);
     const page = readFileSync(new URL("docs/operating.md", root), "utf8");
     const named = [...page.matchAll(/^\| `(imm_graphql_\w+)` /gm)].map(([, name = ""]) => name);
     expect(scrape.names.toSorted()).toEqual(named.toSorted());
     const used = [...page.matchAll(/`(imm_graphql_\w+)[`{]/g)].map(([, name = ""]) => name);
     expect(used.filter((name) => !named.includes(name))).toEqual([]);
+    expect(scrape.sum("redis_up")).toBe(0);
+    expect(scrape.sum("redis_instances")).toBe(1);
+    const ready = await fetch(`${running.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { status: "redis_unseen" }]);
+    const lines = running.logger.lines.join("\n");
+    expect(lines).toContain('"redis":"redis://127.0.0.1:1/0","prefix":"imm-graphql"');
+    expect(lines).toContain("Redis cannot be reached");
+    expect(lines).not.toContain("hunter2");
+    const alone = (await Scrape.of(await startMeasured())).names;
+    expect(alone.filter((name) => name.includes("redis"))).toEqual([]);
   });
 
   it("count the calls of operations, what they were spared, and what is kept", async () => {

@@ -50,8 +50,13 @@ const LARGE_LENGTH = 1_000_000;
 
 /** What a probe is answered where no new work should come here. */
 export interface Unreadiness {
-  readonly status: "draining" | "imm_unavailable" | "credentials_refused";
+  readonly status: "draining" | "imm_unavailable" | "credentials_refused" | "redis_unseen";
   readonly reason: string;
+}
+
+/** What a probe is answered besides, where new work may come. */
+export interface Remarks {
+  readonly redis?: "away";
 }
 
 /** What the HTTP transport is made of. */
@@ -72,6 +77,7 @@ export interface HttpTransportOptions {
   readonly requestTimeoutMs: number;
   /** Why no new work should come here; null where it may. */
   readonly unreadiness: () => Unreadiness | null;
+  readonly remarks: () => Remarks;
   /** Whether new work is refused. */
   readonly isDraining: () => boolean;
 }
@@ -198,7 +204,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   app.get(HEALTH_PATH, async () => ({ status: "ok" }));
   app.get(READY_PATH, async (_request, reply) => {
     const unready = options.unreadiness();
-    return unready === null ? { status: "ok" } : reply.status(503).send(unready);
+    return unready === null ? { status: "ok", ...options.remarks() } : reply.status(503).send(unready);
   });
   if (options.hasBoard) registerBoard(app);
   if (options.hasExplorer) {
