@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { query } from "../../support/query.js";
 import { endRuns } from "../../support/run.js";
+import { readBlocks } from "../../support/snippets.js";
 import { disposeAfterTest } from "../../support/start-gateway.js";
+import { Audience } from "./audience.js";
 import { Fleet, type FleetOptions } from "./fleet.js";
-import { pass } from "./until.js";
+import { pass, until } from "./until.js";
 import { busiestSecond } from "./verdicts.js";
 
 afterEach(endRuns);
@@ -57,6 +59,30 @@ describe("three instances", () => {
       expect(fleet.emulator.calls.filter((call) => call.action === action)).toHaveLength(1);
     },
   );
+
+  it("need no more rights in Redis than the manual gives them", async () => {
+    const [command = ""] = readBlocks("docs/scaling.md").flatMap(
+      ({ text }) => /^ACL SETUSER gateway (.*)$/m.exec(text)?.[1] ?? [],
+    );
+    const fleet = await startFleet({ instances: 2, rights: command.split(" "), env: { CALLS_PER_MINUTE: "600" } });
+    const tasks = [2_000, 4_000].map((durationMs, index) =>
+      fleet.emulator.addTask({ taskType: "FileCompression", taskId: `task-${index}`, durationMs }),
+    );
+    const audience = new Audience(fleet);
+    const taskIds = tasks.map(({ taskId }) => taskId);
+    for (const { index } of fleet.instances) {
+      await query(fleet.urlFor(index), creates.CreateFileCompressionTask, { key: "order-4712" });
+      await audience.follow(taskIds, index);
+    }
+    await until("all streams have ended", () => audience.haveAllEnded, 10_000);
+    const document = `{ task(key: { projectName: "immtest", taskType: "FileCompression", taskId: "task-0" }) { status } }`;
+    for (const { index } of fleet.instances) await query(fleet.urlFor(index), document);
+    await audience.leave();
+    fleet.at(0).signal("SIGTERM");
+    await until("it has stopped", () => fleet.at(0).log.includes("Stopped."));
+    expect(await fleet.redis?.ask("ACL", "LOG")).toEqual([]);
+    expect(fleet.instances.map(({ log }) => log).join("")).not.toContain("Redis is away");
+  });
 
   it("take no more calls in any second than one may", async () => {
     const maxCallsPerSecond = 20;
