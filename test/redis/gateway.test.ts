@@ -43,7 +43,7 @@ describe("a gateway with a Redis", () => {
     expect(await series(other, "redis_instances")).toBe("1");
     expect(await series(two, "redis_up")).toBe("1");
     expect(Number(await series(two, 'redis_scripts_total{script="immHeartbeat",outcome="ok"}'))).toBeGreaterThan(0);
-    expect((await client.keys("*")).toSorted()).toEqual(["imm-graphql:instances", "other:instances"]);
+    expect((await client.keys("*")).toSorted()).toEqual(["imm-graphql:emulator:instances", "other:emulator:instances"]);
     for (const { gateway } of [one, two, other]) await gateway.stop();
     await until(async () => (await connections()) === before);
     expect(await client.keys("*")).toEqual([]);
