@@ -27,14 +27,14 @@ describe("doctor finds that Redis is right", () => {
     const url = redis.url.replace("//", "//:hunter2@");
     const client = new Redis(url);
     disposeAfterTest(() => client.disconnect());
-    await client.zadd("media:instances", Date.now() + 30_000, "one", Date.now() + 30_000, "two", 1, "gone");
+    await client.zadd("media:cn-hangzhou:instances", Date.now() + 30_000, "one", Date.now() + 30_000, "two", 1, "gone");
     const { checks, text } = await examine({ REDIS_URL: url, REDIS_PREFIX: "media" });
-    const message = `answers and runs scripts; 2 gateways of the prefix media are there.`;
+    const message = `answers and runs scripts; 2 gateways of the prefix media:cn-hangzhou are there.`;
     expect(checks).toMatchObject([{ id: "redis", status: "ok", message: expect.stringContaining(message) }]);
     expect(checks[0]?.message).toMatch(/^Redis \d+\.\d+\.\d+ at redis:\/\/127\.0\.0\.1:\d+ /);
     expect(text).not.toContain("hunter2");
-    expect(await client.keys("*")).toEqual(["media:instances"]);
-    expect(await client.zcard("media:instances")).toBe(3);
+    expect(await client.keys("*")).toEqual(["media:cn-hangzhou:instances"]);
+    expect(await client.zcard("media:cn-hangzhou:instances")).toBe(3);
   });
 });
 
