@@ -234,7 +234,7 @@ function readEach(registry: Registry, readings: () => Readings): void {
     "redis_projects",
     "Watched projects, by which instance polls them.",
     "poller",
-    ({ watchedProjects, projectsPolledElsewhere = 0 }) => ({
+    ({ watchedProjects, projectsPolledElsewhere }) => ({
       this: watchedProjects - projectsPolledElsewhere,
       other: projectsPolledElsewhere,
     }),

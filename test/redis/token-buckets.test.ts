@@ -1,6 +1,6 @@
 /** Token buckets that are shared through a real Redis, and what is there while it is away. */
 
-import { afterAll, describe, expect, it } from "@jest/globals";
+import { afterAll, describe, expect, it, jest } from "@jest/globals";
 import { RedisConnection } from "../../src/adapters/redis/connection.js";
 import { RedisTokenBuckets } from "../../src/adapters/redis/token-buckets.js";
 import { systemClock } from "../../src/clock.js";
@@ -96,6 +96,24 @@ describe("buckets in Redis", () => {
     );
     const charged = await Promise.all(asked);
     expect(charged.filter((outcome) => "giveBack" in outcome)).toHaveLength(10);
+  });
+
+  it("answer all that is asked of an owner's in one turn by one script", async () => {
+    const { connection, buckets } = await join(shared.url, newPrefix());
+    const run = jest.spyOn(connection, "run");
+    const mutations: Charge = { bucket: "mutations:1", size: perMinute(1), tokens: 1 };
+    const charged = await Promise.all([
+      ...Array.from({ length: 11 }, () => buckets.charge("a", [ONE])),
+      buckets.charge("b", [mutations, TEN]),
+      buckets.charge("b", [TEN, mutations]),
+    ]);
+    expect(charged.map((outcome) => ("giveBack" in outcome ? null : outcome.charge.bucket))).toEqual([
+      ...Array.from({ length: 10 }, () => null),
+      TEN.bucket,
+      null,
+      TEN.bucket,
+    ]);
+    expect(run).toHaveBeenCalledTimes(2);
   });
 
   it("take over what counts as no bucket, such as one that a newer release has kept in another form", async () => {
