@@ -220,7 +220,29 @@ describe("whatever happens to instances that share what they watch", () => {
           expect(world.clock.pendingTimers).toBe(0);
         },
       ),
-      { numRuns: HISTORIES },
+      { numRuns: HISTORIES / 2 },
+    );
+  }, 120_000);
+
+  it("all that follow at all of them cost the calls of one, as long as nothing is broken", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const counts: number[] = [];
+        for (const instances of [1, INSTANCES]) {
+          const world = new World(instances);
+          for (const step of steps.filter(({ do: name }) => name !== "fail" && name !== "query" && name !== "leave")) {
+            for (let at = 0; at < (step.do.startsWith("follow") ? instances : 1); at += 1) {
+              await world.take({ at, step });
+            }
+          }
+          await world.take({ at: 0, step: { do: "wait", ms: 60_000 } });
+          counts.push(world.client.calls.length);
+          for (const { hub } of world.instances) hub.dispose();
+        }
+        const [ofOne = 0, ofAll = 0] = counts;
+        expect(ofAll).toBeLessThanOrEqual(1.1 * ofOne + 4);
+      }),
+      { numRuns: HISTORIES / 4 },
     );
   }, 120_000);
 });
