@@ -11,7 +11,8 @@ import { describeExchange, RecordingMember, type ExchangeInstance } from "../sup
 import { openRedis, startRedis, type RedisServer } from "../support/redis-server.js";
 import { startTcpProxy } from "../support/tcp-proxy.js";
 
-const DURATIONS = { leaseMs: 600, wantMs: 900, wantRenewalMs: 200 };
+/** Longer than it takes to be there again after a cut. */
+const DURATIONS = { leaseMs: 1_500, wantMs: 900, wantRenewalMs: 200 };
 
 /** Its messages get lost on their way where a test says so. */
 class LossyConnection extends RedisConnection {

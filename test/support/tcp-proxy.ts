@@ -31,10 +31,14 @@ export class TcpProxy {
     return this.#pairs.size;
   }
 
-  /** Carries nothing any more; connections stay open, and new ones are taken. What is sent is carried after `resume`. */
-  stall(): void {
+  /**
+   * Carries nothing any more; connections stay open, and new ones are taken. What is sent is carried after `resume`.
+   *
+   * @param first - how many of the connections, those that are open for the longest, are left as they are.
+   */
+  stall(first = 0): void {
     this.#isStalled = true;
-    for (const sockets of this.#pairs) for (const socket of sockets) socket.pause();
+    for (const sockets of [...this.#pairs].slice(first)) for (const socket of sockets) socket.pause();
   }
 
   /** Ends `stall`, and `cut`. */

@@ -124,6 +124,11 @@ export class ProjectWatch {
     return this.#shared?.intervalMs ?? pollIntervalMs(calls, this.#options.rate, askedByAll);
   }
 
+  /** Whether another instance polls the project for this one. */
+  get isPolledElsewhere(): boolean {
+    return this.#shared?.isPolledElsewhere === true;
+  }
+
   /** Whether the project is followed by this filter. */
   isFollowedBy(filter: DiscoveryFilter): boolean {
     return this.#followers.discoveries.has(toFilterText(filter));

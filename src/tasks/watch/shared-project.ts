@@ -68,6 +68,11 @@ export class SharedProject {
     });
   }
 
+  /** Whether another instance polls the project for this one. */
+  get isPolledElsewhere(): boolean {
+    return this.#share.role === "guest";
+  }
+
   get mayPoll(): boolean {
     return this.#share.mayPoll;
   }
