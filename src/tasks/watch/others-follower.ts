@@ -3,7 +3,7 @@
  * events make. So what is published is what a subscriber would be sent.
  */
 
-import { includesParts, mergeParts, toKeyText, type TaskKey } from "../task.js";
+import { includesParts, mergeParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { isFinal, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { SharedTime } from "../definition/shared-snapshot.js";
 import type { Publication } from "./exchange.js";
@@ -163,12 +163,20 @@ export class OthersFollower implements Others {
   #wantedTasks(): Wants["tasks"] {
     const { discoveries } = this.#options.followers;
     const wanted = new Map(this.#wants.tasks);
+    const want = (keyText: string, key: TaskKey, parts: TaskParts): void => {
+      const known = wanted.get(keyText);
+      if (known !== undefined && includesParts(known.parts, parts)) return;
+      wanted.set(keyText, { key, parts: mergeParts(known?.parts ?? parts, parts) });
+    };
     for (const [filterText, { parts }] of this.#wants.filters) {
-      for (const [keyText, key] of discoveries.get(filterText)?.running ?? NO_TASKS) {
-        const known = wanted.get(keyText);
-        if (known === undefined || !includesParts(known.parts, parts)) {
-          wanted.set(keyText, { key, parts: mergeParts(known?.parts ?? parts, parts) });
-        }
+      for (const [keyText, key] of discoveries.get(filterText)?.running ?? NO_TASKS) want(keyText, key, parts);
+    }
+    // What is published as running is followed to its end, which this instance may have known before it polled for others.
+    for (const [keyText, { snapshot, endedTick, filters }] of this.#states) {
+      if (snapshot === undefined || endedTick !== undefined) continue;
+      for (const filterText of filters) {
+        const filter = this.#wants.filters.get(filterText);
+        if (filter !== undefined) want(keyText, snapshot.key, filter.parts);
       }
     }
     return wanted;

@@ -412,17 +412,43 @@ describe("following a project at several instances", () => {
     expect(third).toHaveLength(4);
   });
 
-  it("begins by all that is kept, where the hint was lost", async () => {
+  it("misses no end where what was kept is lost", async () => {
     const world = new World("a", "b");
-    const [one, two] = [world.start(), world.start()];
+    const [one, two, three] = [world.start(), world.start(), world.start()];
     followProject(one);
     await world.pass();
-    if (one.exchange !== undefined) one.exchange.isDeaf = true;
-    const second = followProject(two);
-    await world.pass();
+    follow(two, ["b"]);
+    const third = followProject(three);
+    await world.pass(HINT_MS);
+    await world.pass(2_000);
+    one.kill();
+    for (const { exchange } of [two, three]) exchange?.goAway();
+    world.store.project(PROJECT).entries.clear();
     world.client.end("a", "Succeeded");
-    await world.pass(6_000);
-    expect(second).toEqual(["b RUNNING 0"]);
+    await world.pass(1_000);
+    for (const { exchange } of [two, three]) exchange?.comeBack();
+    await world.pass(2 * TAKEOVER_MS);
+    expect(third.toSorted()).toEqual(["a RUNNING 0", "a SUCCEEDED 100", "b RUNNING 0"]);
+  });
+
+  it("tells no end that is still kept to a newcomer, nor once more to one that has missed news", async () => {
+    const world = new World("a");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    followProject(one);
+    await world.pass();
+    const second = followProject(two);
+    await world.pass(HINT_MS);
+    world.client.start("short", 0);
+    await world.pass(2_000);
+    world.client.end("short", "Succeeded");
+    await world.pass(40_000);
+    const ofTwo = ["a RUNNING 0", "short RUNNING 0", "short SUCCEEDED 100"];
+    expect(second).toEqual(ofTwo);
+    two.exchange?.goAway();
+    two.exchange?.comeBack();
+    const third = followProject(three);
+    await world.pass(2_000);
+    expect([second, third]).toEqual([ofTwo, ["a RUNNING 0"]]);
   });
 
   it("tells no end twice, and nothing after it, when the one that polls knows it later", async () => {
