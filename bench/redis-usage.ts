@@ -1,6 +1,6 @@
 /** What Redis has done so far, as it says itself. */
 
-import type { RedisProcess } from "../test/redis/system/redis-process.js";
+import type { RedisProcess } from "../test/instances/redis-process.js";
 
 export interface RedisUsage {
   /** How often each command was run, by its name, those within scripts too. */

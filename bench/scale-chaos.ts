@@ -3,9 +3,9 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { EmulatedTask } from "../src/emulator/emulator.js";
-import { Audience } from "../test/redis/system/audience.js";
-import { Fleet } from "../test/redis/system/fleet.js";
-import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/redis/system/verdicts.js";
+import { Audience } from "../test/instances/audience.js";
+import { Fleet } from "../test/instances/fleet.js";
+import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/instances/verdicts.js";
 import { percentile, promised, wait } from "./report.js";
 
 const INSTANCES = 3;

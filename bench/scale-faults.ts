@@ -1,9 +1,9 @@
 /** What goes wrong between three instances and their Redis, for as long as it may: side by side in one run, on real time. */
 
 import type { EmulatedTask } from "../src/emulator/emulator.js";
-import { Audience } from "../test/redis/system/audience.js";
-import { Fleet } from "../test/redis/system/fleet.js";
-import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/redis/system/verdicts.js";
+import { Audience } from "../test/instances/audience.js";
+import { Fleet } from "../test/instances/fleet.js";
+import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/instances/verdicts.js";
 import { percentile, promised, wait } from "./report.js";
 
 const INSTANCES = 3;

@@ -9,9 +9,9 @@
  * The exit code is 1 when a promise is broken.
  */
 
-import { Audience } from "../test/redis/system/audience.js";
-import { Fleet } from "../test/redis/system/fleet.js";
-import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/redis/system/verdicts.js";
+import { Audience } from "../test/instances/audience.js";
+import { Fleet } from "../test/instances/fleet.js";
+import { busiestSecond, endDelays, stepsBack, wrongFinals } from "../test/instances/verdicts.js";
 import { readUsage, scriptsOf, usageBetween, type RedisUsage } from "./redis-usage.js";
 import { benchChaos } from "./scale-chaos.js";
 import { benchFaults } from "./scale-faults.js";

@@ -91,9 +91,9 @@ const exceptions: readonly (readonly [page: string, beginning: string, why: stri
   ["docs/observing.md", '{\n  "version"', "doctor.test.ts compares it"],
   ["docs/scaling.md", " browsers", PICTURE],
   ["docs/scaling.md", "redis-server ", "test/redis/ starts such a Redis"],
-  ["docs/scaling.md", "npm install ioredis@6\nnpx", "test/redis/system/ starts instances with such settings"],
+  ["docs/scaling.md", "npm install ioredis@6\nnpx", "test/instances/ starts instances with such settings"],
   ["docs/scaling.md", "upstream imm_graphql", "test/deploy/nginx/ has a gateway behind nginx"],
-  ["docs/scaling.md", "ACL SETUSER", "test/redis/system/ starts instances with these rights"],
+  ["docs/scaling.md", "ACL SETUSER", "test/instances/ starts instances with these rights"],
   ["docs/terminal.md", "npx imm-graphql watch --project immtest --url", COMMAND],
   ["docs/terminal.md", "✔ MediaConvert-demo-28", PICTURE],
   [

@@ -57,7 +57,17 @@ describe("a gateway with a Redis", () => {
       const running = await startGateway({ gateway: { ...MEASURED, redisUrl: redis.url } });
       running.emulator.addTask({ ...task, durationMs: 60_000 });
       gateways.push(running);
-      await subscribe(connect(running.url), `subscription { taskProgress(${keyArguments(task)}) { status } }`).next();
+      let hasFirst = false;
+      const document = `subscription { taskProgress(${keyArguments(task)}) { status } }`;
+      const first = subscribe(connect(running.url), document)
+        .next()
+        .then(() => (hasFirst = true));
+      // What the other seeks is published a little later, by the clock of the one that polls.
+      await until(async () => {
+        await gateways[0]?.clock.advance(100);
+        return hasFirst;
+      });
+      await first;
     }
     const pollers = gateways.map(async (running) =>
       Promise.all(["this", "other"].map(async (poller) => series(running, `redis_projects{poller="${poller}"}`))),

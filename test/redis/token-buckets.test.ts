@@ -91,7 +91,9 @@ describe("buckets in Redis", () => {
   it("give no more than they hold to many that ask at the same time", async () => {
     const prefix = newPrefix();
     const instances = await Promise.all(Array.from({ length: 4 }, async () => join(shared.url, prefix)));
-    const asked = instances.flatMap(({ buckets }) => Array.from({ length: 25 }, () => buckets.charge("a", [ONE])));
+    const asked = instances.flatMap(({ buckets }) =>
+      Array.from({ length: 25 }, async () => buckets.charge("a", [ONE])),
+    );
     const charged = await Promise.all(asked);
     expect(charged.filter((outcome) => "giveBack" in outcome)).toHaveLength(10);
   });

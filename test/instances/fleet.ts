@@ -5,15 +5,15 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { EMULATOR_REGION, startEmulator, type Emulator } from "../../../src/emulator/emulator.js";
-import { Run } from "../../support/run.js";
+import { EMULATOR_REGION, startEmulator, type Emulator } from "../../src/emulator/emulator.js";
+import { Run } from "../support/run.js";
 import { RedisProcess } from "./redis-process.js";
 import { Relay } from "./relay.js";
 import { Turns } from "./turns.js";
-import { until } from "./until.js";
+import { pass, until } from "./until.js";
 
-/** The command as it is built: this module runs from dist/test/redis/system/. */
-export const command = fileURLToPath(new URL("../../../command/imm-graphql.js", import.meta.url));
+/** The command as it is built: this module runs from dist/test/instances/. */
+export const command = fileURLToPath(new URL("../../command/imm-graphql.js", import.meta.url));
 
 export interface FleetOptions {
   readonly instances: number;
@@ -157,6 +157,7 @@ export class Fleet {
 
   /** The instance that polls, once it alone has done so for a while. */
   async poller(whileMs = 4_500): Promise<Instance> {
+    await pass(whileMs);
     await until("one instance polls", () => this.askersWithin(whileMs).length === 1, 20_000);
     const [poller] = this.askersWithin(whileMs);
     if (poller === undefined) throw new Error("No instance polls.");

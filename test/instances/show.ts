@@ -1,7 +1,7 @@
 /** Tasks that end one after the other, subscribers of each at every instance, and what is expected of it whatever goes wrong. */
 
-import type { EmulatedTask } from "../../../src/emulator/emulator.js";
-import { disposeAfterTest } from "../../support/start-gateway.js";
+import type { EmulatedTask } from "../../src/emulator/emulator.js";
+import { disposeAfterTest } from "../support/start-gateway.js";
 import { Audience } from "./audience.js";
 import { Fleet, type FleetOptions } from "./fleet.js";
 import { until } from "./until.js";

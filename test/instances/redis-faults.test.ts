@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { endRuns } from "../../support/run.js";
+import { endRuns } from "../support/run.js";
 import { LEASE_AND_POLL_MS, POLL_MS, Show, SLACK_MS } from "./show.js";
 import { pass } from "./until.js";
 

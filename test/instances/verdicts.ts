@@ -1,6 +1,6 @@
 /** What is wrong with what subscribers were told, and with the calls that reached IMM: empty where all is as promised. */
 
-import type { EmulatedTask, ReceivedCall } from "../../../src/emulator/emulator.js";
+import type { EmulatedTask, ReceivedCall } from "../../src/emulator/emulator.js";
 import type { Subscriber } from "./audience.js";
 import type { Turns } from "./turns.js";
 
