@@ -52,13 +52,17 @@ export class OthersFollower implements Others {
   #wants: Wants;
   /** By the name of the entry. */
   readonly #states = new Map<string, State>();
+  readonly #beganTick: number;
   /** By filter text: what is published of those that are followed. */
   readonly #filterTexts = new Map<string, string>();
+  /** By filter text, then key text: ends that this instance has seen for itself, which others may not know. */
+  readonly #owed = new Map<string, ReadonlyMap<string, TaskKey>>();
   #poll: SharedPoll | undefined;
 
   /** @param kept - what the instances before this one have left. */
   constructor(options: OthersFollowerOptions, kept: SharedEntries, tick: number) {
     this.#options = options;
+    this.#beganTick = tick;
     this.#wants = readWants(options.projectName, []);
     for (const { keyText, snapshot, filters } of kept.tasks) {
       const endedTick = isFinal(snapshot) ? tick : undefined;
@@ -66,6 +70,10 @@ export class OthersFollower implements Others {
     }
     for (const { name, error } of kept.failures) this.#end(name, { failure: error, tick, isNew: false });
     for (const filterText of kept.filters.keys()) this.#filterTexts.set(filterText, "");
+    for (const [filterText, discovery] of options.followers.discoveries) {
+      const found = [...discovery.foundSince(tick - KEPT_END_MS)].filter(([keyText]) => !this.#states.has(keyText));
+      this.#owed.set(filterText, new Map(found));
+    }
   }
 
   get asked(): AskedStaleness {
@@ -170,6 +178,7 @@ export class OthersFollower implements Others {
     };
     for (const [filterText, { parts }] of this.#wants.filters) {
       for (const [keyText, key] of discoveries.get(filterText)?.running ?? NO_TASKS) want(keyText, key, parts);
+      for (const [keyText, key] of this.#owed.get(filterText) ?? NO_TASKS) want(keyText, key, parts);
     }
     // What is published as running is followed to its end, which this instance may have known before it polled for others.
     for (const [keyText, { snapshot, endedTick, filters }] of this.#states) {
@@ -212,6 +221,7 @@ export class OthersFollower implements Others {
       return isKept ? [] : name;
     });
     for (const name of forgotten) this.#states.delete(name);
+    if (tick - this.#beganTick >= KEPT_END_MS / 2) this.#owed.clear();
     return forgotten;
   }
 

@@ -431,6 +431,32 @@ describe("following a project at several instances", () => {
     expect(third.toSorted()).toEqual(["a RUNNING 0", "a SUCCEEDED 100", "b RUNNING 0"]);
   });
 
+  it("misses no task that was seen by one alone, which polls for all then", async () => {
+    const world = new World("a");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    const [, second] = [followProject(one), followProject(two)];
+    await world.pass(HINT_MS);
+    const third = followProject(three);
+    await world.pass(HINT_MS);
+    await world.pass(2_000);
+    two.exchange?.goAway();
+    one.kill();
+    await world.clock.advance(1);
+    world.client.start("short", 0);
+    await world.pass(3_000);
+    world.client.end("short", "Succeeded");
+    await world.pass(3_000);
+    expect(second).toEqual(["a RUNNING 0", "short RUNNING 0", "short SUCCEEDED 100"]);
+    three.stop();
+    two.exchange?.comeBack();
+    await world.pass();
+    await world.pass(TAKEOVER_MS);
+    three.goOn();
+    await world.pass(5_000);
+    expect(three.calls).toBe(0);
+    expect(third).toEqual(["a RUNNING 0", "short SUCCEEDED 100"]);
+  });
+
   it("tells no end that is still kept to a newcomer, nor once more to one that has missed news", async () => {
     const world = new World("a");
     const [one, two, three] = [world.start(), world.start(), world.start()];
