@@ -121,14 +121,16 @@ export class SharedProject {
     const names = [...tasks.map(({ keyText }) => keyText), ...filters.map(({ filterText }) => filterText)];
     const isSought = (name: string): boolean =>
       watches.get(name)?.isAwaited === true || discoveries.get(name)?.hasBegun === false;
-    const search = this.#share.seek(names, filters.length > 0, isSought).then(() => {
+    const search = async (): Promise<void> => {
+      await this.#share.seek(names, filters.length > 0, isSought);
       if (this.#share.role !== "guest") return;
       // A claim, by which all entries are read, has taken the marks away.
       for (const watch of tasks) if (watch.isAwaited) watch.soughtTick ??= clock.tick();
       for (const each of filters) if (!each.hasBegun) each.soughtTick ??= clock.tick();
-    });
+    };
+    const searched = search();
     onChange();
-    return search;
+    return searched;
   }
 
   changeWants(): void {
