@@ -67,8 +67,8 @@ export interface Readings {
   readonly deliveredEvents: number;
   /** Events that a client had not taken when a newer one of the same task came. */
   readonly replacedEvents: number;
-  /** Watched projects that another instance polls. @default 0 */
-  readonly projectsPolledElsewhere?: number | undefined;
+  /** Watched projects that another instance polls. */
+  readonly projectsPolledElsewhere: number;
   /** By what instances share; undefined where this one shares nothing. */
   readonly redis: { readonly state: "unseen" | "up" | "away"; readonly instances: number } | undefined;
 }

@@ -2,7 +2,7 @@
  * The metrics, by prom-client, for Prometheus and what reads its format. `server/` loads it only where there is a port for them.
  *
  * Every label has a bounded number of values: none is a task, a caller, a project, or a word of a client. What is a number of
- * this moment is read when it is scraped. docs/operating.md says what each series tells.
+ * this moment is read when it is scraped. docs/observing.md says what each series tells.
  */
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
@@ -234,7 +234,7 @@ function readEach(registry: Registry, readings: () => Readings): void {
     "redis_projects",
     "Watched projects, by which instance polls them.",
     "poller",
-    ({ watchedProjects, projectsPolledElsewhere = 0 }) => ({
+    ({ watchedProjects, projectsPolledElsewhere }) => ({
       this: watchedProjects - projectsPolledElsewhere,
       other: projectsPolledElsewhere,
     }),

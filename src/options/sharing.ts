@@ -15,7 +15,7 @@ export const sharing = {
     redisPrefix: keyPrefix({
       default: "imm-graphql",
       effect:
-        "what the names of all keys and channels in Redis begin with: instances of one prefix share, so gateways of another account or region need another one",
+        "what the names of all keys and channels in Redis begin with, before the region: instances of one prefix and region share, so gateways of another account need another one",
     }),
   },
   command: {},

@@ -3,7 +3,7 @@
  * Redis nothing of it is loaded, and each part keeps to itself.
  */
 
-import { systemClock } from "../clock.js";
+import { systemClock, type Clock } from "../clock.js";
 import { ConfigurationError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Observers, Readings } from "../observe.js";
@@ -15,6 +15,8 @@ export interface GatewaySharingOptions {
   /** What a program gave; else the option `redisUrl` says where Redis is. */
   readonly redis: RedisClientLike | undefined;
   readonly options: Options;
+  /** Of all ticks that the parts are given. */
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly observers: Observers;
 }
@@ -49,7 +51,7 @@ export class GatewaySharing {
    * @throws ConfigurationError - when ioredis is not installed.
    */
   async open(): Promise<Partial<SharedPorts>> {
-    const { redis, options, logger, observers } = this.#parts;
+    const { redis, options, clock, logger, observers } = this.#parts;
     const place = redis ?? options.redisUrl;
     if (place === undefined) return {};
     const { openRedis } = await importRedis();
@@ -58,7 +60,7 @@ export class GatewaySharing {
       redis: place as string | RedisClient,
       options,
       // The network takes its time also where the gateway's clock is moved by hand.
-      clock: systemClock,
+      clock: { ...systemClock, tick: () => clock.tick() },
       logger,
       onScript: (...script) => observers.metrics.scriptEnded(...script),
     });

@@ -178,7 +178,7 @@ class ApolloGateway implements Gateway {
     );
     this.#observation = new Observation({ options, clock: this.#clock, logger: this.#logger });
     const { observers } = this.#observation;
-    this.#sharing = new GatewaySharing({ redis, options, logger: this.#logger, observers });
+    this.#sharing = new GatewaySharing({ redis, options, clock: this.#clock, logger: this.#logger, observers });
     this.#client = chooseClient({ openApi, client }, options.callTimeoutMs);
     if (region === undefined) throw expectation("region", "the region that is asked, such as cn-hangzhou", region);
     this.#options = { ...options, region };

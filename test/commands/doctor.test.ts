@@ -482,8 +482,8 @@ describe("doctor names what is wrong with who may ask, and the cure:", () => {
   });
 });
 
-describe("docs/operating.md", () => {
-  const page = readFileSync(new URL("../../../docs/operating.md", import.meta.url), "utf8");
+describe("docs/observing.md", () => {
+  const page = readFileSync(new URL("../../../docs/observing.md", import.meta.url), "utf8");
   const blockOf = (beginning: string): string => {
     const from = page.indexOf(`\n${beginning}`) + 1;
     return page.slice(from, page.indexOf("\n```", from) + 1);

@@ -182,7 +182,10 @@ describe("serve", () => {
       { NODE_ENV: "production" },
       /^imm-graphql: IMM_REGION or IMM_ENDPOINT: expected one of them to be set; IMM_EMULATOR=true serves made-up data instead\.\n$/,
     ],
-    [{ IMM_REGION: "cn-nowhere" }, /^imm-graphql: IMM_REGION: expected a region of IMM, such as [^\n]*, got "cn-nowhere"; [^\n]*\.\n$/],
+    [
+      { IMM_REGION: "cn-nowhere" },
+      /^imm-graphql: IMM_REGION: expected a region of IMM, such as [^\n]*, got "cn-nowhere"; [^\n]*\.\n$/,
+    ],
     [
       { IMM_REGION: "cn-hangzhou", ALIBABA_CLOUD_ACCESS_KEY_SECRET: "" },
       /^imm-graphql: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET: expected both to be set, or neither, and a security token only beside them\.\n$/,

@@ -141,8 +141,8 @@ it("are held by two clients of IMM: it is asked no more often in any second than
   for (let instance = 0; instance < 2; instance += 1) {
     const guarded = new GuardedImmClient(client, { limits, clock, grants: await world.join(max) });
     disposeAfterTest(() => guarded.dispose());
-    const next = (): void => void guarded.getTask(request).then(next, () => undefined);
-    for (let call = 0; call < 50; call += 1) next();
+    const another = (): void => void guarded.getTask(request).then(another, () => undefined);
+    for (let call = 0; call < 50; call += 1) another();
   }
   await pass(4_500);
   const ats = emulator.calls.map(({ at }) => at);

@@ -9,6 +9,9 @@ import { CommandRun } from "../support/run-command.js";
 
 const KEEPING = ["--appendonly", "yes", "--maxmemory-policy", "noeviction"];
 
+/** Where no IMM is. */
+const UPSTREAM = { IMM_REGION: "cn-hangzhou", IMM_ENDPOINT: "http://127.0.0.1:9" };
+
 interface Report {
   readonly checks: readonly Check[];
   readonly text: string;
@@ -16,7 +19,7 @@ interface Report {
 
 /** What it says of Redis, and all that it says. */
 async function examine(env: Readonly<Record<string, string>>): Promise<Report> {
-  const { stdout, stderr } = await new CommandRun(["doctor", "--json"], { PORT: "0", ...env }).finished;
+  const { stdout, stderr } = await new CommandRun(["doctor", "--json"], { PORT: "0", ...UPSTREAM, ...env }).finished;
   const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };
   return { checks: checks.filter(({ id }) => /^redis(:|$)/.test(id)), text: `${stdout}${stderr}` };
 }
@@ -27,14 +30,14 @@ describe("doctor finds that Redis is right", () => {
     const url = redis.url.replace("//", "//:hunter2@");
     const client = new Redis(url);
     disposeAfterTest(() => client.disconnect());
-    await client.zadd("media:instances", Date.now() + 30_000, "one", Date.now() + 30_000, "two", 1, "gone");
+    await client.zadd("media:cn-hangzhou:instances", Date.now() + 30_000, "one", Date.now() + 30_000, "two", 1, "gone");
     const { checks, text } = await examine({ REDIS_URL: url, REDIS_PREFIX: "media" });
-    const message = `answers and runs scripts; 2 gateways of the prefix media are there.`;
+    const message = `answers and runs scripts; 2 gateways of the prefix media:cn-hangzhou are there.`;
     expect(checks).toMatchObject([{ id: "redis", status: "ok", message: expect.stringContaining(message) }]);
     expect(checks[0]?.message).toMatch(/^Redis \d+\.\d+\.\d+ at redis:\/\/127\.0\.0\.1:\d+ /);
     expect(text).not.toContain("hunter2");
-    expect(await client.keys("*")).toEqual(["media:instances"]);
-    expect(await client.zcard("media:instances")).toBe(3);
+    expect(await client.keys("*")).toEqual(["media:cn-hangzhou:instances"]);
+    expect(await client.zcard("media:cn-hangzhou:instances")).toBe(3);
   });
 });
 

@@ -7,7 +7,9 @@ import { letOthersRun, systemClock } from "../../src/clock.js";
 import { silentLogger } from "../../src/log.js";
 import { disposeAfterTest } from "../support/dispose-after-test.js";
 import { startRedis } from "../support/redis-server.js";
+import { keyArguments } from "../support/query.js";
 import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+import { connect, subscribe } from "../support/subscribe.js";
 
 async function readiness({ url }: RunningGateway): Promise<readonly [status: number, body: unknown]> {
   const answer = await fetch(`${url}/readyz`);
@@ -41,10 +43,39 @@ describe("a gateway with a Redis", () => {
     expect(await series(other, "redis_instances")).toBe("1");
     expect(await series(two, "redis_up")).toBe("1");
     expect(Number(await series(two, 'redis_scripts_total{script="immHeartbeat",outcome="ok"}'))).toBeGreaterThan(0);
-    expect((await client.keys("*")).toSorted()).toEqual(["imm-graphql:instances", "other:instances"]);
+    expect((await client.keys("*")).toSorted()).toEqual(["imm-graphql:emulator:instances", "other:emulator:instances"]);
     for (const { gateway } of [one, two, other]) await gateway.stop();
     await until(async () => (await connections()) === before);
     expect(await client.keys("*")).toEqual([]);
+  });
+
+  it("shows that one instance polls a project, and the other does not", async () => {
+    const redis = await startRedis();
+    const task = { taskType: "MediaConvert", taskId: "a" };
+    const gateways: RunningGateway[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      const running = await startGateway({ gateway: { ...MEASURED, redisUrl: redis.url } });
+      running.emulator.addTask({ ...task, durationMs: 60_000 });
+      gateways.push(running);
+      let hasFirst = false;
+      const document = `subscription { taskProgress(${keyArguments(task)}) { status } }`;
+      const first = subscribe(connect(running.url), document)
+        .next()
+        .then(() => (hasFirst = true));
+      // What the other seeks is published a little later, by the clock of the one that polls.
+      await until(async () => {
+        await gateways[0]?.clock.advance(100);
+        return hasFirst;
+      });
+      await first;
+    }
+    const pollers = gateways.map(async (running) =>
+      Promise.all(["this", "other"].map(async (poller) => series(running, `redis_projects{poller="${poller}"}`))),
+    );
+    expect(await Promise.all(pollers)).toEqual([
+      ["1", "0"],
+      ["0", "1"],
+    ]);
   });
 
   it("starts without it, is ready when it is reached, and stays so while it is away", async () => {

@@ -1,6 +1,6 @@
 /** Token buckets that are shared through a real Redis, and what is there while it is away. */
 
-import { afterAll, describe, expect, it } from "@jest/globals";
+import { afterAll, describe, expect, it, jest } from "@jest/globals";
 import { RedisConnection } from "../../src/adapters/redis/connection.js";
 import { RedisTokenBuckets } from "../../src/adapters/redis/token-buckets.js";
 import { systemClock } from "../../src/clock.js";
@@ -11,8 +11,11 @@ import type { Charge } from "../../src/token-buckets.js";
 import { disposeAfterTest } from "../support/dispose-after-test.js";
 import { eventually } from "../support/eventually.js";
 import { ManualClock } from "../support/manual-clock.js";
+import { keyArguments } from "../support/query.js";
 import { RecordingLogger } from "../support/recording-logger.js";
 import { openRedis, startRedis } from "../support/redis-server.js";
+import { startGateway, type RunningGateway } from "../support/start-gateway.js";
+import { RUN } from "../support/tasks.js";
 import { describeBuckets } from "../support/token-buckets-suite.js";
 
 const { server: shared, close } = await openRedis();
@@ -88,9 +91,29 @@ describe("buckets in Redis", () => {
   it("give no more than they hold to many that ask at the same time", async () => {
     const prefix = newPrefix();
     const instances = await Promise.all(Array.from({ length: 4 }, async () => join(shared.url, prefix)));
-    const asked = instances.flatMap(({ buckets }) => Array.from({ length: 25 }, () => buckets.charge("a", [ONE])));
+    const asked = instances.flatMap(({ buckets }) =>
+      Array.from({ length: 25 }, async () => buckets.charge("a", [ONE])),
+    );
     const charged = await Promise.all(asked);
     expect(charged.filter((outcome) => "giveBack" in outcome)).toHaveLength(10);
+  });
+
+  it("answer all that is asked of an owner's in one turn by one script", async () => {
+    const { connection, buckets } = await join(shared.url, newPrefix());
+    const run = jest.spyOn(connection, "run");
+    const mutations: Charge = { bucket: "mutations:1", size: perMinute(1), tokens: 1 };
+    const charged = await Promise.all([
+      ...Array.from({ length: 11 }, () => buckets.charge("a", [ONE])),
+      buckets.charge("b", [mutations, TEN]),
+      buckets.charge("b", [TEN, mutations]),
+    ]);
+    expect(charged.map((outcome) => ("giveBack" in outcome ? null : outcome.charge.bucket))).toEqual([
+      ...Array.from({ length: 10 }, () => null),
+      TEN.bucket,
+      null,
+      TEN.bucket,
+    ]);
+    expect(run).toHaveBeenCalledTimes(2);
   });
 
   it("take over what counts as no bucket, such as one that a newer release has kept in another form", async () => {
@@ -128,6 +151,36 @@ describe("buckets in Redis", () => {
     await expect(async () => one.admit(client, { calls: 0, mutations: 1, isStream: false })).rejects.toThrow(
       "Expected at most 2 mutations a minute.",
     );
+  });
+});
+
+describe("a caller of two gateways", () => {
+  it("has one allowance in all, and another caller its own", async () => {
+    const options = { redisUrl: shared.url, redisPrefix: newPrefix(), trustedProxies: ["loopback"] };
+    const gateway = { ...options, callsPerMinute: 6, callBurst: 2, mutationsPerMinute: 1 };
+    const [one, other] = [await startGateway({ gateway }), await startGateway({ gateway })];
+    for (const { emulator } of [one, other]) {
+      for (const taskId of ["a", "b", "c"]) emulator.addTask({ ...RUN, taskId, durationMs: Infinity });
+    }
+    const ask = async ({ url }: RunningGateway, query: string, address = "198.51.100.1"): Promise<Response> =>
+      fetch(`${url}/graphql`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-forwarded-for": address },
+        body: JSON.stringify({ query }),
+      });
+    const read = (taskId: string): string => `{ task(${keyArguments({ ...RUN, taskId })}) { taskId } }`;
+    expect((await ask(one, read("a"))).status).toBe(200);
+    expect((await ask(other, read("b"))).status).toBe(200);
+    for (const running of [one, other]) {
+      const refused = await ask(running, read("c"));
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(5);
+      expect(await refused.json()).toMatchObject({
+        errors: [{ message: "Expected at most 6 calls to IMM a minute, and 2 at once, got an operation of up to 1." }],
+      });
+    }
+    expect([...one.emulator.calls, ...other.emulator.calls]).toHaveLength(2);
+    expect((await ask(other, read("c"), "198.51.100.2")).status).toBe(200);
   });
 });
 

@@ -51,8 +51,8 @@ export class Instances {
   /** So many calls of that name always wait. */
   flood(budget: CallBudget, name: string, waiting: number, priority = QUERY): void {
     const send = async (): Promise<void> => void this.sent.push({ name, tick: this.#world.clock.tick() });
-    const next = (): void => void budget.take("p", priority, send).then(next, () => undefined);
-    for (let call = 0; call < waiting; call += 1) next();
+    const another = (): void => void budget.take("p", priority, send).then(another, () => undefined);
+    for (let call = 0; call < waiting; call += 1) another();
   }
 
   countOf(name: string): number {

@@ -236,12 +236,19 @@ export function describeExchange(name: string, start: () => Promise<ExchangeRig>
           await rig.until(() => true);
         }
       })();
-      for (let n = 1; n <= last; n += 1) await owner.publish(publication(String(n), { n: String(n) }));
+      // A machine that stands still for longer than the lease has lost it.
+      let losses = 0;
+      for (let n = 1; n <= last; n += 1) {
+        while ((await owner.publish(publication(String(n), { n: String(n) }))) === "lost") {
+          losses += 1;
+          await owner.claim();
+        }
+      }
       isOver = true;
       await claims;
       await rig.until(() => known === last);
       expect(steps).toEqual([]);
-      expect(member.events).toEqual([]);
+      expect(member.events.length).toBeLessThanOrEqual(losses);
       expect(told).toEqual([...new Set(told)].toSorted((one, other) => one - other));
     });
   });

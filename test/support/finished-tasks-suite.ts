@@ -19,9 +19,9 @@ export interface OpenedFinishedTasks {
   readonly here: FinishedTasks;
   readonly there: FinishedTasks;
   /** Cannot be reached any more, by either. */
-  goAway(): Promise<void>;
+  readonly goAway: () => Promise<void>;
   /** All keys and values that are in it. */
-  dump(): Promise<string>;
+  readonly dump: () => Promise<string>;
 }
 
 /** @param maxTasks - kept of a project. */

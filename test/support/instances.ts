@@ -98,6 +98,8 @@ export class Instance {
   readonly #latencies: Latencies;
   /** Seats that it holds. */
   seats = 0;
+  /** Calls to IMM that it has made. */
+  calls = 0;
   isKilled = false;
 
   /** @param store - an instance without one shares nothing. */
@@ -107,11 +109,15 @@ export class Instance {
     this.#process = process;
     this.exchange = store?.open();
     const counted = countAttempts(client);
+    const ask = async <T>(call: Promise<T>): Promise<T> => {
+      this.calls += 1;
+      return process.receive(call, latencies.imm);
+    };
     this.reader = new TaskReader({
       client: {
         ...counted,
-        getTask: async (...call) => process.receive(counted.getTask(...call), latencies.imm),
-        listTasks: async (...call) => process.receive(counted.listTasks(...call), latencies.imm),
+        getTask: async (...call) => ask(counted.getTask(...call)),
+        listTasks: async (...call) => ask(counted.listTasks(...call)),
       },
       clock: process,
       taskMaxAgeMs: 1_000,

@@ -63,6 +63,10 @@ export class Run {
     this.#child.stdout?.destroy();
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -168,6 +168,8 @@ export interface RedisCallGrantsOptions {
 /** What an instance may grant itself: its part of the budget, while the others cannot be asked. */
 class Share {
   readonly #options: RedisCallGrantsOptions;
+  /** How many instances there were when Redis went away: one that has restarted has forgotten them at first. */
+  #instances = 1;
   /** What was granted before is over by then. */
   fromTick = -Infinity;
   /** Until then what the others are granted may be more than Redis knows. */
@@ -177,17 +179,19 @@ class Share {
     this.#options = options;
     const { connection, clock } = options;
     connection.onChange((state) => {
+      const now = clock.tick();
       if (state === "away") {
-        this.fromTick = clock.tick() + WINDOW_MS;
+        this.#instances = now < this.untilTick ? Math.max(this.#instances, connection.instances) : connection.instances;
+        this.fromTick = now + WINDOW_MS;
         this.untilTick = Infinity;
-      } else if (this.untilTick === Infinity) this.untilTick = clock.tick() + RETURN_MS;
+      } else if (this.untilTick === Infinity) this.untilTick = now + RETURN_MS;
     });
   }
 
   /** Calls of one project in any window of a second. */
   get max(): number {
     const { maxCallsPerSecond, connection } = this.#options;
-    return Math.max(1, Math.floor(maxCallsPerSecond / connection.instances));
+    return Math.max(1, Math.floor(maxCallsPerSecond / Math.max(this.#instances, connection.instances)));
   }
 }
 

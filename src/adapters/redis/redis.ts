@@ -50,7 +50,7 @@ export interface SharingOptions extends Omit<RedisConnectionOptions, "prefix"> {
 
 export function openRedis({ options, ...given }: SharingOptions): Sharing {
   const { clock } = given;
-  const connection = new RedisConnection({ ...given, prefix: options.redisPrefix });
+  const connection = new RedisConnection({ ...given, prefix: prefixOf(options) });
   return {
     get state() {
       return connection.state;
@@ -68,6 +68,11 @@ export function openRedis({ options, ...given }: SharingOptions): Sharing {
     start: async () => connection.start(),
     close: async () => connection.close(),
   };
+}
+
+/** What the names of all keys and channels begin with: projects of two regions may have one name. */
+export function prefixOf({ redisPrefix, region = "" }: Pick<Options, "redisPrefix" | "region">): string {
+  return `${redisPrefix}:${region}`;
 }
 
 export { examineRedis, RedisFault, type RedisFacts } from "./examine.js";

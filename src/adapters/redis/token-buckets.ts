@@ -17,33 +17,48 @@ export interface RedisTokenBucketsOptions {
 }
 
 /**
- * Takes tokens from each bucket or from none, and answers with the number of the first that has not enough and how long to wait for
- * it, or with 0. Without "all or none" they are taken in any case, and less than nothing is put back. A bucket that is full has no key.
+ * Does what is asked of an owner's buckets, one request after the other: takes tokens from each bucket or from none, and answers with the
+ * number of the first that has not enough and how long to wait for it, or with 0. Those of "in any case" are taken at all events, and less
+ * than nothing is put back. A bucket that is full has no key.
+ *
+ * ARGV: tokens a millisecond and burst of each key; then for each request how, the number of its charges, and of each the key's number
+ * and the tokens.
  */
 const TAKE: RedisScript = {
   name: "immTakeTokens",
   lua: `
     local time = redis.call("TIME")
     local now = time[1] * 1000 + math.floor(time[2] / 1000)
-    local isAllOrNone = ARGV[1] == "all or none"
-    local left = {}
+    local perMs, burst, left = {}, {}, {}
     for i, key in ipairs(KEYS) do
-      local tokens, perMs, burst = tonumber(ARGV[i * 3 - 1]), tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1])
+      perMs[i], burst[i] = tonumber(ARGV[i * 2 - 1]), tonumber(ARGV[i * 2])
       local kept = redis.call("HMGET", key, "tokens", "at")
-      local held = burst
+      left[i] = burst[i]
       if kept[1] and kept[2] then
         -- Where the clock of Redis was set back, no time has passed.
-        held = math.min(burst, tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * perMs)
+        left[i] = math.min(burst[i], tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * perMs[i])
       end
-      local missing = math.min(tokens, burst) - held
-      if isAllOrNone and tokens > 0 and missing > ${ROUNDING} then
-        return { i, math.ceil(missing / perMs) }
+    end
+    local replies, at = {}, #KEYS * 2 + 1
+    while at <= #ARGV do
+      local isAllOrNone, last = ARGV[at] == "all or none", at + ARGV[at + 1] * 2
+      local short, waitMs = 0, 0
+      for place = at + 2, last, 2 do
+        local i, tokens = tonumber(ARGV[place]), tonumber(ARGV[place + 1])
+        local missing = math.min(tokens, burst[i]) - left[i]
+        if isAllOrNone and short == 0 and tokens > 0 and missing > ${ROUNDING} then
+          short, waitMs = (place - at) / 2, math.ceil(missing / perMs[i])
+        end
       end
-      left[i] = math.min(burst, held - tokens)
+      for place = at + 2, short == 0 and last or 0, 2 do
+        local i = tonumber(ARGV[place])
+        left[i] = math.min(burst[i], left[i] - ARGV[place + 1])
+      end
+      replies[#replies + 1] = { short, waitMs }
+      at = last + 2
     end
     for i, key in ipairs(KEYS) do
-      local perMs, burst = tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1])
-      local fullInMs = math.ceil((burst - left[i]) / perMs)
+      local fullInMs = math.ceil((burst[i] - left[i]) / perMs[i])
       if fullInMs > 0 then
         redis.call("HSET", key, "tokens", string.format("%.17g", left[i]), "at", string.format("%.0f", now))
         redis.call("PEXPIRE", key, string.format("%.0f", fullInMs))
@@ -51,13 +66,25 @@ const TAKE: RedisScript = {
         redis.call("DEL", key)
       end
     end
-    return { 0, 0 }
+    return replies
   `,
 };
+
+/** The number of the charge that its bucket has not enough for, from 1 on, and for how long; or zeros. */
+type Taken = readonly [short: number, retryAfterMs: number];
+
+interface Request {
+  readonly charges: readonly Charge[];
+  readonly how: "all or none" | "in any case";
+  readonly resolve: (taken: Taken) => void;
+  readonly reject: (reason: unknown) => void;
+}
 
 export class RedisTokenBuckets implements Buckets {
   readonly #connection: RedisConnection;
   readonly #own: TokenBuckets;
+  /** By owner: what this turn asks for. One script does it all, so that operations which came together go on together. */
+  readonly #requests = new Map<string, Request[]>();
 
   constructor({ connection, clock }: RedisTokenBucketsOptions) {
     this.#connection = connection;
@@ -70,9 +97,8 @@ export class RedisTokenBuckets implements Buckets {
 
   async #chargeShared<C extends Charge>(owner: string, charges: readonly C[]): Promise<Charged<C>> {
     try {
-      // The cast: the script above says so.
-      const [missing, retryAfterMs] = (await this.#take(owner, charges, "all or none")) as [number, number];
-      const charge = charges[missing - 1];
+      const [short, retryAfterMs] = await this.#take(owner, charges, "all or none");
+      const charge = charges[short - 1];
       if (charge !== undefined) return { charge, retryAfterMs };
     } catch (thrown) {
       if (!(thrown instanceof SharedStateAwayError)) throw thrown;
@@ -87,11 +113,36 @@ export class RedisTokenBuckets implements Buckets {
     };
   }
 
-  async #take(owner: string, charges: readonly Charge[], how: "all or none" | "in any case"): Promise<unknown> {
-    const name = hashOf(owner);
-    const keys = charges.map(({ bucket }) => this.#connection.keyOf(`bucket:v1:${bucket}`, name));
-    const amounts = charges.flatMap(({ tokens, size: { perMs, burst } }) => [tokens, perMs, burst]);
-    return this.#connection.run(TAKE, keys, [how, ...amounts]);
+  #take(owner: string, charges: readonly Charge[], how: Request["how"]): Promise<Taken> {
+    const requests = this.#requests.get(owner) ?? [];
+    if (requests.length === 0) {
+      this.#requests.set(owner, requests);
+      void Promise.resolve().then(async () => this.#send(owner));
+    }
+    return new Promise((resolve, reject) => void requests.push({ charges, how, resolve, reject }));
+  }
+
+  async #send(owner: string): Promise<void> {
+    const requests = this.#requests.get(owner) ?? [];
+    this.#requests.delete(owner);
+    try {
+      const buckets = new Map(requests.flatMap(({ charges }) => charges.map(({ bucket, size }) => [bucket, size])));
+      const names = [...buckets.keys()];
+      const numberOf = new Map(names.map((bucket, index) => [bucket, index + 1]));
+      const owned = hashOf(owner);
+      const keys = names.map((bucket) => this.#connection.keyOf(`bucket:v1:${bucket}`, owned));
+      const sizes = [...buckets.values()].flatMap(({ perMs, burst }) => [perMs, burst]);
+      const amounts = requests.flatMap(({ how, charges }) => [
+        how,
+        charges.length,
+        ...charges.flatMap(({ bucket, tokens }) => [numberOf.get(bucket) ?? 0, tokens]),
+      ]);
+      // The cast: the script above says so.
+      const replies = (await this.#connection.run(TAKE, keys, [...sizes, ...amounts])) as readonly Taken[];
+      for (const [index, { resolve }] of requests.entries()) resolve(replies[index] ?? [0, 0]);
+    } catch (thrown) {
+      for (const { reject } of requests) reject(thrown);
+    }
   }
 
   /** Its part, of the instances that were last seen: another number of them has other buckets. */

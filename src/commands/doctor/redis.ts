@@ -11,16 +11,17 @@ const MIN_VERSION = "6.2";
 const WARNING_SKEW_MS = 30_000;
 
 export async function checkRedis(options: CommandOptions, clock: Clock, signal: AbortSignal): Promise<Finding> {
-  const { redisUrl, redisPrefix } = options;
+  const { redisUrl } = options;
   if (redisUrl === undefined) return { checks: [] };
-  const { examineRedis, RedisFault } = await importRedis();
+  const { examineRedis, prefixOf, RedisFault } = await importRedis();
   const place = placeOf(redisUrl);
+  const prefix = prefixOf(options);
   try {
-    const facts = await examineRedis({ url: redisUrl, prefix: redisPrefix, clock, signal });
-    return { checks: checksOf(facts, place, redisPrefix) };
+    const facts = await examineRedis({ url: redisUrl, prefix, clock, signal });
+    return { checks: checksOf(facts, place, prefix) };
   } catch (thrown) {
     if (!(thrown instanceof RedisFault)) throw thrown;
-    return { checks: [refusalOf(thrown, place, redisPrefix)] };
+    return { checks: [refusalOf(thrown, place, prefix)] };
   }
 }
 

@@ -87,7 +87,7 @@ export function toSummary(checks: readonly Check[], { isEmulator, calls }: Summa
   return `\n${verdict}; ${parts.join(", ")}. ${made} ${target}${reads}.\n`;
 }
 
-/** The whole report as one document. Its form is in docs/operating.md. */
+/** The whole report as one document. Its form is in docs/observing.md. */
 export function toJson(checks: readonly Check[], { version, isEmulator, calls }: Summary): string {
   const report = {
     version,

@@ -3,7 +3,7 @@
  * events make. So what is published is what a subscriber would be sent.
  */
 
-import { includesParts, mergeParts, toKeyText, type TaskKey } from "../task.js";
+import { includesParts, mergeParts, toKeyText, type TaskKey, type TaskParts } from "../task.js";
 import { isFinal, satisfies, type TaskSnapshot } from "../snapshot.js";
 import type { SharedTime } from "../definition/shared-snapshot.js";
 import type { Publication } from "./exchange.js";
@@ -52,13 +52,17 @@ export class OthersFollower implements Others {
   #wants: Wants;
   /** By the name of the entry. */
   readonly #states = new Map<string, State>();
+  readonly #beganTick: number;
   /** By filter text: what is published of those that are followed. */
   readonly #filterTexts = new Map<string, string>();
+  /** By filter text, then key text: ends that this instance has seen for itself, which others may not know. */
+  readonly #owed = new Map<string, ReadonlyMap<string, TaskKey>>();
   #poll: SharedPoll | undefined;
 
   /** @param kept - what the instances before this one have left. */
   constructor(options: OthersFollowerOptions, kept: SharedEntries, tick: number) {
     this.#options = options;
+    this.#beganTick = tick;
     this.#wants = readWants(options.projectName, []);
     for (const { keyText, snapshot, filters } of kept.tasks) {
       const endedTick = isFinal(snapshot) ? tick : undefined;
@@ -66,6 +70,10 @@ export class OthersFollower implements Others {
     }
     for (const { name, error } of kept.failures) this.#end(name, { failure: error, tick, isNew: false });
     for (const filterText of kept.filters.keys()) this.#filterTexts.set(filterText, "");
+    for (const [filterText, discovery] of options.followers.discoveries) {
+      const found = [...discovery.foundSince(tick - KEPT_END_MS)].filter(([keyText]) => !this.#states.has(keyText));
+      this.#owed.set(filterText, new Map(found));
+    }
   }
 
   get asked(): AskedStaleness {
@@ -163,12 +171,21 @@ export class OthersFollower implements Others {
   #wantedTasks(): Wants["tasks"] {
     const { discoveries } = this.#options.followers;
     const wanted = new Map(this.#wants.tasks);
+    const want = (keyText: string, key: TaskKey, parts: TaskParts): void => {
+      const known = wanted.get(keyText);
+      if (known !== undefined && includesParts(known.parts, parts)) return;
+      wanted.set(keyText, { key, parts: mergeParts(known?.parts ?? parts, parts) });
+    };
     for (const [filterText, { parts }] of this.#wants.filters) {
-      for (const [keyText, key] of discoveries.get(filterText)?.running ?? NO_TASKS) {
-        const known = wanted.get(keyText);
-        if (known === undefined || !includesParts(known.parts, parts)) {
-          wanted.set(keyText, { key, parts: mergeParts(known?.parts ?? parts, parts) });
-        }
+      for (const [keyText, key] of discoveries.get(filterText)?.running ?? NO_TASKS) want(keyText, key, parts);
+      for (const [keyText, key] of this.#owed.get(filterText) ?? NO_TASKS) want(keyText, key, parts);
+    }
+    // What is published as running is followed to its end, which this instance may have known before it polled for others.
+    for (const [keyText, { snapshot, endedTick, filters }] of this.#states) {
+      if (snapshot === undefined || endedTick !== undefined) continue;
+      for (const filterText of filters) {
+        const filter = this.#wants.filters.get(filterText);
+        if (filter !== undefined) want(keyText, snapshot.key, filter.parts);
       }
     }
     return wanted;
@@ -204,6 +221,7 @@ export class OthersFollower implements Others {
       return isKept ? [] : name;
     });
     for (const name of forgotten) this.#states.delete(name);
+    if (tick - this.#beganTick >= KEPT_END_MS / 2) this.#owed.clear();
     return forgotten;
   }
 

@@ -72,8 +72,16 @@ export class ProjectFollowers {
     return size;
   }
 
+  /** How many filters subscribers follow the project by. */
+  get filters(): number {
+    let filters = 0;
+    for (const discovery of this.discoveries.values()) filters += this.#isOwn(discovery) ? 1 : 0;
+    return filters;
+  }
+
   /** Whether there is no subscriber whose last event has not come. */
   get isIdle(): boolean {
+    if (this.others === undefined) return this.watches.size === 0 && this.discoveries.size === 0;
     for (const watch of this.watches.values()) if (this.#isOwn(watch)) return false;
     for (const discovery of this.discoveries.values()) if (this.#isOwn(discovery)) return false;
     return true;

@@ -36,6 +36,8 @@ export interface ProjectShareOptions {
 
 /** The lease is renewed after that, and an exchange that could not be reached is asked again. */
 const RENEWAL_MS = LEASE_MS / 3;
+/** Publications that hints ask for are so many milliseconds apart. */
+const HINT_PATIENCE_MS = 50;
 /** Instances that have heard nothing do not all claim at once. */
 const SILENCE_CHANCE_MS = 1_000;
 const RELEASE_CHANCE_MS = 100;
@@ -48,6 +50,8 @@ export class ProjectShare {
   #untilTick = -Infinity;
   #claim: Promise<void> | undefined;
   #isPublishing = false;
+  /** When the last publication that was not lost was begun. */
+  #publishedTick = -Infinity;
   /** Whether there is something to publish that is not in what is being published. */
   #hasNews = false;
   #want: Promise<void> | undefined;
@@ -223,7 +227,9 @@ export class ProjectShare {
   #takeHint(text: string): void {
     if (this.#role !== "holder") return;
     this.#options.onSought(readHint(text));
-    this.publish();
+    const patienceMs = this.#publishedTick + HINT_PATIENCE_MS - this.#options.clock.tick();
+    if (patienceMs > 0) this.#wakeAfter(patienceMs);
+    else this.publish();
   }
 
   #takeReleased(): void {
@@ -235,6 +241,7 @@ export class ProjectShare {
     try {
       while (this.#hasNews && this.#role === "holder" && !this.#hasLeft) {
         this.#hasNews = false;
+        const beganTick = this.#options.clock.tick();
         const published = await this.#publishOnce();
         if (this.#hasLeft || this.#role !== "holder") return;
         if (published === "lost") {
@@ -243,6 +250,7 @@ export class ProjectShare {
           return;
         }
         this.#untilTick = published.untilTick;
+        this.#publishedTick = beganTick;
         this.#wakeAfter(RENEWAL_MS);
         if (published.wants !== undefined) this.#options.onWants(published.wants);
       }

@@ -92,7 +92,7 @@ export class ProjectWatch {
         minPollIntervalMs: rate.minPollIntervalMs,
         intervalMs: () => this.intervalMs,
         onPoll: (...poll) => this.#takePoll(...poll),
-        onFilters: (discoveries) => void this.#beginAll(discoveries),
+        onFilters: (discoveries) => this.#beginAll(discoveries),
         onChange: () => this.#plan(),
       });
   }
@@ -111,9 +111,9 @@ export class ProjectWatch {
     return oldest;
   }
 
-  /** How many filters the project is followed by. */
+  /** How many filters subscribers follow the project by. */
   get filters(): number {
-    return this.#followers.discoveries.size;
+    return this.#followers.filters;
   }
 
   /** Milliseconds from the beginning of one poll to that of the next. */
@@ -122,6 +122,11 @@ export class ProjectWatch {
     const calls = Math.max(this.#pollCalls, Math.ceil(watches.size / PAGE_SIZE));
     const askedByAll = others === undefined ? asked : joinAsked(asked, others.asked);
     return this.#shared?.intervalMs ?? pollIntervalMs(calls, this.#options.rate, askedByAll);
+  }
+
+  /** Whether another instance polls the project for this one. */
+  get isPolledElsewhere(): boolean {
+    return this.#shared?.isPolledElsewhere === true;
   }
 
   /** Whether the project is followed by this filter. */

@@ -1,6 +1,7 @@
 /**
  * The forms in which instances share what they watch of a project: what they want, how tasks, filters and polls stand, and news. Pure.
- * Each is JSON with a version: unknown members are ignored, and what cannot be read counts as not there.
+ * Each begins with a line of JSON that has a version, and what it carries as text follows in lines of its own. Unknown members are
+ * ignored, and what cannot be read counts as not there.
  */
 
 import {
@@ -117,7 +118,7 @@ export function readWants(projectName: string, texts: Iterable<string>): Wants {
 }
 
 export function toTaskEntry({ snapshot, filters }: Omit<SharedTask, "keyText">, time: SharedTime): string {
-  return toText({ task: toSharedText(snapshot, time), filters });
+  return `${toText({ filters })}\n${toSharedText(snapshot, time)}`;
 }
 
 export function toFilterEntry({ firstStart, endedTick, ends }: DiscoveryState, time: SharedTime): string {
@@ -149,14 +150,15 @@ export function readEntries(entries: ReadonlyMap<string, string>, time: SharedTi
   const filters = new Map<string, DiscoveryState>();
   const failures: SharedFailure[] = [];
   for (const [name, text] of entries) {
-    const entry = fromText(text);
+    const [head = "", task] = text.split("\n");
+    const entry = fromText(head);
     if (entry === undefined) continue;
-    const { task, failure, at } = entry;
+    const { failure, at } = entry;
     if (name === POLL) {
       poll = toPoll(entry, time);
     } else if (isRecord(failure)) {
       failures.push({ name, error: toError(failure), tick: time.tickAt(fromNumber(at, -Infinity)) });
-    } else if (typeof task === "string") {
+    } else if (task !== undefined) {
       const snapshot = fromSharedText(task, time);
       if (snapshot !== undefined) tasks.push({ keyText: name, snapshot, filters: textsOf(entry["filters"]) });
     } else if ("firstStart" in entry) {
@@ -173,18 +175,19 @@ export function readEntries(entries: ReadonlyMap<string, string>, time: SharedTi
 
 /** News are the entries that have changed. */
 export function toNews(entries: ReadonlyMap<string, string>): string {
-  return toText({ entries: [...entries] });
+  const lengths = [...entries].map(([name, text]) => [name, text.length]);
+  return [toText({ entries: lengths }), ...entries.values()].join("\n");
 }
 
 export function readNews(text: string): ReadonlyMap<string, string> {
-  const entries = fromText(text)?.["entries"];
-  if (!Array.isArray(entries)) return new Map();
-  return new Map(
-    entries.flatMap((entry: unknown) => {
-      const [name, value] = Array.isArray(entry) ? (entry as readonly unknown[]) : [];
-      return typeof name === "string" && typeof value === "string" ? [[name, value] as const] : [];
-    }),
-  );
+  const head = text.indexOf("\n");
+  const entries = new Map<string, string>();
+  let start = head + 1;
+  for (const [name, length] of pairsOf(fromText(head < 0 ? text : text.slice(0, head))?.["entries"])) {
+    entries.set(name, text.slice(start, start + length));
+    start += length + 1;
+  }
+  return entries;
 }
 
 /** A hint names what is sought: key texts and filter texts. */

@@ -38,6 +38,7 @@ export interface SharedProjectOptions {
 export class SharedProject {
   readonly #options: SharedProjectOptions;
   readonly #share: ProjectShare;
+  #willSeek = false;
   #others: OthersFollower | undefined;
   /** How the last poll went, of whichever instance. */
   #poll: SharedPoll | undefined;
@@ -67,6 +68,11 @@ export class SharedProject {
     });
   }
 
+  /** Whether another instance polls the project for this one. */
+  get isPolledElsewhere(): boolean {
+    return this.#share.role === "guest";
+  }
+
   get mayPoll(): boolean {
     return this.#share.mayPoll;
   }
@@ -88,9 +94,17 @@ export class SharedProject {
     return Math.max(of.soughtTick ?? Infinity, this.#delayedTick) + LEASE_MS;
   }
 
-  /** Does what has to be done before IMM is asked: keeps the lease, and lets the holder know of newcomers. */
+  /** Does what has to be done before IMM is asked: keeps the lease, and lets the holder know of newcomers, those of a turn together. */
   prepare(): void {
     this.#share.keepLease();
+    if (this.#share.role !== "guest" || this.#willSeek) return;
+    void this.#seek();
+  }
+
+  async #seek(): Promise<void> {
+    this.#willSeek = true;
+    await Promise.resolve();
+    this.#willSeek = false;
     if (this.#share.role !== "guest") return;
     const { newcomers, discoveries, watches } = this.#options.followers;
     const tasks = [...newcomers].filter((watch) => watch.soughtTick === undefined && !isPrivate(watch));
@@ -101,6 +115,7 @@ export class SharedProject {
     const isSought = (name: string): boolean =>
       watches.get(name)?.isAwaited === true || discoveries.get(name)?.hasBegun === false;
     void this.#share.seek(names, filters.length > 0, isSought);
+    this.#options.onChange();
   }
 
   changeWants(): void {

@@ -39,6 +39,8 @@ export interface DiscoveryState {
 
 /** A task that has ended, and is no news. */
 interface KnownEnd {
+  /** Undefined where another instance has seen it. */
+  readonly key: TaskKey | undefined;
   /** In milliseconds since the epoch. */
   readonly end: number;
   readonly knownTick: number;
@@ -122,7 +124,8 @@ export class TaskDiscovery {
   adopt({ firstStart, endedTick, ends }: DiscoveryState): void {
     this.#firstStart = firstStart;
     this.endedTick = endedTick;
-    for (const [keyText, end] of ends) this.#knownEnds.set(keyText, { end, knownTick: endedTick, wasFound: false });
+    for (const [keyText, end] of ends)
+      this.#knownEnds.set(keyText, { key: undefined, end, knownTick: endedTick, wasFound: false });
   }
 
   /** Undefined before it has begun. @param sinceMs - what ended before that is listed no more. */
@@ -136,6 +139,15 @@ export class TaskDiscovery {
   /** Whether its followers follow the task, or did until its end. */
   hasFound(keyText: string): boolean {
     return this.#running.has(keyText) || this.#knownEnds.get(keyText)?.wasFound === true;
+  }
+
+  /** By key text: the tasks that its followers follow no more since then, or a little longer. */
+  foundSince(tick: number): ReadonlyMap<string, TaskKey> {
+    const found = new Map<string, TaskKey>();
+    for (const [keyText, { key, knownTick, wasFound }] of this.#knownEnds) {
+      if (key !== undefined && wasFound && knownTick >= tick) found.set(keyText, key);
+    }
+    return found;
   }
 
   /** Whether its end is known, of late. */
@@ -177,7 +189,7 @@ export class TaskDiscovery {
 
   #learnEnd(keyText: string, last: TaskSnapshot, isFound: boolean): void {
     const wasFound = isFound || this.#knownEnds.get(keyText)?.wasFound === true;
-    this.#knownEnds.set(keyText, { end: endOf(last), knownTick: last.observedTick, wasFound });
+    this.#knownEnds.set(keyText, { key: last.key, end: endOf(last), knownTick: last.observedTick, wasFound });
   }
 }
 

@@ -92,12 +92,16 @@ export class WatchHub {
   }
 
   /** What is to be known of it from outside, at this moment. */
-  readings(): Pick<Readings, "watchedTasks" | "watchedProjects" | "followers" | "oldestWatchedMs"> {
+  readings(): Pick<
+    Readings,
+    "watchedTasks" | "watchedProjects" | "projectsPolledElsewhere" | "followers" | "oldestWatchedMs"
+  > {
     const now = this.#options.clock.tick();
     const oldestTick = [...this.#projects.values()].reduce((oldest, of) => Math.min(oldest, of.oldestTick), now);
     return {
       watchedTasks: this.watchedTasks,
       watchedProjects: this.#projects.size,
+      projectsPolledElsewhere: [...this.#projects.values()].filter((of) => of.isPolledElsewhere).length,
       followers: this.#streams.size,
       oldestWatchedMs: now - oldestTick,
     };

@@ -60,7 +60,7 @@ describe("the metrics", () => {
     // Nothing listens there. Its series are there only with a place of a Redis.
     const running = await startMeasured({ gateway: { redisUrl: "redis://:hunter2@127.0.0.1:1/0" } });
     const scrape = await Scrape.of(running);
-    const page = readFileSync(new URL("docs/operating.md", root), "utf8");
+    const page = readFileSync(new URL("docs/observing.md", root), "utf8");
     const named = [...page.matchAll(/^\| `(imm_graphql_\w+)` /gm)].map(([, name = ""]) => name);
     expect(scrape.names.toSorted()).toEqual(named.toSorted());
     const used = [...page.matchAll(/`(imm_graphql_\w+)[`{]/g)].map(([, name = ""]) => name);

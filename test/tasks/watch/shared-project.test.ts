@@ -1,5 +1,20 @@
 import { describe, expect, it } from "@jest/globals";
-import { NO_PARTS, type TaskParts } from "../../../src/tasks/task.js";
+import { NotFoundError, UpstreamThrottledError } from "../../../src/errors.js";
+import { NO_PARTS, toKeyText, type TaskParts } from "../../../src/tasks/task.js";
+import {
+  readEntries,
+  readHint,
+  readNews,
+  readWants,
+  toFailureEntry,
+  toFilterEntry,
+  toFilterWant,
+  toNews,
+  toPollEntry,
+  toStalenessWant,
+  toTaskWant,
+} from "../../../src/tasks/watch/shared-entries.js";
+import { toFilterText } from "../../../src/tasks/watch/task-discovery.js";
 import { MemoryExchangeStore } from "../../../src/tasks/watch/memory-exchange.js";
 import type { WatchStream } from "../../../src/tasks/watch/watch-stream.js";
 import { EmulatedImmClient, PROJECT } from "../../support/emulated-client.js";
@@ -7,6 +22,8 @@ import { Instance, type Latencies } from "../../support/instances.js";
 import { ManualClock } from "../../support/manual-clock.js";
 import { keyOf, PROGRESS } from "../../support/tasks.js";
 
+/** Hints that come one after the other are answered together. */
+const HINT_MS = 50;
 /** A lease, and the chance that comes on top. */
 const TAKEOVER_MS = 11_000;
 
@@ -106,6 +123,20 @@ describe("a newcomer at an instance that does not poll", () => {
     expect([second, third, world.takeCalls()]).toEqual([["a RUNNING 0"], ["a RUNNING 0"], []]);
   });
 
+  it("is shown it as young as the last poll that has seen it, and so is one that was there before", async () => {
+    const world = new World("a");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    follow(one, ["a"]);
+    const early = two.hub.watch({ keys: [keyOf("a")], parts: PROGRESS });
+    await early.next();
+    await world.pass(2_000);
+    const polledAt = world.clock.now();
+    await world.pass(1_500);
+    const { value: event } = await three.hub.watch({ keys: [keyOf("a")], parts: PROGRESS }).next();
+    expect(event).toMatchObject({ snapshot: { observedAt: polledAt } });
+    expect(early.renewedEvent(toKeyText(keyOf("a")))).toMatchObject({ snapshot: { observedAt: polledAt } });
+  });
+
   it("is asked for at once by the one that polls, which a hint tells", async () => {
     const world = new World("a", "b");
     const [one, two] = [world.start(), world.start()];
@@ -137,8 +168,9 @@ describe("a newcomer at an instance that does not poll", () => {
     follow(one, ["a"]);
     follow(two, ["a"]);
     await world.pass();
-    const log = follow(two, ["b"]);
     one.stop();
+    const log = follow(two, ["b"]);
+    await world.pass();
     await world.pass(9_999);
     expect(log).toEqual([]);
     await world.pass(1);
@@ -215,6 +247,7 @@ describe("when the instance that polls", () => {
     const one = world.start({ imm: 300, exchange: 0 });
     const two = world.start();
     const [first, second] = [follow(one, ["a"]), follow(two, ["a"])];
+    await world.pass();
     await world.pass(1_000);
     world.client.move("a", 10);
     // Its poll has been sent.
@@ -268,8 +301,10 @@ describe("when the instance that polls", () => {
     world.takeCalls();
     for (let time = 0; time < 2; time += 1) {
       const log = follow(two, ["gone"], NO_PARTS);
-      await world.pass();
+      await world.pass(HINT_MS);
       expect([log, world.takeCalls()]).toEqual([["gone NotFoundError", "end"], ["GetTask"]]);
+      // An answer as young as that would do for both.
+      await world.pass(1_500);
     }
   });
 });
@@ -318,7 +353,7 @@ describe("following a project at several instances", () => {
     await world.pass();
     world.takeCalls();
     const second = followProject(two, true);
-    await world.pass();
+    await world.pass(HINT_MS);
     expect(world.takeCalls()).toEqual([]);
     for (const log of [first, second]) expect(log.toSorted()).toEqual(["a RUNNING 0", "b RUNNING 0", "caughtUp"]);
     await world.clock.advance(1);
@@ -355,33 +390,108 @@ describe("following a project at several instances", () => {
 
   it("is taken over by one that does not follow the project", async () => {
     const world = new World("a", "b");
-    const one = world.start();
-    const two = world.start();
-    const three = world.start();
+    const [one, two, three] = [world.start(), world.start(), world.start()];
     followProject(one);
+    await world.pass();
     follow(two, ["b"]);
     const third = followProject(three);
-    await world.pass();
-    // The second claims before the third.
-    world.clock.nextRandom = 0;
-    follow(two, ["a"]);
+    await world.pass(HINT_MS);
+    expect(third.toSorted()).toEqual(["a RUNNING 0", "b RUNNING 0"]);
+    // Of two that have heard the same news last, the one that came first claims first.
+    await world.pass(2_000);
     one.kill();
-    if (three.exchange !== undefined) three.stop();
     await world.clock.advance(1);
     world.client.start("short", 0);
+    await world.clock.advance(1);
+    world.client.end("short", "Succeeded");
     world.client.end("a", "Succeeded");
     await world.pass(TAKEOVER_MS);
+    expect(third.slice(2).toSorted()).toEqual(["a SUCCEEDED 100", "short SUCCEEDED 100"]);
+    expect([two.calls > 0, three.calls]).toEqual([true, 0]);
+    await world.pass(10_000);
+    expect(third).toHaveLength(4);
+  });
+
+  it("misses no end where what was kept is lost", async () => {
+    const world = new World("a", "b");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    followProject(one);
+    await world.pass();
+    follow(two, ["b"]);
+    const third = followProject(three);
+    await world.pass(HINT_MS);
+    await world.pass(2_000);
+    one.kill();
+    for (const { exchange } of [two, three]) exchange?.goAway();
+    world.store.project(PROJECT).entries.clear();
+    world.client.end("a", "Succeeded");
+    await world.pass(1_000);
+    for (const { exchange } of [two, three]) exchange?.comeBack();
+    await world.pass(2 * TAKEOVER_MS);
+    expect(third.toSorted()).toEqual(["a RUNNING 0", "a SUCCEEDED 100", "b RUNNING 0"]);
+  });
+
+  it("misses no task that was seen by one alone, which polls for all then", async () => {
+    const world = new World("a");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    const [, second] = [followProject(one), followProject(two)];
+    await world.pass(HINT_MS);
+    const third = followProject(three);
+    await world.pass(HINT_MS);
+    await world.pass(2_000);
+    two.exchange?.goAway();
+    one.kill();
+    await world.clock.advance(1);
+    world.client.start("short", 0);
+    await world.pass(3_000);
     world.client.end("short", "Succeeded");
+    await world.pass(3_000);
+    expect(second).toEqual(["a RUNNING 0", "short RUNNING 0", "short SUCCEEDED 100"]);
+    three.stop();
+    two.exchange?.comeBack();
+    await world.pass();
+    await world.pass(TAKEOVER_MS);
     three.goOn();
-    await world.pass(4_000);
-    expect(third.toSorted()).toEqual([
-      "a RUNNING 0",
-      "a SUCCEEDED 100",
-      "b RUNNING 0",
-      expect.stringMatching("short"),
-      ...(third.length > 4 ? ["short SUCCEEDED 100"] : []),
-    ]);
-    expect(third.at(-1)).toBe("short SUCCEEDED 100");
+    await world.pass(5_000);
+    expect(three.calls).toBe(0);
+    expect(third).toEqual(["a RUNNING 0", "short SUCCEEDED 100"]);
+  });
+
+  it("tells no end that is still kept to a newcomer, nor once more to one that has missed news", async () => {
+    const world = new World("a");
+    const [one, two, three] = [world.start(), world.start(), world.start()];
+    followProject(one);
+    await world.pass();
+    const second = followProject(two);
+    await world.pass(HINT_MS);
+    world.client.start("short", 0);
+    await world.pass(2_000);
+    world.client.end("short", "Succeeded");
+    await world.pass(40_000);
+    const ofTwo = ["a RUNNING 0", "short RUNNING 0", "short SUCCEEDED 100"];
+    expect(second).toEqual(ofTwo);
+    two.exchange?.goAway();
+    two.exchange?.comeBack();
+    const third = followProject(three);
+    await world.pass(2_000);
+    expect([second, third]).toEqual([ofTwo, ["a RUNNING 0"]]);
+  });
+
+  it("tells no end twice, and nothing after it, when the one that polls knows it later", async () => {
+    const world = new World("a", "b");
+    const [one, two] = [world.start({ imm: 1_500, exchange: 0 }), world.start()];
+    followProject(one);
+    await world.pass();
+    await world.pass(6_000);
+    const second = followProject(two);
+    await world.pass();
+    await world.pass(10_000);
+    two.exchange?.goAway();
+    world.client.end("a", "Succeeded");
+    while (second.length < 3) await world.pass(50);
+    two.exchange?.comeBack();
+    await world.pass(10_000);
+    expect(second.toSorted()).toEqual(["a RUNNING 0", "a SUCCEEDED 100", "b RUNNING 0"]);
   });
 
   it("ends for all when the project cannot be followed", async () => {
@@ -395,3 +505,70 @@ describe("following a project at several instances", () => {
     expect([world.clock.pendingTimers, one.seats, two.seats]).toEqual([0, 0, 0]);
   });
 });
+
+describe("what instances share", () => {
+  const time = { timeAt: (tick: number) => tick + 1_000, tickAt: (timeMs: number) => timeMs - 1_000 };
+  const FILTER = { firstStart: -Infinity, endedTick: 5, ends: new Map([["a", -Infinity]]) };
+  const POLLED = {
+    beganTick: 7,
+    intervalMs: 2_000,
+    delay: new UpstreamThrottledError("Slow down.", { retryAfterMs: 5 }),
+    unseen: new Set(["a"]),
+    listed: new Map([["f", 3]]),
+  };
+
+  it("is read as it was written", () => {
+    const error = new NotFoundError("Gone.", { imm: { code: "ResourceNotFound", requestId: "r" } });
+    const entries = new Map([
+      ["poll", toPollEntry(POLLED, time)],
+      ["f", toFilterEntry(FILTER, time)],
+      ["b", toFailureEntry({ error, tick: 3 }, time)],
+    ]);
+    expect(readNews(toNews(entries))).toEqual(entries);
+    const { poll, filters, failures } = readEntries(readNews(toNews(entries)), time);
+    expect(poll).toEqual(POLLED);
+    expect(filters).toEqual(new Map([["f", FILTER]]));
+    expect(failures).toEqual([{ name: "b", error, tick: 3 }]);
+    expect(failures[0]?.error).toBeInstanceOf(NotFoundError);
+  });
+
+  it("is wanted once for each task and filter, with all that is needed of it", () => {
+    const wants = [
+      toTaskWant(keyOf("a"), PROGRESS),
+      toTaskWant(keyOf("a"), { ...NO_PARTS, eventId: true }),
+      toTaskWant(keyOf("b"), { ...NO_PARTS, definition: true, secrets: true }),
+      toFilterWant({ taskTypes: ["X"] }, PROGRESS),
+      toStalenessWant({ leastMs: 5_000, isAskedByAll: true }),
+      toStalenessWant({ leastMs: Infinity, isAskedByAll: false }),
+    ];
+    expect(readWants("immtest", wants)).toEqual({
+      tasks: new Map([
+        [toKeyText(keyOf("a")), { key: keyOf("a"), parts: { ...PROGRESS, eventId: true } }],
+        [toKeyText(keyOf("b")), { key: keyOf("b"), parts: NO_PARTS }],
+      ]),
+      filters: new Map([[toFilterText({ taskTypes: ["X"] }), { filter: { taskTypes: ["X"] }, parts: PROGRESS }]]),
+      asked: { leastMs: 5_000, isAskedByAll: false },
+    });
+  });
+
+  it("counts as not there where it is of another version, or none at all; what is not known is ignored", () => {
+    const newer = (text: string): string => text.replace('"v":1', '"v":2');
+    const odd = ["", "[]", "null", "{", '{"v":1}', '{"v":1}\n{', newer(toPollEntry(POLLED, time))];
+    for (const text of odd) {
+      expect(
+        readEntries(
+          new Map([
+            ["poll", text],
+            ["a", text],
+          ]),
+          time,
+        ),
+      ).toEqual(NOTHING);
+      expect([readNews(text).size, readHint(text), readWants("immtest", [text]).tasks.size]).toEqual([0, [], 0]);
+    }
+    const more = toPollEntry(POLLED, time).replace('"v":1', '"v":1,"more":[1]');
+    expect(readEntries(new Map([["poll", more]]), time).poll).toEqual(POLLED);
+  });
+});
+
+const NOTHING = { poll: undefined, tasks: [], filters: new Map(), failures: [] };
