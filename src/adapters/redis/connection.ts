@@ -36,13 +36,13 @@ export interface RedisScript {
 export type RedisState = "unseen" | "up" | "away";
 
 /** Milliseconds between two heartbeats: with the time that Redis has to answer, a stall is noticed after so long. */
-const HEARTBEAT_MS = 500;
+const HEARTBEAT_MS = 2_000;
 /** Milliseconds between two heartbeats while Redis is away. */
 const RETRY_MS = 500;
 /** Milliseconds after its last heartbeat for which an instance counts. */
 const INSTANCE_MS = 30_000;
 /** Milliseconds by which two clocks may drift apart between two heartbeats. */
-const DRIFT_MS = 0.1;
+const DRIFT_MS = 0.4;
 /** Scripts that wait for their answers at once. More are refused: a wait takes memory. */
 const MAX_WAITING = 10_000;
 /** Redis that comes and goes does not fill the log. */

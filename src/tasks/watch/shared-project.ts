@@ -94,28 +94,43 @@ export class SharedProject {
     return Math.max(of.soughtTick ?? Infinity, this.#delayedTick) + LEASE_MS;
   }
 
-  /** Does what has to be done before IMM is asked: keeps the lease, and lets the holder know of newcomers, those of a turn together. */
+  /** Does what has to be done before IMM is asked: keeps the lease, and lets the holder know of newcomers. */
   prepare(): void {
     this.#share.keepLease();
     if (this.#share.role !== "guest" || this.#willSeek) return;
     void this.#seek();
   }
 
+  /** One search at a time: who comes meanwhile is looked for in the next one, since many come within a few turns. */
   async #seek(): Promise<void> {
     this.#willSeek = true;
     await Promise.resolve();
+    for (let search = this.#search(); search !== undefined; search = this.#search()) await search;
     this.#willSeek = false;
-    if (this.#share.role !== "guest") return;
-    const { newcomers, discoveries, watches } = this.#options.followers;
+  }
+
+  /** Looks for all that were not looked for yet; undefined where there are none. */
+  #search(): Promise<void> | undefined {
+    if (this.#share.role !== "guest") return undefined;
+    const { clock, followers, onChange } = this.#options;
+    const { newcomers, discoveries, watches } = followers;
     const tasks = [...newcomers].filter((watch) => watch.soughtTick === undefined && !isPrivate(watch));
     const filters = [...discoveries.values()].filter((each) => each.soughtTick === undefined && !each.hasBegun);
-    if (tasks.length + filters.length === 0) return;
-    for (const each of [...tasks, ...filters]) each.soughtTick = this.#options.clock.tick();
+    if (tasks.length + filters.length === 0) return undefined;
+    for (const each of [...tasks, ...filters]) each.soughtTick = clock.tick();
     const names = [...tasks.map(({ keyText }) => keyText), ...filters.map(({ filterText }) => filterText)];
     const isSought = (name: string): boolean =>
       watches.get(name)?.isAwaited === true || discoveries.get(name)?.hasBegun === false;
-    void this.#share.seek(names, filters.length > 0, isSought);
-    this.#options.onChange();
+    const search = async (): Promise<void> => {
+      await this.#share.seek(names, filters.length > 0, isSought);
+      if (this.#share.role !== "guest") return;
+      // A claim, by which all entries are read, has taken the marks away.
+      for (const watch of tasks) if (watch.isAwaited) watch.soughtTick ??= clock.tick();
+      for (const each of filters) if (!each.hasBegun) each.soughtTick ??= clock.tick();
+    };
+    const searched = search();
+    onChange();
+    return searched;
   }
 
   changeWants(): void {
