@@ -47,6 +47,8 @@ export class NewsOrder {
     this.#claims -= 1;
     if (position !== undefined && (this.#position === undefined || isLater(position, this.#position))) {
       this.#position = position;
+      // What the answer has in it need not wait: claims one upon the other would let it grow.
+      this.#held = this.#held.filter((message) => isLater(message, position));
     }
     // Only after who has claimed has read the answer.
     if (this.#claims === 0 && this.#held.length > 0) void letOthersRun().then(() => this.#release());

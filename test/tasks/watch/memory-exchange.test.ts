@@ -69,6 +69,19 @@ describe("the order of news", () => {
     expect(told).toEqual(["1/2", "1/3", "1/4"]);
   });
 
+  it("does not keep what the answer of one of several claims has in it", async () => {
+    const { order, told } = start();
+    order.claimBegins();
+    for (let seq = 1; seq <= 200; seq += 1) {
+      order.receive(message(1, seq));
+      order.claimBegins();
+      order.claimEnds({ epoch: 1, seq: seq - 1 });
+    }
+    order.claimEnds(undefined);
+    await eventually(() => told.length > 0);
+    expect(told).toEqual(["1/200"]);
+  });
+
   it("keeps so much and no more, and what cannot be read counts as missed", async () => {
     const { order, told } = start();
     order.claimBegins();
