@@ -10,6 +10,8 @@ import { percentile, promised, wait } from "./report.js";
 
 const INSTANCES = 3;
 const MAX_CALLS_PER_SECOND = 10;
+/** Two instances at most are cut off while the third is not: what they grant themselves of their shares comes on top. */
+const MAX_GRANTED = MAX_CALLS_PER_SECOND + 2 * Math.floor(MAX_CALLS_PER_SECOND / INSTANCES);
 const INTERVAL_MS = 2_000;
 const MAX_FAULT_MS = 12_000;
 /** A lease and the polls after it. */
@@ -120,7 +122,7 @@ export async function benchChaos(minutes: number, seed: number): Promise<void> {
     `  ends known           p50 ${percentile(delays, 0.5).toFixed(0)} ms, p95 ${percentile(delays, 0.95).toFixed(0)} ms, the latest ${latest.toFixed(0)} ms: ${promised(latest <= MAX_DELAY_MS, `promised ${MAX_DELAY_MS} at most`)}`,
   );
   console.log(
-    `  busiest second       ${busiest} calls: ${promised(busiest <= 1.1 * MAX_CALLS_PER_SECOND, `promised ${1.1 * MAX_CALLS_PER_SECOND} at most`)}`,
+    `  busiest second       ${busiest} calls: ${promised(busiest <= 1.1 * MAX_GRANTED, `promised ${(1.1 * MAX_GRANTED).toFixed(1)} at most`)}`,
   );
   await audience.leave();
   await fleet.stop();

@@ -9,7 +9,10 @@ export class Turns {
   readonly #turns: number[] = [Date.now()];
   readonly #timer = setInterval(() => void this.#turns.push(Date.now()), TICK_MS);
 
-  /** The last turn before that instant, in milliseconds since the epoch. */
+  /**
+   * Two turns before that instant, in milliseconds since the epoch: the last one may have begun behind a stand-still, with all that
+   * had arrived meanwhile still to be read, and on a new connection it is read a turn later.
+   */
   before(at: number): number {
     let [low, high] = [0, this.#turns.length - 1];
     while (low < high) {
@@ -17,7 +20,7 @@ export class Turns {
       if ((this.#turns[middle] ?? Infinity) < at) low = middle;
       else high = middle - 1;
     }
-    return Math.min(at, this.#turns[low] ?? at);
+    return Math.min(at, this.#turns[Math.max(0, low - 2)] ?? at);
   }
 
   end(): void {
