@@ -102,6 +102,21 @@ describe("the grants of calls, when Redis cannot be reached", () => {
     expect(all.mostInASecond).toBeLessThanOrEqual(MAX);
   });
 
+  it("go on while it comes and goes", async () => {
+    const all = new Instances(worldOf(redis.url), MAX);
+    const a = await all.join();
+    all.flood(a, "a", 50);
+    await pass(1_500);
+    const before = all.sent.length;
+    for (let time = 0; time < 8; time += 1) {
+      await redis.client().call("CLIENT", "KILL", "TYPE", "pubsub");
+      await pass(500);
+    }
+    // Of one instance the share is all there is, but for the pause of the first time.
+    expect(all.sent.length - before).toBeGreaterThanOrEqual(MAX);
+    expect(all.mostInASecond).toBeLessThanOrEqual(MAX);
+  });
+
   it("are more than the budget by no more than the share of the one instance that is cut off", async () => {
     const proxy = await startTcpProxy(redis.port);
     const world = worldOf(proxy.url, redis.url);

@@ -17,6 +17,8 @@ import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 const ECHO: RedisScript = { name: "testEcho", lua: `return { KEYS[1], ARGV[1] }` };
 const SAY: RedisScript = { name: "testSay", lua: `return redis.call("PUBLISH", KEYS[1], ARGV[1])` };
 const BROKEN: RedisScript = { name: "testBroken", lua: `return redis.call("HGET", KEYS[1])` };
+/** As a Redis without room answers whatever is asked. */
+const REFUSED: RedisScript = { name: "testRefused", lua: `return redis.error_reply("OOM command not allowed")` };
 
 interface Opened {
   readonly connection: RedisConnection;
@@ -134,6 +136,17 @@ describe("the connection to Redis", () => {
     expect(levelsOf(logger)).toEqual(["info", "warn", "info"]);
   });
 
+  it("stays there where one script alone is refused, and says so", async () => {
+    const server = await startRedis();
+    const { connection, states, logger } = await start(server.url);
+    await server.client().set("a text", "no hash");
+    const script = { name: "readHash", lua: `return redis.call("HGETALL", KEYS[1])` };
+    await expect(connection.run(script, ["a text"], [])).rejects.toThrow(SharedStateAwayError);
+    expect(await connection.run(ECHO, ["key"], [1])).toEqual(["key", "1"]);
+    expect(states).toEqual(["up"]);
+    expect(logger.lines.at(-1)).toMatch(/"level":"warn".*"script":"readHash".*WRONGTYPE/);
+  });
+
   it("notices a stall by its heartbeat", async () => {
     const { connection, proxy } = await startBehindProxy();
     const stalledAt = performance.now();
@@ -179,8 +192,8 @@ describe("the connection to Redis", () => {
     proxy.stall(1);
     await client.config("RESETSTAT");
     while ((await beats()) === 0);
-    await expect(connection.run(BROKEN, ["key"], [1])).rejects.toThrow(SharedStateAwayError);
-    expect(connection.reason).toContain("Wrong number of args");
+    await expect(connection.run(REFUSED, ["key"], [1])).rejects.toThrow(SharedStateAwayError);
+    expect(connection.reason).toContain("OOM");
     await eventually(() => connection.reason === "Command timed out");
     expect(await beats()).toBe(1);
     proxy.resume();

@@ -73,7 +73,8 @@ const TAKE: RedisScript = {
     end
     local lines, isAlone, known = {}, true, {}
     for _, line in ipairs(state.lines) do
-      if line.e > now and (line.i ~= me or wanted[line.u]) then
+      -- What ends far ahead was written before the clock of Redis was set back.
+      if line.e > now and line.e < now + 60000 and (line.i ~= me or wanted[line.u]) then
         lines[#lines + 1] = line
         if line.i == me then known[line.u] = true else isAlone = false end
       end
@@ -182,7 +183,8 @@ class Share {
       const now = clock.tick();
       if (state === "away") {
         this.#instances = now < this.untilTick ? Math.max(this.#instances, connection.instances) : connection.instances;
-        this.fromTick = now + WINDOW_MS;
+        // While the share bounds all the same, what was granted before is in its window: a Redis that comes and goes stops no call.
+        if (now >= this.untilTick) this.fromTick = now + WINDOW_MS;
         this.untilTick = Infinity;
       } else if (this.untilTick === Infinity) this.untilTick = now + RETURN_MS;
     });

@@ -154,7 +154,8 @@ export class RedisConnection {
     try {
       return await reply;
     } catch (thrown) {
-      throw this.#lose(this.#commands, toError(thrown));
+      const error = toError(thrown);
+      throw isOfOneScript(error) ? this.#refuse(script, error) : this.#lose(this.#commands, error);
     } finally {
       this.#running.delete(reply);
     }
@@ -338,6 +339,14 @@ export class RedisConnection {
     this.#offsetMs = now - (sentTick + errorMs);
   }
 
+  /** Redis is there, and does not carry out this script: its key holds what is not ours, or the user may not do it. */
+  #refuse({ name }: RedisScript, error: Error): SharedStateAwayError {
+    const reason = reasonOf(error);
+    const { logger } = this.#options;
+    this.#lines.write((unwritten) => logger.warn({ ...unwritten, script: name, reason }, "Redis refuses a script."));
+    return new SharedStateAwayError({ cause: new Error(reason) });
+  }
+
   /** Answers with what is thrown to the one who has asked. */
   #lose(client: RedisClient | undefined, error: Error): SharedStateAwayError {
     const reason = reasonOf(error.name === "ReplyError" ? error : (this.#fault ?? error));
@@ -347,9 +356,11 @@ export class RedisConnection {
     if (client === this.#subscriber) this.#joined.clear();
     if (client !== undefined) giveUp(client, error);
     const isNew = this.#reason === undefined;
+    const isNewRefusal = error.name === "ReplyError" && reason !== this.#reason;
     this.#reason = reason;
     // Before the first contact nothing is known of the others, and nothing is guessed.
     if (this.#state === "unseen" && isNew) this.#warn("Redis cannot be reached: this instance waits for it.");
+    if (this.#state === "away" && isNewRefusal) this.#warn("Redis refuses this instance, which goes on by itself.");
     if (this.#state !== "up") return failure;
     if (!this.#isBeating) this.#beatIn(RETRY_MS);
     this.#warn("Redis is away: this instance goes on by itself.");
@@ -373,4 +384,13 @@ export class RedisConnection {
     this.#state = state;
     for (const listener of this.#listeners) listener(state);
   }
+}
+
+/** Words of Redis by which it refuses whatever is asked. */
+const REFUSALS_OF_ALL =
+  /\b(OOM|READONLY|LOADING|NOAUTH|WRONGPASS|MISCONF|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY|MOVED|ASK|TRYAGAIN)\b/;
+
+/** Whether Redis answers, and refuses this script alone. */
+function isOfOneScript({ name, message }: Error): boolean {
+  return name === "ReplyError" && !REFUSALS_OF_ALL.test(message);
 }

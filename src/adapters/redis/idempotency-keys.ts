@@ -6,6 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { SharedStateAwayError, UpstreamUnavailableError } from "../../errors.js";
+import { isRecord } from "../../json.js";
 import {
   KEY_LIFETIME_MS,
   type IdempotencyKeys,
@@ -120,8 +121,11 @@ export class RedisIdempotencyKeys implements IdempotencyKeys {
         return { kind };
       case "underWay":
         return { kind, restMs: Number(value) };
-      case "answered":
-        return { kind, answer: toAnswer(String(value)) };
+      case "answered": {
+        const answer = toAnswer(String(value));
+        // One that cannot be read has had a task all the same.
+        return answer === undefined ? { kind: "taken", hold: NOT_HELD, lostMs: 0 } : { kind, answer };
+      }
       case "lost":
         return { kind: "taken", hold: NOT_HELD, lostMs: 0 };
       default: {
@@ -181,10 +185,22 @@ const NOT_HELD: KeyHold = {
   free: async () => undefined,
 };
 
-function toAnswer(text: string): KeyAnswer {
-  // The cast: it was written above.
-  const { taskId, eventId, requestId, startedAt } = JSON.parse(text) as KeyAnswer;
-  return { taskId, eventId, requestId, startedAt };
+/** Undefined for what was not written above. */
+function toAnswer(text: string): KeyAnswer | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (!isRecord(answer)) return undefined;
+    const { taskId, eventId = null, requestId = null, startedAt } = answer;
+    const isRight = typeof taskId === "string" && typeof startedAt === "number" && [eventId, requestId].every(isText);
+    // The cast: it was just looked at.
+    return isRight ? ({ taskId, eventId, requestId, startedAt } as KeyAnswer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isText(value: unknown): boolean {
+  return value === null || typeof value === "string";
 }
 
 function toUnavailable(thrown: unknown): unknown {
