@@ -223,4 +223,19 @@ describe("what Redis holds", () => {
     expect(await redis.get(key)).toBe("2 of another form");
     expect(createsOf(emulator)).toBe(1);
   });
+
+  it.each(["not JSON", "null", "{}", '{"taskId":1,"startedAt":1}'])(
+    "counts as one whose answer was lost where its answer is %s",
+    async (answer) => {
+      const redis = shared.server.client();
+      const { emulator, start } = await startWorld();
+      const starter = start(await keysOf(shared.server));
+      await starter.start(UNTAGGED);
+      const [key = ""] = await redis.keys("test:{immtest}:key:*");
+      const text = (await redis.get(key)) ?? "";
+      await redis.set(key, `${text.slice(0, text.indexOf("{"))}${answer}`);
+      await expect(start(await keysOf(shared.server)).start(UNTAGGED)).rejects.toBeInstanceOf(OutcomeUnknownError);
+      expect(createsOf(emulator)).toBe(1);
+    },
+  );
 });
