@@ -71,9 +71,9 @@ export class GatewaySharing {
   async start(): Promise<void> {
     if (this.#sharing === undefined) return;
     const { options, logger } = this.#parts;
-    const { redisUrl, redisPrefix } = options;
+    const { redisUrl, redisPrefix: prefix, region } = options;
     logger.info(
-      { redis: redisUrl === undefined ? "a client of the program's" : placeOf(redisUrl), prefix: redisPrefix },
+      { redis: redisUrl === undefined ? "a client of the program's" : placeOf(redisUrl), prefix, region },
       "What is known is shared with other instances by Redis.",
     );
     const started = this.#sharing.start();
