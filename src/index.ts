@@ -20,6 +20,7 @@ export type { AuthenticateFunction } from "./access/authenticators/function-acce
 export type { CallAllowance, Credentials, Right } from "./access/principal.js";
 export type { Gateway, GatewayOptions, StartedGateway, StopOptions, Upstream } from "./server/gateway.js";
 export type { RedisClientLike } from "./server/redis-client.js";
+export type { ApolloContext, ApolloPlugin } from "./server/transports/http/apollo-plugin.js";
 export { settings } from "./options/options.js";
 export type { GivenOptions, Setting } from "./options/options.js";
 export type { ExampleOperations } from "./server/transports/http/example-operations.js";

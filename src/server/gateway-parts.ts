@@ -25,6 +25,7 @@ const PARTS: Readonly<Record<string, readonly [expected: string, isRight: (value
   ],
   authenticate: ["a function", (value) => typeof value === "function"],
   redis: ["a client of ioredis", (value) => isObjectWith<RedisClientLike>(value, "duplicate", "defineCommand")],
+  apolloPlugins: ["an array of plugins of Apollo Server", isArrayOfObjects],
   persistedOperationsSource: ["a text that is not empty", (value) => typeof value === "string" && value !== ""],
 };
 
@@ -55,6 +56,10 @@ export function chooseClient(
   throw new ConfigurationError(
     "Expected `openApi` to be a client of the vendor with `callApi`, or `client` to be an ImmClient.",
   );
+}
+
+function isArrayOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "object" && item !== null);
 }
 
 function isImmClient(value: unknown): value is ImmClient {

@@ -26,17 +26,18 @@ import { createTaskServices, Tasks, type TaskServices } from "../tasks/tasks.js"
 import { DrainDelay } from "./drain-delay.js";
 import { GatewaySharing, type SharedPorts } from "./gateway-sharing.js";
 import type { RedisClientLike } from "./redis-client.js";
-import type { ExampleOperations } from "./transports/http/example-operations.js";
+import { NO_EXAMPLE, type ExampleOperations } from "./transports/http/example-operations.js";
 import { asksForReport } from "./operation/call-report.js";
 import { Pipeline, type Caller } from "./operation/pipeline.js";
 import { Documents } from "./operation/documents/documents.js";
 import { CompiledQueries } from "./operation/compiled-queries.js";
 import { createExecutor } from "./operation/executor.js";
 import { createFormatError } from "./operation/format-error.js";
-import { GRAPHQL_PATH } from "./transports/http/apollo.js";
+import type { ApolloPlugin } from "./transports/http/apollo-plugin.js";
+import { GRAPHQL_PATH } from "./transports/http/json-answers.js";
 import { createHttpTransport, type HttpTransport } from "./transports/http/http.js";
 import { createRefuseHost } from "./transports/hosts.js";
-import { createAllowsOrigin } from "./transports/origins.js";
+import { createAllowsOrigin, createListsOrigin } from "./transports/origins.js";
 import { AddressLimits } from "./limits/address-limits.js";
 import { CallerLimits } from "./limits/caller-limits.js";
 import { createAddressOf } from "./limits/client-address.js";
@@ -78,6 +79,8 @@ export type GatewayOptions = Upstream &
     readonly persistedOperationsSource?: string | undefined;
     /** By what the gateway shares with other instances: of ioredis, and instead of `redisUrl`. @default it shares nothing */
     readonly redis?: RedisClientLike | undefined;
+    /** Plugins of @apollo/server: they see what is executed of JSON over HTTP, which then goes through Apollo Server. @default none */
+    readonly apolloPlugins?: readonly ApolloPlugin[] | undefined;
   } & AccessParts;
 
 /** A gateway that was started at most once. */
@@ -137,17 +140,12 @@ interface Core {
 /** What errors call a manifest that has no name of its own. */
 const MANIFEST = "persistedOperations";
 
-const NO_EXAMPLE: ExampleOperations = {
-  query: "{ taskTypes { name mutation } }",
-  subscription: 'subscription { taskProgress(key: { projectName: "", taskType: "", taskId: "" }) { status progress } }',
-};
-
 /** Builds a gateway without any I/O. */
 export function createGateway(options: GatewayOptions): Gateway {
-  return new ApolloGateway(options);
+  return new GraphQLGateway(options);
 }
 
-class ApolloGateway implements Gateway {
+class GraphQLGateway implements Gateway {
   readonly #options: Options & { readonly region: string };
   readonly #example: ExampleOperations;
   readonly #manifest: { readonly documents: ReadonlyMap<string, string> | undefined; readonly source: string };
@@ -157,19 +155,22 @@ class ApolloGateway implements Gateway {
   readonly #access: Access;
   readonly #observation: Observation;
   readonly #sharing: GatewaySharing;
+  readonly #apolloPlugins: readonly ApolloPlugin[];
   #core: Core | undefined;
   #phase: Phase = { name: "created" };
 
   constructor(given: GatewayOptions) {
     checkParts(given);
     const { openApi, client, clock, logger, example, ...rest } = { openApi: undefined, client: undefined, ...given };
-    const { persistedOperations, persistedOperationsSource, access, authenticate, redis, ...others } = rest;
+    const { persistedOperations, persistedOperationsSource, access, authenticate, ...unshared } = rest;
+    const { redis, apolloPlugins = [], ...others } = unshared;
     const options = completeOptions(others, persistedOperations !== undefined);
     const source = persistedOperationsSource ?? MANIFEST;
     const { region } = options;
     this.#example = example ?? NO_EXAMPLE;
     this.#manifest = { documents: persistedOperations && toDocuments(persistedOperations, source), source };
     this.#clock = clock ?? systemClock;
+    this.#apolloPlugins = apolloPlugins;
     this.#logger = logger ?? silentLogger;
     this.#access = createAccess(
       { access, authenticate },
@@ -207,7 +208,7 @@ class ApolloGateway implements Gateway {
     const { host, port, explorer, allowedHosts, onlyPersistedOperations, maxAutomaticQueryBytes } = this.#options;
     const ports = await this.#sharing.open();
     const { client, services } = (this.#core = this.#createCore(ports));
-    const origins = this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []);
+    const listsOrigin = createListsOrigin(this.#options.corsOrigins ?? (explorer ? [LOCAL_ORIGINS] : []));
     const schema = createSchema(this.#options);
     const compiled = this.#options.compileQueries ? new CompiledQueries(schema) : undefined;
     const execute = createExecutor({ ...this.#options, compiled });
@@ -244,6 +245,7 @@ class ApolloGateway implements Gateway {
       ...this.#options,
       schema,
       pipeline,
+      apolloPlugins: this.#apolloPlugins,
       addressLimits,
       callerLimits,
       addressOf: createAddressOf(this.#options.trustedProxies ?? [], this.#logger),
@@ -251,7 +253,8 @@ class ApolloGateway implements Gateway {
       observers: observation.observers,
       clock: this.#clock,
       whenExpired: createWhenExpired(this.#access, this.#clock),
-      allowsOrigin: observation.countingOrigins(createAllowsOrigin(origins)),
+      allowsOrigin: observation.countingOrigins(createAllowsOrigin(listsOrigin)),
+      listsOrigin,
       refuseHost: observation.countingHosts(
         createRefuseHost({ host, allowedHosts, address: () => addressOf(http).address }),
       ),
@@ -285,7 +288,7 @@ class ApolloGateway implements Gateway {
       await this.#sharing.close();
       await observation.close();
       await webSocket.close(0);
-      await http.apollo.stop();
+      await http.apollo?.stop();
       throw thrown;
     }
     this.#phase = { name: "running", http, webSocket };
@@ -339,7 +342,7 @@ class ApolloGateway implements Gateway {
     this.#access.close();
     await httpClosed;
     deadline.cancel();
-    await apollo.stop();
+    await apollo?.stop();
     this.#core?.client.dispose();
     // Behind all that gives away what it holds.
     await this.#sharing.close();

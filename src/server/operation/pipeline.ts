@@ -294,9 +294,11 @@ export class Pipeline {
 
   /** A result as it leaves. Without `data` it was refused, or failed, as a whole. */
   format(result: ExecutionResult): FormattedExecutionResult {
-    return result.errors === undefined
+    const { errors, ...rest } = result;
+    // First, where one who reads the text sees them. @see https://spec.graphql.org/October2021/#sec-Response-Format
+    return errors === undefined
       ? (result as FormattedExecutionResult)
-      : { ...result, errors: result.errors.map(this.#options.formatError) };
+      : { errors: errors.map(this.#options.formatError), ...rest };
   }
 
   /** An error as it leaves. */

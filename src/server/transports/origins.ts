@@ -10,21 +10,32 @@ import type { HttpRefusal } from "./refusal.js";
 /** Decides on the `Origin` header of a request to `host`. */
 export type AllowsOrigin = (origin: string | undefined, host: string | undefined) => boolean;
 
+/** Decides on an `Origin` header by the list alone. */
+export type ListsOrigin = (origin: string | undefined) => boolean;
+
 const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * @param allowed - origins such as `https://app.example.com`, or `*`, or `localhost` for any port of this machine.
- * Requests without an origin are no page's, and a page that the gateway served itself is always let in.
+ * Requests without an origin are no page's.
  */
-export function createAllowsOrigin(allowed: readonly string[]): AllowsOrigin {
-  return (origin, host) => {
+export function createListsOrigin(allowed: readonly string[]): ListsOrigin {
+  return (origin) => {
     if (origin === undefined || allowed.includes(ANY_ORIGIN)) return true;
     if (!URL.canParse(origin)) return false;
     const url = new URL(origin);
-    if (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname)) return true;
-    // Of a scheme that has no origins.
-    if (url.origin === "null") return false;
-    return allowed.includes(url.origin) || url.origin === originOf(url.protocol, host);
+    return allowed.includes(url.origin) || (allowed.includes(LOCAL_ORIGINS) && LOCAL_HOSTS.has(url.hostname));
+  };
+}
+
+/** The same, and a page that the gateway served itself is always let in. */
+export function createAllowsOrigin(listsOrigin: ListsOrigin): AllowsOrigin {
+  return (origin, host) => {
+    if (origin === undefined || listsOrigin(origin)) return true;
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    // A scheme may have no origins.
+    return url.origin !== "null" && url.origin === originOf(url.protocol, host);
   };
 }
 

@@ -8,6 +8,7 @@ import type { GraphQLError, GraphQLFormattedError } from "graphql";
 import { LRUCache } from "lru-cache";
 import Negotiator from "negotiator";
 import type { RateLimitedError } from "../../errors.js";
+import { codeOf } from "../operation/format-error.js";
 import { clip } from "../../options/refusal.js";
 import { SECURITY_HEADERS } from "./security-headers.js";
 
@@ -76,9 +77,9 @@ function retryAfterOf(status: number, error: unknown): string | undefined {
 }
 
 /** The status of an operation without data: what its error asks for, else whose fault it is. */
-export function statusOf(error: GraphQLError | undefined, formatted?: GraphQLFormattedError): number {
+export function statusOf(error: GraphQLError | undefined): number {
   const { status } = Object(error?.extensions["http"]) as { readonly status?: number };
-  return status ?? (formatted?.extensions?.["code"] === "INTERNAL_SERVER_ERROR" ? 500 : 400);
+  return status ?? (codeOf(error) === "INTERNAL_SERVER_ERROR" ? 500 : 400);
 }
 
 /** What a client is to show. @see RFC 6750, section 3 */
@@ -94,7 +95,7 @@ export function sendUnexecuted(
   formatError: (error: GraphQLError) => GraphQLFormattedError,
 ): FastifyReply {
   const formatted = errors.map(formatError);
-  const status = statusOf(errors[0], formatted[0]);
+  const status = statusOf(errors[0]);
   if (status === 405) reply.header("allow", "POST");
   if (status === 401) reply.header("www-authenticate", challengeOf(request.headers));
   return sendErrors(request, reply, status, { errors: formatted });

@@ -5,3 +5,9 @@ export interface ExampleOperations {
   readonly query: string;
   readonly subscription: string;
 }
+
+/** For those who give none. */
+export const NO_EXAMPLE: ExampleOperations = {
+  query: "{ taskTypes { name mutation } }",
+  subscription: 'subscription { taskProgress(key: { projectName: "", taskType: "", taskId: "" }) { status progress } }',
+};

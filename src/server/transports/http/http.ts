@@ -2,22 +2,26 @@
  * The HTTP transport: GraphQL over GET and POST, and a health check, on Fastify. The other transports share its port, and those of
  * SSE and multipart its app.
  *
- * It refuses what is no GraphQL request before Apollo sees it, in the same JSON form, and never says more than that.
+ * It refuses what is no GraphQL request before the pipeline sees it, in the same JSON form, and never says more than that. What is
+ * done for each request waits for nothing: a hook that waits costs as much as what it does.
  */
 
-import type { ApolloServer } from "@apollo/server";
 import cors from "@fastify/cors";
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
-import type { GraphQLError } from "graphql";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { GraphQLError, GraphQLSchema } from "graphql";
 import type { WhenExpired } from "../../../access/expiry.js";
 import { letOthersRun, type Clock } from "../../../clock.js";
 import type { Logger } from "../../../log.js";
 import type { Observers } from "../../../observe.js";
-import { answerByApollo, createApollo, GRAPHQL_PATH, refuseByJson, type PreparedContext } from "./apollo.js";
+import type { Apollo } from "./apollo.js";
+import type { ApolloPlugin } from "./apollo-plugin.js";
 import { registerBoard } from "./board.js";
 import { closeUnusedConnections, refuseBelowRequests, refuseExpectations } from "./connections.js";
 import type { ExampleOperations } from "./example-operations.js";
-import { GRAPHIQL_PATH, prefersPage, registerGraphiQL, Sandbox } from "./explorer.js";
+import { GRAPHIQL_PATH, registerGraphiQL } from "./graphiql.js";
+import { createJsonAnswer, GRAPHQL_PATH, refuseByJson } from "./json-answers.js";
+import { prefersPage } from "./pages.js";
+import type { Sandbox } from "./sandbox.js";
 import type { RefuseHost } from "../hosts.js";
 import { HttpOrWebSocketMessage } from "./incoming-message.js";
 import type { AddressLimits } from "../../limits/address-limits.js";
@@ -25,8 +29,16 @@ import type { AddressOf } from "../../limits/client-address.js";
 import type { Pipeline } from "../../operation/pipeline.js";
 import { clientOf, readOperation } from "../operation-request.js";
 import { isForMultipart, multipart } from "../streams/multipart.js";
-import { FOREIGN_PAGE, refusePage, type AllowsOrigin } from "../origins.js";
-import { refusalOf, refuseBody, sendErrors, sendRefusal, sendUnexecuted, tooManyRequests } from "../refusal.js";
+import { FOREIGN_PAGE, refusePage, type AllowsOrigin, type ListsOrigin } from "../origins.js";
+import {
+  refusalOf,
+  refuseBody,
+  sendErrors,
+  sendRefusal,
+  sendUnexecuted,
+  tooManyRequests,
+  type HttpRefusal,
+} from "../refusal.js";
 import { pathOf } from "../request-target.js";
 import { SECURITY_HEADERS } from "../security-headers.js";
 import { registerSseTransport } from "../streams/sse.js";
@@ -36,14 +48,12 @@ import { StreamedAnswers } from "../streams/streamed-answers.js";
 const HEALTH_PATH = "/healthz";
 /** Whether new work should come here. */
 const READY_PATH = "/readyz";
-const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
+const PROBE_PATHS: ReadonlySet<string> = new Set([HEALTH_PATH, READY_PATH]);
 /** Node looks for requests that take too long so often; its own 30 seconds would come on top of the timeout. */
 const REQUEST_CHECK_MS = 1_000;
 
-/** The rules for pages of other origins. Not strict: a client that is no page may ask for what there is too. */
+/** For pages of other origins. Not strict: a client that is no page may ask for what there is too. */
 const PREFLIGHT = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
-const LET_IN = { origin: true, ...PREFLIGHT };
-const KEPT_OUT = { origin: false, ...PREFLIGHT };
 
 /** Characters of an answer. */
 const LARGE_LENGTH = 1_000_000;
@@ -62,10 +72,14 @@ export interface Remarks {
 /** What the HTTP transport is made of. */
 export interface HttpTransportOptions {
   readonly pipeline: Pipeline;
+  /** What the pipeline executes. */
+  readonly schema: GraphQLSchema;
+  readonly apolloPlugins: readonly ApolloPlugin[];
   readonly logger: Logger;
   readonly clock: Clock;
   readonly whenExpired: WhenExpired;
   readonly allowsOrigin: AllowsOrigin;
+  readonly listsOrigin: ListsOrigin;
   readonly refuseHost: RefuseHost;
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
@@ -82,19 +96,19 @@ export interface HttpTransportOptions {
   readonly isDraining: () => boolean;
 }
 
-/** A Fastify app that is ready to listen, the Apollo server in it, and the answers that only a stop of them ends. */
+/** A Fastify app that is ready to listen, the Apollo server in it where it has plugins, and the answers that only a stop of them ends. */
 export interface HttpTransport {
   readonly app: FastifyInstance;
-  readonly apollo: ApolloServer<PreparedContext>;
+  readonly apollo: Apollo | undefined;
   readonly answers: StreamedAnswers;
 }
 
-/** Builds the transport and starts Apollo; does not listen. */
+/** Builds the transport and starts Apollo for its plugins; does not listen. */
 export async function createHttpTransport(options: HttpTransportOptions): Promise<HttpTransport> {
-  const sandbox = options.hasExplorer ? new Sandbox(options.example) : undefined;
-  const apollo = createApollo({ ...options, plugins: sandbox === undefined ? [] : [sandbox.plugin] });
-  await apollo.start();
-  const { pipeline, maxRequestBytes, isDraining, addressOf } = options;
+  const { pipeline, maxRequestBytes, isDraining, addressOf, apolloPlugins: plugins } = options;
+  const apollo =
+    plugins.length === 0 ? undefined : await (await import("./apollo.js")).startApollo({ ...options, plugins });
+  const answer = apollo?.answer ?? createJsonAnswer(pipeline);
   const app = fastify({
     logger: false,
     bodyLimit: maxRequestBytes,
@@ -122,47 +136,42 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   // Else it would be read as a text, and be a body that is not JSON.
   app.removeContentTypeParser("text/plain");
   const methods = collectMethods(app);
-  app.addHook("onRequest", async (request, reply) => {
-    void reply.headers(SECURITY_HEADERS);
-    const refused = options.refuseHost(request.raw, PROBE_PATHS.has(request.routeOptions.url));
-    if (refused !== null) return sendRefusal(request, reply, refused);
-    const allowed = methods.get(pathOf(request.url));
-    if (request.method === "OPTIONS" && allowed !== undefined) reply.header("allow", allowed.join(", "));
-  });
-  // Ahead of the other refusals, so that pages which are let in may read them.
-  await app.register(cors, {
-    delegator: ({ headers: { origin, host } }, callback) =>
-      callback(null, options.allowsOrigin(origin, host) ? LET_IN : KEPT_OUT),
-  });
-  app.addHook("onRequest", async (request, reply) => {
-    if (PROBE_PATHS.has(request.routeOptions.url)) {
+  const refuseUnread = (request: FastifyRequest, reply: FastifyReply): HttpRefusal | null => {
+    if (isProbe(request)) {
       reply.header("cache-control", "no-store");
-      return undefined;
+      return null;
     }
-    if (isDraining()) return sendRefusal(request, reply, refusalOf(503, maxRequestBytes));
+    if (isDraining()) return refusalOf(503, maxRequestBytes);
     const tooMany = options.addressLimits.refuseRequest(addressOf(request.raw));
-    if (tooMany !== null) return sendRefusal(request, reply, tooManyRequests(tooMany));
-    if (request.method === "OPTIONS") return sendRefusal(request, reply, FOREIGN_PAGE);
-    if (!request.is404) {
-      const unread = request.method === "POST" ? refuseBody(request.headers) : null;
-      return unread === null ? undefined : sendRefusal(request, reply, unread);
-    }
+    if (tooMany !== null) return tooManyRequests(tooMany);
+    if (request.method === "OPTIONS") return FOREIGN_PAGE;
+    if (!request.is404) return request.method === "POST" ? refuseBody(request.headers) : null;
     // Here and not in the handler for it, which would want to read a body first.
-    const allowed = methods.get(pathOf(request.url));
-    if (allowed === undefined) {
-      return sendRefusal(request, reply, {
-        status: 404,
-        message: `There is nothing here; GraphQL is at ${GRAPHQL_PATH}.`,
-      });
-    }
-    reply.header("allow", allowed.join(", "));
-    return sendRefusal(request, reply, { status: 405, message: `Expected one of the methods ${allowed.join(", ")}.` });
+    const allowed = methods.get(pathOf(request.url))?.join(", ");
+    if (allowed === undefined) return { status: 404, message: `There is nothing here; GraphQL is at ${GRAPHQL_PATH}.` };
+    reply.header("allow", allowed);
+    return { status: 405, message: `Expected one of the methods ${allowed}.` };
+  };
+  app.addHook("onRequest", (request, reply, goOn) => {
+    void reply.headers(SECURITY_HEADERS);
+    const refused = options.refuseHost(request.raw, isProbe(request));
+    if (refused !== null) return void sendRefusal(request, reply, refused);
+    const allowed = request.method === "OPTIONS" ? methods.get(pathOf(request.url)) : undefined;
+    if (allowed !== undefined) reply.header("allow", allowed.join(", "));
+    return goOn();
   });
-  app.addHook("onSend", async (_request, reply, payload) => {
-    // Making the text of a large answer has taken long enough: its bytes are made in another turn.
-    if (typeof payload === "string" && payload.length > LARGE_LENGTH) await letOthersRun();
+  // Ahead of the other refusals, so that pages which are let in may read them. Those of the gateway's own origin may anyhow.
+  await app.register(cors, { origin: (origin, letIn) => letIn(null, options.listsOrigin(origin)), ...PREFLIGHT });
+  app.addHook("onRequest", (request, reply, goOn) => {
+    const refused = refuseUnread(request, reply);
+    return refused === null ? goOn() : void sendRefusal(request, reply, refused);
+  });
+  app.addHook("onSend", (_request, reply, payload, goOn) => {
     // A connection that stays open after its last answer would hold the stop up until the deadline.
     if (isDraining()) reply.header("connection", "close");
+    // Making the text of a large answer has taken long enough: its bytes are made in another turn.
+    if (typeof payload === "string" && payload.length > LARGE_LENGTH) void letOthersRun().then(() => goOn());
+    else goOn();
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
@@ -172,18 +181,21 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   closeUnusedConnections(app, isDraining);
   refuseExpectations(app);
   const answers = new StreamedAnswers(options);
+  let sandbox: Promise<Sandbox> | undefined;
   app.route({
     url: GRAPHQL_PATH,
     method: ["GET", "POST"],
-    // Apollo answers none.
     exposeHeadRoute: false,
-    preHandler: async (request, reply) => {
-      // It executes nothing, so any page may lead here.
-      if (sandbox !== undefined && prefersPage(request)) return sandbox.send(request, reply);
-      const foreign = refusePage(request.headers, options.allowsOrigin, false);
-      return foreign === null ? undefined : sendRefusal(request, reply, foreign);
-    },
     handler: async (request, reply) => {
+      // It executes nothing, so any page may lead here.
+      if (options.hasExplorer && prefersPage(request)) {
+        sandbox ??= import("./sandbox.js").then(async ({ Sandbox: { render } }) =>
+          render(options.example, options.logger),
+        );
+        return (await sandbox).send(request, reply);
+      }
+      const foreign = refusePage(request.headers, options.allowsOrigin, false);
+      if (foreign !== null) return sendRefusal(request, reply, foreign);
       const { operation: given, refusal } = readOperation(request);
       if (refusal !== undefined) return sendRefusal(request, reply, refusal);
       const preparation = await pipeline.prepare(given, clientOf(request, reply, "http", options));
@@ -197,7 +209,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
         return refuse([unfit]);
       }
       const operation = { ...given, query: preparation.text };
-      return answerByApollo(apollo, { request, reply, operation, ready: preparation });
+      return answer({ request, reply, operation, ready: preparation });
     },
   });
   registerSseTransport(app, { ...options, answers });
@@ -212,6 +224,10 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     app.get("/", async (_request, reply) => reply.redirect(GRAPHIQL_PATH));
   }
   return { app, apollo, answers };
+}
+
+function isProbe({ url }: FastifyRequest): boolean {
+  return url !== GRAPHQL_PATH && PROBE_PATHS.has(pathOf(url));
 }
 
 /** Which methods each path takes, of the routes that are added from now on. */

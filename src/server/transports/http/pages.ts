@@ -1,10 +1,19 @@
-/** What the pages of the gateway have in common: their type, and that a browser which has one asks whether it is still the same. */
+/** What the pages of the gateway have in common: their type, who is shown them, and that a browser which has one asks whether it is still the same. */
 
 import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Negotiator from "negotiator";
+import { JSON_TYPE } from "../refusal.js";
 
-export const HTML = "text/html";
+const HTML = "text/html";
 export const HTML_TYPE = `${HTML}; charset=utf-8`;
+
+/** Whether a request is a browser's that is to show something, and not a client's. */
+export function prefersPage({ method, headers: { accept } }: FastifyRequest): boolean {
+  const types = [JSON_TYPE, "application/graphql-response+json", "multipart/mixed", HTML];
+  // Without a header a client takes the first.
+  return method === "GET" && new Negotiator({ headers: { accept } }).mediaType(types) === HTML;
+}
 
 export function sha256(text: string | Buffer, encoding: "base64" | "base64url"): string {
   return createHash("sha256").update(text).digest(encoding);

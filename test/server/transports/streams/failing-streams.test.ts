@@ -69,6 +69,8 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     clock: manualClockNow(),
     whenExpired: () => ({ cancel: () => undefined }),
     allowsOrigin: () => true,
+    listsOrigin: () => true,
+    apolloPlugins: [],
     refuseHost: () => null,
     unreadiness: () => null,
     observers: UNOBSERVED,
@@ -78,7 +80,7 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     maxSocketOperations: 10,
     maxSocketBufferBytes: 1_000_000,
   } as unknown as HttpTransportOptions & Parameters<typeof openWebSocketTransport>[0];
-  const { app, apollo } = await createHttpTransport(options);
+  const { app } = await createHttpTransport(options);
   const sockets = openWebSocketTransport({
     ...options,
     server: app.server,
@@ -90,7 +92,6 @@ async function start(parts: Partial<PipelineOptions>): Promise<string> {
     await sockets.close(0);
     app.server.closeAllConnections();
     await app.close();
-    await apollo.stop();
   });
   const address = app.server.address();
   return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
