@@ -167,8 +167,8 @@ export function isShort(value: unknown, maxCharacters: number): boolean {
 /** What is left of so many characters behind the value; negative when they do not suffice, or it is too deep to be looked at. */
 function charactersLeft(value: unknown, characters: number, depth: number): number {
   if (typeof value === "string") return characters - value.length - 3;
-  // Longer than any number, with a comma.
-  if (!isContainer(value)) return characters - 26;
+  // Longer than any number, with a comma. One with digits of its own is an object that holds their text.
+  if (typeof value !== "object" || value === null) return characters - 26;
   if (depth > MAX_QUICK_DEPTH) return -1;
   let left = characters - 3;
   if (Array.isArray(value)) {

@@ -68,10 +68,8 @@ export const GraphQLDateTime = new GraphQLScalarType<string, string>({
   description:
     "An instant as RFC 3339 text, for example 2021-12-24T03:01:41.662060377Z. IMM's own digits are kept, up to nanoseconds.",
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
-  serialize(value) {
-    if (typeof value === "string" && isInstant(value)) return value;
-    throw new UpstreamInvalidResponseError("IMM gave a time that is not RFC 3339 text.");
-  },
+  // What IMM gave was looked at as it came: `FACTS` of tasks/snapshot.ts.
+  serialize: String,
   parseValue(value) {
     if (typeof value === "string" && isInstant(value)) return value;
     throw new GraphQLError("Expected an instant as RFC 3339 text, for example 2026-01-31T08:00:00Z.");

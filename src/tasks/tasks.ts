@@ -135,9 +135,18 @@ export class Tasks {
    * @throws GatewayError - when it cannot be read.
    */
   async read(key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
+    return this.look(key, parts);
+  }
+
+  /** The same, at once where its end is known for good. */
+  look(key: TaskKey, parts: TaskParts): TaskSnapshot | Promise<TaskSnapshot> {
     const mayDepend = this.#check("read", key) === "depends";
     const granted = this.#granted(key, parts);
-    if (!mayDepend) return this.#loader.load(key, granted);
+    return mayDepend ? this.#readOwn(key, granted) : this.#loader.load(key, granted);
+  }
+
+  /** A task that the principal may see if it is its own. */
+  async #readOwn(key: TaskKey, granted: TaskParts): Promise<TaskSnapshot> {
     // What is another's costs as much as what is not there: nothing while it is remembered, whatever is asked of it, and GetTask
     // alone until it is known whose it is.
     const known = this.#services.reader.known(key);

@@ -62,7 +62,7 @@ export class EntitiesResolver {
     const parts = selectedParts(info);
     // No router asks for nothing, but a client of its own may.
     const asked = parseListArgument(ARGUMENT, representations, context.maxKeys, 0);
-    return settleAll(asked, async (representation) =>
+    return settleAll(asked, (representation) =>
       loadTask(parseRepresentation(representation, context.region), parts, context),
     );
   }

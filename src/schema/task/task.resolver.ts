@@ -41,7 +41,7 @@ export class TaskResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Task | Error)[]> {
     const parts = selectedParts(info);
-    return settleAll(parseListArgument("keys", keys, context.maxKeys), async (key, index) =>
+    return settleAll(parseListArgument("keys", keys, context.maxKeys), (key, index) =>
       loadTask(parseTaskKey(key, `keys[${index}]`), parts, context),
     );
   }
@@ -72,7 +72,7 @@ export class TaskResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<(Node | Error)[]> {
     const parts = selectedParts(info);
-    return settleAll(parseListArgument("ids", ids, context.maxKeys), async (id) =>
+    return settleAll(parseListArgument("ids", ids, context.maxKeys), (id) =>
       loadTask(parseTaskIdOf(context.region, id, "ids"), parts, context),
     );
   }

@@ -186,7 +186,7 @@ export class Pipeline {
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
-      return this.#check(text, request, { ...client, principal });
+      return this.#check(text, request, principal === known ? (client as Caller) : { ...client, principal });
     } catch (thrown) {
       return reject(toRefusal(thrown));
     }

@@ -14,12 +14,12 @@ import {
   isListType,
   isNonNullType,
   typeFromAST,
-  type GraphQLInputField,
   type GraphQLInputObjectType,
   type GraphQLInputType,
   type GraphQLLeafType,
   type GraphQLSchema,
   type OperationDefinitionNode,
+  type TypeNode,
 } from "graphql";
 import { isTooDeep, MAX_JSON_DEPTH } from "../../json.js";
 
@@ -82,6 +82,14 @@ interface Fault {
   readonly expected: string;
 }
 
+/** Says what is wrong with a value; nothing of one without fault, and makes no path for it: every variable is looked at. */
+type FindFault = (value: unknown) => Fault | null;
+
+/** By type: what a type is, is asked once, and not for each value of each request. */
+const finders = new WeakMap<GraphQLInputType, FindFault>();
+/** By the node of a variable's type in a document that is kept. */
+const declaredTypes = new WeakMap<TypeNode, GraphQLInputType>();
+
 /** Why the operation is refused, or null when its variables are of their types. */
 export function refuseVariables(
   schema: GraphQLSchema,
@@ -90,55 +98,83 @@ export function refuseVariables(
 ): GraphQLError | null {
   for (const { variable, type: typeNode, defaultValue } of variableDefinitions) {
     const name = variable.name.value;
-    const type = typeFromAST(schema, typeNode);
+    const type = declaredTypes.get(typeNode) ?? typeFromAST(schema, typeNode);
     if (!isInputType(type) || (variables[name] === undefined && defaultValue !== undefined)) continue;
-    const fault = findFault(type, variables[name]);
+    declaredTypes.set(typeNode, type);
+    const fault = finderOf(type)(variables[name]);
     if (fault !== null) return refusal(name + fault.path, fault.expected);
   }
   return null;
 }
 
-/** Says nothing of a value without fault, and makes no path for it: every variable of every operation is looked at. */
-function findFault(declared: GraphQLInputType, value: unknown): Fault | null {
-  if (value === undefined || value === null) return isNonNullType(declared) ? { path: "", expected: "given" } : null;
-  const type = getNullableType(declared);
-  if (isListType(type)) {
-    if (!Array.isArray(value)) return findFault(type.ofType, value);
+function finderOf(declared: GraphQLInputType): FindFault {
+  let find = finders.get(declared);
+  if (find === undefined) {
+    const [isRequired, type] = [isNonNullType(declared), getNullableType(declared)];
+    const missing: Fault | null = isRequired ? { path: "", expected: "given" } : null;
+    let findInGiven: (value: {}) => Fault | null;
+    find = (value) => (value === undefined || value === null ? missing : findInGiven(value));
+    // Ahead of its members, one of which may be of the same type.
+    finders.set(declared, find);
+    findInGiven = findGivenOf(type);
+  }
+  return find;
+}
+
+function findGivenOf(type: GraphQLInputType): (value: {}) => Fault | null {
+  if (isListType(type)) return findInList(finderOf(type.ofType));
+  if (isInputObjectType(type)) return findInMembers(type);
+  return isLeafType(type) ? findInLeaf(type) : () => null;
+}
+
+/** By itself a value is a list of one. */
+function findInList(findInItem: FindFault): (value: {}) => Fault | null {
+  return (value) => {
+    if (!Array.isArray(value)) return findInItem(value);
     for (let index = 0; index < value.length; index += 1) {
-      const fault = findFault(type.ofType, value[index]);
+      const fault = findInItem(value[index]);
       if (fault !== null) return { ...fault, path: `[${index}]${fault.path}` };
     }
     return null;
-  }
-  if (isLeafType(type)) {
+  };
+}
+
+function findInLeaf(type: GraphQLLeafType): (value: {}) => Fault | null {
+  return (value) => {
     try {
       return type.parseValue(value) === undefined ? { path: "", expected: `of the type ${type.name}` } : null;
     } catch (thrown) {
       return { path: "", expected: expectationOf(type, thrown) };
     }
-  }
-  return isInputObjectType(type) ? findFaultOfMembers(type, value) : null;
+  };
 }
 
-function findFaultOfMembers(type: GraphQLInputObjectType, value: {}): Fault | null {
-  if (typeof value !== "object" || Array.isArray(value))
-    return { path: "", expected: `an object of the type ${type.name}` };
-  const members = value as Readonly<Record<string, unknown>>;
-  const fields = type.getFields();
-  for (const name of Object.keys(members)) {
-    if (Object.hasOwn(fields, name)) continue;
-    return { path: `.${name.slice(0, MAX_NAME_LENGTH)}`, expected: "omitted, since there is no such member" };
-  }
-  if (type.isOneOf && !hasOneMember(members)) {
-    return { path: "", expected: `given by exactly one of ${Object.keys(fields).join(", ")}` };
-  }
-  for (const name in fields) {
-    const field = fields[name] as GraphQLInputField;
-    if (members[name] === undefined && field.defaultValue !== undefined) continue;
-    const fault = findFault(field.type, members[name]);
-    if (fault !== null) return { ...fault, path: `.${name}${fault.path}` };
-  }
-  return null;
+function findInMembers(type: GraphQLInputObjectType): (value: {}) => Fault | null {
+  const fields = Object.values(type.getFields()).map(({ name, type: declared, defaultValue }) => ({
+    name,
+    find: finderOf(declared),
+    hasDefault: defaultValue !== undefined,
+  }));
+  const names = new Set(fields.map(({ name }) => name));
+  return (value) => {
+    if (typeof value !== "object" || Array.isArray(value))
+      return { path: "", expected: `an object of the type ${type.name}` };
+    const members = value as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(members)) {
+      if (names.has(name)) continue;
+      return { path: `.${name.slice(0, MAX_NAME_LENGTH)}`, expected: "omitted, since there is no such member" };
+    }
+    if (type.isOneOf && !hasOneMember(members)) {
+      return { path: "", expected: `given by exactly one of ${[...names].join(", ")}` };
+    }
+    for (const { name, find, hasDefault } of fields) {
+      const member = members[name];
+      if (member === undefined && hasDefault) continue;
+      const fault = find(member);
+      if (fault !== null) return { ...fault, path: `.${name}${fault.path}` };
+    }
+    return null;
+  };
 }
 
 /** The scalars of the gateway say "Expected …." without the value; those of graphql-js repeat it. */

@@ -43,13 +43,13 @@ export function createRefuseHost({ host, allowedHosts, address }: HostOptions): 
   const nameOf = new LRUCache<string, string | false>({ max: MAX_NAMES, memoMethod: (text) => toName(text) ?? false });
   let isLocal: boolean | undefined;
   return (request, isProbe) => {
-    const hosts = request.headersDistinct["host"] ?? [];
-    const [given] = hosts;
+    const { host: given } = request.headers;
     if (given === undefined) {
       return request.httpVersion === "1.0" ? null : { status: 400, message: "Expected a Host header." };
     }
     if (isProbe) return null;
     const name = nameOf.memo(given);
+    const hosts = hostsOf(request);
     if (name === false || hosts.length > 1) {
       return {
         status: 400,
@@ -65,6 +65,16 @@ export function createRefuseHost({ host, allowedHosts, address }: HostOptions): 
       message: `The Host "${clip(given)}" is not let in: add its name to ALLOWED_HOSTS (allowedHosts).`,
     };
   };
+}
+
+/** All that there are: of several, Node's `headers` has the first. */
+function hostsOf({ rawHeaders }: IncomingMessage): readonly string[] {
+  const hosts: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length === 4 && name.toLowerCase() === "host") hosts.push(rawHeaders[index + 1] ?? "");
+  }
+  return hosts;
 }
 
 /** The name in a `Host` header as URLs spell it, without its port; null where there is none. */

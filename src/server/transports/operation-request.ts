@@ -31,12 +31,12 @@ const PARAMETERS = ["documentId", ...Object.keys(FORMS)];
 
 /** Reads a request that may carry an operation, or name one. */
 export function readOperation({ method, body, url }: FastifyRequest): ReadOperation {
-  const parameters = searchParametersOf(url);
   const isPosted = method === "POST";
-  const given = isPosted ? body : readUrl(parameters);
+  const parameters = isPosted ? undefined : searchParametersOf(url);
+  const given = parameters === undefined ? body : readUrl(parameters);
   if (!isObject(given)) return malformed("Expected a JSON body of the form { query, variables, operationName }.");
   const nameOf = (member: string): string => (isPosted ? `\`${member}\`` : `the parameter \`${member}\``);
-  const twice = isPosted ? undefined : PARAMETERS.find((name) => parameters.getAll(name).length > 1);
+  const twice = parameters && PARAMETERS.find((name) => parameters.getAll(name).length > 1);
   if (twice !== undefined) return malformed(`Expected ${nameOf(twice)} once.`);
   for (const [member, [isRight, expected]] of Object.entries(FORMS)) {
     if (!isAbsent(given[member]) && !isRight(given[member]))

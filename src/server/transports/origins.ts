@@ -84,6 +84,7 @@ export function refusePage(
 }
 
 function forcesPreflight(headers: IncomingHttpHeaders): boolean {
+  if (headers["content-type"] === "application/json") return true;
   const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   return (type !== "" && !SIMPLE_TYPES.has(type)) || PREFLIGHT_HEADERS.some((name) => (headers[name] ?? "") !== "");
 }

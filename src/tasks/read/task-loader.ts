@@ -57,12 +57,12 @@ export class TaskLoader {
   }
 
   /**
-   * The task's snapshot, with at least what `parts` names.
+   * The task's snapshot, with at least what `parts` names: at once where that is known for good.
    *
    * @throws BadUserInputError - when the operation asks for too many different tasks.
    * @throws GatewayError - this key's own failure; other keys of the batch are not touched by it.
    */
-  async load(key: TaskKey, parts: TaskParts): Promise<TaskSnapshot> {
+  load(key: TaskKey, parts: TaskParts): TaskSnapshot | Promise<TaskSnapshot> {
     const text = toKeyText(key);
     const isFirst = this.#admit(text);
     const ended = this.#ended(text, parts);
@@ -71,6 +71,10 @@ export class TaskLoader {
       this.#tally?.countAnswer(ended, parts);
       return ended;
     }
+    return this.#ask(key, text, parts);
+  }
+
+  async #ask(key: TaskKey, text: string, parts: TaskParts): Promise<TaskSnapshot> {
     const asked = this.#parts.get(text);
     this.#parts.set(text, mergeParts(asked ?? NO_PARTS, parts));
     // What has not left yet leaves with the merged parts; what came back with less is asked for again.

@@ -319,7 +319,8 @@ export class TaskReader {
   /** Keeps what a list shows, unless it was never asked for and the memory is needed for what was. */
   #learnListed(projectName: string, task: ImmTaskInfo, seen: Sighting, wanted: ReadonlySet<string>): TaskSnapshot {
     const keyText = toKeyText({ projectName, taskType: task.taskType, taskId: task.taskId });
-    const known = this.#snapshots.get(keyText);
+    // What is listed and never asked for is what is forgotten first.
+    const known = this.#snapshots.peek(keyText);
     if (known !== undefined && seeAgain(known, task, seen)) return known;
     const snapshot = fromListedTask(projectName, task, seen);
     const isRoomy = this.#snapshots.size * 2 < this.#options.maxCachedTasks;

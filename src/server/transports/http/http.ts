@@ -189,9 +189,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     handler: async (request, reply) => {
       // It executes nothing, so any page may lead here.
       if (options.hasExplorer && prefersPage(request)) {
-        sandbox ??= import("./sandbox.js").then(async ({ Sandbox: { render } }) =>
-          render(options.example, options.logger),
-        );
+        sandbox ??= import("./sandbox.js").then(async (pages) => pages.Sandbox.render(options.example, options.logger));
         return (await sandbox).send(request, reply);
       }
       const foreign = refusePage(request.headers, options.allowsOrigin, false);
