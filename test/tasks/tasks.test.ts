@@ -119,9 +119,9 @@ describe("another's task", () => {
     const { as, emulator } = await start();
     const part = { first: 10, after: undefined, definition: false };
     const idsOf = async (tasks: Tasks, ...query: Parameters<typeof parseListQuery>): Promise<readonly string[]> => {
-      const { items, hasNextPage } = await tasks.list(parseListQuery(...query), part);
+      const { snapshots, hasNextPage } = await tasks.list(parseListQuery(...query), part);
       expect(hasNextPage).toBe(false);
-      return items.map(({ snapshot }) => snapshot.key.taskId);
+      return snapshots.map((snapshot) => snapshot.key.taskId);
     };
     const selectors = (): unknown => emulator.calls.map(({ parameters }) => parameters["TagSelector"]);
     expect(await idsOf(as(OWN), "immtest")).toEqual(["open"]);
@@ -148,10 +148,10 @@ describe("another's task", () => {
     }
     const query = parseListQuery("immtest", null, { field: "TaskId", direction: "asc" });
     const first = await as(own).list(query, { first: 1, after: undefined, definition: false });
-    expect(first).toMatchObject({ items: [], hasNextPage: true });
+    expect(first).toMatchObject({ snapshots: [], hasNextPage: true });
     expect(emulator.calls).toHaveLength(11);
     const second = await as(own).list(query, { first: 1, after: first.endCursor ?? undefined, definition: false });
-    expect(second.items.map(({ snapshot }) => snapshot.key.taskId)).toEqual(["t1140"]);
+    expect(second.snapshots.map(({ key: found }) => found.taskId)).toEqual(["t1140"]);
     expect(second.hasNextPage).toBe(false);
   });
 

@@ -59,6 +59,6 @@ export class ListTasksResolver {
       definition: selectedParts(info).definition,
     });
     const hasPreviousPage = after !== undefined && after !== null;
-    return new TaskConnection(listing, hasPreviousPage, ({ snapshot }) => new Task(snapshot, context, true));
+    return new TaskConnection(listing, hasPreviousPage, (snapshot) => new Task(snapshot, context, true));
   }
 }

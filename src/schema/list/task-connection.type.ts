@@ -1,7 +1,8 @@
 /** A list of tasks as the Relay cursor connections specification has it. Resolves from a listing; makes no call. */
 
 import { Field, ObjectType } from "type-graphql";
-import type { ListedTask, TaskListing } from "../../tasks/list/task-lister.js";
+import type { TaskListing } from "../../tasks/list/task-lister.js";
+import type { TaskSnapshot } from "../../tasks/snapshot.js";
 import { Task } from "../task/task.type.js";
 
 @ObjectType({ simpleResolvers: true, description: "The place of a page in the whole list." })
@@ -28,22 +29,22 @@ export class PageInfo {
 
 @ObjectType({ simpleResolvers: true, description: "A task of a page, with its cursor." })
 export class TaskEdge {
-  readonly #item: ListedTask;
+  readonly #toCursor: () => string | null;
 
   @Field(() => Task, { description: "The task at this place of the list." })
   readonly node: Task;
 
-  constructor(item: ListedTask, node: Task) {
-    this.#item = item;
+  constructor(node: Task, toCursor: () => string | null) {
     this.node = node;
+    this.#toCursor = toCursor;
   }
 
   @Field(() => String, {
     description:
       "Opaque text: give it as `after` to continue the list after this task. Any instance of the gateway takes it.",
   })
-  get cursor(): string {
-    return this.#item.toCursor();
+  get cursor(): string | null {
+    return this.#toCursor();
   }
 }
 
@@ -57,15 +58,15 @@ export class TaskConnection {
   /**
    * @param toTask - called once for each task, however it is selected.
    */
-  constructor(listing: TaskListing, hasPreviousPage: boolean, toTask: (item: ListedTask) => Task) {
+  constructor(listing: TaskListing, hasPreviousPage: boolean, toTask: (snapshot: TaskSnapshot) => Task) {
     this.#listing = listing;
     this.#hasPreviousPage = hasPreviousPage;
-    this.nodes = listing.items.map(toTask);
+    this.nodes = listing.snapshots.map(toTask);
   }
 
   @Field(() => [TaskEdge], { description: "The tasks of the page, each with its cursor." })
   get edges(): readonly TaskEdge[] {
-    this.#edges ??= this.#listing.items.map((item, index) => new TaskEdge(item, this.nodes[index] as Task));
+    this.#edges ??= this.nodes.map((node, index) => new TaskEdge(node, () => this.#listing.cursorBehind(index)));
     return this.#edges;
   }
 
@@ -75,13 +76,9 @@ export class TaskConnection {
   @Field(() => PageInfo, { description: "The place of this page in the list." })
   get pageInfo(): PageInfo {
     if (this.#pageInfo === undefined) {
-      const { items, hasNextPage } = this.#listing;
-      this.#pageInfo = {
-        hasNextPage,
-        hasPreviousPage: this.#hasPreviousPage,
-        startCursor: items[0]?.toCursor() ?? null,
-        endCursor: this.#listing.endCursor,
-      };
+      const { hasNextPage, endCursor } = this.#listing;
+      const startCursor = this.#listing.cursorBehind(0);
+      this.#pageInfo = { hasNextPage, hasPreviousPage: this.#hasPreviousPage, startCursor, endCursor };
     }
     return this.#pageInfo;
   }

@@ -39,14 +39,10 @@ export interface ListPart {
   readonly isShown?: ((snapshot: TaskSnapshot) => boolean) | undefined;
 }
 
-export interface ListedTask {
-  readonly snapshot: TaskSnapshot;
-  /** The cursor behind it. */
-  toCursor(): string;
-}
-
 export interface TaskListing {
-  readonly items: readonly ListedTask[];
+  readonly snapshots: readonly TaskSnapshot[];
+  /** The cursor behind one of them; null behind none. Made when it is asked for: of most lists none is. */
+  cursorBehind(index: number): string | null;
   /** Whether more tasks are known, or IMM has said that there are. */
   readonly hasNextPage: boolean;
   /** Where to go on; null when there is nothing behind which to go on. */
@@ -91,36 +87,32 @@ export class TaskLister {
    * @throws NotFoundError - when IMM knows no such project.
    */
   async list(query: ListQuery, { first, after, definition, signal, tally, isShown }: ListPart): Promise<TaskListing> {
-    // Of most lists no cursor is asked for.
-    let digest: string | undefined;
-    const cursorOf = (place: ListPlace): string => toCursor((digest ??= digestOf(query)), place);
-    const cursorBehind: CursorBehind = (page, index, from) => cursorOf(placeBehind(page, index, from, query));
-    const items: ListedTask[] = [];
+    const listing = new Listing(query);
+    const { snapshots } = listing;
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digestOf(query));
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
     const readPage = async (page: ListTasksRequest): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
       // Of how many tasks some are shown is not known.
-      const maxResults = isShown === undefined ? Math.min(PAGE_SIZE, toSkip + first - items.length) : PAGE_SIZE;
+      const maxResults = isShown === undefined ? Math.min(PAGE_SIZE, toSkip + first - snapshots.length) : PAGE_SIZE;
       return this.#page({ ...page, maxResults }, tally);
     };
-    const isWanted = (): boolean => items.length < first && !signal.aborted;
+    const isWanted = (): boolean => snapshots.length < first && !signal.aborted;
     const request = { ...query, ...(definition && { requestDefinition: true }) };
     for await (const page of readPages(request, readPage, { from: token, maxPages, isWanted })) {
       const { count, isPassed } = anchor === undefined ? NOTHING_SKIPPED : skip(page.tasks, anchor, query);
       let end = count;
-      for (; end < page.snapshots.length && items.length < first; end += 1) {
+      listing.turnTo(page, token);
+      for (; end < page.snapshots.length && snapshots.length < first; end += 1) {
         const snapshot = page.snapshots[end] as TaskSnapshot;
-        if (isShown?.(snapshot) === false) continue;
-        items.push(new ItemOfPage(snapshot, page, end, token, cursorBehind));
+        if (isShown?.(snapshot) !== false) listing.give(snapshot, end);
       }
       const hasMoreHere = isShown === undefined ? end < page.tasks.length : page.snapshots.slice(end).some(isShown);
-      if (page.nextToken === undefined || hasMoreHere) return toListing(items, hasMoreHere, () => null);
+      if (page.nextToken === undefined || hasMoreHere) return listing.end(hasMoreHere, null);
       token = page.nextToken;
       if (isPassed) anchor = undefined;
     }
-    const resume = { token, anchor };
-    return toListing(items, true, () => cursorOf(resume));
+    return listing.end(true, { token, anchor });
   }
 
   /** One page, shared by all who ask for it while it is being read. */
@@ -143,38 +135,62 @@ export class TaskLister {
   }
 }
 
-/** The cursor behind the task at `index` of the page with the token `from`. */
-type CursorBehind = (page: ReadPage, index: number, from: string | undefined) => string;
-
-/** Holds what its cursor is made of: most are never asked for it. */
-class ItemOfPage implements ListedTask {
-  readonly snapshot: TaskSnapshot;
-  readonly #page: ReadPage;
-  readonly #index: number;
-  readonly #from: string | undefined;
-  readonly #cursorBehind: CursorBehind;
-
-  constructor(snapshot: TaskSnapshot, page: ReadPage, index: number, from: string | undefined, behind: CursorBehind) {
-    this.snapshot = snapshot;
-    this.#page = page;
-    this.#index = index;
-    this.#from = from;
-    this.#cursorBehind = behind;
-  }
-
-  toCursor(): string {
-    return this.#cursorBehind(this.#page, this.#index, this.#from);
-  }
+/** A page of which tasks were given. */
+interface GivenPage {
+  readonly page: ReadPage;
+  /** Its own token. */
+  readonly token: string | undefined;
+  /** How many tasks were given before it. */
+  readonly before: number;
 }
 
-function toListing(items: readonly ListedTask[], hasNextPage: boolean, resume: () => string | null): TaskListing {
-  return {
-    items,
-    hasNextPage,
-    get endCursor() {
-      return items.at(-1)?.toCursor() ?? resume();
-    },
-  };
+/** What is given, page by page, and where it stands there. */
+class Listing implements TaskListing {
+  readonly snapshots: TaskSnapshot[] = [];
+  hasNextPage = false;
+  readonly #query: ListQuery;
+  readonly #pages: GivenPage[] = [];
+  /** Where each task stands on its page. */
+  readonly #indexes: number[] = [];
+  /** Where to go on when nothing was given. */
+  #resume: ListPlace | null = null;
+  #digest: string | undefined;
+
+  constructor(query: ListQuery) {
+    this.#query = query;
+  }
+
+  /** What is given from now on is of this page. */
+  turnTo(page: ReadPage, token: string | undefined): void {
+    this.#pages.push({ page, token, before: this.snapshots.length });
+  }
+
+  give(snapshot: TaskSnapshot, index: number): void {
+    this.snapshots.push(snapshot);
+    this.#indexes.push(index);
+  }
+
+  end(hasNextPage: boolean, resume: ListPlace | null): TaskListing {
+    this.hasNextPage = hasNextPage;
+    this.#resume = resume;
+    return this;
+  }
+
+  cursorBehind(index: number): string | null {
+    const given = this.#pages.findLast(({ before }) => before <= index);
+    const indexOfPage = this.#indexes[index];
+    if (given === undefined || indexOfPage === undefined) return null;
+    return this.#cursorOf(placeBehind(given.page, indexOfPage, given.token, this.#query));
+  }
+
+  get endCursor(): string | null {
+    return this.cursorBehind(this.snapshots.length - 1) ?? (this.#resume && this.#cursorOf(this.#resume));
+  }
+
+  #cursorOf(place: ListPlace): string {
+    this.#digest ??= digestOf(this.#query);
+    return toCursor(this.#digest, place);
+  }
 }
 
 /** Behind the last task of a page that has a successor, the successor is enough. */

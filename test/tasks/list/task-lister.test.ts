@@ -39,8 +39,8 @@ function addTasks(emulator: Emulator, count: number, durationMs = Infinity): rea
   return ids;
 }
 
-function idsOf({ items }: TaskListing): readonly string[] {
-  return items.map(({ snapshot }) => snapshot.key.taskId);
+function idsOf({ snapshots }: TaskListing): readonly string[] {
+  return snapshots.map(({ key }) => key.taskId);
 }
 
 /** What reached the emulator: how many were asked for, by a token or from the beginning. */
@@ -88,9 +88,9 @@ describe("a part of a list", () => {
     };
     const lister = new TaskLister({ client: generous, clock, learn: (...page) => reader.learnListed(...page) });
     const part = { first: 149, definition: false, signal };
-    const { items } = await lister.list(ALL, { ...part, after: undefined });
+    const whole = await lister.list(ALL, { ...part, after: undefined });
     for (const index of [0, 98, 99, 100, 148]) {
-      const listing = await lister.list(ALL, { ...part, after: items[index]?.toCursor() });
+      const listing = await lister.list(ALL, { ...part, after: whole.cursorBehind(index) ?? undefined });
       expect(idsOf(listing)).toEqual(ids.slice(index + 1));
     }
   });
@@ -98,10 +98,10 @@ describe("a part of a list", () => {
   it("goes on behind any task, by one page of IMM where that is long enough", async () => {
     const { lister, emulator } = await startLister();
     const ids = addTasks(emulator, 300);
-    const { items } = await lister.list(ALL, { first: 200, after: undefined, definition: false, signal });
+    const whole = await lister.list(ALL, { first: 200, after: undefined, definition: false, signal });
     for (const index of [0, 29, 98, 99, 100, 198, 199]) {
       emulator.clearCalls();
-      const after = items[index]?.toCursor();
+      const after = whole.cursorBehind(index) ?? undefined;
       const listing = await lister.list(ALL, { first: 20, after, definition: false, signal });
       expect(idsOf(listing)).toEqual(ids.slice(index + 1, index + 21));
       expect(emulator.calls.length).toBeLessThanOrEqual(index % 100 > 79 && index % 100 < 99 ? 2 : 1);
@@ -113,7 +113,7 @@ describe("a part of a list", () => {
     addTasks(emulator, 3);
     const { endCursor } = await lister.list(ALL, { first: 3, after: undefined, definition: false, signal });
     const rest = { first: 3, after: endCursor ?? "", definition: false, signal };
-    expect(await lister.list(ALL, rest)).toEqual({ items: [], hasNextPage: false, endCursor: null });
+    expect(await lister.list(ALL, rest)).toMatchObject({ snapshots: [], hasNextPage: false, endCursor: null });
     emulator.addTask({ taskType: "FileCompression", taskId: "task-9999" });
     expect(idsOf(await lister.list(ALL, rest))).toEqual(["task-9999"]);
   });
@@ -130,8 +130,8 @@ describe("a part of a list", () => {
       const running = parseListQuery("immtest", { status: "RUNNING" }, { field, direction });
       const added = addTasks(emulator, 120);
       const ids = direction === "asc" ? added : added.toReversed();
-      const { items } = await lister.list(running, { first: 100, after: undefined, definition: false, signal });
-      const after = items[39]?.toCursor();
+      const whole = await lister.list(running, { first: 100, after: undefined, definition: false, signal });
+      const after = whole.cursorBehind(39) ?? undefined;
       for (const taskId of ids.slice(20, 40)) emulator.finishTask(taskId);
       const listing = await lister.list(running, { first: 100, after, definition: false, signal });
       expect(idsOf(listing)).toEqual(ids.slice(40));
@@ -141,11 +141,11 @@ describe("a part of a list", () => {
   it("loses nothing and repeats nothing when tasks have come before its cursor, more than a page", async () => {
     const { lister, emulator } = await startLister();
     const ids = addTasks(emulator, 60);
-    const { items } = await lister.list(ALL, { first: 60, after: undefined, definition: false, signal });
+    const whole = await lister.list(ALL, { first: 60, after: undefined, definition: false, signal });
     for (let index = 0; index < 150; index += 1) {
       emulator.addTask({ taskType: "FileCompression", taskId: `before-${index}` });
     }
-    const rest = { first: 100, after: items[19]?.toCursor(), definition: false, signal };
+    const rest = { first: 100, after: whole.cursorBehind(19) ?? undefined, definition: false, signal };
     expect(idsOf(await lister.list(ALL, rest))).toEqual(ids.slice(20));
     emulator.forgetTask(ids[19] ?? "");
     expect(idsOf(await lister.list(ALL, rest))).toEqual(ids.slice(20));
@@ -156,10 +156,10 @@ describe("a part of a list", () => {
     const byEnd = parseListQuery("immtest", null, { field: "EndTime", direction: "asc" });
     const ids = addTasks(emulator, 60);
     emulator.finishTask(ids[50] ?? "");
-    const { items } = await lister.list(byEnd, { first: 60, after: undefined, definition: false, signal });
-    expect(items[10]?.snapshot.key.taskId).toBe(ids[9]);
+    const whole = await lister.list(byEnd, { first: 60, after: undefined, definition: false, signal });
+    expect(whole.snapshots[10]?.key.taskId).toBe(ids[9]);
     emulator.finishTask(ids[9] ?? "");
-    const rest = { first: 60, after: items[10]?.toCursor(), definition: false, signal };
+    const rest = { first: 60, after: whole.cursorBehind(10) ?? undefined, definition: false, signal };
     expect(idsOf(await lister.list(byEnd, rest))).toEqual(ids.filter((_id, index) => index > 9 && index !== 50));
   });
 
@@ -170,7 +170,7 @@ describe("a part of a list", () => {
       lister.list(ALL, { first, after: undefined, definition: false, signal }),
     );
     const listings = await Promise.all(lists);
-    expect(listings.map(({ items }) => items.length)).toEqual([250, 250, 300]);
+    expect(listings.map(({ snapshots }) => snapshots.length)).toEqual([250, 250, 300]);
     // The first two pages are those of all three; the last ones differ in length.
     expect(emulator.calls).toHaveLength(4);
     await lister.list(ALL, { first: 10, after: undefined, definition: false, signal });
@@ -181,9 +181,9 @@ describe("a part of a list", () => {
     const { lister, emulator } = await startLister();
     emulator.addTask({ taskType: "FileCompression", taskId: "a", requestDefinition: "{}" });
     const part = { first: 1, after: undefined, signal };
-    const [plain] = (await lister.list(ALL, { ...part, definition: false })).items;
-    const [rich] = (await lister.list(ALL, { ...part, definition: true })).items;
-    expect([plain?.snapshot.definition, rich?.snapshot.definition]).toEqual([null, "{}"]);
+    const [plain] = (await lister.list(ALL, { ...part, definition: false })).snapshots;
+    const [rich] = (await lister.list(ALL, { ...part, definition: true })).snapshots;
+    expect([plain?.definition, rich?.definition]).toEqual([null, "{}"]);
     expect(emulator.calls.map(({ parameters }) => parameters["RequestDefinition"])).toEqual([undefined, "true"]);
   });
 
@@ -205,9 +205,9 @@ describe("what a list has shown", () => {
     const key = { projectName: "immtest", taskType: "FileCompression", taskId };
     const { eventId } = await readOne(reader, key, { ...NO_PARTS, eventId: true });
     emulator.finishTask(taskId);
-    const { items } = await lister.list(ALL, { first: 1, after: undefined, definition: false, signal });
-    expect(items[0]?.snapshot).toMatchObject({ status: "SUCCEEDED", progress: 100, eventId });
-    expect(await readOne(reader, key, { ...NO_PARTS, progress: true, eventId: true })).toBe(items[0]?.snapshot);
+    const { snapshots } = await lister.list(ALL, { first: 1, after: undefined, definition: false, signal });
+    expect(snapshots[0]).toMatchObject({ status: "SUCCEEDED", progress: 100, eventId });
+    expect(await readOne(reader, key, { ...NO_PARTS, progress: true, eventId: true })).toBe(snapshots[0]);
     expect(actionsOf(emulator)).toEqual(["GetTask", "ListTasks"]);
   });
 
@@ -267,7 +267,7 @@ describe("a list that IMM gives in an unusual way", () => {
       };
     });
     const first = await lister.list(ALL, part);
-    expect(first).toMatchObject({ items: [], hasNextPage: true });
+    expect(first).toMatchObject({ snapshots: [], hasNextPage: true });
     expect(asked).toHaveLength(11);
     const second = await lister.list(ALL, { ...part, after: first.endCursor ?? "" });
     expect(idsOf(second)).toEqual(["late"]);
@@ -300,7 +300,7 @@ describe("a list that IMM gives in an unusual way", () => {
     });
     const both = await Promise.allSettled([lister.list(ALL, part), lister.list(ALL, part)]);
     expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    expect((await lister.list(ALL, part)).items).toEqual([]);
+    expect((await lister.list(ALL, part)).snapshots).toEqual([]);
     expect(calls).toBe(2);
   });
 });
@@ -378,10 +378,10 @@ describe("the whole of a list", () => {
         for (const { first, keep } of parts) {
           const listing = await lister.list(query, { first, after, definition: false, signal });
           // Goes on behind any task that was given, not only the last.
-          const kept = listing.items.slice(0, 1 + (keep % Math.max(1, listing.items.length)));
-          seen.push(...kept.map(({ snapshot }) => snapshot.key.taskId));
-          after = kept.at(-1)?.toCursor();
-          if (kept.length === listing.items.length && !listing.hasNextPage) break;
+          const kept = listing.snapshots.slice(0, 1 + (keep % Math.max(1, listing.snapshots.length)));
+          seen.push(...kept.map(({ key }) => key.taskId));
+          after = listing.cursorBehind(kept.length - 1) ?? undefined;
+          if (kept.length === listing.snapshots.length && !listing.hasNextPage) break;
         }
         expect(seen).toEqual(truth(world, now, filter, order));
       }),
@@ -406,10 +406,10 @@ describe("the whole of a list", () => {
             definition: false,
             signal,
           });
-          const kept = listing.items.slice(0, 23);
-          seen.push(...kept.map(({ snapshot }) => snapshot.key.taskId));
-          after = kept.at(-1)?.toCursor();
-          hasNextPage = listing.hasNextPage || kept.length < listing.items.length;
+          const kept = listing.snapshots.slice(0, 23);
+          seen.push(...kept.map(({ key }) => key.taskId));
+          after = listing.cursorBehind(kept.length - 1) ?? undefined;
+          hasNextPage = listing.hasNextPage || kept.length < listing.snapshots.length;
           for (const { taskId, endsAt } of world) {
             if (endsAt === Infinity && Math.abs(seen.length - Number(taskId.slice(5))) < 20)
               emulator.finishTask(taskId);
