@@ -168,7 +168,11 @@ export function isShort(value: unknown, maxCharacters: number): boolean {
 function charactersLeft(value: unknown, characters: number, depth: number): number {
   if (typeof value === "string") return characters - value.length - 3;
   // Longer than any number, with a comma. One with digits of its own is an object that holds their text.
-  if (typeof value !== "object" || value === null) return characters - 26;
+  return typeof value !== "object" || value === null ? characters - 26 : charactersLeftOf(value, characters, depth);
+}
+
+/** The same for a container. By itself, so that what stands ahead is small enough to be compiled into its loops. */
+function charactersLeftOf(value: object, characters: number, depth: number): number {
   if (depth > MAX_QUICK_DEPTH) return -1;
   let left = characters - 3;
   if (Array.isArray(value)) {
