@@ -45,15 +45,6 @@ const oneGraphql: Plugin = {
   },
 };
 
-/** Apollo hashes the document of each request, by Node's own hash where it finds it, which it would not in a bundle. */
-const nativeHash: Plugin = {
-  name: "native-hash",
-  transform: {
-    filter: { id: /[\\/]@apollo[\\/]utils\.createhash[\\/]/, code: "module.require" },
-    handler: (code) => ({ code: code.replaceAll("module.require", "require"), map: null }),
-  },
-};
-
 /** The folder of the package that a module is of; null for a module of ours. */
 function packageOf(moduleId: string): string | null {
   return /^\0?(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)/.exec(moduleId)?.[1] ?? null;
@@ -93,7 +84,7 @@ const bundle = await rolldown({
   platform: "node",
   // The first is there for validation by decorators, which the schema does not use; the others are installed for traces alone.
   external: ["class-validator", "ioredis", /^@opentelemetry\/(?!api$)/],
-  plugins: [ownPlaces, oneGraphql, nativeHash],
+  plugins: [ownPlaces, oneGraphql],
 });
 const { output } = await bundle.write({
   dir: folder,
