@@ -8,6 +8,7 @@ import { EMULATOR_REGION } from "../src/emulator/emulator.js";
 import type { BareChange } from "./bare-ws-process.js";
 import { GatewayBench } from "./gateway-bench.js";
 import type { Change } from "./graphql-ws-process.js";
+import { startIssuer, type Issuer } from "./issuer.js";
 import { MeasuredProcess, type Usage } from "./measured-process.js";
 import { promised, wait } from "./report.js";
 import { Subscribers } from "./subscribers.js";
@@ -28,8 +29,8 @@ const CHANGES = 20;
 /** One progress of two digits after another: all results are of one length. */
 const FIRST_PROGRESS = 10;
 
-async function startGateway(count: number): Promise<Measured> {
-  const bench = await GatewayBench.start();
+async function startGateway(count: number, issuer?: Issuer): Promise<Measured> {
+  const bench = await GatewayBench.start(issuer);
   const { gateway, emulator, subscribers } = bench;
   emulator.addTask({ ...TASK, durationMs: Infinity });
   const change = (progress: number): void => emulator.setProgress(TASK.taskId, progress);
@@ -127,9 +128,12 @@ function cpuUsOf({ cpuMs, deliveries }: Cost): number {
  */
 async function benchSocketEach(): Promise<void> {
   const count = 2_000;
-  const servers = [await startGateway(count), await startBareWs(count), await startGateway(1)];
-  const [ours, bare, one] = (await measure(servers, 1)) as [Cost, Cost, Cost];
+  const issuer = await startIssuer();
+  const gateways = [await startGateway(count), await startGateway(1), await startGateway(count, issuer)];
+  const servers = [...gateways, await startBareWs(count)];
+  const [ours, one, signedIn, bare] = (await measure(servers, 1)) as [Cost, Cost, Cost, Cost];
   for (const { stop } of servers) await stop();
+  issuer.close();
   const [cpuUs, bareUs] = [cpuUsOf({ ...ours, cpuMs: ours.cpuMs - one.cpuMs }), cpuUsOf(bare)];
   const ratio = cpuUs / bareUs;
   console.log(`${count} subscribers of one task, a socket each, a change a second`);
@@ -140,6 +144,7 @@ async function benchSocketEach(): Promise<void> {
     `  a server of bare ws     ${bareUs.toFixed(1)} µs (${bare.deliveries} deliveries of ${bare.bytes.toFixed(0)} bytes)`,
   );
   console.log(`  ours by that            ${ratio.toFixed(2)}, ${promised(ratio <= 1.15, "promised 1.15 at most")}`);
+  printSignedIn(ours, signedIn);
   console.log(
     `  memory a subscriber     ${ours.memoryKiB.toFixed(1)} KiB of the process, ${promised(ours.memoryKiB <= 25, "promised 25 at most")}; bare ws ${bare.memoryKiB.toFixed(1)}, ${(ours.memoryKiB / bare.memoryKiB).toFixed(2)} times as much`,
   );
@@ -148,16 +153,28 @@ async function benchSocketEach(): Promise<void> {
 /** Four thousand subscribers of one task, a hundred on a socket. */
 async function benchSharedSockets(): Promise<void> {
   const count = 4_000;
-  const servers = [await startGateway(count), await startDocumentedWay(count), await startGateway(1)];
-  const [ours, theirs, one] = (await measure(servers, 100)) as [Cost, Cost, Cost];
+  const issuer = await startIssuer();
+  const gateways = [await startGateway(count), await startGateway(1), await startGateway(count, issuer)];
+  const servers = [...gateways, await startDocumentedWay(count)];
+  const [ours, one, signedIn, theirs] = (await measure(servers, 100)) as [Cost, Cost, Cost, Cost];
   for (const { stop } of servers) await stop();
+  issuer.close();
   const [cpuUs, theirUs] = [cpuUsOf({ ...ours, cpuMs: ours.cpuMs - one.cpuMs }), cpuUsOf(theirs)];
   console.log(`${count} subscribers of one task, 100 on a socket, a change a second`);
   console.log(
     `  CPU a delivery          ${cpuUs.toFixed(1)} µs (${ours.deliveries} deliveries), ${promised(cpuUs <= 6, "promised 6 at most")}; with the polls ${cpuUsOf(ours).toFixed(1)}`,
   );
+  printSignedIn(ours, signedIn);
   console.log(
     `  graphql-ws as it says   ${theirUs.toFixed(1)} µs (${theirs.deliveries} deliveries), ${(theirUs / cpuUs).toFixed(1)} times as much`,
+  );
+}
+
+/** What it takes besides to know whose each subscription is, the polls counted. */
+function printSignedIn(ours: Cost, signedIn: Cost): void {
+  const ratio = cpuUsOf(signedIn) / cpuUsOf(ours);
+  console.log(
+    `  with JWTs and rights    ${cpuUsOf(signedIn).toFixed(1)} µs with the polls, ${ratio.toFixed(2)} times as much`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** A gateway to be measured, with the emulator behind it and subscribers before it. */
 
 import { startEmulator, type Emulator } from "../src/emulator/emulator.js";
+import type { Issuer } from "./issuer.js";
 import { MeasuredProcess } from "./measured-process.js";
 import { Subscribers } from "./subscribers.js";
 
@@ -9,15 +10,18 @@ export class GatewayBench {
   readonly gateway: MeasuredProcess;
   readonly subscribers: Subscribers;
 
-  private constructor(emulator: Emulator, gateway: MeasuredProcess) {
+  private constructor(emulator: Emulator, gateway: MeasuredProcess, authorization: string | undefined) {
     this.emulator = emulator;
     this.gateway = gateway;
-    this.subscribers = new Subscribers(gateway.url);
+    this.subscribers = new Subscribers(gateway.url, authorization);
   }
 
-  static async start(): Promise<GatewayBench> {
+  /** @param issuer - by whose tokens its subscribers say who they are. @default nobody is asked */
+  static async start(issuer?: Issuer): Promise<GatewayBench> {
     const emulator = await startEmulator({ maxRequestsPerSecond: Infinity });
-    return new GatewayBench(emulator, await MeasuredProcess.start("./gateway-process.js", emulator.url));
+    const commandLine = issuer === undefined ? [emulator.url] : [issuer.keysUrl, emulator.url];
+    const gateway = await MeasuredProcess.start("./gateway-process.js", ...commandLine);
+    return new GatewayBench(emulator, gateway, issuer?.authorization);
   }
 
   async stop(): Promise<void> {

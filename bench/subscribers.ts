@@ -15,6 +15,7 @@ interface Progress {
 
 export class Subscribers {
   readonly #url: string;
+  readonly #authorization: string | undefined;
   readonly #clients: Client[] = [];
   events = 0;
   /** Of all messages that came. */
@@ -22,9 +23,13 @@ export class Subscribers {
   finals = 0;
   onEvent: (subscriber: number, progress: number, status: string) => void = () => undefined;
 
-  /** @param url - of the server: a gateway, or what is measured beside it. */
-  constructor(url: string) {
+  /**
+   * @param url - of the server: a gateway, or what is measured beside it.
+   * @param authorization - what they show. @default nothing
+   */
+  constructor(url: string, authorization?: string) {
     this.#url = `${url.replace("http", "ws")}/graphql`;
+    this.#authorization = authorization;
   }
 
   /**
@@ -76,7 +81,8 @@ export class Subscribers {
         this.on("message", onMessage);
       }
     }
-    const client = createClient({ url: this.#url, webSocketImpl: CountedWebSocket });
+    const connectionParams = { authorization: this.#authorization };
+    const client = createClient({ url: this.#url, webSocketImpl: CountedWebSocket, connectionParams });
     this.#clients.push(client);
     return client;
   }

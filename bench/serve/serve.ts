@@ -13,12 +13,12 @@ import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { version } from "graphql";
+import { startIssuer, type Issuer } from "../issuer.js";
 import { MeasuredProcess } from "../measured-process.js";
 import type { Emulator } from "../../src/emulator/emulator.js";
 import { percentile } from "../report.js";
 import { cases, type Case } from "./cases.js";
 import { Client } from "./client.js";
-import { startIssuer, type Issuer } from "./issuer.js";
 import { printProfile } from "./profile.js";
 import { runningCases, startRunning } from "./running.js";
 

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import type { AccessConfig } from "../src/index.js";
 
-/** What such a gateway is told of it. */
-export const ISSUER = { issuer: "https://login.example.com/", audience: "imm-graphql", algorithm: "ES256" };
+const ISSUER = { issuer: "https://login.example.com/", audience: "imm-graphql", algorithm: "ES256" } as const;
 
 export interface Issuer {
   /** Of its public keys. */
@@ -36,5 +36,25 @@ export async function startIssuer(): Promise<Issuer> {
     keysUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`,
     authorization: `Bearer ${token}`,
     close: () => server.close(),
+  };
+}
+
+/** What such a gateway is told: who may read what there is in a project, and who may do more. */
+export function accessBy(keysUrl: string, project: string): AccessConfig {
+  const { issuer, audience, algorithm } = ISSUER;
+  return {
+    issuers: [
+      {
+        issuer,
+        audiences: [audience],
+        algorithms: [algorithm],
+        jwks: { url: keysUrl },
+        grants: [
+          { when: { "/roles": "reader" }, projects: [project], allow: ["read"] },
+          { when: { "/roles": "editor" }, projects: ["*"], allow: ["read", "create", "definitions"] },
+        ],
+      },
+    ],
+    allowance: { callsPerMinute: 1_000_000, burst: 1_000_000 },
   };
 }
