@@ -69,6 +69,8 @@ export class TokenBuckets implements Buckets {
 
   /** After how many milliseconds the bucket would give a token; null when it would now. Takes none. */
   wait(name: string, size: BucketSize): number | null {
+    // One that nothing was taken from is full.
+    if (!this.#buckets.has(name)) return null;
     const waitMs = this.take(name, size);
     if (waitMs === null) this.giveBack(name, size, 1);
     return waitMs;

@@ -13,6 +13,7 @@ const ranks: readonly (readonly string[])[] = [
     "log.ts",
     "observe.ts",
     "json.ts",
+    "sha256.ts",
     "mailbox.ts",
     "interest.ts",
     "token-bucket.ts",

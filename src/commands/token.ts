@@ -1,8 +1,9 @@
 /** The command `token`: prints a new random token, and what an access file has of it, which is its digest alone. */
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { ConfigurationError } from "../errors.js";
 import type { CommandIo, Environment } from "./command.js";
+import { sha256 } from "../sha256.js";
 
 /** As they were given. */
 export interface TokenFlags {
@@ -18,17 +19,17 @@ export function printToken({ name }: TokenFlags, _environment: Environment, { st
     throw new ConfigurationError("--name: expected letters, digits and . _ - alone, at most 100.");
   }
   const token = PREFIX + randomBytes(32).toString("base64url");
-  const sha256 = createHash("sha256").update(token).digest("hex");
+  const digest = sha256(token);
   stdout.write(
     [
       `The token, which is shown only now: ${token}`,
-      `Its SHA-256: ${sha256}`,
+      `Its SHA-256: ${digest}`,
       "",
       "For the access file, with the projects and rights that it shall have:",
       "",
       "tokens:",
       `  - name: ${JSON.stringify(name)}`,
-      `    sha256: "${sha256}"`,
+      `    sha256: "${digest}"`,
       "    grants:",
       "      - projects: [my-project]",
       "        allow: [read]",

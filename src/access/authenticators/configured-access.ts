@@ -3,9 +3,9 @@
  * are let in. It may change: callers that were let in before are then judged again by what was verified of them.
  */
 
-import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { UnauthenticatedError } from "../../errors.js";
+import { sha256 } from "../../sha256.js";
 import type { Access } from "../access.js";
 import type { AccessConfig, AccessSource } from "../config/access-config.js";
 import { readBearer } from "./bearer.js";
@@ -54,11 +54,11 @@ export class ConfiguredAccess implements Access {
   readonly authenticate = async ({ authorization }: Credentials): Promise<Principal> => {
     const token = readBearer(authorization);
     if (token === undefined) return this.#admitAnonymous();
-    const digest = createHash("sha256").update(token).digest();
+    const digest = sha256(token);
     const holder = findHolder(this.#rules.holders, digest);
     const principal =
       holder === undefined
-        ? await this.#admitByIssuer(token, digest.toString("base64"))
+        ? await this.#admitByIssuer(token, digest)
         : this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
     return this.#refuseExpired(principal);
   };
@@ -133,7 +133,7 @@ function anonymousOf({ anonymous }: Rules): Principal {
   );
 }
 
-function holderOf({ holders }: Rules, digest: Buffer): Principal {
+function holderOf({ holders }: Rules, digest: string): Principal {
   const holder = findHolder(holders, digest);
   if (holder !== undefined) return holder.principal;
   throw new UnauthenticatedError("The token is none that this gateway knows.");

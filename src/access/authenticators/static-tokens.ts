@@ -26,8 +26,10 @@ export function toTokenHolders(
   }));
 }
 
-/** Who holds the token with this digest. Takes the same time whether there is one or not. */
-export function findHolder(holders: readonly TokenHolder[], digest: Buffer): TokenHolder | undefined {
+/** Who holds the token with this digest, in hexadecimal. Takes the same time whether there is one or not. */
+export function findHolder(holders: readonly TokenHolder[], sha256: string): TokenHolder | undefined {
+  if (holders.length === 0) return undefined;
+  const digest = Buffer.from(sha256, "hex");
   let found: TokenHolder | undefined;
   for (const holder of holders) {
     if (timingSafeEqual(holder.digest, digest)) found = holder;

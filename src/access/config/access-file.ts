@@ -3,11 +3,11 @@
  * digest: what mounts configurations swaps links. One that is wrong later is logged, and the old one stays.
  */
 
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { systemClock, type Clock, type Timer } from "../../clock.js";
 import { ConfigurationError, toError } from "../../errors.js";
 import { silentLogger, type Logger } from "../../log.js";
+import { sha256 } from "../../sha256.js";
 import { parseAccessConfig, type AccessConfig, type AccessSource } from "./access-config.js";
 
 /** What reading it takes. */
@@ -40,7 +40,7 @@ export class AccessFile implements AccessSource {
   /** @throws ConfigurationError - when it cannot be read, or is wrong. */
   static async open(path: string, options: AccessFileOptions = {}): Promise<AccessFile> {
     const text = await readAccessFile(path);
-    return new AccessFile(path, digestOf(text), await parseAccessFile(text, path), options);
+    return new AccessFile(path, sha256(text), await parseAccessFile(text, path), options);
   }
 
   get config(): AccessConfig {
@@ -74,7 +74,7 @@ export class AccessFile implements AccessSource {
         this.#digest = toError(thrown).message;
         throw thrown;
       });
-      this.#digest = digestOf(text);
+      this.#digest = sha256(text);
       if (this.#digest === before) return null;
       this.#config = await parseAccessFile(text, this.#path);
       this.#logger.info({ file: this.#path }, "The access file has changed, and is in force.");
@@ -86,10 +86,6 @@ export class AccessFile implements AccessSource {
       return null;
     }
   }
-}
-
-function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 async function readAccessFile(path: string): Promise<string> {

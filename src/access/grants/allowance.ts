@@ -4,6 +4,13 @@ import type { CallAllowance, Principal } from "../principal.js";
 
 /** The most generous allowance of its grants; where none has one, that of all callers. Undefined: as many calls as it likes. */
 export function allowanceOf({ grants }: Principal, ofAll: CallAllowance | undefined): CallAllowance | undefined {
-  const own = grants.flatMap(({ allowance }) => allowance ?? []);
-  return own.toSorted((a, b) => b.callsPerMinute - a.callsPerMinute || b.burst - a.burst)[0] ?? ofAll;
+  let most: CallAllowance | undefined;
+  for (const { allowance } of grants) if (allowance !== undefined && isMore(allowance, most)) most = allowance;
+  return most ?? ofAll;
+}
+
+function isMore({ callsPerMinute, burst }: CallAllowance, than: CallAllowance | undefined): boolean {
+  if (than === undefined || callsPerMinute !== than.callsPerMinute)
+    return callsPerMinute > (than?.callsPerMinute ?? -1);
+  return burst > than.burst;
 }

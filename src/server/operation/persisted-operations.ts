@@ -6,11 +6,11 @@
  * validated once, at the start.
  */
 
-import { createHash } from "node:crypto";
 import { GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
 import { ConfigurationError, type ErrorCode } from "../../errors.js";
 import { isTooDeep } from "../../json.js";
+import { sha256 } from "../../sha256.js";
 import type { Documents } from "./documents/documents.js";
 import { toBareId } from "./documents/operation-manifest.js";
 import { nestingRefusal } from "./variables.js";
@@ -87,7 +87,7 @@ export class PersistedOperations {
     if (sent === undefined || this.#isExclusive) {
       return refuse("PERSISTED_QUERY_NOT_FOUND", 200, "There is no persisted operation of this id.");
     }
-    if (createHash("sha256").update(sent).digest("hex") !== id) return refuse("BAD_REQUEST", 400, NO_MATCH);
+    if (sha256(sent) !== id) return refuse("BAD_REQUEST", 400, NO_MATCH);
     this.#registered?.set(id, sent);
     return { kind: "named", text: sent };
   }

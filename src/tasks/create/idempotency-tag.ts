@@ -3,11 +3,12 @@
  * IMM, where a task can be found again by them after its answer was lost or the gateway was restarted. Pure.
  */
 
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { BadUserInputError, IdempotencyKeyReusedError } from "../../errors.js";
 import type { CreateTaskInput } from "../../imm/imm-client.js";
 import type { CreateAction } from "../../imm/operations/operations.js";
 import { isExactNumber, stringifyExact } from "../../json.js";
+import { sha256 } from "../../sha256.js";
 import type { TaskSnapshot } from "../snapshot.js";
 
 /** The tag that says which key started a task. */
@@ -37,7 +38,7 @@ export function tagOf({ action, input, idempotencyKey, caller }: TaggedRequest):
   // let them try out.
   const digest = createHmac("sha256", idempotencyKey).update(toCanonicalJson(input));
   return {
-    key: createHash("sha256").update(scope).digest("hex").slice(0, 32),
+    key: sha256(scope).slice(0, 32),
     input: digest.digest("hex").slice(0, 32),
   };
 }

@@ -6,7 +6,6 @@
  * throws, whatever the text.
  */
 
-import { createHash } from "node:crypto";
 import {
   GraphQLError,
   Kind,
@@ -23,6 +22,7 @@ import { LRUCache } from "lru-cache";
 import { findExcess, type DocumentBounds } from "./document-bounds.js";
 import { NoIntrospectionRule } from "./introspection.rule.js";
 import { UnconditionalRootRule } from "./unconditional-root.rule.js";
+import { sha256 } from "../../../sha256.js";
 
 /** What a document is checked against. */
 export interface DocumentRules extends DocumentBounds {
@@ -61,7 +61,7 @@ export class Documents {
     this.#recent = new LRUCache({
       maxSize: maxDocumentCacheBytes,
       sizeCalculation: estimateBytes,
-      dispose: (_checked, text) => this.#byHash.delete(hashOf(text)),
+      dispose: (_checked, text) => this.#byHash.delete(sha256(text)),
     });
   }
 
@@ -91,12 +91,8 @@ export class Documents {
   }
 
   #remember({ text, document }: CheckedDocument): void {
-    if (document !== undefined) this.#byHash.set(hashOf(text), document);
+    if (document !== undefined) this.#byHash.set(sha256(text), document);
   }
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /**
