@@ -15,9 +15,9 @@ import type { Credentials, Principal } from "../principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
 
-/** Verified tokens that are remembered, and the characters of their texts. */
-const MAX_TOKENS = 10_000;
-const MAX_TOKEN_LENGTH = 32_000_000;
+/** Verified credentials that are remembered, and the characters of their texts. */
+const MAX_VERIFIED = 10_000;
+const MAX_VERIFIED_LENGTH = 32_000_000;
 
 /** How a caller was let in. */
 interface Admission {
@@ -32,8 +32,8 @@ export class ConfiguredAccess implements Access {
   readonly #watching: KeyWatching;
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new WeakMap<Principal, Admission>();
-  /** By the digest of the token. */
-  readonly #verified = new LRUCache<string, Principal>({ max: MAX_TOKENS, maxSize: MAX_TOKEN_LENGTH });
+  /** Whose tokens of issuers are, by the header as it came: what comes with each request is verified once. */
+  readonly #verified = new LRUCache<string, Principal>({ max: MAX_VERIFIED, maxSize: MAX_VERIFIED_LENGTH });
   #config: AccessConfig;
   #rules: Rules;
   #unwatch: (() => void) | undefined;
@@ -52,13 +52,15 @@ export class ConfiguredAccess implements Access {
   }
 
   readonly authenticate = async ({ authorization }: Credentials): Promise<Principal> => {
+    const known = authorization === undefined ? undefined : this.#verified.get(authorization);
+    if (known !== undefined) return this.#refuseExpired(known);
     const token = readBearer(authorization);
-    if (token === undefined) return this.#admitAnonymous();
+    if (authorization === undefined || token === undefined) return this.#admitAnonymous();
     const digest = sha256(token);
     const holder = findHolder(this.#rules.holders, digest);
     const principal =
       holder === undefined
-        ? await this.#admitByIssuer(token, digest)
+        ? await this.#admitByIssuer(token, authorization)
         : this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
     return this.#refuseExpired(principal);
   };
@@ -100,9 +102,7 @@ export class ConfiguredAccess implements Access {
     return this.#remember(this.#rules, anonymousOf(this.#rules), anonymousOf);
   }
 
-  async #admitByIssuer(token: string, digest: string): Promise<Principal> {
-    const known = this.#verified.get(digest);
-    if (known !== undefined) return known;
+  async #admitByIssuer(token: string, authorization: string): Promise<Principal> {
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);
@@ -110,7 +110,7 @@ export class ConfiguredAccess implements Access {
     const by = (rules: Rules): Principal => issuerOf(rules, name).principalOf(verified);
     // They may have changed while the keys were fetched.
     const principal = this.#remember(this.#rules, by(this.#rules), by);
-    this.#verified.set(digest, principal, { size: token.length });
+    this.#verified.set(authorization, principal, { size: authorization.length });
     return principal;
   }
 
