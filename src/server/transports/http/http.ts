@@ -224,8 +224,8 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
   return { app, apollo, answers };
 }
 
-function isProbe({ url }: FastifyRequest): boolean {
-  return url !== GRAPHQL_PATH && PROBE_PATHS.has(pathOf(url));
+function isProbe({ url, is404 }: FastifyRequest): boolean {
+  return url !== GRAPHQL_PATH && !is404 && PROBE_PATHS.has(pathOf(url));
 }
 
 /** Which methods each path takes, of the routes that are added from now on. */

@@ -191,7 +191,7 @@ describe("the multipart door", () => {
     expect(emulator.calls).toHaveLength(0);
   });
 
-  it("leaves queries to Apollo, whatever they accept", async () => {
+  it("leaves queries to JSON, whatever they accept", async () => {
     const { url, emulator } = await startGateway();
     emulator.addTask(RUN);
     const response = await post(url, `{ task(${keyArguments(RUN)}) { status } }`, { accept: `${MULTIPART}, */*` });
@@ -209,7 +209,9 @@ describe("the multipart door", () => {
     const origin = originOf(url);
     const response = await post(url, FOLLOW, { accept: MULTIPART, origin });
     expect(response.status).toBe(status);
-    expect(response.headers.get("access-control-allow-origin")).toBe(status === 200 ? origin : null);
+    expect(response.headers.get("access-control-allow-origin")).toBe(
+      status === 200 && corsOrigins.length > 0 ? origin : null,
+    );
     expect(await response.text()).toContain(status === 200 ? "SUCCEEDED" : "Pages of this origin are not let in.");
   });
 
