@@ -56,6 +56,9 @@ export interface Admission {
   leave(): void;
 }
 
+/** Of what takes nothing that is counted. */
+const FREE: Admission = { settle: () => undefined, leave: () => undefined };
+
 /** How many buckets there are at most: two for each caller, as many callers as `TokenBuckets` has by itself. */
 const MAX_BUCKETS = 100_000;
 
@@ -89,10 +92,11 @@ export class CallerLimits {
    * @throws RateLimitedError - when the caller has spent its share; then nothing is charged. The promise rejects with it.
    */
   admit(client: LimitedClient, demand: Demand): Admission | Promise<Admission> {
+    const charges = this.#chargesOf(client.principal, demand);
+    if (charges.length === 0 && !demand.isStream) return FREE;
     const name = nameOf(client);
     const leave = this.#takePlaces(name, demand);
-    const charges = this.#chargesOf(client.principal, demand);
-    if (charges.length === 0) return { settle: () => undefined, leave };
+    if (charges.length === 0) return { ...FREE, leave };
     const charged = this.#buckets.charge(name, charges);
     const admit = (outcome: Charged<LimitCharge>): Admission => this.#toAdmission(outcome, charges, leave);
     return charged instanceof Promise ? charged.then(admit) : admit(charged);

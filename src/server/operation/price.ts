@@ -95,12 +95,13 @@ function withDefaults(
   { variableDefinitions = [] }: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
+  if (variableDefinitions.every(({ defaultValue }) => defaultValue === undefined)) return given;
   const defaults = variableDefinitions.flatMap(({ variable: { name }, defaultValue }) =>
     defaultValue === undefined || given[name.value] !== undefined
       ? []
       : [[name.value, valueFromASTUntyped(defaultValue)] as const],
   );
-  return defaults.length === 0 ? given : { ...given, ...Object.fromEntries(defaults) };
+  return { ...given, ...Object.fromEntries(defaults) };
 }
 
 function refusal(message: string): GraphQLError {

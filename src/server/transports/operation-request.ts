@@ -21,13 +21,13 @@ export type ReadOperation =
   | { readonly operation?: undefined; readonly refusal: HttpRefusal };
 
 /** What each member must be, where it is given, and how that is said. `documentId` is judged where names are resolved. */
-const FORMS: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, expected: string]>> = {
-  query: [isText, "to be a string"],
-  operationName: [isText, "to be a string"],
-  variables: [isObject, "to be a JSON object"],
-  extensions: [isObject, "to be a JSON object"],
-};
-const PARAMETERS = ["documentId", ...Object.keys(FORMS)];
+const FORMS: readonly (readonly [member: string, isRight: (value: unknown) => boolean, expected: string])[] = [
+  ["query", isText, "to be a string"],
+  ["operationName", isText, "to be a string"],
+  ["variables", isObject, "to be a JSON object"],
+  ["extensions", isObject, "to be a JSON object"],
+];
+const PARAMETERS = ["documentId", ...FORMS.map(([member]) => member)];
 
 /** Reads a request that may carry an operation, or name one. */
 export function readOperation({ method, body, url }: FastifyRequest): ReadOperation {
@@ -38,7 +38,7 @@ export function readOperation({ method, body, url }: FastifyRequest): ReadOperat
   const nameOf = (member: string): string => (isPosted ? `\`${member}\`` : `the parameter \`${member}\``);
   const twice = parameters && PARAMETERS.find((name) => parameters.getAll(name).length > 1);
   if (twice !== undefined) return malformed(`Expected ${nameOf(twice)} once.`);
-  for (const [member, [isRight, expected]] of Object.entries(FORMS)) {
+  for (const [member, isRight, expected] of FORMS) {
     if (!isAbsent(given[member]) && !isRight(given[member]))
       return malformed(`Expected ${nameOf(member)} ${expected}.`);
   }
