@@ -6,7 +6,7 @@
 import type { GuardedImmClient } from "../imm/policy/call-policy.js";
 import type { Readings } from "../observe.js";
 import { STOPPING } from "./transports/refusal.js";
-import type { Remarks, Unreadiness } from "./transports/http/http.js";
+import type { Remarks, Unreadiness } from "./transports/http/probes.js";
 
 type RedisState = NonNullable<Readings["redis"]>["state"];
 
