@@ -342,12 +342,13 @@ class GraphQLGateway implements Gateway {
     this.#access.close();
     await httpClosed;
     deadline.cancel();
-    await apollo?.stop();
     this.#core?.client.dispose();
     // Behind all that gives away what it holds.
     await this.#sharing.close();
     await this.#observation.close();
     this.#phase = { name: "stopped", stopped: Promise.resolve() };
+    // At the very end, since a plugin may fail.
+    await apollo?.stop();
   }
 
   #createCore(ports: Partial<SharedPorts>): Core {

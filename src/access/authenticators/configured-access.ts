@@ -32,7 +32,7 @@ export class ConfiguredAccess implements Access {
   readonly #watching: KeyWatching;
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new WeakMap<Principal, Admission>();
-  /** Whose tokens of issuers are, by the header as it came: what comes with each request is verified once. */
+  /** Whose tokens of issuers are, by the header as clients write it: what comes with each request is verified once. */
   readonly #verified = new LRUCache<string, Principal>({ max: MAX_VERIFIED, maxSize: MAX_VERIFIED_LENGTH });
   #config: AccessConfig;
   #rules: Rules;
@@ -55,12 +55,12 @@ export class ConfiguredAccess implements Access {
     const known = authorization === undefined ? undefined : this.#verified.get(authorization);
     if (known !== undefined) return this.#refuseExpired(known);
     const token = readBearer(authorization);
-    if (authorization === undefined || token === undefined) return this.#admitAnonymous();
+    if (token === undefined) return this.#admitAnonymous();
     const digest = sha256(token);
     const holder = findHolder(this.#rules.holders, digest);
     const principal =
       holder === undefined
-        ? await this.#admitByIssuer(token, authorization)
+        ? await this.#admitByIssuer(token)
         : this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
     return this.#refuseExpired(principal);
   };
@@ -102,7 +102,11 @@ export class ConfiguredAccess implements Access {
     return this.#remember(this.#rules, anonymousOf(this.#rules), anonymousOf);
   }
 
-  async #admitByIssuer(token: string, authorization: string): Promise<Principal> {
+  async #admitByIssuer(token: string): Promise<Principal> {
+    // In one spelling, or who has one token could fill the memory with it.
+    const authorization = `Bearer ${token}`;
+    const known = this.#verified.get(authorization);
+    if (known !== undefined) return known;
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);

@@ -24,7 +24,7 @@ export interface OperationJournalOptions {
 }
 
 /** The code of what has no error. */
-const OK = "OK";
+export const OK = "OK";
 /** Of those that failed. A line for each of all is what an operator asks for. */
 const MAX_ERROR_LINES_PER_MINUTE = 600;
 /** Names that are longer say no more. */
@@ -111,13 +111,13 @@ class OperationEntry implements JournalEntry {
     this.#ended(failure === undefined ? OK : codeOf(failure.error), "A stream has ended.");
   }
 
-  discarded(): void {
-    this.#refused("BAD_REQUEST");
+  discarded(code: string): void {
+    this.#refused(code);
   }
 
   #refused(code: string): void {
     this.#answered(code);
-    this.#ended(code, "An operation was refused.");
+    this.#ended(code, code === OK ? "An operation was answered." : "An operation was refused.");
   }
 
   #answered(code: string): void {

@@ -11,7 +11,6 @@ import {
   getOperationAST,
   GraphQLError,
   OperationTypeNode,
-  type DocumentNode,
   type ExecutionResult,
   type FormattedExecutionResult,
   type GraphQLFormattedError,
@@ -139,8 +138,8 @@ export interface JournalEntry {
   streamBegan(): void;
   /** Its stream is over: what it failed with, if it did. */
   streamEnded(failure: Failure | undefined): void;
-  /** It will not be executed: its transport cannot carry it. */
-  discarded(): void;
+  /** It will not be executed: what it was answered instead, by its code. */
+  discarded(code: string): void;
 }
 
 /** The pipeline of one gateway. */
@@ -258,10 +257,14 @@ export class Pipeline {
     }
   }
 
-  /** What was prepared is not run: it costs nothing. */
-  discard({ admission, entry }: ReadyOperation): void {
+  /**
+   * What was prepared is not run: it costs no call.
+   *
+   * @param code - of what it is answered instead. @default that of a transport which cannot carry it
+   */
+  discard({ admission, entry }: ReadyOperation, code = "BAD_REQUEST"): void {
     cancel(admission);
-    entry?.discarded();
+    entry?.discarded(code);
   }
 
   async #subscribe(args: ReadyArguments, admission: Admission, entry: JournalEntry | undefined): Promise<Outcome> {
@@ -309,11 +312,6 @@ export class Pipeline {
   /** The JSON text of a result as it leaves, in one line: made once, however many clients and transports it leaves by. */
   textOf(result: ExecutionResult): string {
     return this.#texts.of(result);
-  }
-
-  /** The document that was prepared lately, by the SHA-256 of its text in hexadecimal; undefined when it is not kept. */
-  documentOf(hash: string): DocumentNode | undefined {
-    return this.#options.documents.byHash(hash);
   }
 }
 

@@ -22,7 +22,6 @@ import { LRUCache } from "lru-cache";
 import { findExcess, type DocumentBounds } from "./document-bounds.js";
 import { NoIntrospectionRule } from "./introspection.rule.js";
 import { UnconditionalRootRule } from "./unconditional-root.rule.js";
-import { sha256 } from "../../../sha256.js";
 
 /** What a document is checked against. */
 export interface DocumentRules extends DocumentBounds {
@@ -54,14 +53,12 @@ export class Documents {
   readonly #rules: DocumentRules;
   readonly #recent: LRUCache<string, CheckedDocument>;
   readonly #kept = new Map<string, CheckedDocument>();
-  readonly #byHash = new Map<string, DocumentNode>();
 
   constructor({ maxDocumentCacheBytes, ...rules }: DocumentsOptions) {
     this.#rules = rules;
     this.#recent = new LRUCache({
       maxSize: maxDocumentCacheBytes,
       sizeCalculation: estimateBytes,
-      dispose: (_checked, text) => this.#byHash.delete(sha256(text)),
     });
   }
 
@@ -72,7 +69,6 @@ export class Documents {
     const checked = checkDocument(text, this.#rules);
     if (checked.errors.length > 0) return checked;
     this.#recent.set(text, checked);
-    if (this.#recent.has(text)) this.#remember(checked);
     return checked;
   }
 
@@ -81,17 +77,7 @@ export class Documents {
     const checked = checkDocument(text, this.#rules);
     if (checked.errors.length > 0) return checked;
     this.#kept.set(text, checked);
-    this.#remember(checked);
     return checked;
-  }
-
-  /** The document whose text has this SHA-256, in hexadecimal; undefined when it is not kept. */
-  byHash(hash: string): DocumentNode | undefined {
-    return this.#byHash.get(hash);
-  }
-
-  #remember({ text, document }: CheckedDocument): void {
-    if (document !== undefined) this.#byHash.set(sha256(text), document);
   }
 }
 

@@ -2,21 +2,22 @@
  * Apollo Server as the transport of JSON over HTTP, where plugins of it want to see the operations. Loaded for them alone: of
  * what Apollo does, the pipeline has done the rest ahead of it.
  *
- * Its document store is the pipeline's, so that it parses and validates nothing again; and it executes as a router of Apollo
- * does, by an executor that is not its own.
+ * It is given the document of each operation, so that it parses and validates nothing again; and it executes as a router of
+ * Apollo does, by an executor that is not its own.
  */
 
 import { Readable } from "node:stream";
 import { ApolloServer, HeaderMap, type ApolloServerPlugin, type HTTPGraphQLRequest } from "@apollo/server";
 import type { FastifyRequest } from "fastify";
-import { GraphQLError, parse, type DocumentNode, type ExecutionResult, type GraphQLSchema } from "graphql";
+import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from "graphql";
 import type { Logger } from "../../../log.js";
 import { REQUEST_ID_HEADER } from "../../operation/observed-request.js";
-import type { OperationRequest, Pipeline } from "../../operation/pipeline.js";
+import { OK } from "../../operation/operation-journal.js";
+import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { statusOf } from "../refusal.js";
 import { toApolloLogger, withoutDefaults } from "./apollo-defaults.js";
 import type { ApolloContext, ApolloPlugin } from "./apollo-plugin.js";
-import type { Answer } from "./json-answers.js";
+import { sendText, type Answer } from "./json-answers.js";
 
 /** What Apollo is made of. */
 export interface ApolloOptions {
@@ -32,25 +33,31 @@ export interface Apollo {
   stop(): Promise<void>;
 }
 
-/** What plugins see as `contextValue`, with what Apollo executes by. */
+/** Where Apollo finds what the pipeline prepared; no plugin sees it. */
+const PREPARED = Symbol("prepared");
+
+/** What plugins see as `contextValue`. */
 interface OperationContext extends ApolloContext {
-  readonly execute: () => Promise<ExecutionResult>;
+  readonly [PREPARED]: Prepared;
 }
 
-/** For a document that is too large to be kept: Apollo would parse and validate it again. */
-const STAND_IN: DocumentNode = parse("{ __typename }");
+/** One operation, and what comes of it. */
+interface Prepared {
+  readonly ready: ReadyOperation;
+  isExecuted: boolean;
+  /** Of its answer, once Apollo has one. */
+  code: string;
+}
+
 /** What it chooses the form of an answer by, and knows a body by. */
 const READ_HEADERS = ["accept", "content-type"] as const;
-/** Characters of a SHA-256 in hexadecimal: how the keys of Apollo's document store end. */
-const HASH_LENGTH = 64;
-
 /** Starts Apollo with these plugins. */
 export async function startApollo({ pipeline, schema, logger, plugins }: ApolloOptions): Promise<Apollo> {
   const server = new ApolloServer<OperationContext>({
     gateway: {
       load: async () => ({
         // The cast: it is the context that was made for the request.
-        executor: async ({ context }) => withStatus(await (context as OperationContext).execute()),
+        executor: async ({ context }) => execute((context as OperationContext)[PREPARED], pipeline),
       }),
       onSchemaLoadOrUpdate: (learn) => {
         learn({ apiSchema: schema, coreSupergraphSdl: "" });
@@ -59,22 +66,42 @@ export async function startApollo({ pipeline, schema, logger, plugins }: ApolloO
       stop: async () => undefined,
     },
     // The cast: the option is typed by what plugins have in common, so that a program without types of Apollo compiles.
-    plugins: withoutDefaults(plugins as readonly ApolloServerPlugin<OperationContext>[]),
+    plugins: [ofPipeline(logger), ...withoutDefaults(plugins as readonly ApolloServerPlugin<OperationContext>[])],
     formatError: (_formatted, error) => pipeline.formatError(error),
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     // By names of headers alone, it would refuse pages that are let in. The rule for all of HTTP is in `origins.ts`.
     csrfPrevention: false,
     persistedQueries: false,
-    documentStore: {
-      get: async (key) => pipeline.documentOf(key.slice(-HASH_LENGTH)) ?? STAND_IN,
-      set: async () => undefined,
-      delete: async () => undefined,
-    },
+    documentStore: null,
     logger: toApolloLogger(logger),
   });
   await server.start();
   return { answer: createApolloAnswer(server, pipeline), stop: async () => server.stop() };
+}
+
+/** What the pipeline has of its own to say and to learn, ahead of the plugins. */
+function ofPipeline(logger: Logger): ApolloServerPlugin<OperationContext> {
+  return {
+    unexpectedErrorProcessingRequest: async ({ error: { name, message, stack } }) =>
+      logger.error({ error: { name, message, stack } }, "A plugin of Apollo Server has failed."),
+    requestDidStart: async () => ({
+      didResolveSource: async (request) => {
+        // The cast: where there is one already, Apollo asks for none.
+        (request as { document?: DocumentNode }).document = request.contextValue[PREPARED].ready.args.document;
+      },
+      willSendResponse: async ({ contextValue: { [PREPARED]: prepared }, response: { body } }) => {
+        const errors = body.kind === "single" ? body.singleResult.errors : undefined;
+        prepared.code = errors === undefined ? OK : String(errors[0]?.extensions?.["code"]);
+      },
+    }),
+  };
+}
+
+async function execute(prepared: Prepared, pipeline: Pipeline): Promise<ExecutionResult> {
+  prepared.isExecuted = true;
+  // The cast: a subscription, which alone gives more than one result, was refused.
+  return withStatus((await pipeline.run(prepared.ready)) as ExecutionResult);
 }
 
 function createApolloAnswer(server: ApolloServer<OperationContext>, pipeline: Pipeline): Answer {
@@ -84,23 +111,18 @@ function createApolloAnswer(server: ApolloServer<OperationContext>, pipeline: Pi
       const value = request.headers[name];
       if (value !== undefined) headers.set(name, value);
     }
-    let isExecuted = false;
-    const execute = async (): Promise<ExecutionResult> => {
-      isExecuted = true;
-      // The cast: a subscription, which alone gives more than one result, was refused.
-      return (await pipeline.run(ready)) as ExecutionResult;
-    };
+    const prepared: Prepared = { ready, isExecuted: false, code: "INTERNAL_SERVER_ERROR" };
     const { caller } = ready;
     const requestId = String(reply.getHeader(REQUEST_ID_HEADER));
     const answer = await server.executeHTTPGraphQLRequest({
       httpGraphQLRequest: { method: request.method, headers, ...toApollo(request, operation) },
-      context: async () => ({ caller, requestId, execute }),
+      context: async () => ({ caller, requestId, [PREPARED]: prepared }),
     });
     // A plugin has refused it, or answered by itself.
-    if (!isExecuted) pipeline.discard(ready);
+    if (!prepared.isExecuted) pipeline.discard(ready, prepared.code);
     const { status = 200, body } = answer;
     void reply.status(status).headers(Object.fromEntries(answer.headers)).header("cache-control", "no-store");
-    return reply.send(body.kind === "complete" ? body.string : Readable.from(body.asyncIterator));
+    return body.kind === "complete" ? sendText(reply, body.string) : reply.send(Readable.from(body.asyncIterator));
   };
 }
 

@@ -40,7 +40,10 @@ export function registerGraphQL(app: FastifyInstance, options: GraphQLRouteOptio
     handler: async (request, reply) => {
       // It executes nothing, so any page may lead here.
       if (options.hasExplorer && prefersPage(request)) {
-        sandbox ??= import("./sandbox.js").then(async (page) => page.Sandbox.render(example, logger));
+        sandbox ??= renderSandbox(example, logger).catch((thrown: unknown) => {
+          sandbox = undefined;
+          throw thrown;
+        });
         return (await sandbox).send(request, reply);
       }
       const foreign = refusePage(request.headers, options.allowsOrigin, false);
@@ -61,4 +64,9 @@ export function registerGraphQL(app: FastifyInstance, options: GraphQLRouteOptio
       return answer({ request, reply, operation, ready: preparation });
     },
   });
+}
+
+async function renderSandbox(example: ExampleOperations, logger: Logger): Promise<Sandbox> {
+  const { Sandbox } = await import("./sandbox.js");
+  return Sandbox.render(example, logger);
 }

@@ -5,11 +5,10 @@
 
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { letOthersRun } from "../../../clock.js";
 import type { AddressLimits } from "../../limits/address-limits.js";
 import type { AddressOf } from "../../limits/client-address.js";
 import type { RefuseHost } from "../hosts.js";
-import { FOREIGN_PAGE, type ListsOrigin } from "../origins.js";
+import { FOREIGN_PAGE, type AllowsOrigin, type ListsOrigin } from "../origins.js";
 import { refusalOf, refuseBody, sendRefusal, tooManyRequests, type HttpRefusal } from "../refusal.js";
 import { pathOf } from "../request-target.js";
 import { SECURITY_HEADERS } from "../security-headers.js";
@@ -20,6 +19,7 @@ import { isProbe } from "./probes.js";
 export interface HookOptions {
   readonly refuseHost: RefuseHost;
   readonly listsOrigin: ListsOrigin;
+  readonly allowsOrigin: AllowsOrigin;
   readonly addressOf: AddressOf;
   readonly addressLimits: AddressLimits;
   readonly maxRequestBytes: number;
@@ -29,9 +29,6 @@ export interface HookOptions {
 
 /** For pages of other origins. Not strict: a client that is no page may ask for what there is too. */
 const PREFLIGHT = { methods: ["GET", "POST"], maxAge: 600, strictPreflight: false };
-
-/** Characters of an answer. */
-const LARGE_LENGTH = 1_000_000;
 
 /** Adds them for all routes that are added from now on. */
 export async function addHooks(app: FastifyInstance, options: HookOptions): Promise<void> {
@@ -49,14 +46,15 @@ export async function addHooks(app: FastifyInstance, options: HookOptions): Prom
   await app.register(cors, { origin: (origin, letIn) => letIn(null, listsOrigin(origin)), ...PREFLIGHT });
   app.addHook("onRequest", (request, reply, goOn) => {
     const refused = refuseUnread(request, reply, methods, options);
-    return refused === null ? goOn() : void sendRefusal(request, reply, refused);
+    if (refused !== null) return void sendRefusal(request, reply, refused);
+    // Of the gateway's own origin: no browser asks for leave there.
+    if (request.method === "OPTIONS") return void reply.status(204).send();
+    return goOn();
   });
-  app.addHook("onSend", (_request, reply, payload, goOn) => {
+  app.addHook("onSend", (_request, reply, _payload, goOn) => {
     // A connection that stays open after its last answer would hold the stop up until the deadline.
     if (isDraining()) reply.header("connection", "close");
-    // Making the text of a large answer has taken long enough: its bytes are made in another turn.
-    if (typeof payload === "string" && payload.length > LARGE_LENGTH) void letOthersRun().then(() => goOn());
-    else goOn();
+    goOn();
   });
 }
 
@@ -68,7 +66,7 @@ function refuseUnread(
   request: FastifyRequest,
   reply: FastifyReply,
   methods: Methods,
-  { isDraining, addressLimits, addressOf, maxRequestBytes }: HookOptions,
+  { isDraining, addressLimits, addressOf, allowsOrigin, maxRequestBytes }: HookOptions,
 ): HttpRefusal | null {
   if (isProbe(request)) {
     reply.header("cache-control", "no-store");
@@ -77,7 +75,8 @@ function refuseUnread(
   if (isDraining()) return refusalOf(503, maxRequestBytes);
   const tooMany = addressLimits.refuseRequest(addressOf(request.raw));
   if (tooMany !== null) return tooManyRequests(tooMany);
-  if (request.method === "OPTIONS") return FOREIGN_PAGE;
+  const { origin, host } = request.headers;
+  if (request.method === "OPTIONS") return allowsOrigin(origin, host) ? null : FOREIGN_PAGE;
   if (!request.is404) return request.method === "POST" ? refuseBody(request.headers) : null;
   // Here and not in the handler for it, which would want to read a body first.
   const allowed = methods.get(pathOf(request.url))?.join(", ");

@@ -5,6 +5,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GraphQLError, OperationTypeNode, type ExecutionResult } from "graphql";
+import { letOthersRun } from "../../../clock.js";
 import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { answerType, refusalType, statusOf } from "../refusal.js";
 import { STREAM_PATH } from "../streams/sse.js";
@@ -31,8 +32,17 @@ export function createJsonAnswer(pipeline: Pipeline): Answer {
     // Where there is data, errors belong to fields.
     if (result.data === undefined) void reply.status(statusOf(result.errors?.[0]));
     void reply.header("cache-control", "no-store").header("content-type", refusalType(request.headers.accept));
-    return reply.send(`${JSON.stringify(pipeline.format(result))}\n`);
+    return sendText(reply, `${JSON.stringify(pipeline.format(result))}\n`);
   };
+}
+
+/** Characters of an answer. */
+const LARGE_LENGTH = 1_000_000;
+
+/** Making the text of a large answer has taken long enough: its bytes are made in another turn. */
+export async function sendText(reply: FastifyReply, text: string): Promise<FastifyReply> {
+  if (text.length > LARGE_LENGTH) await letOthersRun();
+  return reply.send(text);
 }
 
 /** Why what was prepared cannot be answered by one JSON value, or null. */

@@ -15,12 +15,12 @@ export function prefersPage({ method, headers: { accept } }: FastifyRequest): bo
   return method === "GET" && new Negotiator({ headers: { accept } }).mediaType(types) === HTML;
 }
 
-export function sha256(text: string | Buffer, encoding: "base64" | "base64url"): string {
+export function digestOf(text: string | Buffer, encoding: "base64" | "base64url"): string {
   return createHash("sha256").update(text).digest(encoding);
 }
 
 export function etagOf(page: string | Buffer): string {
-  return `W/"${sha256(page, "base64url")}"`;
+  return `W/"${digestOf(page, "base64url")}"`;
 }
 
 /**

@@ -1,14 +1,13 @@
 /** What orchestrators ask: whether the process is there, and whether new work should come here. */
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { pathOf } from "../request-target.js";
 import { GRAPHQL_PATH } from "./json-answers.js";
 
 /** Whether the process is there. */
 const HEALTH_PATH = "/healthz";
 /** Whether new work should come here. */
 const READY_PATH = "/readyz";
-const PROBE_PATHS: ReadonlySet<string> = new Set([HEALTH_PATH, READY_PATH]);
+const PROBE_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
 
 /** What a probe is answered where no new work should come here. */
 export interface Unreadiness {
@@ -36,7 +35,7 @@ export function registerProbes(app: FastifyInstance, { unreadiness, remarks }: P
   });
 }
 
-/** Whether a request is one that a route of them answers. */
-export function isProbe({ url, is404 }: FastifyRequest): boolean {
-  return url !== GRAPHQL_PATH && !is404 && PROBE_PATHS.has(pathOf(url));
+/** Whether a request is one that a route of them answers. Fastify makes an object to say which route it is. */
+export function isProbe(request: FastifyRequest): boolean {
+  return request.url !== GRAPHQL_PATH && PROBE_PATHS.has(request.routeOptions.url);
 }

@@ -11,7 +11,7 @@ import type { Logger } from "../../../log.js";
 import { contentSecurityPolicy } from "../security-headers.js";
 import { toApolloLogger, withoutDefaults } from "./apollo-defaults.js";
 import type { ExampleOperations } from "./example-operations.js";
-import { answersFresh, etagOf, HTML_TYPE, sha256 } from "./pages.js";
+import { answersFresh, etagOf, HTML_TYPE, digestOf } from "./pages.js";
 
 /** The hosts that Apollo's page loads from; its own policy, which is in the page, has them too. */
 const APOLLO_ASSETS = "https://apollo-server-landing-page.cdn.apollographql.com";
@@ -85,5 +85,5 @@ export class Sandbox {
 /** What a policy lets a page run, or look like, of what stands in it. */
 function digestsOf(html: string, tag: "script" | "style"): readonly string[] {
   const texts = [...html.matchAll(new RegExp(`<${tag}[^>]*>(.*?)</${tag}>`, "gs"))].map(([, text = ""]) => text);
-  return texts.filter((text) => text !== "").map((text) => `'sha256-${sha256(text, "base64")}'`);
+  return texts.filter((text) => text !== "").map((text) => `'sha256-${digestOf(text, "base64")}'`);
 }

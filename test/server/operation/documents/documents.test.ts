@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
@@ -66,20 +65,6 @@ describe("the cache of documents", () => {
     const kept = documents.keep(longDocument(0));
     for (let index = 1; index < 10; index += 1) documents.check(longDocument(index));
     expect(documents.check(longDocument(0))).toBe(kept);
-  });
-
-  it("finds what it keeps by its hash, and nothing else", () => {
-    const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
-    const documents = createDocuments({ maxDocumentCacheBytes: 20_000 });
-    const { document } = documents.check("{ taskTypes { name } }");
-    const kept = documents.keep(longDocument(0));
-    documents.check("{ nothing }");
-    documents.check(longDocument(1));
-    expect(documents.byHash(hashOf("{ taskTypes { name } }"))).toBe(document);
-    for (const text of ["{ nothing }", longDocument(1)]) expect(documents.byHash(hashOf(text))).toBeUndefined();
-    for (let index = 0; index < 20; index += 1) documents.check(`{ d${index}: __typename }`);
-    expect(documents.byHash(hashOf("{ taskTypes { name } }"))).toBeUndefined();
-    expect(documents.byHash(hashOf(longDocument(0)))).toBe(kept.document);
   });
 
   it("holds the memory of the process at its bound, by whatever transport documents come", async () => {

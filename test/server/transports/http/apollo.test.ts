@@ -1,4 +1,10 @@
-import type { ApolloServerPlugin } from "@apollo/server";
+import {
+  HeaderMap,
+  type ApolloServerPlugin,
+  type GraphQLRequestListener,
+  type GraphQLResponse,
+  type HTTPGraphQLHead,
+} from "@apollo/server";
 import { ApolloServerPluginCacheControl } from "@apollo/server/plugin/cacheControl";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { GraphQLError } from "graphql";
@@ -32,9 +38,9 @@ async function start(plugins: readonly ApolloServerPlugin<ApolloContext>[], opti
 
 describe("a plugin of Apollo", () => {
   it.each([
-    ["a document that is kept", 100_000, "Look"],
-    ["one that is too large to be kept", 1_024, null],
-  ])("sees what is executed, and nothing is parsed or validated again: %s", async (_what, maxBytes, name) => {
+    ["a document that is kept", 100_000],
+    ["one that is too large to be kept", 1_024],
+  ])("sees what is executed, and nothing is parsed or validated again: %s", async (_what, maxBytes) => {
     const seen: unknown[] = [];
     const plugin: ApolloServerPlugin<ApolloContext> = {
       serverWillStart: async ({ schema }) => void seen.push(schema.getType("Task")?.name),
@@ -60,7 +66,7 @@ describe("a plugin of Apollo", () => {
     });
     expect(await response.json()).toEqual({ data: { task: { status: "RUNNING" } } });
     expect(response.headers.get("x-plugin")).toBe("single");
-    expect(seen.splice(0)).toEqual(["Task", "", "r-1", LOOK, name, "executed"]);
+    expect(seen.splice(0)).toEqual(["Task", "", "r-1", LOOK, "Look", "executed"]);
     // Refused ahead of it.
     expect((await query(url, "{ nothing }")).status).toBe(400);
     expect(seen.splice(0)).toEqual([]);
@@ -75,11 +81,9 @@ describe("a plugin of Apollo", () => {
     const plugin: ApolloServerPlugin<ApolloContext> = {
       requestDidStart: async ({ request: { operationName } }) => ({
         didResolveOperation: async () => {
-          if (operationName !== "Refused") return;
-          throw new GraphQLError("No.", { extensions: { code: "NO", http: { status: 403 } } });
+          if (operationName === "Refused") refuse();
         },
-        responseForOperation: async ({ response: { http } }) =>
-          operationName === "Own" ? { http, body: { kind: "single", singleResult: { data: { own: true } } } } : null,
+        responseForOperation: async ({ response: { http } }) => (operationName === "Own" ? ownAnswer(http) : null),
       }),
     };
     const { url, emulator } = await start([plugin], { callsPerMinute: 1, callBurst: 1 });
@@ -98,6 +102,63 @@ describe("a plugin of Apollo", () => {
     expect(emulator.calls).toEqual([]);
     expect(await ask("Look")).toEqual([200, { data: { task: { status: "RUNNING" } } }]);
     expect(emulator.calls).toHaveLength(1);
+  });
+
+  it("sees a mutation as one, whatever is kept, and what it started is answered", async () => {
+    const kinds: unknown[] = [];
+    const plugin: ApolloServerPlugin = {
+      requestDidStart: async () => ({
+        didResolveOperation: async ({ operation }) => void kinds.push(operation?.operation),
+      }),
+    };
+    const { url, emulator } = await start([plugin], { maxDocumentCacheBytes: 1_024 });
+    const mutation = `mutation Make($input: CreateFileCompressionTaskInput!) { createFileCompressionTask(input: $input) { task { status } } }`;
+    const input = {
+      projectName: "immtest",
+      sources: [{ uri: "oss://b/a", mode: "FULL_NAME" }],
+      targetUri: "oss://b/z.zip",
+    };
+    const response = await fetch(`${url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ query: mutation, operationName: "Make", variables: { input } }),
+    });
+    const answer = await response.json();
+    expect([response.status, answer, kinds]).toEqual([
+      200,
+      { data: { createFileCompressionTask: { task: { status: "RUNNING" } } } },
+      ["mutation"],
+    ]);
+    expect(emulator.calls).toHaveLength(1);
+  });
+
+  it.each<[what: string, hooks: GraphQLRequestListener<ApolloContext>, code: string]>([
+    ["an answer of its own", { responseForOperation: async ({ response: { http } }) => ownAnswer(http) }, "OK"],
+    ["a refusal", { didResolveOperation: async () => refuse() }, "other"],
+    ["a failure", { didResolveSource: async () => Promise.reject(new Error("broken")) }, "INTERNAL_SERVER_ERROR"],
+  ])("is counted as what it answers: %s", async (_what, hooks, code) => {
+    const options = { metricsPort: 0, logOperations: "all" as const };
+    const { url, metricsUrl, logger } = await start([{ requestDidStart: async () => hooks }], options);
+    const { text } = await query(url, LOOK);
+    expect(text).not.toContain("broken");
+    expect(await (await fetch(metricsUrl)).text()).toMatch(
+      new RegExp(`operations_total\\{[^}]*code="${code}"[^}]*\\} 1`),
+    );
+    expect(logger.lines.filter((line) => line.includes("broken")).length > 0).toBe(code === "INTERNAL_SERVER_ERROR");
+  });
+
+  it("that spoils a large answer spoils that alone", async () => {
+    const plugin: ApolloServerPlugin = {
+      requestDidStart: async () => ({
+        willSendResponse: async ({ response: { http, body } }) => {
+          http.headers.set("x-odd", "a\nb");
+          if (body.kind === "single") body.singleResult.extensions = { filler: "x".repeat(1_000_001) };
+        },
+      }),
+    };
+    const { url } = await start([plugin]);
+    expect((await query(url, LOOK).catch(() => ({ status: 0 }))).status).not.toBe(200);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
   it("changes nothing of what clients are answered", async () => {
@@ -136,6 +197,17 @@ describe("a plugin of Apollo", () => {
     );
   });
 });
+
+function ownAnswer(http: HTTPGraphQLHead): GraphQLResponse {
+  return {
+    http: { ...http, headers: new HeaderMap() },
+    body: { kind: "single", singleResult: { data: { own: true } } },
+  };
+}
+
+function refuse(): never {
+  throw new GraphQLError("No.", { extensions: { code: "NO", http: { status: 403 } } });
+}
 
 function post(body: object, headers: Record<string, string> = {}): readonly [string, RequestInit] {
   return [

@@ -355,4 +355,18 @@ describe("pages of other origins", () => {
     });
     expect(response.headers.get("access-control-allow-origin")).toBe(allowed);
   });
+
+  it("are counted where they are kept out, by a preflight or a request; the gateway's own may ask for leave", async () => {
+    const { url, metricsUrl } = await startGateway({ gateway: { corsOrigins: [], metricsPort: 0 } });
+    const preflight = async (origin: string, path = "/graphql"): Promise<number> => {
+      const headers = { origin, "access-control-request-method": "POST" };
+      return (await fetch(`${url}${path}`, { method: "OPTIONS", headers })).status;
+    };
+    const refusals = async (): Promise<string | undefined> =>
+      /refusals_total\{reason="origin"[^}]*\} (\d+)/.exec(await (await fetch(metricsUrl)).text())?.[1];
+    expect([await preflight(url), await refusals()]).toEqual([204, undefined]);
+    expect([await preflight("https://evil.example"), await refusals()]).toEqual([403, "1"]);
+    // A probe is asked by GET: for other methods its path has the rules of all others.
+    expect([await preflight("https://evil.example", "/healthz"), await refusals()]).toEqual([403, "2"]);
+  });
 });
