@@ -17,19 +17,19 @@ const FIELDS = "id projectName taskType taskId status isDone progress error { co
 export const cases: Readonly<Record<string, Case>> = {
   list: {
     title: "a list of 100 tasks",
-    requests: 400,
+    requests: 200,
     query: `query List($projectName: String!) { tasks(projectName: $projectName) { nodes { ${FIELDS} } } }`,
     variables: [{ projectName: PROJECT }],
   },
   keys: {
     title: "tasksByKey with 100 keys",
-    requests: 400,
+    requests: 200,
     query: `query Keys($keys: [TaskKeyInput!]!) { tasksByKey(keys: $keys) { ${FIELDS} } }`,
     variables: [{ keys }],
   },
   one: {
     title: "one task",
-    requests: 4_000,
+    requests: 2_000,
     query: `query One($key: TaskKeyInput!) { task(key: $key) { ${FIELDS} } }`,
     variables: keys.map((key) => ({ key })),
   },

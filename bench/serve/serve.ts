@@ -51,7 +51,7 @@ const servers: Readonly<Record<string, Server>> = {
 };
 
 /** V8 compiles for as long as that: what is measured before says how long a program is, not what a request costs. */
-const WARM_UP_ROUNDS = 12;
+const WARM_UP_ROUNDS = 24;
 
 /** A server that runs, its client, and what a request has cost it in each round. */
 interface Contestant {
@@ -149,7 +149,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     server: { type: "string", multiple: true },
-    rounds: { type: "string", default: "7" },
+    rounds: { type: "string", default: "15" },
     profile: { type: "boolean", default: false },
   },
 });
