@@ -49,19 +49,21 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves when what already waits on the event loop, sockets above all, has had its turn. No time is measured. */
+export async function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Settles with the last turn that was asked for. */
 let lastTurn: Promise<void> = Promise.resolve();
 
 /**
- * Resolves when what already waits on the event loop, sockets above all, has had its turn. Those who wait here have one each,
- * in their order: in one turn for all, many that go on for a while would keep everybody else waiting. No time is measured.
+ * The same, for what takes long: those who wait have a turn each, in their order. In one turn for all, many that go on for a
+ * while would keep everybody else waiting.
  */
-export async function letOthersRun(): Promise<void> {
-  lastTurn = lastTurn.then(
-    async () =>
-      new Promise((resolve) => {
-        setImmediate(resolve);
-      }),
-  );
+export async function awaitOwnTurn(): Promise<void> {
+  lastTurn = lastTurn.then(letOthersRun);
   return lastTurn;
 }

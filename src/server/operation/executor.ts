@@ -12,7 +12,7 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
 } from "graphql";
-import { letOthersRun } from "../../clock.js";
+import { awaitOwnTurn } from "../../clock.js";
 import { isShort, isTooLarge } from "../../json.js";
 import type { CompiledQueries } from "./compiled-queries.js";
 import { toFailedResult } from "../subscription/failed-result.js";
@@ -35,9 +35,9 @@ export function createExecutor({ maxResponseBytes, compiled }: ExecutorOptions):
       if (isShort(result, LARGE_LENGTH) && maxResponseBytes >= MAX_SHORT_BYTES) return result;
       if (!isTooLarge(result, LARGE_LENGTH)) return result;
       // Executing, measuring and serializing a large answer are long each: others have a turn in between.
-      await letOthersRun();
+      await awaitOwnTurn();
       if (isTooLarge(result, maxResponseBytes)) return toBoundedResult(result, args, maxResponseBytes);
-      await letOthersRun();
+      await awaitOwnTurn();
       return result;
     } catch (thrown) {
       return toFailedResult(thrown);

@@ -5,7 +5,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GraphQLError, OperationTypeNode, type ExecutionResult } from "graphql";
-import { letOthersRun } from "../../../clock.js";
+import { awaitOwnTurn } from "../../../clock.js";
 import type { OperationRequest, Pipeline, ReadyOperation } from "../../operation/pipeline.js";
 import { answerType, refusalType, statusOf } from "../refusal.js";
 import { STREAM_PATH } from "../streams/sse.js";
@@ -41,7 +41,7 @@ const LARGE_LENGTH = 1_000_000;
 
 /** Making the text of a large answer has taken long enough: its bytes are made in another turn. */
 export async function sendText(reply: FastifyReply, text: string): Promise<FastifyReply> {
-  if (text.length > LARGE_LENGTH) await letOthersRun();
+  if (text.length > LARGE_LENGTH) await awaitOwnTurn();
   return reply.send(text);
 }
 
