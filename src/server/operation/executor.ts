@@ -12,7 +12,7 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
 } from "graphql";
-import { awaitOwnTurn } from "../../clock.js";
+import { letOthersRun } from "../../clock.js";
 import { isShort, isTooLarge } from "../../json.js";
 import type { CompiledQueries } from "./compiled-queries.js";
 import { toFailedResult } from "../subscription/failed-result.js";
@@ -35,9 +35,9 @@ export function createExecutor({ maxResponseBytes, compiled }: ExecutorOptions):
       if (isShort(result, LARGE_LENGTH) && maxResponseBytes >= MAX_SHORT_BYTES) return result;
       if (!isTooLarge(result, LARGE_LENGTH)) return result;
       // Executing, measuring and serializing a large answer are long each: others have a turn in between.
-      await awaitOwnTurn();
+      await letOthersRun();
       if (isTooLarge(result, maxResponseBytes)) return toBoundedResult(result, args, maxResponseBytes);
-      await awaitOwnTurn();
+      await letOthersRun();
       return result;
     } catch (thrown) {
       return toFailedResult(thrown);
