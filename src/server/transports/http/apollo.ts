@@ -51,6 +51,7 @@ interface Prepared {
 
 /** What it chooses the form of an answer by, and knows a body by. */
 const READ_HEADERS = ["accept", "content-type"] as const;
+
 /** Starts Apollo with these plugins. */
 export async function startApollo({ pipeline, schema, logger, plugins }: ApolloOptions): Promise<Apollo> {
   const server = new ApolloServer<OperationContext>({
