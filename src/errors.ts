@@ -225,6 +225,20 @@ export function toError(thrown: unknown): Error {
   return isNativeError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
 }
 
+/** What a call gives, at once where it gives no promise; with what it fails, `onFailure` is called first. */
+export function watchFailure<T>(call: () => T | Promise<T>, onFailure: (thrown: unknown) => void): T | Promise<T> {
+  const fail = (thrown: unknown): never => {
+    onFailure(thrown);
+    throw thrown;
+  };
+  try {
+    const given = call();
+    return given instanceof Promise ? given.catch(fail) : given;
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
 /** Marks a branch that the types rule out. */
 export function assertNever(value: never): never {
   throw new Error(`Unreachable: ${JSON.stringify(value)}`);

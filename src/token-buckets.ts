@@ -64,7 +64,8 @@ export class TokenBuckets implements Buckets {
 
   /** As `TokenBucket.take` has it, of the bucket of this name, which always has this size. */
   take(name: string, size: BucketSize, tokens = 1): number | null {
-    return this.#use(name, size, (bucket, tick) => bucket.take(tokens, tick));
+    const tick = this.#clock.tick();
+    return this.#bucketOf(name, size, tick).take(tokens, tick);
   }
 
   /** After how many milliseconds the bucket would give a token; null when it would now. Takes none. */
@@ -78,27 +79,33 @@ export class TokenBuckets implements Buckets {
 
   /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
   giveBack(name: string, size: BucketSize, tokens: number): void {
-    if (tokens !== 0) this.#use(name, size, (bucket, tick) => bucket.giveBack(tokens, tick));
+    if (tokens === 0) return;
+    const tick = this.#clock.tick();
+    this.#bucketOf(name, size, tick).giveBack(tokens, tick);
   }
 
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
-    for (const [index, charge] of charges.entries()) {
+    const taken: C[] = [];
+    const giveBack = (charge: C, tokens: number): void => this.giveBack(nameOf(owner, charge), charge.size, tokens);
+    for (const charge of charges) {
       const retryAfterMs = this.take(nameOf(owner, charge), charge.size, charge.tokens);
-      if (retryAfterMs === null) continue;
-      for (const taken of charges.slice(0, index)) this.giveBack(nameOf(owner, taken), taken.size, taken.tokens);
-      return { charge, retryAfterMs };
+      if (retryAfterMs !== null) {
+        for (const before of taken) giveBack(before, before.tokens);
+        return { charge, retryAfterMs };
+      }
+      taken.push(charge);
     }
-    return { giveBack: (charge, tokens) => this.giveBack(nameOf(owner, charge), charge.size, tokens) };
+    return { giveBack };
   }
 
-  #use<T>(name: string, size: BucketSize, use: (bucket: TokenBucket, tick: number) => T): T {
-    const tick = this.#clock.tick();
-    const bucket = this.#buckets.get(name) ?? new TokenBucket(size, tick);
-    const used = use(bucket, tick);
-    const isNew = !this.#buckets.delete(name);
+  /** The bucket of this name, which is the most recently used one now. */
+  #bucketOf(name: string, size: BucketSize, tick: number): TokenBucket {
+    const known = this.#buckets.get(name);
+    const bucket = known ?? new TokenBucket(size, tick);
+    if (known === undefined) this.#sweep(tick);
+    else this.#buckets.delete(name);
     this.#buckets.set(name, bucket);
-    if (isNew) this.#sweep(tick);
-    return used;
+    return bucket;
   }
 
   get #sweepInterval(): number {

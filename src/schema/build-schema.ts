@@ -8,7 +8,7 @@ import { EntitiesResolver } from "./sdl/entities.resolver.js";
 import { ListTasksResolver } from "./list/list-tasks.resolver.js";
 import { CreateTaskResolver } from "./create/create-task.resolver.js";
 import { ONE_OF_TYPES } from "./length.input.js";
-import { unwrapPlainFields } from "./plain-fields.js";
+import { unwrapFields } from "./unwrapped-fields.js";
 import { addPrefixedRoots } from "./sdl/root-prefix.js";
 import { printPricedSchema, printSubgraph } from "./sdl/sdl.js";
 import { TaskTypeResolver } from "./catalogue/task-type.resolver.js";
@@ -93,7 +93,7 @@ function buildSchema({
     const type = schema.getType(name);
     if (isInputObjectType(type)) type.isOneOf = true;
   }
-  unwrapPlainFields(schema);
+  unwrapFields(schema);
   if (federationPrefix !== undefined) addPrefixedRoots(schema, federationPrefix);
   return schema;
 }

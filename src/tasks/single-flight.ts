@@ -14,8 +14,16 @@ export class SingleFlight<T, Purpose = void> {
 
   /** Begins a call; none of the key may be under way. */
   begin(key: string, call: () => Promise<T>, purpose: Purpose): Promise<T> {
-    const answer = call().finally(() => this.#flights.delete(key));
+    const answer = this.#fly(key, call);
     this.#flights.set(key, { answer, purpose });
     return answer;
+  }
+
+  async #fly(key: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } finally {
+      this.#flights.delete(key);
+    }
   }
 }

@@ -51,17 +51,16 @@ export class ConfiguredAccess implements Access {
     this.#unwatch = this.#source.watch((config) => this.#change(config));
   }
 
-  readonly authenticate = async ({ authorization }: Credentials): Promise<Principal> => {
+  /** At once but for the first time that a token of an issuer comes. */
+  readonly authenticate = ({ authorization }: Credentials): Principal | Promise<Principal> => {
     const known = authorization === undefined ? undefined : this.#verified.get(authorization);
     if (known !== undefined) return this.#refuseExpired(known);
     const token = readBearer(authorization);
     if (token === undefined) return this.#admitAnonymous();
     const digest = sha256(token);
     const holder = findHolder(this.#rules.holders, digest);
-    const principal =
-      holder === undefined
-        ? await this.#admitByIssuer(token)
-        : this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
+    if (holder === undefined) return this.#admitByIssuer(token);
+    const principal = this.#remember(this.#rules, holder.principal, (rules) => holderOf(rules, digest));
     return this.#refuseExpired(principal);
   };
 
@@ -106,7 +105,7 @@ export class ConfiguredAccess implements Access {
     // In one spelling, or who has one token could fill the memory with it.
     const authorization = `Bearer ${token}`;
     const known = this.#verified.get(authorization);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#refuseExpired(known);
     const rules = this.#rules;
     if (rules.issuers.size === 0) throw new UnauthenticatedError("The token is none that this gateway knows.");
     const name = await issuerNameOf(token);
@@ -115,7 +114,7 @@ export class ConfiguredAccess implements Access {
     // They may have changed while the keys were fetched.
     const principal = this.#remember(this.#rules, by(this.#rules), by);
     this.#verified.set(authorization, principal, { size: authorization.length });
-    return principal;
+    return this.#refuseExpired(principal);
   }
 
   #remember(rules: Rules, principal: Principal, by: Admission["by"]): Principal {

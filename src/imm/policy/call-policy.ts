@@ -135,22 +135,22 @@ export class GuardedImmClient implements ImmClient {
     });
   }
 
-  async getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
-    return this.#call("GetTask", request.projectName, options, async (sent) => this.#client.getTask(request, sent));
+  getTask(request: GetTaskRequest, options?: CallOptions): Promise<ImmTask> {
+    return this.#call("GetTask", request.projectName, options, (sent) => this.#client.getTask(request, sent));
   }
 
-  async listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
-    return this.#call("ListTasks", request.projectName, options, async (sent) => this.#client.listTasks(request, sent));
+  listTasks(request: ListTasksRequest, options?: CallOptions): Promise<ImmTaskPage> {
+    return this.#call("ListTasks", request.projectName, options, (sent) => this.#client.listTasks(request, sent));
   }
 
-  async getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
+  getResult(request: GetResultRequest, options?: CallOptions): Promise<ImmTaskResult> {
     const action = resultOperationOf(request.taskType)?.action ?? "GetResult";
-    return this.#call(action, request.projectName, options, async (sent) => this.#client.getResult(request, sent));
+    return this.#call(action, request.projectName, options, (sent) => this.#client.getResult(request, sent));
   }
 
-  async createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
+  createTask(request: CreateTaskRequest, options?: CallOptions): Promise<CreatedTask> {
     const { action, input } = request;
-    const call = async (sent: CallOptions): Promise<CreatedTask> => this.#client.createTask(request, sent);
+    const call = (sent: CallOptions): Promise<CreatedTask> => this.#client.createTask(request, sent);
     return this.#call(action, input.ProjectName, options, call, isWorthCreatingAgain);
   }
 
@@ -184,7 +184,7 @@ export class GuardedImmClient implements ImmClient {
     };
   }
 
-  async #call<T>(
+  #call<T>(
     action: string,
     projectName: string,
     options: CallOptions = {},
@@ -204,13 +204,11 @@ export class GuardedImmClient implements ImmClient {
     const attempt = async (): Promise<T> => {
       this.#stopping.signal.throwIfAborted();
       this.#refuseWhileOpen();
-      return this.#budget.take(projectName, priority, async () =>
-        this.#observed({ action, projectName, cause }, async () =>
-          this.#breaker.run(async () => this.#withDeadline(send)),
-        ),
+      return this.#budget.take(projectName, priority, () =>
+        this.#observed({ action, projectName, cause }, () => this.#breaker.run(() => this.#withDeadline(send))),
       );
     };
-    return this.#countedUnderWay(priority, async () => withRetries(attempt, isWorthIt, this.#retries));
+    return this.#countedUnderWay(priority, () => withRetries(attempt, isWorthIt, this.#retries));
   }
 
   /** Refuses a call beyond those of its urgency that may be under way: each project that a client names has a queue. */
@@ -272,21 +270,20 @@ export class GuardedImmClient implements ImmClient {
   }
 
   /** What is given up, by the deadline or since the gateway stops, learns it by its signal. */
-  async #withDeadline<T>(send: (inFlight: CallInFlight) => Promise<T>): Promise<T> {
+  #withDeadline<T>(send: (inFlight: CallInFlight) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const end = (): void => {
+      const end = (settle: () => void): void => {
         deadline.cancel();
         this.#inFlight.delete(inFlight);
+        settle();
       };
-      const inFlight = new CallInFlight((reason) => {
-        end();
-        reject(reason);
-      });
+      const fail = (reason: unknown): void => end(() => reject(toError(reason)));
+      const inFlight = new CallInFlight(fail);
       const deadline = this.#networkClock.setTimer(this.#limits.callTimeoutMs, () =>
         inFlight.giveUp(new UpstreamTimeoutError("IMM did not answer in time.")),
       );
       this.#inFlight.add(inFlight);
-      send(inFlight).finally(end).then(resolve, reject);
+      send(inFlight).then((value) => end(() => resolve(value)), fail);
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../../clock.js";
-import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
+import { RateLimitedError, UnauthenticatedError, watchFailure } from "../../errors.js";
 import { perMinute } from "../../token-bucket.js";
 import { TokenBuckets } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
@@ -68,7 +68,7 @@ export class AddressLimits {
    * @param authenticate - that which may throw an UnauthenticatedError.
    * @throws RateLimitedError - instead of calling it.
    */
-  async login<T>(address: string, authenticate: () => T | Promise<T>): Promise<T> {
+  login<T>(address: string, authenticate: () => T | Promise<T>): T | Promise<T> {
     const { failedLoginsPerMinute } = this.#options;
     if (failedLoginsPerMinute === 0) return authenticate();
     const [network, size] = [networkOf(address), perMinute(failedLoginsPerMinute)];
@@ -79,13 +79,10 @@ export class AddressLimits {
         retryAfterMs,
       });
     }
-    try {
-      return await authenticate();
-    } catch (thrown) {
+    return watchFailure(authenticate, (thrown) => {
       // One that may succeed later was no guess.
       const isWrong = thrown instanceof UnauthenticatedError && thrown.retryAfterMs === undefined;
       if (isWrong) this.#failedLogins.take(network, size);
-      throw thrown;
-    }
+    });
   }
 }

@@ -10,7 +10,7 @@ import { allowanceOf } from "../../access/grants/allowance.js";
 import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
 import { RateLimitedError } from "../../errors.js";
-import { perMinute, type BucketSize } from "../../token-bucket.js";
+import { perMinute } from "../../token-bucket.js";
 import { TokenBuckets, type Buckets, type Charge, type Charged } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
@@ -69,17 +69,24 @@ const NAMELESS: ReadonlySet<string> = new Set([EVERYBODY.caller, ANONYMOUS]);
 export class CallerLimits {
   readonly #options: CallerLimitsOptions;
   readonly #allowanceOfAll: CallAllowance | undefined;
-  readonly #mutationsSize: BucketSize;
+  readonly #mutationLimit: Limit;
+  /** What is the same for each operation is made once. */
+  readonly #callLimits = new WeakMap<CallAllowance, Limit>();
   readonly #buckets: Buckets;
   readonly #streams: Slots;
   readonly #projectStreams: Slots;
   readonly #sockets: Slots;
 
   constructor(options: CallerLimitsOptions) {
-    const { callsPerMinute, callBurst: burst } = options;
+    const { callsPerMinute, callBurst: burst, mutationsPerMinute } = options;
     this.#options = options;
     this.#allowanceOfAll = callsPerMinute === 0 ? undefined : { callsPerMinute, burst };
-    this.#mutationsSize = perMinute(options.mutationsPerMinute);
+    this.#mutationLimit = {
+      setting: "MUTATIONS_PER_MINUTE",
+      perMinute: mutationsPerMinute,
+      bucket: `mutations:${mutationsPerMinute}`,
+      size: perMinute(mutationsPerMinute),
+    };
     this.#buckets = options.buckets ?? new TokenBuckets(options.clock, MAX_BUCKETS);
     this.#streams = new Slots(options.maxStreamsPerCaller);
     this.#projectStreams = new Slots(options.maxProjectStreamsPerCaller);
@@ -136,26 +143,22 @@ export class CallerLimits {
   #chargesOf(principal: Principal, { calls, mutations }: Demand): readonly LimitCharge[] {
     const charges: LimitCharge[] = [];
     const allowance = calls === 0 ? undefined : allowanceOf(principal, this.#allowanceOfAll);
-    if (allowance !== undefined) {
+    if (allowance !== undefined) charges.push({ ...this.#callLimitOf(allowance), tokens: calls });
+    if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push({ ...this.#mutationLimit, tokens: mutations });
+    return charges;
+  }
+
+  #callLimitOf(allowance: CallAllowance): Limit {
+    let limit = this.#callLimits.get(allowance);
+    if (limit === undefined) {
       const { callsPerMinute, burst } = allowance;
+      const size = perMinute(callsPerMinute, burst);
       // One bucket that changed its size with the token would be filled by a caller who has two.
       const bucket = `calls:${callsPerMinute}:${burst}`;
-      const setting = "CALLS_PER_MINUTE";
-      charges.push({
-        setting,
-        perMinute: callsPerMinute,
-        bucket,
-        size: perMinute(callsPerMinute, burst),
-        tokens: calls,
-      });
+      limit = { setting: "CALLS_PER_MINUTE", perMinute: callsPerMinute, bucket, size };
+      this.#callLimits.set(allowance, limit);
     }
-    const { mutationsPerMinute } = this.#options;
-    if (mutations > 0 && mutationsPerMinute > 0) {
-      const [bucket, size] = [`mutations:${mutationsPerMinute}`, this.#mutationsSize];
-      const setting = "MUTATIONS_PER_MINUTE";
-      charges.push({ setting, perMinute: mutationsPerMinute, bucket, size, tokens: mutations });
-    }
-    return charges;
+    return limit;
   }
 
   #toAdmission(charged: Charged<LimitCharge>, charges: readonly LimitCharge[], leave: () => void): Admission {
@@ -174,11 +177,14 @@ export class CallerLimits {
   }
 }
 
-/** A charge, and what says how large it may be. */
-interface LimitCharge extends Charge {
+/** What a setting allows, and the bucket that it is counted by. */
+interface Limit extends Pick<Charge, "bucket" | "size"> {
   readonly setting: "CALLS_PER_MINUTE" | "MUTATIONS_PER_MINUTE";
   readonly perMinute: number;
 }
+
+/** A charge, and what says how large it may be. */
+type LimitCharge = Limit & Charge;
 
 function sentenceOf({ setting, perMinute: allowed, size, tokens }: LimitCharge): string {
   if (setting === "MUTATIONS_PER_MINUTE") return `Expected at most ${allowed} mutations a minute.`;

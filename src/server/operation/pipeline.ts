@@ -153,12 +153,12 @@ export class Pipeline {
   }
 
   /**
-   * Names a caller.
+   * Names a caller, at once where nothing has to be fetched for it.
    *
    * @throws UnauthenticatedError - when it does not show who it is.
    * @throws RateLimitedError - when too many logins from its address have failed.
    */
-  async authenticate(credentials: Credentials): Promise<Principal> {
+  authenticate(credentials: Credentials): Principal | Promise<Principal> {
     const { access, addressLimits } = this.#options;
     // Who says nothing has not tried.
     if (credentials.authorization === undefined) return access.authenticate(credentials);
@@ -240,21 +240,17 @@ export class Pipeline {
   /** Executes what was prepared; what was refused is a result with errors and without data. Never rejects. */
   async run(preparation: Preparation): Promise<Outcome> {
     if (preparation.kind !== "ready") return { errors: preparation.errors };
-    const outcome = await this.#run(preparation);
-    if (!(outcome instanceof ResultStream)) preparation.entry?.answered(outcome);
-    return outcome;
-  }
-
-  async #run(preparation: ReadyOperation): Promise<Outcome> {
     const { operation, args, admission, entry } = preparation;
+    let outcome: Outcome;
     try {
-      if (operation === OperationTypeNode.SUBSCRIPTION) return await this.#subscribe(args, admission, entry);
-      return await this.#executeQuery(args);
+      const isStream = operation === OperationTypeNode.SUBSCRIPTION;
+      outcome = await (isStream ? this.#subscribe(args, admission, entry) : this.#executeQuery(args));
     } catch (thrown) {
-      return toFailedResult(thrown);
-    } finally {
-      admission.settle(args.contextValue.tally.chargedCalls);
+      outcome = toFailedResult(thrown);
     }
+    admission.settle(args.contextValue.tally.chargedCalls);
+    if (!(outcome instanceof ResultStream)) entry?.answered(outcome);
+    return outcome;
   }
 
   /**

@@ -91,7 +91,7 @@ export class TaskLister {
     const { snapshots } = listing;
     let { token, anchor } = after === undefined ? BEGINNING : parseCursor(after, digestOf(query));
     const maxPages = Math.ceil(first / PAGE_SIZE) + MAX_SPARE_PAGES;
-    const readPage = async (page: ListTasksRequest): Promise<ReadPage> => {
+    const readPage = (page: ListTasksRequest): Promise<ReadPage> => {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
       // Of how many tasks some are shown is not known.
       const maxResults = isShown === undefined ? Math.min(PAGE_SIZE, toSkip + first - snapshots.length) : PAGE_SIZE;
@@ -116,10 +116,10 @@ export class TaskLister {
   }
 
   /** One page, shared by all who ask for it while it is being read. */
-  async #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
+  #page(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {
     const text = JSON.stringify(request);
     tally?.countOwnCall();
-    return this.#flights.get(text)?.answer ?? this.#flights.begin(text, async () => this.#read(request, tally));
+    return this.#flights.get(text)?.answer ?? this.#flights.begin(text, () => this.#read(request, tally));
   }
 
   async #read(request: ListTasksRequest, tally: CallTally | undefined): Promise<ReadPage> {

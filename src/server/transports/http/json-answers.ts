@@ -40,9 +40,8 @@ export function createJsonAnswer(pipeline: Pipeline): Answer {
 const LARGE_LENGTH = 1_000_000;
 
 /** Making the text of a large answer has taken long enough: its bytes are made in another turn. */
-export async function sendText(reply: FastifyReply, text: string): Promise<FastifyReply> {
-  if (text.length > LARGE_LENGTH) await awaitOwnTurn();
-  return reply.send(text);
+export function sendText(reply: FastifyReply, text: string): FastifyReply | Promise<FastifyReply> {
+  return text.length > LARGE_LENGTH ? awaitOwnTurn().then(() => reply.send(text)) : reply.send(text);
 }
 
 /** Why what was prepared cannot be answered by one JSON value, or null. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { isObjectType } from "graphql";
+import { isObjectType, type GraphQLResolveInfo } from "graphql";
 import { getMetadataStorage } from "type-graphql";
 import { createSchema } from "../../src/schema/build-schema.js";
 
@@ -35,5 +35,29 @@ describe("a field that is read without a wrapper", () => {
       "Task.eventId",
       "Task.result",
     ]);
+  });
+});
+
+describe("a field of the root types", () => {
+  it("gets its arguments as graphql-js has coerced them, and no object of a class for each", () => {
+    // What has the names of a key, but is none that anything else could have made.
+    class Given {
+      readonly projectName = "immtest";
+      readonly taskType = "FileCompression";
+      get taskId(): string {
+        return String(this instanceof Given);
+      }
+    }
+    const asked: unknown[] = [];
+    const context = { tasks: { look: (key: unknown) => asked.push(key) }, maxKeys: 2 };
+    const info = { fieldNodes: [], fragments: {}, variableValues: {} };
+    const { task, tasksByKey } = schema.getQueryType()?.getFields() ?? {};
+    for (const [field, args] of [
+      [task, { key: new Given() }],
+      [tasksByKey, { keys: [new Given(), new Given()] }],
+    ] as const) {
+      void field?.resolve?.(undefined, args, context, info as unknown as GraphQLResolveInfo);
+    }
+    expect(asked).toEqual(Array(3).fill({ projectName: "immtest", taskType: "FileCompression", taskId: "true" }));
   });
 });
