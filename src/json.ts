@@ -180,6 +180,14 @@ function charactersLeftOf(value: object, characters: number, depth: number): num
       left = charactersLeft(value[index], left, depth + 1);
     return left;
   }
+  // Of graphql-js. V8 compiles a loop for what it has seen: with these in it as well, that below would take three times as long.
+  if (Object.getPrototypeOf(value) === null) {
+    for (const [name, member] of Object.entries(value)) {
+      if (left < 0) return left;
+      left = charactersLeft(member, left - name.length - 3, depth + 1);
+    }
+    return left;
+  }
   for (const name in value) {
     if (left < 0) return left;
     left = charactersLeft((value as Readonly<Record<string, unknown>>)[name], left - name.length - 3, depth + 1);

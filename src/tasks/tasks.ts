@@ -164,11 +164,14 @@ export class Tasks {
     this.#check("read", { projectName });
     const grants = this.#grantsOf(query);
     const { query: narrowed, isShown } = narrowList(query, grants);
-    const definition = part.definition && this.#judge("definitions", { projectName }) !== "forbidden";
+    const { first, after } = part;
+    const { signal, tally } = this.#options;
     return this.#services.lister.list(narrowed, {
-      ...part,
-      ...this.#options,
-      definition,
+      first,
+      after,
+      signal,
+      tally,
+      definition: part.definition && this.#judge("definitions", { projectName }) !== "forbidden",
       isShown: isShown && ((snapshot) => isShown(snapshot) && this.#sees(snapshot)),
     });
   }
@@ -205,8 +208,8 @@ export class Tasks {
     const needs = { targets: keys, ...needsOf(parts) };
     const { tally } = this.#options;
     tally.countFollowed(this.#services.hub.unwatched(keys));
-    const shared = { ...request, parts, needs, waiting: tally.waiting };
-    const stream = this.#services.hub.watch({ ...shared, keys, sees: (task) => this.#sees(task) });
+    const shared = { keys, parts, needs, waiting: tally.waiting, sees: (task: TaskSnapshot) => this.#sees(task) };
+    const stream = this.#services.hub.watch(Object.assign({}, request, shared));
     for (const { key, error } of settled) if (error !== undefined) stream.open(toKeyText(key));
     for (const { key, error } of settled) {
       if (error !== undefined) stream.push(toKeyText(key), { kind: "failure", key, error }, true);
@@ -230,8 +233,8 @@ export class Tasks {
     const needs = { targets: [target], ...needsOf(parts) };
     const { tally } = this.#options;
     tally.countFollowed(1);
-    const shared = { ...request, parts, needs, waiting: tally.waiting };
-    return this.#services.hub.watchProject({ ...shared, sees: (task) => this.#sees(task) });
+    const shared = { parts, needs, waiting: tally.waiting, sees: (task: TaskSnapshot) => this.#sees(task) };
+    return this.#services.hub.watchProject(Object.assign({}, request, shared));
   }
 
   /** Milliseconds after which asking for a task of the project again is worth it. */

@@ -58,6 +58,7 @@ describe("a field of the root types", () => {
     ] as const) {
       void field?.resolve?.(undefined, args, context, info as unknown as GraphQLResolveInfo);
     }
-    expect(asked).toEqual(Array(3).fill({ projectName: "immtest", taskType: "FileCompression", taskId: "true" }));
+    const key = { projectName: "immtest", taskType: "FileCompression", taskId: "true" };
+    expect(asked).toEqual([key, key, key]);
   });
 });

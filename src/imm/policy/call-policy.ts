@@ -195,7 +195,9 @@ export class GuardedImmClient implements ImmClient {
     const send = async (inFlight: CallInFlight): Promise<T> => {
       onAttempt?.();
       return call({
-        ...options,
+        priority,
+        onAttempt,
+        cause,
         get signal() {
           return inFlight.signal;
         },

@@ -224,12 +224,11 @@ export class OpenApiImmClient implements ImmClient {
       encodeParameters(operations.GetTask, toWireNames(operations.GetTask, request)),
       (answer) => {
         checkTaskId(answer.TaskId, request.taskId);
-        return {
-          ...toTaskFields(answer),
+        return Object.assign(toTaskFields(answer), {
           status: required(answer.Status, "answer.Status"),
           requestId: fittingOf(answer.RequestId),
           eventId: answer.EventId,
-        };
+        });
       },
     );
   }

@@ -143,8 +143,8 @@ export class CallerLimits {
   #chargesOf(principal: Principal, { calls, mutations }: Demand): readonly LimitCharge[] {
     const charges: LimitCharge[] = [];
     const allowance = calls === 0 ? undefined : allowanceOf(principal, this.#allowanceOfAll);
-    if (allowance !== undefined) charges.push({ ...this.#callLimitOf(allowance), tokens: calls });
-    if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push({ ...this.#mutationLimit, tokens: mutations });
+    if (allowance !== undefined) charges.push({ tokens: calls, ...this.#callLimitOf(allowance) });
+    if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push({ tokens: mutations, ...this.#mutationLimit });
     return charges;
   }
 

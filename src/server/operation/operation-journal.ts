@@ -92,7 +92,7 @@ class OperationEntry implements JournalEntry {
       this.#span.name(this.#kind, this.#name);
       contextValue.tally.trace(this.#span);
     }
-    return { ...preparation, entry: this };
+    return { entry: this, ...preparation };
   }
 
   answered({ errors }: ExecutionResult): void {

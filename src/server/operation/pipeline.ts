@@ -185,7 +185,11 @@ export class Pipeline {
       const named = this.#options.persisted.resolve(request);
       if (named.kind === "refused") return reject(named.error);
       const text = named.kind === "named" ? named.text : (request.query ?? "");
-      return this.#check(text, request, principal === known ? (client as Caller) : { ...client, principal });
+      return this.#check(
+        text,
+        request,
+        principal === known ? (client as Caller) : Object.assign({}, client, { principal }),
+      );
     } catch (thrown) {
       return reject(toRefusal(thrown));
     }
@@ -229,7 +233,7 @@ export class Pipeline {
           throw thrown;
         }
       };
-      const admission = callerLimits.admit(caller, { ...priced.count, isStream });
+      const admission = callerLimits.admit(caller, { isStream, ...priced.count });
       if (!(admission instanceof Promise)) return ready(admission);
       return admission.then(ready).catch((thrown: unknown) => refuse(root.operation, toRefusal(thrown)));
     } catch (thrown) {
@@ -283,11 +287,11 @@ export class Pipeline {
   }
 
   /** An error at a field that may not be null is the whole answer while other fields still wait: they wait no longer. */
-  async #executeQuery({ contextValue, ...args }: ReadyArguments): Promise<ExecutionResult> {
+  async #executeQuery(args: ReadyArguments): Promise<ExecutionResult> {
     try {
-      return withCallReport(await this.#options.execute({ ...args, contextValue }), contextValue);
+      return withCallReport(await this.#options.execute(args), args.contextValue);
     } finally {
-      contextValue.end();
+      args.contextValue.end();
     }
   }
 

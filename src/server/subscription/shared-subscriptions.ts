@@ -175,7 +175,7 @@ class SharedSubscription {
       const first = { ...event, isFirst: true };
       const before = this.#events.get(last);
       if (before?.kind === "snapshot" && before.isFirst && before.snapshot === first.snapshot) continue;
-      const result = await this.#execute({ ...this.#args, rootValue: first });
+      const result = await this.#execute({ rootValue: first, ...this.#args });
       // What was sent meanwhile is younger still.
       if (this.#last.get(taskText) !== last) continue;
       this.#events.set(result, first);
@@ -189,7 +189,7 @@ class SharedSubscription {
       if (!isFollowable(source)) return this.#onEnd();
       this.#needs = source.needs;
       for await (const event of source) {
-        const result = await this.#execute({ ...this.#args, rootValue: event });
+        const result = await this.#execute({ rootValue: event, ...this.#args });
         this.#observation.onEvent(event);
         this.#notify(source, event, result);
       }

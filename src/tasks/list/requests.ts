@@ -23,7 +23,7 @@ interface Wanted {
 
 /** The running tasks of these types that started within a range, or whenever. */
 export function toRunningRequest(keys: readonly Wanted[], startedWithin?: StartRange): ListTasksRequest {
-  const list: ListTasksRequest = { ...toRequest(keys), status: "Running" };
+  const list: ListTasksRequest = { status: "Running", ...toRequest(keys) };
   if (startedWithin === undefined) return list;
   const { from, to } = startedWithin;
   const start = new Date(from - RANGE_PAD_MS).toISOString();

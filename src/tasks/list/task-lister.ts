@@ -95,7 +95,7 @@ export class TaskLister {
       const toSkip = anchor === undefined ? 0 : anchor.index + 1;
       // Of how many tasks some are shown is not known.
       const maxResults = isShown === undefined ? Math.min(PAGE_SIZE, toSkip + first - snapshots.length) : PAGE_SIZE;
-      return this.#page({ ...page, maxResults }, tally);
+      return this.#page({ maxResults, ...page }, tally);
     };
     const isWanted = (): boolean => snapshots.length < first && !signal.aborted;
     const request = { ...query, ...(definition && { requestDefinition: true }) };

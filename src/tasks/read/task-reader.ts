@@ -233,7 +233,7 @@ export class TaskReader {
     for (;;) {
       const open = questions.filter((question) => this.#answerOf(question) === undefined);
       const targets = chooseListed(
-        open.map((question) => ({ ...question, known: this.#knownOf(question) })),
+        open.map((question) => ({ known: this.#knownOf(question), ...question })),
         options.isOfWatch === true,
       );
       if (targets.length === 0) return NOTHING_SWEPT;
@@ -309,7 +309,7 @@ export class TaskReader {
   async #getTask(key: TaskKey, askedDefinition: boolean, options: CallOptions): Promise<TaskSnapshot> {
     const observed = momentOf(this.#options.clock);
     const task = await this.#options.client
-      .getTask({ ...key, requestDefinition: askedDefinition }, options)
+      .getTask({ requestDefinition: askedDefinition, ...key }, options)
       .catch((thrown: unknown) => {
         throw withTaskTypeHint(thrown, key.taskType);
       });

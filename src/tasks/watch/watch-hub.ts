@@ -149,7 +149,7 @@ export class WatchHub {
         retryAfterMs: FULL_RETRY_MS,
       });
     }
-    const stream = this.#open([projectName], [], { ...reading, isEndless: true });
+    const stream = this.#open([projectName], [], { isEndless: true, ...reading });
     this.#projectOf(projectName).joinAll(stream, { parts, maxStalenessMs }, filter);
     return stream;
   }
@@ -188,7 +188,7 @@ export class WatchHub {
       const projects = [...projectNames].map((projectName) => this.#projects.get(projectName));
       return projects.find((project) => project?.has(keyText))?.youngerThanSent(stream, keyText);
     };
-    const stream = new WatchStream(keyTexts, { ...options, onLeave, youngerThanSent });
+    const stream = new WatchStream(keyTexts, { onLeave, youngerThanSent, ...options });
     this.#streams.add(stream);
     return stream;
   }

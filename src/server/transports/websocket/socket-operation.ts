@@ -113,7 +113,7 @@ export class SocketOperation implements ResultReader {
     const request = this.#pipeline.observe("websocket", handshake.headers, handshake.requestId);
     this.#span = request.span;
     const signal = this.#interest;
-    const client = { ...handshake, transport: "websocket", signal, principal, isPosted: true, request } as const;
+    const client = { transport: "websocket", signal, principal, isPosted: true, request, ...handshake } as const;
     return this.#pipeline.run(await this.#pipeline.prepare(payload, client));
   }
 
