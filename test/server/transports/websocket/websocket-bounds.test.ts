@@ -155,9 +155,10 @@ describe("a client that does not read its events", () => {
     const running = await start(LOW);
     const { url, emulator, gateway } = running;
     const socket = await RawSocket.open(url);
-    const ids = Array.from({ length: MANY }, (_value, index) => `follow-${index}`);
+    // Having read the first of each, the system takes more than of a socket that is new.
+    const ids = Array.from({ length: 2 * MANY }, (_value, index) => `follow-${index}`);
     for (const id of ids) socket.send(subscribeMessage(id, FOLLOW_BIG));
-    await eventually(() => socket.received.length === MANY);
+    await eventually(() => socket.received.length === ids.length);
     socket.received.length = 0;
     socket.webSocket.pause();
     emulator.setProgress("big", 2);
@@ -169,7 +170,7 @@ describe("a client that does not read its events", () => {
       socket.send(subscribeMessage(`after-${times}`, HELLO));
       await socket.rest(`after-${times}`);
     }
-    expect(ids.filter((id) => socket.of(id).length > 0).length).toBeLessThan(MANY / 2);
+    expect(ids.filter((id) => socket.of(id).length > 0).length).toBeLessThan(MANY);
   });
 });
 
