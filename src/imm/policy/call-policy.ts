@@ -279,7 +279,7 @@ export class GuardedImmClient implements ImmClient {
         this.#inFlight.delete(inFlight);
         settle();
       };
-      const fail = (reason: unknown): void => end(() => reject(toError(reason)));
+      const fail = (reason: unknown): void => end(() => reject(reason));
       const inFlight = new CallInFlight(fail);
       const deadline = this.#networkClock.setTimer(this.#limits.callTimeoutMs, () =>
         inFlight.giveUp(new UpstreamTimeoutError("IMM did not answer in time.")),

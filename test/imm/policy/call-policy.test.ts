@@ -173,6 +173,15 @@ it("passes the request on and the answer back", async () => {
   expect(held.started.map(({ projectName }) => projectName)).toEqual(["p", "p", "p", "p"]);
 });
 
+it("fails with what the client fails with, whatever that is", async () => {
+  const client = guard();
+  for (const reason of [new DOMException("gone", "AbortError"), new Error("odd"), { code: 1 }]) {
+    held.answer = () => reason as Error;
+    const failed = await client.getTask(request).catch((thrown: unknown) => thrown);
+    expect(failed).toBe(reason);
+  }
+});
+
 describe("calls in flight", () => {
   it("are never more than maxConcurrentCalls, over all projects", async () => {
     const client = guard({ maxConcurrentCalls: 3, maxCallsPerSecond: 1_000 });
