@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from "../../src/clock.js";
 import type { ImmClient } from "../../src/imm/imm-client.js";
+import type { FinishedTasks } from "../../src/tasks/read/finished-tasks.js";
 import { TaskReader } from "../../src/tasks/read/task-reader.js";
 import type { Exchange, Member, Seat } from "../../src/tasks/watch/exchange.js";
 import { MemoryExchangeStore, type MemoryExchange } from "../../src/tasks/watch/memory-exchange.js";
@@ -102,8 +103,17 @@ export class Instance {
   calls = 0;
   isKilled = false;
 
-  /** @param store - an instance without one shares nothing. */
-  constructor(clock: ManualClock, client: ImmClient, store?: MemoryExchangeStore, latencies = NO_LATENCIES) {
+  /**
+   * @param store - an instance without one shares no watch.
+   * @param finished - what it shares of finished tasks. By default nothing
+   */
+  constructor(
+    clock: ManualClock,
+    client: ImmClient,
+    store?: MemoryExchangeStore,
+    latencies = NO_LATENCIES,
+    finished?: FinishedTasks,
+  ) {
     const process = new Process(clock);
     this.#latencies = latencies;
     this.#process = process;
@@ -122,6 +132,7 @@ export class Instance {
       clock: process,
       taskMaxAgeMs: 1_000,
       maxCachedTasks: 1_000,
+      finished,
     });
     this.hub = new WatchHub({
       reader: this.reader,

@@ -6,6 +6,7 @@ import { EmulatedImmClient, PROJECT } from "../../support/emulated-client.js";
 import { HISTORIES } from "../../support/histories.js";
 import { Instance, type Latencies } from "../../support/instances.js";
 import { ManualClock } from "../../support/manual-clock.js";
+import { MemoryFinishedTasks } from "../../support/memory-finished-tasks.js";
 import { keyOf } from "../../support/tasks.js";
 import { anyStep, expectTold, idOf, PAGE, Subscriber, TASKS, type Step } from "../../support/watch-history.js";
 
@@ -38,10 +39,18 @@ class World {
   readonly subscribers: { readonly instance: Instance; readonly subscriber: Subscriber }[] = [];
   #taskCount = 0;
 
-  /** @param instances - one alone has no exchange. */
-  constructor(instances = INSTANCES, latencies?: Latencies) {
+  /**
+   * @param instances - one alone has no exchange.
+   * @param sharesEnds - whether they share the tasks that have ended besides, as those on Redis do. By default what one is told of
+   * an end comes from the exchange alone
+   */
+  constructor(instances = INSTANCES, latencies?: Latencies, sharesEnds = false) {
     const store = instances > 1 ? new MemoryExchangeStore(this.clock) : undefined;
-    this.instances = Array.from({ length: instances }, () => new Instance(this.clock, this.client, store, latencies));
+    const finished = sharesEnds ? new MemoryFinishedTasks(this.clock, 1_000) : undefined;
+    this.instances = Array.from(
+      { length: instances },
+      () => new Instance(this.clock, this.client, store, latencies, finished),
+    );
     for (let task = 0; task < TASKS; task += 1) this.#start(TASKS - task);
   }
 
@@ -254,7 +263,7 @@ describe("whatever happens to instances that share what they watch", () => {
       fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 25 }), async (steps) => {
         const counts: number[] = [];
         for (const instances of [1, INSTANCES]) {
-          const world = new World(instances);
+          const world = new World(instances, undefined, instances > 1);
           for (const step of steps.filter(({ do: name }) => name !== "fail" && name !== "query" && name !== "leave")) {
             for (let at = 0; at < (step.do.startsWith("follow") ? instances : 1); at += 1) {
               await world.take({ at, step });
