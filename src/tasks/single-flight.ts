@@ -14,14 +14,15 @@ export class SingleFlight<T, Purpose = void> {
 
   /** Begins a call; none of the key may be under way. */
   begin(key: string, call: () => Promise<T>, purpose: Purpose): Promise<T> {
-    const answer = this.#fly(key, call);
+    const answer = this.#landed(key, call());
     this.#flights.set(key, { answer, purpose });
     return answer;
   }
 
-  async #fly(key: string, call: () => Promise<T>): Promise<T> {
+  /** A call that has begun: what it comes to, once it is under way no more. */
+  async #landed(key: string, begun: Promise<T>): Promise<T> {
     try {
-      return await call();
+      return await begun;
     } finally {
       this.#flights.delete(key);
     }
