@@ -87,19 +87,19 @@ export class TokenBuckets implements Buckets {
   }
 
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
-    const names = new Map<C, string>();
-    const giveBack = (charge: C, tokens: number): void =>
-      this.giveBack(names.get(charge) ?? nameOf(owner, charge), charge.size, tokens);
+    const tick = this.#clock.tick();
+    let receipt: OwnReceipt | undefined;
     for (const charge of charges) {
-      const name = nameOf(owner, charge);
-      const retryAfterMs = this.take(name, charge.size, charge.tokens);
+      // No bucket's name has a space, so no two owners have one name.
+      const bucket = this.#bucketOf(`${owner} ${charge.bucket}`, charge.size, tick);
+      const retryAfterMs = bucket.take(charge.tokens, tick);
       if (retryAfterMs !== null) {
-        for (const taken of names.keys()) giveBack(taken, taken.tokens);
+        receipt?.undo();
         return { charge, retryAfterMs };
       }
-      names.set(charge, name);
+      receipt = new OwnReceipt(this.#clock, charge, bucket, receipt);
     }
-    return { giveBack };
+    return receipt ?? NOTHING_TAKEN;
   }
 
   /** The bucket of this name, which is the most recently used one now. */
@@ -132,7 +132,29 @@ export class TokenBuckets implements Buckets {
   }
 }
 
-/** No bucket's name has a space, so no two owners have one name. */
-function nameOf(owner: string, { bucket }: Charge): string {
-  return `${owner} ${bucket}`;
+const NOTHING_TAKEN: Receipt<Charge> = { giveBack: () => undefined };
+
+/** Of one charge, and of those before it. What is given back to a bucket that was forgotten meanwhile is forgotten too. */
+class OwnReceipt implements Receipt<Charge> {
+  readonly #clock: Pick<Clock, "tick">;
+  readonly #charge: Charge;
+  readonly #bucket: TokenBucket;
+  readonly #before: OwnReceipt | undefined;
+
+  constructor(clock: Pick<Clock, "tick">, charge: Charge, bucket: TokenBucket, before: OwnReceipt | undefined) {
+    this.#clock = clock;
+    this.#charge = charge;
+    this.#bucket = bucket;
+    this.#before = before;
+  }
+
+  giveBack(charge: Charge, tokens: number): void {
+    if (charge.bucket !== this.#charge.bucket) this.#before?.giveBack(charge, tokens);
+    else if (tokens !== 0) this.#bucket.giveBack(tokens, this.#clock.tick());
+  }
+
+  undo(): void {
+    this.giveBack(this.#charge, this.#charge.tokens);
+    this.#before?.undo();
+  }
 }

@@ -11,7 +11,7 @@ import { ANONYMOUS, EVERYBODY, type CallAllowance, type Principal } from "../../
 import type { Clock } from "../../clock.js";
 import { RateLimitedError } from "../../errors.js";
 import { perMinute } from "../../token-bucket.js";
-import { TokenBuckets, type Buckets, type Charge, type Charged } from "../../token-buckets.js";
+import { TokenBuckets, type Buckets, type Charge, type Charged, type Receipt } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
 
@@ -62,9 +62,6 @@ const FREE: Admission = { settle: () => undefined, leave: () => undefined };
 /** How many buckets there are at most: two for each caller, as many callers as `TokenBuckets` has by itself. */
 const MAX_BUCKETS = 100_000;
 
-/** How a principal is called that does not say who it is: each of them is where it asks from. */
-const NAMELESS: ReadonlySet<string> = new Set([EVERYBODY.caller, ANONYMOUS]);
-
 /** The limits of all callers of one gateway. */
 export class CallerLimits {
   readonly #options: CallerLimitsOptions;
@@ -103,10 +100,11 @@ export class CallerLimits {
     if (charges.length === 0 && !demand.isStream) return FREE;
     const name = nameOf(client);
     const leave = this.#takePlaces(name, demand);
-    if (charges.length === 0) return { ...FREE, leave };
+    if (charges.length === 0) return new Admitted(undefined, undefined, leave);
     const charged = this.#buckets.charge(name, charges);
-    const admit = (outcome: Charged<LimitCharge>): Admission => this.#toAdmission(outcome, charges, leave);
-    return charged instanceof Promise ? charged.then(admit) : admit(charged);
+    return charged instanceof Promise
+      ? this.#toLateAdmission(charged, charges, leave)
+      : this.#toAdmission(charged, charges, leave);
   }
 
   /**
@@ -122,20 +120,21 @@ export class CallerLimits {
   }
 
   /** Before anything is waited for, so that no other operation takes the same. */
-  #takePlaces(name: string, { isStream, projectStreams = 0 }: Demand): () => void {
-    const leaveStreams = isStream ? this.#streams.take(name) : undefined;
+  #takePlaces(name: string, { isStream, projectStreams = 0 }: Demand): (() => void) | undefined {
+    if (!isStream) return undefined;
+    const leaveStreams = this.#streams.take(name);
     if (leaveStreams === null) {
       this.#options.onSpent?.("MAX_STREAMS_PER_CALLER");
       throw tooMany("streams", this.#options.maxStreamsPerCaller);
     }
     const leaveProjectStreams = projectStreams > 0 ? this.#projectStreams.take(name) : undefined;
     if (leaveProjectStreams === null) {
-      leaveStreams?.();
+      leaveStreams();
       this.#options.onSpent?.("MAX_PROJECT_STREAMS_PER_CALLER");
       throw tooMany("streams of projects", this.#options.maxProjectStreamsPerCaller);
     }
     return () => {
-      leaveStreams?.();
+      leaveStreams();
       leaveProjectStreams?.();
     };
   }
@@ -143,8 +142,8 @@ export class CallerLimits {
   #chargesOf(principal: Principal, { calls, mutations }: Demand): readonly LimitCharge[] {
     const charges: LimitCharge[] = [];
     const allowance = calls === 0 ? undefined : allowanceOf(principal, this.#allowanceOfAll);
-    if (allowance !== undefined) charges.push({ tokens: calls, ...this.#callLimitOf(allowance) });
-    if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push({ tokens: mutations, ...this.#mutationLimit });
+    if (allowance !== undefined) charges.push(chargeOf(calls, this.#callLimitOf(allowance)));
+    if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push(chargeOf(mutations, this.#mutationLimit));
     return charges;
   }
 
@@ -161,19 +160,54 @@ export class CallerLimits {
     return limit;
   }
 
-  #toAdmission(charged: Charged<LimitCharge>, charges: readonly LimitCharge[], leave: () => void): Admission {
+  async #toLateAdmission(
+    charged: Promise<Charged<LimitCharge>>,
+    charges: readonly LimitCharge[],
+    leave: (() => void) | undefined,
+  ): Promise<Admission> {
+    return this.#toAdmission(await charged, charges, leave);
+  }
+
+  #toAdmission(
+    charged: Charged<LimitCharge>,
+    charges: readonly LimitCharge[],
+    leave: (() => void) | undefined,
+  ): Admission {
     if ("retryAfterMs" in charged) {
-      leave();
+      leave?.();
       this.#options.onSpent?.(charged.charge.setting);
       throw new RateLimitedError(sentenceOf(charged.charge), { retryAfterMs: charged.retryAfterMs });
     }
-    const calls = charges.find(({ setting }) => setting === "CALLS_PER_MINUTE");
-    let isSettled = false;
-    const settle = (called: number): void => {
-      if (!isSettled && calls !== undefined) charged.giveBack(calls, calls.tokens - called);
-      isSettled = true;
-    };
-    return { settle, leave };
+    // Its calls come first, where it has any.
+    const calls = charges[0]?.setting === "CALLS_PER_MINUTE" ? charges[0] : undefined;
+    return new Admitted(charged, calls, leave);
+  }
+}
+
+class Admitted implements Admission {
+  readonly #receipt: Receipt<LimitCharge> | undefined;
+  /** Undefined where it was not charged any, or has been settled. */
+  #calls: LimitCharge | undefined;
+  readonly #leave: (() => void) | undefined;
+
+  constructor(
+    receipt: Receipt<LimitCharge> | undefined,
+    calls: LimitCharge | undefined,
+    leave: (() => void) | undefined,
+  ) {
+    this.#receipt = receipt;
+    this.#calls = calls;
+    this.#leave = leave;
+  }
+
+  settle(called: number): void {
+    const calls = this.#calls;
+    this.#calls = undefined;
+    if (calls !== undefined) this.#receipt?.giveBack(calls, calls.tokens - called);
+  }
+
+  leave(): void {
+    this.#leave?.();
   }
 }
 
@@ -186,15 +220,20 @@ interface Limit extends Pick<Charge, "bucket" | "size"> {
 /** A charge, and what says how large it may be. */
 type LimitCharge = Limit & Charge;
 
+function chargeOf(tokens: number, { setting, perMinute, bucket, size }: Limit): LimitCharge {
+  return { setting, perMinute, bucket, size, tokens };
+}
+
 function sentenceOf({ setting, perMinute: allowed, size, tokens }: LimitCharge): string {
   if (setting === "MUTATIONS_PER_MINUTE") return `Expected at most ${allowed} mutations a minute.`;
   const calls = `at most ${allowed} calls to IMM a minute, and ${size.burst} at once`;
   return `Expected ${calls}, got an operation of up to ${tokens}.`;
 }
 
-/** What a caller's shares are kept under: no caller has the name of an address. */
+/** What a caller's shares are kept under: no caller has the name of an address. One that does not say who it is, is where it asks from. */
 function nameOf({ principal: { caller }, address }: LimitedClient): string {
-  return NAMELESS.has(caller) ? `address ${networkOf(address)}` : `caller ${caller}`;
+  const isNameless = caller === EVERYBODY.caller || caller === ANONYMOUS;
+  return isNameless ? `address ${networkOf(address)}` : `caller ${caller}`;
 }
 
 function tooMany(what: string, max: number): RateLimitedError {
