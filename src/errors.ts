@@ -225,18 +225,32 @@ export function toError(thrown: unknown): Error {
   return isNativeError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
 }
 
-/** What a call gives, at once where it gives no promise; with what it fails, `onFailure` is called first. */
-export function watchFailure<T>(call: () => T | Promise<T>, onFailure: (thrown: unknown) => void): T | Promise<T> {
-  const fail = (thrown: unknown): never => {
-    onFailure(thrown);
-    throw thrown;
+/**
+ * The same call, which answers at once where that does; before it fails, `onFailure` is called with what it fails with and what
+ * was asked.
+ */
+export function watchFailures<A, T>(
+  call: (asked: A) => T | Promise<T>,
+  onFailure: (thrown: unknown, asked: A) => void,
+): (asked: A) => T | Promise<T> {
+  const settle = async (given: Promise<T>, asked: A): Promise<T> => {
+    try {
+      return await given;
+    } catch (thrown) {
+      onFailure(thrown, asked);
+      throw thrown;
+    }
   };
-  try {
-    const given = call();
-    return given instanceof Promise ? given.catch(fail) : given;
-  } catch (thrown) {
-    return fail(thrown);
-  }
+  return (asked) => {
+    let given: T | Promise<T>;
+    try {
+      given = call(asked);
+    } catch (thrown) {
+      onFailure(thrown, asked);
+      throw thrown;
+    }
+    return given instanceof Promise ? settle(given, asked) : given;
+  };
 }
 
 /** Marks a branch that the types rule out. */

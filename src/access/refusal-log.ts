@@ -1,7 +1,7 @@
 /** One line in the log for each credential that was refused, within a bound: with the reason, and nothing of the credential. */
 
 import type { Clock } from "../clock.js";
-import { UnauthenticatedError, watchFailure } from "../errors.js";
+import { UnauthenticatedError, watchFailures } from "../errors.js";
 import { BoundedLines, type Logger } from "../log.js";
 import type { Authenticate } from "./principal.js";
 
@@ -15,13 +15,8 @@ export function withRefusalLog(authenticate: Authenticate, clock: Clock, logger:
     lines.write((unlogged) =>
       logger.warn({ ...fields, ...unlogged }, "A caller was refused: it did not show who it is."),
     );
-  return (credentials) =>
-    watchFailure(
-      () => authenticate(credentials),
-      (thrown) => {
-        if (!(thrown instanceof UnauthenticatedError)) return;
-        const { address, transport, authorization } = credentials;
-        report({ reason: thrown.message, address, transport, hadCredential: authorization !== undefined });
-      },
-    );
+  return watchFailures(authenticate, (thrown, { address, transport, authorization }) => {
+    if (!(thrown instanceof UnauthenticatedError)) return;
+    report({ reason: thrown.message, address, transport, hadCredential: authorization !== undefined });
+  });
 }

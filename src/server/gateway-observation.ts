@@ -8,7 +8,7 @@ import type { Logger } from "../log.js";
 import { createObservers, type Observers, type Readings } from "../observe.js";
 import type { Options } from "../options/options.js";
 import type { OpenTelemetry } from "../adapters/opentelemetry.js";
-import { ConfigurationError, watchFailure } from "../errors.js";
+import { ConfigurationError, watchFailures } from "../errors.js";
 import type { Access } from "../access/access.js";
 import type { WatchEvent } from "../tasks/watch/watch-stream.js";
 import { startMetricsServer, type MetricsServer } from "./metrics-server.js";
@@ -107,11 +107,7 @@ export class Observation {
 
   /** The same rule, and the metrics learn whom it refuses. */
   countingLogins(authenticate: Access["authenticate"]): Access["authenticate"] {
-    return (credentials) =>
-      watchFailure(
-        () => authenticate(credentials),
-        () => this.observers.metrics.refused("credentials", ""),
-      );
+    return watchFailures(authenticate, () => this.observers.metrics.refused("credentials", ""));
   }
 
   /** For limits: an allowance is used up. */

@@ -217,6 +217,7 @@ class GraphQLGateway implements Gateway {
     this.#access.onChange(() => subscriptions.review());
     const limits = { ...this.#options, ...ports, clock: this.#clock, onSpent: observation.onSpent };
     const [addressLimits, callerLimits] = [new AddressLimits(limits), new CallerLimits(limits)];
+    const authenticate = withRefusalLog(this.#access.authenticate, this.#clock, this.#logger);
     const documents = new Documents({ ...this.#options, schema, hasIntrospection: explorer });
     const pipeline = new Pipeline({
       ...this.#options,
@@ -229,10 +230,9 @@ class GraphQLGateway implements Gateway {
         checked: documents,
       }),
       access: {
-        authenticate: observation.countingLogins(withRefusalLog(this.#access.authenticate, this.#clock, this.#logger)),
+        authenticate: addressLimits.limitLogins(observation.countingLogins(authenticate)),
         renew: this.#access.renew,
       },
-      addressLimits,
       callerLimits,
       createContext: (caller) => this.#createContext(caller, services),
       execute,

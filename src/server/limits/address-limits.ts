@@ -1,10 +1,11 @@
 /**
  * What may come from one address, whoever it is: requests, logins that fail, and sockets at once. The transports ask before they
- * read anything; the pipeline asks before it looks at credentials.
+ * read anything; logins are limited before their credentials are looked at.
  */
 
+import type { Authenticate } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
-import { RateLimitedError, UnauthenticatedError, watchFailure } from "../../errors.js";
+import { RateLimitedError, UnauthenticatedError, watchFailures } from "../../errors.js";
 import { perMinute } from "../../token-bucket.js";
 import { TokenBuckets } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
@@ -63,26 +64,25 @@ export class AddressLimits {
 
   /**
    * Looks at credentials, unless too many from there were wrong lately: then none are looked at, so that nothing is learned by
-   * trying on. Those that are being looked at meanwhile come on top.
-   *
-   * @param authenticate - that which may throw an UnauthenticatedError.
-   * @throws RateLimitedError - instead of calling it.
+   * trying on, and a RateLimitedError is thrown. Those that are being looked at meanwhile come on top. Who says nothing has not tried.
    */
-  login<T>(address: string, authenticate: () => T | Promise<T>): T | Promise<T> {
+  limitLogins(authenticate: Authenticate): Authenticate {
     const { failedLoginsPerMinute } = this.#options;
-    if (failedLoginsPerMinute === 0) return authenticate();
-    const [network, size] = [networkOf(address), perMinute(failedLoginsPerMinute)];
-    const retryAfterMs = this.#failedLogins.wait(network, size);
-    if (retryAfterMs !== null) {
+    if (failedLoginsPerMinute === 0) return authenticate;
+    const size = perMinute(failedLoginsPerMinute);
+    const login = watchFailures(authenticate, (thrown, { address }) => {
+      // One that may succeed later was no guess.
+      const isWrong = thrown instanceof UnauthenticatedError && thrown.retryAfterMs === undefined;
+      if (isWrong) this.#failedLogins.take(networkOf(address), size);
+    });
+    return (credentials) => {
+      if (credentials.authorization === undefined) return authenticate(credentials);
+      const retryAfterMs = this.#failedLogins.wait(networkOf(credentials.address), size);
+      if (retryAfterMs === null) return login(credentials);
       this.#options.onSpent?.("FAILED_LOGINS_PER_MINUTE");
       throw new RateLimitedError(`Expected at most ${failedLoginsPerMinute} failed logins a minute from one address.`, {
         retryAfterMs,
       });
-    }
-    return watchFailure(authenticate, (thrown) => {
-      // One that may succeed later was no guess.
-      const isWrong = thrown instanceof UnauthenticatedError && thrown.retryAfterMs === undefined;
-      if (isWrong) this.#failedLogins.take(network, size);
-    });
+    };
   }
 }

@@ -22,7 +22,6 @@ import { RateLimitedError, UnauthenticatedError } from "../../errors.js";
 import type { Interest } from "../../interest.js";
 import { UNOBSERVED, type Observers } from "../../observe.js";
 import type { GatewayContext } from "../../schema/context.js";
-import type { AddressLimits } from "../limits/address-limits.js";
 import type { Admission, CallerLimits } from "../limits/caller-limits.js";
 import { toFailedResult, toOperationError } from "../subscription/failed-result.js";
 import { ResultStream, type Failure, type Outcome } from "../subscription/result-stream.js";
@@ -45,8 +44,6 @@ export interface PipelineOptions extends CostLimits {
   /** What clients may name instead of sending it. */
   readonly persisted: PersistedOperations;
   readonly access: Pick<Access, "authenticate" | "renew">;
-  /** What logins that fail count against. */
-  readonly addressLimits: AddressLimits;
   /** What each operation is charged to. */
   readonly callerLimits: CallerLimits;
   /** Called once per operation that is executed, never for one that is refused. */
@@ -159,10 +156,7 @@ export class Pipeline {
    * @throws RateLimitedError - when too many logins from its address have failed.
    */
   authenticate(credentials: Credentials): Principal | Promise<Principal> {
-    const { access, addressLimits } = this.#options;
-    // Who says nothing has not tried.
-    if (credentials.authorization === undefined) return access.authenticate(credentials);
-    return addressLimits.login(credentials.address, () => access.authenticate(credentials));
+    return this.#options.access.authenticate(credentials);
   }
 
   /** By what a request that carries an operation is known from outside. */

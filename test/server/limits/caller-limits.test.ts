@@ -162,6 +162,12 @@ describe("logins that fail", () => {
     throw new UnauthenticatedError("wrong");
   };
   const none = { requestsPerMinute: 0, maxSocketsPerAddress: 0 };
+  const login = (
+    limits: AddressLimits,
+    address: string,
+    authenticate: () => Principal | Promise<Principal>,
+  ): Principal | Promise<Principal> =>
+    limits.limitLogins(authenticate)({ authorization: "Bearer a", headers: {}, address, transport: "http" });
 
   it("are counted by their address; then no credentials from there are looked at", async () => {
     const clock = new ManualClock();
@@ -169,15 +175,15 @@ describe("logins that fail", () => {
     const wrongAtOnce = (): never => {
       throw new UnauthenticatedError("wrong at once");
     };
-    await expect(limits.login(ADDRESS, wrong)).rejects.toThrow("wrong");
-    expect(() => limits.login(ADDRESS, wrongAtOnce)).toThrow("wrong at once");
+    await expect(login(limits, ADDRESS, wrong)).rejects.toThrow("wrong");
+    expect(() => login(limits, ADDRESS, wrongAtOnce)).toThrow("wrong at once");
     let looked = 0;
-    const right = (): number => (looked += 1);
-    expect(() => limits.login(ADDRESS, right)).toThrow(expect.objectContaining({ retryAfterMs: 30_000 }));
+    const right = (): Principal => principal(`caller ${(looked += 1)}`);
+    expect(() => login(limits, ADDRESS, right)).toThrow(expect.objectContaining({ retryAfterMs: 30_000 }));
     expect(looked).toBe(0);
-    expect(await limits.login("192.0.2.2", right)).toBe(1);
+    expect(await login(limits, "192.0.2.2", right)).toMatchObject({ caller: "caller 1" });
     await clock.advance(30_000);
-    expect(await limits.login(ADDRESS, right)).toBe(2);
+    expect(await login(limits, ADDRESS, right)).toMatchObject({ caller: "caller 2" });
   });
 
   it("are no others: what is right, and what breaks", async () => {
@@ -185,8 +191,8 @@ describe("logins that fail", () => {
     const broken = async (): Promise<never> => {
       throw new Error("broken");
     };
-    for (const _ of [1, 2]) await expect(limits.login(ADDRESS, broken)).rejects.toThrow("broken");
-    for (const _ of [1, 2]) expect(await limits.login(ADDRESS, () => "a")).toBe("a");
+    for (const _ of [1, 2]) await expect(login(limits, ADDRESS, broken)).rejects.toThrow("broken");
+    for (const _ of [1, 2]) expect(await login(limits, ADDRESS, () => EVERYBODY)).toBe(EVERYBODY);
   });
 });
 
