@@ -74,16 +74,11 @@ export class TokenBuckets implements Buckets {
   wait(name: string, size: BucketSize): number | null {
     // One that nothing was taken from is full.
     if (!this.#buckets.has(name)) return null;
-    const waitMs = this.take(name, size);
-    if (waitMs === null) this.giveBack(name, size, 1);
-    return waitMs;
-  }
-
-  /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
-  giveBack(name: string, size: BucketSize, tokens: number): void {
-    if (tokens === 0) return;
     const tick = this.#clock.tick();
-    this.#bucketOf(name, size, tick).giveBack(tokens, tick);
+    const bucket = this.#bucketOf(name, size, tick);
+    const waitMs = bucket.take(1, tick);
+    if (waitMs === null) bucket.giveBack(1, tick);
+    return waitMs;
   }
 
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
