@@ -74,27 +74,27 @@ export class TokenBuckets implements Buckets {
   wait(name: string, size: BucketSize): number | null {
     // One that nothing was taken from is full.
     if (!this.#buckets.has(name)) return null;
-    const tick = this.#clock.tick();
-    const bucket = this.#bucketOf(name, size, tick);
-    const waitMs = bucket.take(1, tick);
-    if (waitMs === null) bucket.giveBack(1, tick);
+    const waitMs = this.take(name, size);
+    if (waitMs === null) this.giveBack(name, size, 1);
     return waitMs;
   }
 
-  charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
+  /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
+  giveBack(name: string, size: BucketSize, tokens: number): void {
+    if (tokens === 0) return;
     const tick = this.#clock.tick();
-    let receipt: OwnReceipt | undefined;
+    this.#bucketOf(name, size, tick).giveBack(tokens, tick);
+  }
+
+  charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
+    const receipt = new OwnReceipt(this, owner);
     for (const charge of charges) {
-      // No bucket's name has a space, so no two owners have one name.
-      const bucket = this.#bucketOf(`${owner} ${charge.bucket}`, charge.size, tick);
-      const retryAfterMs = bucket.take(charge.tokens, tick);
-      if (retryAfterMs !== null) {
-        receipt?.undo();
-        return { charge, retryAfterMs };
-      }
-      receipt = new OwnReceipt(this.#clock, charge, bucket, receipt);
+      const retryAfterMs = this.take(nameOf(owner, charge), charge.size, charge.tokens);
+      if (retryAfterMs === null) continue;
+      for (const taken of charges.slice(0, charges.indexOf(charge))) receipt.giveBack(taken, taken.tokens);
+      return { charge, retryAfterMs };
     }
-    return receipt ?? NOTHING_TAKEN;
+    return receipt;
   }
 
   /** The bucket of this name, which is the most recently used one now. */
@@ -127,29 +127,22 @@ export class TokenBuckets implements Buckets {
   }
 }
 
-const NOTHING_TAKEN: Receipt<Charge> = { giveBack: () => undefined };
-
-/** Of one charge, and of those before it. What is given back to a bucket that was forgotten meanwhile is forgotten too. */
+/** By name, so that also a caller whose bucket was full and was forgotten meanwhile owes. */
 class OwnReceipt implements Receipt<Charge> {
-  readonly #clock: Pick<Clock, "tick">;
-  readonly #charge: Charge;
-  readonly #bucket: TokenBucket;
-  readonly #before: OwnReceipt | undefined;
+  readonly #buckets: TokenBuckets;
+  readonly #owner: string;
 
-  constructor(clock: Pick<Clock, "tick">, charge: Charge, bucket: TokenBucket, before: OwnReceipt | undefined) {
-    this.#clock = clock;
-    this.#charge = charge;
-    this.#bucket = bucket;
-    this.#before = before;
+  constructor(buckets: TokenBuckets, owner: string) {
+    this.#buckets = buckets;
+    this.#owner = owner;
   }
 
   giveBack(charge: Charge, tokens: number): void {
-    if (charge.bucket !== this.#charge.bucket) this.#before?.giveBack(charge, tokens);
-    else if (tokens !== 0) this.#bucket.giveBack(tokens, this.#clock.tick());
+    this.#buckets.giveBack(nameOf(this.#owner, charge), charge.size, tokens);
   }
+}
 
-  undo(): void {
-    this.giveBack(this.#charge, this.#charge.tokens);
-    this.#before?.undo();
-  }
+/** No bucket's name has a space, so no two owners have one name. */
+function nameOf(owner: string, { bucket }: Charge): string {
+  return `${owner} ${bucket}`;
 }

@@ -109,6 +109,17 @@ describe("the buckets of many", () => {
     expect(buckets.take("1", SIX_A_MINUTE)).toBeNull();
   });
 
+  it("are owed what was used beyond a charge, also where they were full and forgotten meanwhile", async () => {
+    const clock = new ManualClock();
+    const buckets = new TokenBuckets(clock, 20);
+    const charge = { bucket: "calls", size: SIX_A_MINUTE, tokens: 1 };
+    const receipt = buckets.charge("a", [charge]);
+    await clock.advance(10_000);
+    for (let name = 0; name < 50; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    if ("giveBack" in receipt) receipt.giveBack(charge, -4);
+    expect(buckets.charge("a", [charge])).toEqual({ charge, retryAfterMs: 10_000 });
+  });
+
   it("tell how long to wait, and are not charged for that", () => {
     const buckets = new TokenBuckets(new ManualClock());
     expect(buckets.wait("a", SIX_A_MINUTE)).toBeNull();
