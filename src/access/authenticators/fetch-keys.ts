@@ -1,5 +1,9 @@
-/** Fetches the public keys of an issuer, within bounds. */
+/**
+ * Fetches the public keys of an issuer, within bounds. By Node's HTTP client: its global `fetch`, used once, makes every later request to
+ * the gateway's server 2 to 3 % dearer.
+ */
 
+import type { IncomingMessage } from "node:http";
 import type { JSONWebKeySet, JWK } from "jose";
 
 const MAX_BYTES = 512 * 1_024;
@@ -23,19 +27,17 @@ export async function fetchKeys(url: string, signal: AbortSignal): Promise<JSONW
 }
 
 async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
-  let response: Response;
-  let text: string | null;
+  let status = 0;
+  let text: string | null = null;
   try {
-    // A redirect could lead to where anybody may answer.
-    response = await fetch(url, { headers: { accept: "application/json" }, redirect: "error", signal });
-    text = response.ok ? await readText(response) : "";
+    const response = await get(new URL(url), signal);
+    status = response.statusCode ?? 0;
+    if (isSuccess(status)) text = await readText(response);
+    else response.destroy();
   } catch {
     throw new KeysUnavailable(signal.aborted ? "there was no answer in time" : "there was no answer");
   }
-  if (!response.ok) {
-    await response.body?.cancel().catch(() => undefined);
-    throw new KeysUnavailable(`the answer has the status ${response.status}`);
-  }
+  if (!isSuccess(status)) throw new KeysUnavailable(`the answer has the status ${status}`);
   if (text === null) throw new KeysUnavailable(`the answer has more than ${MAX_BYTES} bytes`);
   try {
     return JSON.parse(text);
@@ -44,11 +46,27 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
   }
 }
 
+function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299;
+}
+
+/** Follows no redirect: it could lead to where anybody may answer. */
+async function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+  const { get } = await (url.protocol === "https:" ? import("node:https") : import("node:http"));
+  const headers = { accept: "application/json", "accept-encoding": "identity", "user-agent": "imm-graphql" };
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false, headers, signal }, resolve);
+    request.on("error", reject);
+    // Also where the answer is one that this client has no use for, such as an upgrade.
+    request.on("close", () => reject(new Error("The connection was closed.")));
+  });
+}
+
 /** The body; null where it is too long, and is not read any further. */
-async function readText({ body }: Response): Promise<string | null> {
-  const chunks: Uint8Array[] = [];
+async function readText(body: AsyncIterable<Buffer>): Promise<string | null> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > MAX_BYTES) return null;
     chunks.push(chunk);

@@ -282,7 +282,7 @@ describe("the keys of an issuer", () => {
     ["a secret", 200, '{"keys":[{"kty":"oct","k":"AA"},null,5]}', "the answer has no public keys"],
     ["a private key", 200, '{"keys":[{"kty":"EC","d":"AA"}]}', "the answer has no public keys"],
     ["too much", 200, `{"keys":["${"a".repeat(600_000)}"]}`, "the answer has more than 524288 bytes"],
-    ["a redirect", 302, "", "there was no answer"],
+    ["a redirect", 302, "", "the answer has the status 302"],
   ])("are not taken from %s, and are asked for again", async (_what, status, body, reason) => {
     const clock = manualClockNow();
     const issuer = await TestIssuer.start(() => clock.now());
