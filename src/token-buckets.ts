@@ -1,7 +1,7 @@
 /**
- * Token buckets by name: the port by which the instances of the gateway may share them, and those of one instance, in bounded
- * memory. When many others have come, those are forgotten that are full, and beyond the bound those that were used least
- * recently: who comes again then has a full one.
+ * Token buckets by their owner: the port by which the instances of the gateway may share them, and those of one instance, in
+ * bounded memory. When many others have come, owners are forgotten whose buckets are full, and beyond the bound those that came
+ * least recently: who comes again then has full ones.
  */
 
 import type { Clock } from "./clock.js";
@@ -9,7 +9,7 @@ import { TokenBucket, type BucketSize } from "./token-bucket.js";
 
 /** What is taken from one of an owner's buckets. */
 export interface Charge {
-  /** Unlike that of the owner's other buckets, and without a space. Always comes with this size. */
+  /** Unlike that of the owner's other buckets. Always comes with this size. */
   readonly bucket: string;
   readonly size: BucketSize;
   readonly tokens: number;
@@ -38,58 +38,58 @@ export interface Buckets {
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> | Promise<Charged<C>>;
 }
 
-/** How many buckets there are at most: some 14 MB of them, with names of 50 characters. */
-const MAX_BUCKETS = 50_000;
+/** How many owners are remembered at most: with one bucket each, and names of 50 characters, some 14 MB. */
+const MAX_OWNERS = 50_000;
 /** So large a part of them comes before the old ones are looked at. */
 const SWEPT_PART = 0.1;
 
 /** The buckets of one instance. */
 export class TokenBuckets implements Buckets {
   readonly #clock: Pick<Clock, "tick">;
-  readonly #maxBuckets: number;
-  /** The least recently used first. */
-  readonly #buckets = new Map<string, TokenBucket>();
-  /** The name of the most recently used one. */
+  readonly #maxOwners: number;
+  /** Of each owner its first; the least recently used first. */
+  readonly #owned = new Map<string, OwnedBucket>();
+  /** The most recently used owner. */
   #newest = "";
   #untilSweep: number;
 
-  constructor(clock: Pick<Clock, "tick">, maxBuckets = MAX_BUCKETS) {
+  constructor(clock: Pick<Clock, "tick">, maxOwners = MAX_OWNERS) {
     this.#clock = clock;
-    this.#maxBuckets = maxBuckets;
+    this.#maxOwners = maxOwners;
     this.#untilSweep = this.#sweepInterval;
   }
 
-  /** How many are remembered. */
+  /** How many owners are remembered. */
   get size(): number {
-    return this.#buckets.size;
+    return this.#owned.size;
   }
 
-  /** As `TokenBucket.take` has it, of the bucket of this name, which always has this size. */
-  take(name: string, size: BucketSize, tokens = 1): number | null {
+  /** As `TokenBucket.take` has it. */
+  take(owner: string, charge: Charge): number | null {
     const tick = this.#clock.tick();
-    return this.#bucketOf(name, size, tick).take(tokens, tick);
+    return this.#bucketOf(owner, charge, tick).take(charge.tokens, tick);
   }
 
-  /** After how many milliseconds the bucket would give a token; null when it would now. Takes none. */
-  wait(name: string, size: BucketSize): number | null {
+  /** After how many milliseconds the bucket would give that; null when it would now. Takes none. */
+  wait(owner: string, charge: Charge): number | null {
     // One that nothing was taken from is full.
-    if (!this.#buckets.has(name)) return null;
-    const waitMs = this.take(name, size);
-    if (waitMs === null) this.giveBack(name, size, 1);
+    if (!this.#owned.has(owner)) return null;
+    const waitMs = this.take(owner, charge);
+    if (waitMs === null) this.giveBack(owner, charge, charge.tokens);
     return waitMs;
   }
 
   /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
-  giveBack(name: string, size: BucketSize, tokens: number): void {
+  giveBack(owner: string, charge: Charge, tokens: number): void {
     if (tokens === 0) return;
     const tick = this.#clock.tick();
-    this.#bucketOf(name, size, tick).giveBack(tokens, tick);
+    this.#bucketOf(owner, charge, tick).giveBack(tokens, tick);
   }
 
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
     const receipt = new OwnReceipt(this, owner);
     for (const charge of charges) {
-      const retryAfterMs = this.take(nameOf(owner, charge), charge.size, charge.tokens);
+      const retryAfterMs = this.take(owner, charge);
       if (retryAfterMs === null) continue;
       for (const taken of charges.slice(0, charges.indexOf(charge))) receipt.giveBack(taken, taken.tokens);
       return { charge, retryAfterMs };
@@ -97,21 +97,22 @@ export class TokenBuckets implements Buckets {
     return receipt;
   }
 
-  /** The bucket of this name, which is the most recently used one now. */
-  #bucketOf(name: string, size: BucketSize, tick: number): TokenBucket {
-    const known = this.#buckets.get(name);
+  /** The owner is the most recently used one now. */
+  #bucketOf(owner: string, { bucket: name, size }: Charge, tick: number): TokenBucket {
+    const first = this.#owned.get(owner);
+    const known = findBucket(first, name);
     // What is taken is given back soon: a Map takes a multiple of the rest to move it.
-    if (known !== undefined && name === this.#newest) return known;
-    if (known === undefined) this.#sweep(tick);
-    else this.#buckets.delete(name);
-    const bucket = known ?? new TokenBucket(size, tick);
-    this.#buckets.set(name, bucket);
-    this.#newest = name;
+    if (known !== undefined && owner === this.#newest) return known.bucket;
+    if (first === undefined) this.#sweep(tick);
+    else this.#owned.delete(owner);
+    const { bucket } = known ?? { bucket: new TokenBucket(size, tick) };
+    this.#owned.set(owner, known === undefined || first === undefined ? { name, bucket, next: first } : first);
+    this.#newest = owner;
     return bucket;
   }
 
   get #sweepInterval(): number {
-    return Math.ceil(this.#maxBuckets * SWEPT_PART);
+    return Math.ceil(this.#maxOwners * SWEPT_PART);
   }
 
   /** Not for each that is new: a Map that loses its first over and over takes ever longer to find it. */
@@ -119,15 +120,35 @@ export class TokenBuckets implements Buckets {
     this.#untilSweep -= 1;
     if (this.#untilSweep > 0) return;
     this.#untilSweep = this.#sweepInterval;
-    const maxKept = this.#maxBuckets - this.#untilSweep;
-    for (const [name, bucket] of this.#buckets) {
-      if (!bucket.isFull(tick) && this.#buckets.size <= maxKept) return;
-      this.#buckets.delete(name);
+    const maxKept = this.#maxOwners - this.#untilSweep;
+    for (const [owner, first] of this.#owned) {
+      if (!areFull(first, tick) && this.#owned.size <= maxKept) return;
+      this.#owned.delete(owner);
     }
   }
 }
 
-/** By name, so that also a caller whose bucket was full and was forgotten meanwhile owes. */
+/** One of an owner's buckets, and those behind it: few have more than two. */
+interface OwnedBucket {
+  readonly name: string;
+  readonly bucket: TokenBucket;
+  readonly next: OwnedBucket | undefined;
+}
+
+function findBucket(first: OwnedBucket | undefined, name: string): OwnedBucket | undefined {
+  let owned = first;
+  while (owned !== undefined && owned.name !== name) owned = owned.next;
+  return owned;
+}
+
+function areFull(first: OwnedBucket, tick: number): boolean {
+  for (let owned: OwnedBucket | undefined = first; owned !== undefined; owned = owned.next) {
+    if (!owned.bucket.isFull(tick)) return false;
+  }
+  return true;
+}
+
+/** By name, so that also an owner who was full and was forgotten meanwhile owes. */
 class OwnReceipt implements Receipt<Charge> {
   readonly #buckets: TokenBuckets;
   readonly #owner: string;
@@ -138,11 +159,6 @@ class OwnReceipt implements Receipt<Charge> {
   }
 
   giveBack(charge: Charge, tokens: number): void {
-    this.#buckets.giveBack(nameOf(this.#owner, charge), charge.size, tokens);
+    this.#buckets.giveBack(this.#owner, charge, tokens);
   }
-}
-
-/** No bucket's name has a space, so no two owners have one name. */
-function nameOf(owner: string, { bucket }: Charge): string {
-  return `${owner} ${bucket}`;
 }

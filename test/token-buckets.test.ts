@@ -1,11 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { perMinute, TokenBucket } from "../src/token-bucket.js";
-import { TokenBuckets } from "../src/token-buckets.js";
+import { TokenBuckets, type Charge } from "../src/token-buckets.js";
 import { ManualClock } from "./support/manual-clock.js";
 import { describeBuckets } from "./support/token-buckets-suite.js";
 
 const SIX_A_MINUTE = perMinute(6, 4);
+
+function calls(tokens: number): Charge {
+  return { bucket: "calls", size: SIX_A_MINUTE, tokens };
+}
 
 describeBuckets("of one instance", async () => {
   const clock = new ManualClock();
@@ -82,48 +86,48 @@ describe("a token bucket", () => {
 describe("the buckets of many", () => {
   it("are each one's own", () => {
     const buckets = new TokenBuckets(new ManualClock());
-    expect(buckets.take("a", SIX_A_MINUTE, 4)).toBeNull();
-    expect(buckets.take("a", SIX_A_MINUTE)).not.toBeNull();
-    expect(buckets.take("b", SIX_A_MINUTE)).toBeNull();
+    expect(buckets.take("a", calls(4))).toBeNull();
+    expect(buckets.take("a", calls(1))).not.toBeNull();
+    expect(buckets.take("b", calls(1))).toBeNull();
   });
 
   it("are forgotten when they are full", async () => {
     const clock = new ManualClock();
     const buckets = new TokenBuckets(clock, 1_000);
-    for (let name = 0; name < 150; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    for (let name = 0; name < 150; name += 1) buckets.take(`${name}`, calls(1));
     expect(buckets.size).toBe(150);
     await clock.advance(10_000);
-    for (let name = 200; name < 250; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    for (let name = 200; name < 250; name += 1) buckets.take(`${name}`, calls(1));
     expect(buckets.size).toBe(50);
   });
 
   it("are bounded in number, and the one that was used least recently goes first", () => {
     const buckets = new TokenBuckets(new ManualClock(), 20);
     for (let name = 0; name < 1_000; name += 1) {
-      buckets.take(`${name}`, SIX_A_MINUTE, 4);
-      expect(buckets.take("0", SIX_A_MINUTE)).not.toBeNull();
+      buckets.take(`${name}`, calls(4));
+      expect(buckets.take("0", calls(1))).not.toBeNull();
       expect(buckets.size).toBeLessThanOrEqual(20);
     }
     expect(buckets.size).toBeGreaterThanOrEqual(18);
-    expect(buckets.take("999", SIX_A_MINUTE)).not.toBeNull();
-    expect(buckets.take("1", SIX_A_MINUTE)).toBeNull();
+    expect(buckets.take("999", calls(1))).not.toBeNull();
+    expect(buckets.take("1", calls(1))).toBeNull();
   });
 
   it("are owed what was used beyond a charge, also where they were full and forgotten meanwhile", async () => {
     const clock = new ManualClock();
     const buckets = new TokenBuckets(clock, 20);
-    const charge = { bucket: "calls", size: SIX_A_MINUTE, tokens: 1 };
+    const charge = calls(1);
     const receipt = buckets.charge("a", [charge]);
     await clock.advance(10_000);
-    for (let name = 0; name < 50; name += 1) buckets.take(`${name}`, SIX_A_MINUTE);
+    for (let name = 0; name < 50; name += 1) buckets.take(`${name}`, calls(1));
     if ("giveBack" in receipt) receipt.giveBack(charge, -4);
     expect(buckets.charge("a", [charge])).toEqual({ charge, retryAfterMs: 10_000 });
   });
 
   it("tell how long to wait, and are not charged for that", () => {
     const buckets = new TokenBuckets(new ManualClock());
-    expect(buckets.wait("a", SIX_A_MINUTE)).toBeNull();
-    expect(buckets.take("a", SIX_A_MINUTE, 4)).toBeNull();
-    expect(buckets.wait("a", SIX_A_MINUTE)).toBe(10_000);
+    expect(buckets.wait("a", calls(1))).toBeNull();
+    expect(buckets.take("a", calls(4))).toBeNull();
+    expect(buckets.wait("a", calls(1))).toBe(10_000);
   });
 });

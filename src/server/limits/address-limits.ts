@@ -7,7 +7,7 @@ import type { Authenticate } from "../../access/principal.js";
 import type { Clock } from "../../clock.js";
 import { RateLimitedError, UnauthenticatedError, watchFailures } from "../../errors.js";
 import { perMinute } from "../../token-bucket.js";
-import { TokenBuckets } from "../../token-buckets.js";
+import { TokenBuckets, type Charge } from "../../token-buckets.js";
 import { networkOf } from "./client-address.js";
 import { Slots } from "./slots.js";
 
@@ -25,13 +25,17 @@ export interface AddressLimitsOptions {
 export class AddressLimits {
   readonly #options: AddressLimitsOptions;
   readonly #requests: TokenBuckets;
+  readonly #request: Charge;
   readonly #failedLogins: TokenBuckets;
+  readonly #failedLogin: Charge;
   readonly #sockets: Slots;
 
   constructor(options: AddressLimitsOptions) {
     this.#options = options;
     this.#requests = new TokenBuckets(options.clock);
+    this.#request = oneOf("requests", options.requestsPerMinute);
     this.#failedLogins = new TokenBuckets(options.clock);
+    this.#failedLogin = oneOf("failed logins", options.failedLoginsPerMinute);
     this.#sockets = new Slots(options.maxSocketsPerAddress);
   }
 
@@ -39,7 +43,7 @@ export class AddressLimits {
   refuseRequest(address: string): RateLimitedError | null {
     const { requestsPerMinute } = this.#options;
     if (requestsPerMinute === 0) return null;
-    const retryAfterMs = this.#requests.take(networkOf(address), perMinute(requestsPerMinute));
+    const retryAfterMs = this.#requests.take(networkOf(address), this.#request);
     if (retryAfterMs === null) return null;
     this.#options.onSpent?.("REQUESTS_PER_MINUTE");
     return new RateLimitedError(`Expected at most ${requestsPerMinute} requests a minute from one address.`, {
@@ -69,15 +73,14 @@ export class AddressLimits {
   limitLogins(authenticate: Authenticate): Authenticate {
     const { failedLoginsPerMinute } = this.#options;
     if (failedLoginsPerMinute === 0) return authenticate;
-    const size = perMinute(failedLoginsPerMinute);
     const login = watchFailures(authenticate, (thrown, { address }) => {
       // One that may succeed later was no guess.
       const isWrong = thrown instanceof UnauthenticatedError && thrown.retryAfterMs === undefined;
-      if (isWrong) this.#failedLogins.take(networkOf(address), size);
+      if (isWrong) this.#failedLogins.take(networkOf(address), this.#failedLogin);
     });
     return (credentials) => {
       if (credentials.authorization === undefined) return authenticate(credentials);
-      const retryAfterMs = this.#failedLogins.wait(networkOf(credentials.address), size);
+      const retryAfterMs = this.#failedLogins.wait(networkOf(credentials.address), this.#failedLogin);
       if (retryAfterMs === null) return login(credentials);
       this.#options.onSpent?.("FAILED_LOGINS_PER_MINUTE");
       throw new RateLimitedError(`Expected at most ${failedLoginsPerMinute} failed logins a minute from one address.`, {
@@ -85,4 +88,8 @@ export class AddressLimits {
       });
     };
   }
+}
+
+function oneOf(bucket: string, countPerMinute: number): Charge {
+  return { bucket, size: perMinute(countPerMinute), tokens: 1 };
 }

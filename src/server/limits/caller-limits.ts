@@ -59,9 +59,6 @@ export interface Admission {
 /** Of what takes nothing that is counted. */
 const FREE: Admission = { settle: () => undefined, leave: () => undefined };
 
-/** How many buckets there are at most: two for each caller, as many callers as `TokenBuckets` has by itself. */
-const MAX_BUCKETS = 100_000;
-
 /** The limits of all callers of one gateway. */
 export class CallerLimits {
   readonly #options: CallerLimitsOptions;
@@ -69,6 +66,7 @@ export class CallerLimits {
   readonly #mutationLimit: Limit;
   /** What is the same for each operation is made once. */
   readonly #callLimits = new WeakMap<CallAllowance, Limit>();
+  readonly #names = new WeakMap<Principal, string>();
   readonly #buckets: Buckets;
   readonly #streams: Slots;
   readonly #projectStreams: Slots;
@@ -84,7 +82,7 @@ export class CallerLimits {
       bucket: `mutations:${mutationsPerMinute}`,
       size: perMinute(mutationsPerMinute),
     };
-    this.#buckets = options.buckets ?? new TokenBuckets(options.clock, MAX_BUCKETS);
+    this.#buckets = options.buckets ?? new TokenBuckets(options.clock);
     this.#streams = new Slots(options.maxStreamsPerCaller);
     this.#projectStreams = new Slots(options.maxProjectStreamsPerCaller);
     this.#sockets = new Slots(options.maxSocketsPerCaller);
@@ -98,7 +96,7 @@ export class CallerLimits {
   admit(client: LimitedClient, demand: Demand): Admission | Promise<Admission> {
     const charges = this.#chargesOf(client.principal, demand);
     if (charges.length === 0 && !demand.isStream) return FREE;
-    const name = nameOf(client);
+    const name = this.#nameOf(client);
     const leave = this.#takePlaces(name, demand);
     if (charges.length === 0) return new Admitted(undefined, undefined, leave);
     const charged = this.#buckets.charge(name, charges);
@@ -113,7 +111,7 @@ export class CallerLimits {
    * @throws RateLimitedError - when the caller has as many as it may.
    */
   openSocket(client: LimitedClient): () => void {
-    const leave = this.#sockets.take(nameOf(client));
+    const leave = this.#sockets.take(this.#nameOf(client));
     if (leave !== null) return leave;
     this.#options.onSpent?.("MAX_SOCKETS_PER_CALLER");
     throw tooMany("sockets", this.#options.maxSocketsPerCaller);
@@ -158,6 +156,18 @@ export class CallerLimits {
       this.#callLimits.set(allowance, limit);
     }
     return limit;
+  }
+
+  /** What a caller's shares are kept under: no caller has the name of an address. One that does not say who it is, is where it asks from. */
+  #nameOf({ principal, address }: LimitedClient): string {
+    const { caller } = principal;
+    if (caller === EVERYBODY.caller || caller === ANONYMOUS) return `address ${networkOf(address)}`;
+    let name = this.#names.get(principal);
+    if (name === undefined) {
+      name = `caller ${caller}`;
+      this.#names.set(principal, name);
+    }
+    return name;
   }
 
   async #toLateAdmission(
@@ -228,12 +238,6 @@ function sentenceOf({ setting, perMinute: allowed, size, tokens }: LimitCharge):
   if (setting === "MUTATIONS_PER_MINUTE") return `Expected at most ${allowed} mutations a minute.`;
   const calls = `at most ${allowed} calls to IMM a minute, and ${size.burst} at once`;
   return `Expected ${calls}, got an operation of up to ${tokens}.`;
-}
-
-/** What a caller's shares are kept under: no caller has the name of an address. One that does not say who it is, is where it asks from. */
-function nameOf({ principal: { caller }, address }: LimitedClient): string {
-  const isNameless = caller === EVERYBODY.caller || caller === ANONYMOUS;
-  return isNameless ? `address ${networkOf(address)}` : `caller ${caller}`;
 }
 
 function tooMany(what: string, max: number): RateLimitedError {
