@@ -47,10 +47,15 @@ export class TokenBucket {
     return null;
   }
 
-  /** Puts back what was taken and not used; less than nothing is owed. */
-  giveBack(tokens: number, tick: number): void {
-    this.#fill(tick);
+  /** Puts back what was taken and not used. What has filled in meanwhile is counted when it is next asked. */
+  giveBack(tokens: number): void {
     this.#tokens = Math.min(this.#size.burst, this.#tokens + tokens);
+  }
+
+  /** Takes tokens in any case. */
+  owe(tokens: number, tick: number): void {
+    this.#fill(tick);
+    this.#tokens -= tokens;
   }
 
   /** Whether it is as a new one would be. */

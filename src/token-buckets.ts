@@ -47,10 +47,9 @@ const SWEPT_PART = 0.1;
 export class TokenBuckets implements Buckets {
   readonly #clock: Pick<Clock, "tick">;
   readonly #maxOwners: number;
-  /** Of each owner its first; the least recently used first. */
-  readonly #owned = new Map<string, OwnedBucket>();
-  /** The most recently used owner. */
-  #newest = "";
+  /** The least recently used first. */
+  readonly #owners = new Map<string, OwnerBuckets>();
+  #newest: OwnerBuckets | undefined;
   #untilSweep: number;
 
   constructor(clock: Pick<Clock, "tick">, maxOwners = MAX_OWNERS) {
@@ -61,54 +60,55 @@ export class TokenBuckets implements Buckets {
 
   /** How many owners are remembered. */
   get size(): number {
-    return this.#owned.size;
+    return this.#owners.size;
   }
 
   /** As `TokenBucket.take` has it. */
   take(owner: string, charge: Charge): number | null {
     const tick = this.#clock.tick();
-    return this.#bucketOf(owner, charge, tick).take(charge.tokens, tick);
+    return this.#bucketsOf(owner, tick).bucketOf(charge, tick).take(charge.tokens, tick);
   }
 
   /** After how many milliseconds the bucket would give that; null when it would now. Takes none. */
   wait(owner: string, charge: Charge): number | null {
     // One that nothing was taken from is full.
-    if (!this.#owned.has(owner)) return null;
-    const waitMs = this.take(owner, charge);
-    if (waitMs === null) this.giveBack(owner, charge, charge.tokens);
+    if (!this.#owners.has(owner)) return null;
+    const tick = this.#clock.tick();
+    const bucket = this.#bucketsOf(owner, tick).bucketOf(charge, tick);
+    const waitMs = bucket.take(charge.tokens, tick);
+    if (waitMs === null) bucket.giveBack(charge.tokens);
     return waitMs;
   }
 
-  /** Puts back what was taken and not used; less than nothing is what was used beyond that. */
-  giveBack(owner: string, charge: Charge, tokens: number): void {
-    if (tokens === 0) return;
+  /** Takes it in any case. */
+  owe(owner: string, charge: Charge, tokens: number): void {
     const tick = this.#clock.tick();
-    this.#bucketOf(owner, charge, tick).giveBack(tokens, tick);
+    this.#bucketsOf(owner, tick).bucketOf(charge, tick).owe(tokens, tick);
   }
 
   charge<C extends Charge>(owner: string, charges: readonly C[]): Charged<C> {
-    const receipt = new OwnReceipt(this, owner);
+    const tick = this.#clock.tick();
+    const owned = this.#bucketsOf(owner, tick);
     for (const charge of charges) {
-      const retryAfterMs = this.take(owner, charge);
+      const retryAfterMs = owned.bucketOf(charge, tick).take(charge.tokens, tick);
       if (retryAfterMs === null) continue;
-      for (const taken of charges.slice(0, charges.indexOf(charge))) receipt.giveBack(taken, taken.tokens);
+      for (const taken of charges.slice(0, charges.indexOf(charge))) owned.giveBack(taken, taken.tokens);
       return { charge, retryAfterMs };
     }
-    return receipt;
+    return owned;
   }
 
-  /** The owner is the most recently used one now. */
-  #bucketOf(owner: string, { bucket: name, size }: Charge, tick: number): TokenBucket {
-    const first = this.#owned.get(owner);
-    const known = findBucket(first, name);
-    // What is taken is given back soon: a Map takes a multiple of the rest to move it.
-    if (known !== undefined && owner === this.#newest) return known.bucket;
-    if (first === undefined) this.#sweep(tick);
-    else this.#owned.delete(owner);
-    const { bucket } = known ?? { bucket: new TokenBucket(size, tick) };
-    this.#owned.set(owner, known === undefined || first === undefined ? { name, bucket, next: first } : first);
-    this.#newest = owner;
-    return bucket;
+  /** Of whoever is the most recently used owner now. */
+  #bucketsOf(owner: string, tick: number): OwnerBuckets {
+    const known = this.#owners.get(owner);
+    // Who asks often: a Map takes a multiple of the rest to move it.
+    if (known !== undefined && known === this.#newest) return known;
+    if (known === undefined) this.#sweep(tick);
+    else this.#owners.delete(owner);
+    const owned = known ?? new OwnerBuckets(owner, this);
+    this.#owners.set(owner, owned);
+    this.#newest = owned;
+    return owned;
   }
 
   get #sweepInterval(): number {
@@ -121,9 +121,9 @@ export class TokenBuckets implements Buckets {
     if (this.#untilSweep > 0) return;
     this.#untilSweep = this.#sweepInterval;
     const maxKept = this.#maxOwners - this.#untilSweep;
-    for (const [owner, first] of this.#owned) {
-      if (!areFull(first, tick) && this.#owned.size <= maxKept) return;
-      this.#owned.delete(owner);
+    for (const [owner, owned] of this.#owners) {
+      if (!owned.isFull(tick) && this.#owners.size <= maxKept) return;
+      this.#owners.delete(owner);
     }
   }
 }
@@ -135,30 +135,41 @@ interface OwnedBucket {
   readonly next: OwnedBucket | undefined;
 }
 
-function findBucket(first: OwnedBucket | undefined, name: string): OwnedBucket | undefined {
-  let owned = first;
-  while (owned !== undefined && owned.name !== name) owned = owned.next;
-  return owned;
-}
-
-function areFull(first: OwnedBucket, tick: number): boolean {
-  for (let owned: OwnedBucket | undefined = first; owned !== undefined; owned = owned.next) {
-    if (!owned.bucket.isFull(tick)) return false;
-  }
-  return true;
-}
-
-/** By name, so that also an owner who was full and was forgotten meanwhile owes. */
-class OwnReceipt implements Receipt<Charge> {
-  readonly #buckets: TokenBuckets;
+/** The buckets of one owner, and the receipt of what was taken from them: one for each charge would say no more. */
+class OwnerBuckets implements Receipt<Charge> {
   readonly #owner: string;
+  readonly #all: TokenBuckets;
+  #first: OwnedBucket | undefined;
 
-  constructor(buckets: TokenBuckets, owner: string) {
-    this.#buckets = buckets;
+  constructor(owner: string, all: TokenBuckets) {
     this.#owner = owner;
+    this.#all = all;
+  }
+
+  bucketOf({ bucket: name, size }: Charge, tick: number): TokenBucket {
+    const known = this.#find(name);
+    if (known !== undefined) return known;
+    const bucket = new TokenBucket(size, tick);
+    this.#first = { name, bucket, next: this.#first };
+    return bucket;
   }
 
   giveBack(charge: Charge, tokens: number): void {
-    this.#buckets.giveBack(this.#owner, charge, tokens);
+    // By name, so that also one who was full and was forgotten meanwhile owes.
+    if (tokens < 0) this.#all.owe(this.#owner, charge, -tokens);
+    else this.#find(charge.bucket)?.giveBack(tokens);
+  }
+
+  isFull(tick: number): boolean {
+    for (let owned = this.#first; owned !== undefined; owned = owned.next) {
+      if (!owned.bucket.isFull(tick)) return false;
+    }
+    return true;
+  }
+
+  #find(name: string): TokenBucket | undefined {
+    let owned = this.#first;
+    while (owned !== undefined && owned.name !== name) owned = owned.next;
+    return owned?.bucket;
   }
 }

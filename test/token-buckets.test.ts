@@ -29,7 +29,7 @@ describe("a token bucket", () => {
 
   it("holds no more than its burst, however long it waits or is given back", () => {
     const bucket = new TokenBucket(SIX_A_MINUTE, 0);
-    bucket.giveBack(100, 1_000_000);
+    bucket.giveBack(100);
     expect(bucket.take(5, 1_000_000)).toBeNull();
     expect(bucket.take(1, 1_000_000)).not.toBeNull();
   });
@@ -41,7 +41,7 @@ describe("a token bucket", () => {
     expect(bucket.take(10, 10_000)).toBeNull();
     // It owes 6: with one more 70 seconds.
     expect(bucket.take(1, 10_000)).toBe(70_000);
-    bucket.giveBack(10, 10_000);
+    bucket.giveBack(10);
     expect(bucket.isFull(10_000)).toBe(true);
   });
 

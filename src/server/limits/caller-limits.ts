@@ -64,9 +64,8 @@ export class CallerLimits {
   readonly #options: CallerLimitsOptions;
   readonly #allowanceOfAll: CallAllowance | undefined;
   readonly #mutationLimit: Limit;
-  /** What is the same for each operation is made once. */
-  readonly #callLimits = new WeakMap<CallAllowance, Limit>();
-  readonly #names = new WeakMap<Principal, string>();
+  /** What is the same for each operation of a principal is made once. */
+  readonly #shares = new WeakMap<Principal, Share>();
   readonly #buckets: Buckets;
   readonly #streams: Slots;
   readonly #projectStreams: Slots;
@@ -94,9 +93,10 @@ export class CallerLimits {
    * @throws RateLimitedError - when the caller has spent its share; then nothing is charged. The promise rejects with it.
    */
   admit(client: LimitedClient, demand: Demand): Admission | Promise<Admission> {
-    const charges = this.#chargesOf(client.principal, demand);
+    const share = this.#shareOf(client.principal);
+    const charges = this.#chargesOf(share, demand);
     if (charges.length === 0 && !demand.isStream) return FREE;
-    const name = this.#nameOf(client);
+    const name = share.name ?? nameOfAddress(client.address);
     const leave = this.#takePlaces(name, demand);
     if (charges.length === 0) return new Admitted(undefined, undefined, leave);
     const charged = this.#buckets.charge(name, charges);
@@ -111,7 +111,7 @@ export class CallerLimits {
    * @throws RateLimitedError - when the caller has as many as it may.
    */
   openSocket(client: LimitedClient): () => void {
-    const leave = this.#sockets.take(this.#nameOf(client));
+    const leave = this.#sockets.take(this.#shareOf(client.principal).name ?? nameOfAddress(client.address));
     if (leave !== null) return leave;
     this.#options.onSpent?.("MAX_SOCKETS_PER_CALLER");
     throw tooMany("sockets", this.#options.maxSocketsPerCaller);
@@ -137,37 +137,21 @@ export class CallerLimits {
     };
   }
 
-  #chargesOf(principal: Principal, { calls, mutations }: Demand): readonly LimitCharge[] {
+  #chargesOf({ calls: callLimit }: Share, { calls, mutations }: Demand): readonly LimitCharge[] {
     const charges: LimitCharge[] = [];
-    const allowance = calls === 0 ? undefined : allowanceOf(principal, this.#allowanceOfAll);
-    if (allowance !== undefined) charges.push(chargeOf(calls, this.#callLimitOf(allowance)));
+    if (calls > 0 && callLimit !== undefined) charges.push(chargeOf(calls, callLimit));
     if (mutations > 0 && this.#mutationLimit.perMinute > 0) charges.push(chargeOf(mutations, this.#mutationLimit));
     return charges;
   }
 
-  #callLimitOf(allowance: CallAllowance): Limit {
-    let limit = this.#callLimits.get(allowance);
-    if (limit === undefined) {
-      const { callsPerMinute, burst } = allowance;
-      const size = perMinute(callsPerMinute, burst);
-      // One bucket that changed its size with the token would be filled by a caller who has two.
-      const bucket = `calls:${callsPerMinute}:${burst}`;
-      limit = { setting: "CALLS_PER_MINUTE", perMinute: callsPerMinute, bucket, size };
-      this.#callLimits.set(allowance, limit);
+  #shareOf(principal: Principal): Share {
+    let share = this.#shares.get(principal);
+    if (share === undefined) {
+      const allowance = allowanceOf(principal, this.#allowanceOfAll);
+      share = { name: nameIfKnown(principal), calls: allowance && callLimitOf(allowance) };
+      this.#shares.set(principal, share);
     }
-    return limit;
-  }
-
-  /** What a caller's shares are kept under: no caller has the name of an address. One that does not say who it is, is where it asks from. */
-  #nameOf({ principal, address }: LimitedClient): string {
-    const { caller } = principal;
-    if (caller === EVERYBODY.caller || caller === ANONYMOUS) return `address ${networkOf(address)}`;
-    let name = this.#names.get(principal);
-    if (name === undefined) {
-      name = `caller ${caller}`;
-      this.#names.set(principal, name);
-    }
-    return name;
+    return share;
   }
 
   async #toLateAdmission(
@@ -221,6 +205,14 @@ class Admitted implements Admission {
   }
 }
 
+/** What a principal's operations are charged to. */
+interface Share {
+  /** What its buckets and places are kept under. Undefined where that is its address, since it does not say who it is. */
+  readonly name: string | undefined;
+  /** Undefined where it may cause as many calls as it likes. */
+  readonly calls: Limit | undefined;
+}
+
 /** What a setting allows, and the bucket that it is counted by. */
 interface Limit extends Pick<Charge, "bucket" | "size"> {
   readonly setting: "CALLS_PER_MINUTE" | "MUTATIONS_PER_MINUTE";
@@ -229,6 +221,21 @@ interface Limit extends Pick<Charge, "bucket" | "size"> {
 
 /** A charge, and what says how large it may be. */
 type LimitCharge = Limit & Charge;
+
+function callLimitOf({ callsPerMinute, burst }: CallAllowance): Limit {
+  // One bucket that changed its size with the token would be filled by a caller who has two.
+  const bucket = `calls:${callsPerMinute}:${burst}`;
+  return { setting: "CALLS_PER_MINUTE", perMinute: callsPerMinute, bucket, size: perMinute(callsPerMinute, burst) };
+}
+
+/** No caller has the name of an address. */
+function nameIfKnown({ caller }: Principal): string | undefined {
+  return caller === EVERYBODY.caller || caller === ANONYMOUS ? undefined : `caller ${caller}`;
+}
+
+function nameOfAddress(address: string): string {
+  return `address ${networkOf(address)}`;
+}
 
 function chargeOf(tokens: number, { setting, perMinute, bucket, size }: Limit): LimitCharge {
   return { setting, perMinute, bucket, size, tokens };

@@ -227,7 +227,8 @@ export class Pipeline {
           throw thrown;
         }
       };
-      const admission = callerLimits.admit(caller, { isStream, ...priced.count });
+      const { calls, mutations, projectStreams } = priced.count;
+      const admission = callerLimits.admit(caller, { isStream, calls, mutations, projectStreams });
       if (!(admission instanceof Promise)) return ready(admission);
       return admission.then(ready).catch((thrown: unknown) => refuse(root.operation, toRefusal(thrown)));
     } catch (thrown) {
