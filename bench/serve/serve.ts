@@ -1,12 +1,13 @@
 /**
  * What answering costs: CPU of the server's process per request, beside other servers that give the same answers from the
- * same data, which is in memory, or at the emulator. Each server is a process of its own, and they are measured in turn.
+ * same data, which is in memory, or at the emulator. Each server is a process of its own, some are several; they are measured in turn.
  *
  *     npm run bench:serve -- [list] [keys] [one] [running] [together] [--server <name>]… [--rounds <number>] [--profile]
  *
  * With `--profile`, each server runs once more, and where its CPU goes is printed.
  *
- * The client is this process. What other processes of the machine do hardly changes CPU time; medians bear the rest.
+ * The client is this process. What other processes of the machine do hardly changes CPU time; medians of the rounds bear the
+ * rest, and the figure of a server is the mean of its processes' medians.
  */
 
 import { readFileSync } from "node:fs";
@@ -26,6 +27,8 @@ interface Server {
   readonly title: string;
   /** What its command line ends with: the URL of the emulator, or of the keys of an issuer, whose token the client then shows. */
   readonly asks?: "emulator" | "issuer";
+  /** How many run. @default 1 */
+  readonly processes?: number;
   /** Its module, seen from the folder of `measured-process.js`, and the command line. */
   readonly start: readonly [file: string, ...commandLine: readonly string[]];
 }
@@ -33,12 +36,16 @@ interface Server {
 // Compiled into the folder of their own packages, so that each process has one copy of graphql.
 const PEERS = "../../bench/dist/serve/peers";
 
+/** Of rows that are compared with each other: V8 compiles the same program some percent better or worse each time. */
+const SEVERAL = 6;
+
 const servers: Readonly<Record<string, Server>> = {
-  gateway: { title: "this gateway", start: ["./serve/gateway-process.js"] },
+  gateway: { title: "this gateway", processes: SEVERAL, start: ["./serve/gateway-process.js"] },
   "gateway-metrics": { title: "this gateway, with metrics", start: ["./serve/gateway-process.js", "metrics"] },
   "gateway-access": {
     title: "this gateway, with JWTs and rights",
     asks: "issuer",
+    processes: SEVERAL,
     start: ["./serve/gateway-process.js", "access"],
   },
   apollo: { title: "Apollo Server, default", start: [`${PEERS}/apollo-process.js`] },
@@ -53,12 +60,15 @@ const servers: Readonly<Record<string, Server>> = {
 /** V8 compiles for as long as that: what is measured before says how long a program is, not what a request costs. */
 const WARM_UP_ROUNDS = 24;
 
-/** A server that runs, its client, and what a request has cost it in each round. */
+/** One process of a server, and its client. */
 interface Contestant {
   readonly name: string;
   readonly process: MeasuredProcess;
   readonly client: Client;
 }
+
+/** What a request has cost each of them in each round, in microseconds. */
+type Figures = ReadonlyMap<Contestant, readonly number[]>;
 
 async function start(name: string, emulator: Emulator, issuer: Issuer): Promise<Contestant> {
   const { start: command, asks } = member(servers, name, "server");
@@ -85,17 +95,13 @@ async function checkAnswers(contestants: readonly Contestant[], asked: Case): Pr
   }
 }
 
-/** The figures of each contestant, one a round, after rounds that do not count. */
-async function measure(
-  contestants: readonly Contestant[],
-  asked: Case,
-  rounds: number,
-): Promise<ReadonlyMap<string, readonly number[]>> {
-  const figures = new Map(contestants.map(({ name }) => [name, [] as number[]]));
+/** After rounds that do not count. */
+async function measure(contestants: readonly Contestant[], asked: Case, rounds: number): Promise<Figures> {
+  const figures = new Map(contestants.map((contestant) => [contestant, [] as number[]]));
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
-    for (const contestant of contestants) {
-      const cpuUs = await measureRound(contestant, asked);
-      if (round >= 0) figures.get(contestant.name)?.push(cpuUs);
+    for (const [contestant, cpuUs] of figures) {
+      const cost = await measureRound(contestant, asked);
+      if (round >= 0) cpuUs.push(cost);
     }
   }
   return figures;
@@ -112,18 +118,26 @@ async function profile({ name, process, client }: Contestant, asked: Case, round
 
 const columns = ["median µs", "lowest", "highest", "x Mercurius with JIT", "x Apollo, default", "x plain"];
 
-function print(asked: Case, figures: ReadonlyMap<string, readonly number[]>): void {
+function print(asked: Case, figures: Figures): void {
   console.log(`\n${asked.title.padEnd(34)}${columns.map((column) => `  ${column}`).join("")}`);
-  const medianOf = (name: string): number => percentile(figures.get(name) ?? [], 0.5);
-  for (const [name, cpuUs] of figures) {
+  const names = new Set([...figures.keys()].map(({ name }) => name));
+  const processesOf = (name: string): readonly (readonly number[])[] =>
+    [...figures].filter(([contestant]) => contestant.name === name).map(([, cpuUs]) => cpuUs);
+  const medianOf = (name: string): number => meanOf(processesOf(name).map((cpuUs) => percentile(cpuUs, 0.5)));
+  for (const name of names) {
     const median = medianOf(name);
+    const cpuUs = processesOf(name).flat();
     const amounts = [median, percentile(cpuUs, 0), percentile(cpuUs, 1)].map((us) => us.toFixed(0));
     const ratios = ["mercurius-jit", "apollo", "plain"].map((other) =>
-      figures.has(other) ? (median / medianOf(other)).toFixed(2) : "-",
+      names.has(other) ? (median / medianOf(other)).toFixed(2) : "-",
     );
     const cells = [...amounts, ...ratios].map((cell, index) => cell.padStart((columns[index]?.length ?? 0) + 2));
     console.log(`${member(servers, name, "server").title.padEnd(34)}${cells.join("")}`);
   }
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function member<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
@@ -165,7 +179,9 @@ const issuer = await startIssuer();
 const isOfRunning = (name: string): boolean => member(servers, name, "server").asks === "emulator";
 const all: Contestant[] = [];
 for (const name of values.server ?? Object.keys(servers)) {
-  if (asked.some((one) => isRunning(one) === isOfRunning(name))) all.push(await start(name, emulator, issuer));
+  if (!asked.some((one) => isRunning(one) === isOfRunning(name))) continue;
+  const { processes = 1 } = member(servers, name, "server");
+  for (let count = 0; count < processes; count += 1) all.push(await start(name, emulator, issuer));
 }
 console.log(
   `CPU of the server's process per request; ${rounds} rounds in turn after ${WARM_UP_ROUNDS} to warm up. ` +
@@ -176,7 +192,10 @@ for (const one of asked) {
   const contestants = all.filter(({ name }) => isOfRunning(name) === isRunning(one));
   await checkAnswers(contestants, one);
   print(one, await measure(contestants, one, rounds));
-  if (values.profile) for (const contestant of contestants) await profile(contestant, one, rounds);
+  const profiled = contestants.filter(
+    ({ name }, index) => contestants.findIndex((other) => other.name === name) === index,
+  );
+  if (values.profile) for (const contestant of profiled) await profile(contestant, one, rounds);
 }
 console.log(`\nLoad of the machine at the end: ${load()}`);
 for (const { process, client } of all) {
