@@ -1,7 +1,7 @@
 /**
  * Token buckets by their owner: the port by which the instances of the gateway may share them, and those of one instance, in
- * bounded memory. When many others have come, owners are forgotten whose buckets are full, and beyond the bound those that came
- * least recently: who comes again then has full ones.
+ * bounded memory. When many others have come, owners are forgotten, those that came least recently first: as long as their buckets
+ * are full, and near the bound any. Who comes again then has full ones, also where it owed.
  */
 
 import type { Clock } from "./clock.js";
@@ -9,7 +9,7 @@ import { TokenBucket, type BucketSize } from "./token-bucket.js";
 
 /** What is taken from one of an owner's buckets. */
 export interface Charge {
-  /** Unlike that of the owner's other buckets. Always comes with this size. */
+  /** Unlike that of the owner's other buckets. Always comes with this size, and once among the charges of one call. */
   readonly bucket: string;
   readonly size: BucketSize;
   readonly tokens: number;
@@ -40,7 +40,7 @@ export interface Buckets {
 
 /** How many owners are remembered at most: with one bucket each, and names of 50 characters, some 14 MB. */
 const MAX_OWNERS = 50_000;
-/** So large a part of them comes before the old ones are looked at. */
+/** Old owners are looked for once in so large a share of new ones, and as much room is left then. */
 const SWEPT_PART = 0.1;
 
 /** The buckets of one instance. */
@@ -101,7 +101,7 @@ export class TokenBuckets implements Buckets {
   /** Of whoever is the most recently used owner now. */
   #bucketsOf(owner: string, tick: number): OwnerBuckets {
     const known = this.#owners.get(owner);
-    // Who asks often: a Map takes a multiple of the rest to move it.
+    // It is the last already: to move it would take longer than all the rest.
     if (known !== undefined && known === this.#newest) return known;
     if (known === undefined) this.#sweep(tick);
     else this.#owners.delete(owner);
@@ -135,7 +135,10 @@ interface OwnedBucket {
   readonly next: OwnedBucket | undefined;
 }
 
-/** The buckets of one owner, and the receipt of what was taken from them: one for each charge would say no more. */
+/**
+ * The buckets of one owner. They are the receipt of what was taken from them as well, so that none has to be made each time. Where
+ * the owner was forgotten and has come again meanwhile, what is given back reaches these, and not those that it has now.
+ */
 class OwnerBuckets implements Receipt<Charge> {
   readonly #owner: string;
   readonly #all: TokenBuckets;

@@ -15,7 +15,7 @@ import type { Credentials, Principal } from "../principal.js";
 import { Rules } from "./rules.js";
 import { findHolder } from "./static-tokens.js";
 
-/** Verified credentials that are remembered, and the characters of their texts. */
+/** Verified tokens that are remembered, and the characters of their headers; what was read of them comes on top. */
 const MAX_VERIFIED = 10_000;
 const MAX_VERIFIED_LENGTH = 32_000_000;
 
@@ -109,7 +109,7 @@ export class ConfiguredAccess implements Access {
   }
 
   async #admitByIssuer(token: string): Promise<Principal> {
-    // In one spelling, or who has one token could fill the memory with it.
+    // In one spelling of the header, or who has one token could fill the memory with it.
     const authorization = `Bearer ${token}`;
     const known = this.#verifiedCallerOf(authorization);
     if (known !== undefined) return this.#refuseExpired(known);

@@ -107,7 +107,7 @@ export class RedisTokenBuckets implements Buckets {
     return {
       giveBack: (charge, tokens) => {
         if (tokens === 0) return;
-        // What Redis does not learn is as if it was not given back: the bucket fills by itself.
+        // What Redis does not learn is as if it was not given back: the bucket fills by itself. A debt is lost then.
         void this.#take(owner, [{ ...charge, tokens: -tokens }], "in any case").catch(() => undefined);
       },
     };
