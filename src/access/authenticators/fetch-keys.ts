@@ -4,6 +4,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import { pipeline, type Readable } from "node:stream";
 import type { JSONWebKeySet, JWK } from "jose";
 
 const MAX_BYTES = 512 * 1_024;
@@ -32,7 +33,7 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
   try {
     const response = await get(new URL(url), signal);
     status = response.statusCode ?? 0;
-    if (isSuccess(status)) text = await readText(response);
+    if (isSuccess(status)) text = await readText(await decode(response));
     else response.destroy();
   } catch {
     throw new KeysUnavailable(signal.aborted ? "there was no answer in time" : "there was no answer");
@@ -60,6 +61,15 @@ async function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
     // Also where the answer is one that this client has no use for, such as an upgrade.
     request.on("close", () => reject(new Error("The connection was closed.")));
   });
+}
+
+/** The body as it was before it was compressed: files of some stores are sent so to everybody. The bound is on what comes out. */
+async function decode(response: IncomingMessage): Promise<Readable> {
+  const encoding = response.headers["content-encoding"]?.toLowerCase();
+  if (encoding !== "gzip" && encoding !== "deflate" && encoding !== "br") return response;
+  const { createBrotliDecompress, createUnzip } = await import("node:zlib");
+  // Its errors come out of what is read.
+  return pipeline(response, encoding === "br" ? createBrotliDecompress() : createUnzip(), () => undefined);
 }
 
 /** The body; null where it is too long, and is not read any further. */

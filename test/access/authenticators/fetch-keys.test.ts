@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { fetchKeys } from "../../../src/access/authenticators/fetch-keys.js";
 import { disposeAfterTest } from "../../support/dispose-after-test.js";
 
@@ -15,7 +16,7 @@ interface Asked {
 }
 
 /** A server that answers each request with these bytes, and closes the connection only if `ends`. */
-async function serve(answer: string, ends = true): Promise<Asked> {
+async function serve(answer: string | Buffer, ends = true): Promise<Asked> {
   const asked = { requests: [] as string[], sockets: new Set<Socket>() };
   const server = createServer((socket) => {
     asked.sockets.add(socket);
@@ -37,6 +38,12 @@ async function serve(answer: string, ends = true): Promise<Asked> {
 
 function answerOf(status: string, body: string, ...headers: readonly string[]): string {
   return [`HTTP/1.1 ${status}`, ...headers, `content-length: ${body.length}`, "", body].join("\r\n");
+}
+
+/** With a body that is compressed, although nobody asked for that. */
+function compressedAnswerOf(encoding: string, body: Buffer): Buffer {
+  const head = ["HTTP/1.1 200 OK", `content-encoding: ${encoding}`, `content-length: ${body.length}`, "", ""];
+  return Buffer.concat([Buffer.from(head.join("\r\n")), body]);
 }
 
 /** The sentence that it fails with. */
@@ -65,6 +72,26 @@ describe("keys behind a URL", () => {
   it("are taken from any answer that says success", async () => {
     const { url } = await serve(answerOf("203 Non-Authoritative Information", KEYS));
     expect(await fetchKeys(url, new AbortController().signal)).toEqual({ keys: [KEY] });
+  });
+
+  it.each([
+    ["gzip", gzipSync(KEYS)],
+    ["GZIP", gzipSync(KEYS)],
+    ["deflate", deflateSync(KEYS)],
+    ["br", brotliCompressSync(KEYS)],
+  ])("are read also where they come as %s, which was not asked for", async (encoding, body) => {
+    const { url } = await serve(compressedAnswerOf(encoding, body));
+    expect(await fetchKeys(url, new AbortController().signal)).toEqual({ keys: [KEY] });
+  });
+
+  it("are bounded by what is in a compressed answer, and cannot be had from one that is damaged or cut", async () => {
+    const bomb = await serve(compressedAnswerOf("gzip", gzipSync(Buffer.alloc(50_000_000, " "))), false);
+    expect(await failureOf(bomb.url)).toBe("Error: the answer has more than 524288 bytes");
+    while (bomb.sockets.size > 0) await new Promise(setImmediate);
+    const damaged = await serve(compressedAnswerOf("gzip", Buffer.from(KEYS)));
+    expect(await failureOf(damaged.url)).toBe("Error: there was no answer");
+    const cut = await serve(compressedAnswerOf("gzip", gzipSync(KEYS)).subarray(0, -9));
+    expect(await failureOf(cut.url)).toBe("Error: there was no answer");
   });
 
   it("are not looked for where a redirect leads", async () => {
